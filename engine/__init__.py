@@ -1,0 +1,43 @@
+"""The engine of encoder-tui: load an encoder, run it stage by stage, look at every value.
+
+    from encoder_tui.engine import load
+    run = load().run("The animal didn't cross the street because it was too tired")
+    run["layers.0.attention.weights"].read("head=3")
+
+Nothing is imported before it is used: whoever only opens a snapshot never loads torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .debugger import Breakpoint, Debugger, Stop
+    from .encoder import Encoder, load
+    from .errors import InputError
+    from .program import Program, Stage
+    from .run import Run
+    from .session import Session
+    from .snapshot import Recording, open_snapshot, save
+    from .stats import Stats
+    from .tokens import Tokens
+    from .value import Value
+
+_HOMES = {
+    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "encoder",
+    "InputError": "errors", "Program": "program", "Stage": "program", "Run": "run", "Session": "session",
+    "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "stats", "Tokens": "tokens",
+    "Value": "value",
+}  # fmt: skip
+
+__all__ = [
+    "Breakpoint", "Debugger", "Encoder", "InputError", "Program", "Recording", "Run", "Session", "Stage", "Stats",
+    "Stop", "Tokens", "Value", "load", "open_snapshot", "save",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,61 @@
+"""Writes a program down stage by stage, keeping count of the weights it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..ops import Activation, LayerNorm, Linear, Lookup, Op
+from ..program import Program, Shape, Stage
+
+HIDDEN = ("batch", "token", "hidden")
+
+
+class Builder:
+    """Every method adds one stage and returns its name, to be the input of later ones."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.aliases: dict[str, str] = {}
+        self.weights: dict[str, Shape] = {}
+
+    def add(
+        self,
+        name: str,
+        op: Op,
+        inputs: Sequence[str] = (),
+        axes: Sequence[str] = HIDDEN,
+        weights: Sequence[tuple[str, Shape]] = (),
+        module: str = "",
+    ) -> str:
+        """Add a stage; `weights` are names and shapes."""
+        self.weights.update(weights)
+        names = tuple(weight for weight, _ in weights)
+        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module))
+        return name
+
+    def lookup(self, name: str, ids: str, module: str, rows: int, columns: int) -> str:
+        """Rows of an embedding matrix."""
+        return self.add(name, Lookup(), (ids,), weights=[(f"{module}.weight", (rows, columns))], module=module)
+
+    def linear(self, name: str, x: str, module: str, fan_in: int, fan_out: int, axes: Sequence[str] = HIDDEN) -> str:
+        """A product with a weight matrix, and a bias."""
+        weights = [(f"{module}.weight", (fan_out, fan_in)), (f"{module}.bias", (fan_out,))]
+        return self.add(name, Linear(), (x,), axes, weights, module)
+
+    def norm(self, name: str, x: str, module: str, size: int, epsilon: float) -> str:
+        """A layer norm."""
+        weights = [(f"{module}.weight", (size,)), (f"{module}.bias", (size,))]
+        return self.add(name, LayerNorm(epsilon), (x,), HIDDEN, weights, module)
+
+    def activation(self, name: str, x: str, kind: str, axes: Sequence[str] = HIDDEN, module: str = "") -> str:
+        """A function of each element."""
+        return self.add(name, Activation(kind), (x,), axes, module=module)
+
+    def alias(self, name: str, stage: str) -> str:
+        """Another name for a stage."""
+        self.aliases[name] = stage
+        return stage
+
+    def program(self) -> Program:
+        """What has been written down."""
+        return Program(self.stages, self.aliases, self.weights)

@@ -1,0 +1,144 @@
+"""Commands that print: values, statistics, facts, help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import InputError, nearest
+from ..program import write_shape
+from ..session import Session
+from ..writing import write_stats, write_value
+from .table import Command, Reply
+
+
+def _target(session: Session, rest: str) -> str:
+    """What is named, or the stage under the cursor; `[...]` alone indexes that."""
+    if not rest or rest.startswith("["):
+        return session.stage_or_here("") + rest
+    return rest
+
+
+def _print(session: Session, rest: str) -> Reply:
+    value, index = session.trace.at(_target(session, rest))
+    return Reply(write_value(value, value.bind(index)))
+
+
+def _stats(session: Session, rest: str) -> Reply:
+    target = _target(session, rest)
+    value, index = session.trace.at(target)
+    return Reply(write_stats(f"{value.name}[{index}]" if index else value.name, value, value.bind(index)))
+
+
+# -- info ------------------------------------------------------------------------------------------------------
+
+
+def _info_model(session: Session) -> str:
+    trace = session.trace
+    facts = {**trace.about, "stages": str(len(trace.program)), "layers": str(trace.program.layers)}
+    facts["batch"] = f"{trace.tokens.shape[0]} x {trace.tokens.shape[1]} tokens"
+    if session.encoder is not None:
+        facts |= session.encoder.facts()
+    return "\n".join(f"{name:<14}{fact}" for name, fact in facts.items())
+
+
+def _info_stages(session: Session) -> str:
+    lines = []
+    for position, stage in enumerate(session.trace.program):
+        here = "=>" if position == session.debugger.position else "  "
+        mark = "P" if stage.name in session.trace.patched else " "
+        shape = write_shape(session.trace.shapes[stage.name])
+        lines.append(f"{here}{mark}{position:>4}  {stage.name:<36} {shape:<20} {', '.join(stage.axes)}")
+    return "\n".join(lines)
+
+
+def _info_breakpoints(session: Session) -> str:
+    if not session.debugger.breakpoints:
+        return "no breakpoints"
+    lines = ["num  on  hits  where"]
+    for found in session.debugger.breakpoints.values():
+        more = " (once)" * found.temporary + f" (lets {found.ignore} pass)" * bool(found.ignore)
+        lines.append(f"{found.number:>3}  {'y' if found.enabled else 'n':<2}  {found.hits:>4}  {found}{more}")
+    return "\n".join(lines)
+
+
+def _info_tokens(session: Session) -> str:
+    tokens, lines = session.trace.tokens, []
+    for row, words in enumerate(tokens.strings):
+        lines.append(f"text {row}: {tokens.texts[row]!r}")
+        lines.append("  at     id  mask  segment  token")
+        for at, word in enumerate(words):
+            ids, mask, segment = tokens.ids[row, at], tokens.mask[row, at], tokens.segments[row, at]
+            lines.append(f"{at:>4} {ids:>6}  {mask:>4}  {segment:>7}  {word}")
+    return "\n".join(lines)
+
+
+def _info_stage(session: Session, name: str) -> str:
+    trace, program = session.trace, session.trace.program
+    stage = program[program.resolve(name)]
+    written, sized = trace.formulas(stage.name)
+    value = trace.value(stage.name)
+    others = [alias for alias, target in program.aliases.items() if target == stage.name]
+    facts = {
+        "stage": f"{stage.name}  ({program.index(stage.name) + 1} of {len(program)})",
+        "also called": ", ".join([*others, *([stage.module] if stage.module else [])]),
+        "formula": written,
+        "shapes": sized,
+        "axes": ", ".join(f"{axis}={size}" for axis, size in zip(value.axes, value.shape, strict=True)),
+        "dtype": value.dtype,
+        "inputs": ", ".join(stage.inputs),
+        "weights": ", ".join(f"{weight} {write_shape(trace.weight_shapes[weight])}" for weight in stage.weights),
+        "used by": ", ".join(program.users(stage.name)),
+        "patched": "yes" if stage.name in trace.patched else "",
+    }
+    return "\n".join(f"{fact:<12}{text}" for fact, text in facts.items() if text)
+
+
+INFO: dict[str, Callable[[Session], str]] = {
+    "stages": _info_stages,
+    "breakpoints": _info_breakpoints,
+    "model": _info_model,
+    "tokens": _info_tokens,
+}
+
+
+def _info(session: Session, rest: str) -> Reply:
+    if rest in INFO:
+        return Reply(INFO[rest](session))
+    try:
+        return Reply(_info_stage(session, rest))
+    except InputError:
+        near = [word for word in INFO if rest and word.startswith(rest)]
+        if len(near) == 1:
+            return Reply(INFO[near[0]](session))
+        if rest and not near and "." not in rest:
+            raise InputError(
+                f"info {rest!r} is not known{nearest(rest, INFO)}; write {' | '.join(INFO)} | STAGE"
+            ) from None
+        raise
+
+
+def _help(session: Session, rest: str) -> Reply:
+    from . import TABLE
+
+    if rest:
+        command = TABLE.find(rest)
+        keys = ", ".join(f"{key.name} ({key.label})" for key in command.keys)
+        lines = [command.usage, f"  {command.help}"]
+        lines += [f"  short: {', '.join(command.short)}"] * bool(command.short) + [f"  keys: {keys}"] * bool(keys)
+        return Reply("\n".join(lines))
+    width = max(len(command.usage) for command in TABLE if len(command.usage) < 40)
+    return Reply("\n".join(f"{command.usage:<{width}}  {command.help}" for command in TABLE))
+
+
+COMMANDS = (
+    Command(
+        "print", "print [STAGE][INDEX]", "Print a value or a window of it: print layers.0.attention.weights[head=3].",
+        _print, "values", ("p",), (), "stage",
+    ),
+    Command("stats", "stats [STAGE][INDEX]", "Print a value's statistics.", _stats, "values", (), (), "stage"),
+    Command(
+        "info", f"info {'|'.join(INFO)}|STAGE", "Print facts: all stages, the breakpoints, the model, one stage.",
+        _info, "values", ("i",), (), (*INFO,),
+    ),
+    Command("help", "help [COMMAND]", "List the commands, or explain one.", _help, "values", (), (), "command"),
+)  # fmt: skip

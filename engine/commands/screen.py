@@ -1,0 +1,129 @@
+"""Commands that change what the screen shows. They reach the screen as requests; batch mode has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import InputError, nearest
+from ..session import Session
+from .table import Command, Key, Reply, Request, nothing_more
+
+VIEWS = ("heat", "numbers", "heads", "stats")
+MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
+NEIGHBOURS = ("next", "previous")
+
+
+def _one_of(what: str, words: tuple[str, ...]) -> Callable[[Session, str], Reply]:
+    def run(session: Session, rest: str) -> Reply:
+        if rest not in words:
+            raise InputError(f"{what} {rest!r} is not known{nearest(rest, words)}; write one of {', '.join(words)}")
+        return Reply(request=Request(what, rest))
+
+    return run
+
+
+def _neighbour(what: str) -> Callable[[Session, str], Reply]:
+    def run(session: Session, rest: str) -> Reply:
+        if rest not in NEIGHBOURS and not rest.isdigit():
+            raise InputError(f"{what} {rest!r} is not a number; write `{what} N`, `{what} next` or `{what} previous`")
+        return Reply(request=Request(what, rest))
+
+    return run
+
+
+def _alone(what: str) -> Callable[[Session, str], Reply]:
+    def run(session: Session, rest: str) -> Reply:
+        nothing_more(rest, what)
+        return Reply(request=Request(what))
+
+    return run
+
+
+def _look(session: Session, rest: str) -> Reply:
+    if rest not in ("up", "down", "here", "first", "last"):
+        rest = session.stage_or_here(rest)
+    return Reply(request=Request("look", rest))
+
+
+def _find(session: Session, rest: str) -> Reply:
+    if not rest:
+        raise InputError("find what? write `find TEXT`: part of a stage's name")
+    return Reply(request=Request("find", rest))
+
+
+COMMANDS = (
+    Command(
+        "look", "look STAGE|up|down|here", "Show a stage without moving the cursor.", _look, "screen", (),
+        (
+            Key("u", "look up", "stage above"), Key("d", "look down", "stage below"),
+            Key("H", "look here", "back to the cursor"),
+        ), "stage",
+    ),
+    Command(
+        "view", "view heat|numbers|heads|stats", "Show the value another way.",
+        _one_of("view", VIEWS), "screen", (),
+        tuple(Key(str(place), f"view {name}", name) for place, name in enumerate(VIEWS, 1)), VIEWS,
+    ),
+    Command(
+        "move", f"move {'|'.join(MOVES)}", "Move the cell cursor.", _one_of("move", MOVES), "screen", (),
+        (
+            Key("h", "move left", "left"), Key("left", "move left", "left", "←"),
+            Key("l", "move right", "right"), Key("right", "move right", "right", "→"),
+            Key("k", "move up", "up"), Key("up", "move up", "up", "↑"),
+            Key("j", "move down", "down"), Key("down", "move down", "down", "↓"),
+            Key("pageup", "move page-up", "page up", "PgUp"), Key("pagedown", "move page-down", "page down", "PgDn"),
+            Key("home", "move row-start", "start of row", "Home"), Key("end", "move row-end", "end of row", "End"),
+            Key("g", "move top", "first row"), Key("G", "move bottom", "last row"),
+        ), MOVES,
+    ),
+    Command(
+        "head", "head N|next|previous", "Show another head.", _neighbour("head"), "screen", (),
+        (
+            Key("left_square_bracket", "head previous", "head before", "["),
+            Key("right_square_bracket", "head next", "next head", "]"),
+        ), NEIGHBOURS,
+    ),
+    Command(
+        "layer", "layer N|next|previous", "Show the same stage of another layer.", _neighbour("layer"), "screen", (),
+        (
+            Key("left_curly_bracket", "layer previous", "layer before", "{"),
+            Key("right_curly_bracket", "layer next", "next layer", "}"),
+        ), NEIGHBOURS,
+    ),
+    Command(
+        "text", "text N|next|previous", "Show another text of the batch.", _neighbour("text"), "screen", (),
+        (
+            Key("less_than_sign", "text previous", "text before", "<"),
+            Key("greater_than_sign", "text next", "next text", ">"),
+        ), NEIGHBOURS,
+    ),
+    Command(
+        "scale", "scale up|down|reset", "Make small numbers more or less visible.",
+        _one_of("scale", ("up", "down", "reset")), "screen", (),
+        (
+            Key("plus", "scale up", "more colour", "+"), Key("minus", "scale down", "less colour", "-"),
+            Key("equals_sign", "scale reset", "colour as it was", "="),
+        ), ("up", "down", "reset"),
+    ),
+    Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),
+            (Key("z", "zoom", "zoom"),)),
+    Command(
+        "fold", "fold", "Open or close the part of the tree that is looked at.", _alone("fold"), "screen", (),
+        (Key("space", "fold", "open or close"),),
+    ),
+    Command(
+        "find", "find TEXT", "Look for a stage by part of its name.", _find, "screen", (),
+        (Key("slash", "find ", "find a stage", "/"),),
+    ),
+    Command("find-next", "find-next", "The next stage found.", _alone("find-next"), "screen", (),
+            (Key("full_stop", "find-next", "next found", "."),)),
+    Command("find-previous", "find-previous", "The stage found before.", _alone("find-previous"), "screen", (),
+            (Key("comma", "find-previous", "found before", ","),)),
+    Command("copy", "copy", "Copy the number under the cell cursor.", _alone("copy"), "screen", (),
+            (Key("y", "copy", "copy"),)),
+    Command("console", "console", "Type commands.", _alone("console"), "screen", (),
+            (Key("colon", "console", "command line", ":"),)),
+    Command("palette", "palette", "Choose a command from a list.", _alone("palette"), "screen", (),
+            (Key("ctrl+p", "palette", "palette"),)),
+    Command("keys", "keys", "Show all keys.", _alone("keys"), "screen", (), (Key("question_mark", "keys", "keys", "?"),)),
+)  # fmt: skip

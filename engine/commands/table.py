@@ -1,0 +1,169 @@
+"""What a command is, and how a line finds its command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..debugger import Stop
+from ..errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that runs a command line.
+
+    Attributes:
+        key: as Textual names it: `s`, `S`, `left_square_bracket`, `f10`.
+        line: what it runs. `{stage}` stands for the stage that is looked at. A line that ends in a space is put on
+            the command line to be completed rather than run.
+        label: a few words for the footer and the help.
+        shown: what a person calls the key, where Textual's name is not it: `[`.
+    """
+
+    key: str
+    line: str
+    label: str
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key as a person calls it."""
+        return self.shown or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something only a screen can do, for instance `Request("view", "heads")`; batch mode says so and goes on."""
+
+    what: str
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a command.
+
+    Attributes:
+        text: to be printed; may have several lines.
+        stop: where the cursor came to rest, if it was asked to move.
+        request: what the screen is to do.
+        quit: whether to leave.
+    """
+
+    text: str = ""
+    stop: Stop | None = None
+    request: Request | None = None
+    quit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: in full; short: abbreviations.
+        usage: how it is written, `break STAGE [if COND]`.
+        help: one sentence.
+        run: takes the session and the rest of the line.
+        keys: keys bound to it.
+        group: `motion`, `breakpoints`, `values`, `files`, `screen`.
+        completes: what Tab completes after it: `stage`, `command`, `path`, a list of words, or nothing.
+    """
+
+    name: str
+    usage: str
+    help: str
+    run: Callable[[Session, str], Reply]
+    group: str
+    short: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+    completes: str | tuple[str, ...] = field(default="")
+
+
+class Table:
+    """All commands, in the order help lists them."""
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        self.commands = tuple(commands)
+        self._by_name: dict[str, Command] = {}
+        for command in self.commands:
+            for name in (command.name, *command.short):
+                if name in self._by_name:
+                    raise ValueError(f"two commands are called {name!r}")
+                self._by_name[name] = command
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self.commands)
+
+    @property
+    def names(self) -> list[str]:
+        """Names in full."""
+        return [command.name for command in self.commands]
+
+    def find(self, word: str) -> Command:
+        """The command of that name, abbreviation or unambiguous beginning.
+
+        Raises:
+            InputError: none, or several.
+        """
+        if word in self._by_name:
+            return self._by_name[word]
+        found = [command for command in self.commands if word and command.name.startswith(word)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InputError(f"command {word!r} is ambiguous: {', '.join(command.name for command in found)}")
+        raise InputError(f"no command {word!r}{nearest(word, self._by_name) or '; `help` lists them'}")
+
+    def execute(self, session: Session, line: str) -> Reply:
+        """Run one line; an empty one and one that starts with `#` do nothing.
+
+        Raises:
+            InputError: whatever is wrong with the line; nothing has been changed then.
+        """
+        line = line.strip()
+        if not line or line.startswith("#"):
+            return Reply()
+        word, _, rest = line.partition(" ")
+        return self.find(word).run(session, rest.strip())
+
+
+def count_of(rest: str, usage: str) -> int:
+    """A count of 1 or more; nothing written is 1.
+
+    Raises:
+        InputError: something else is written.
+    """
+    if not rest:
+        return 1
+    if not rest.isascii() or not rest.isdigit() or int(rest) < 1:
+        raise InputError(f"{rest!r} is not a count of 1 or more; write `{usage}`")
+    return int(rest)
+
+
+def words_of(rest: str, usage: str) -> list[str]:
+    """Split as a shell does, so that a path or text may be quoted.
+
+    Raises:
+        InputError: a quote that is not closed.
+    """
+    try:
+        return shlex.split(rest)
+    except ValueError as error:
+        raise InputError(f"cannot read {rest!r} ({error}); write `{usage}`") from None
+
+
+def nothing_more(rest: str, usage: str) -> None:
+    """Refuse arguments where a command takes none.
+
+    Raises:
+        InputError: there are some.
+    """
+    if rest:
+        raise InputError(f"{rest!r} is more than this command takes; write `{usage}`")

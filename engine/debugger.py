@@ -1,0 +1,266 @@
+"""The cursor: motion in both directions over a straight-line program, and where it stops.
+
+The cursor stands *on* the last stage that ran, whose value can be looked at; before the first it is at -1. Moving back
+undoes nothing: a stage's value depends on its inputs alone, so it is the same whichever way it is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from .errors import InputError
+from .program import Stage
+from .trace import Trace
+
+START = -1
+
+
+class Condition(Protocol):
+    """A predicate of a stage's value."""
+
+    text: str
+
+    def holds(self, trace: Trace, stage: Stage) -> str:
+        """What made it true, for people (`nan = 3`); "" when it does not hold."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """Where to stop.
+
+    Attributes:
+        number: as `info` lists it and `delete` takes it.
+        pattern: a stage or glob as typed; stages: what it means in this program.
+        condition: stops only where this holds; None always.
+        temporary: gone after its first stop.
+        enabled: whether it stops at all.
+        ignore: how many more times it lets pass.
+        hits: how often it stopped.
+    """
+
+    number: int
+    pattern: str
+    stages: frozenset[str]
+    condition: Condition | None = None
+    temporary: bool = False
+    enabled: bool = True
+    ignore: int = 0
+    hits: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.pattern} if {self.condition.text}" if self.condition else self.pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where a motion ended and why.
+
+    Attributes:
+        position: index of the stage; -1 before the first.
+        stage: that stage; None before the first.
+        reason: `step` (it went where it was told), `breakpoint`, `end`, `start`.
+        breakpoint: the one that stopped it.
+        held: what made its condition true.
+    """
+
+    position: int
+    stage: Stage | None
+    reason: str
+    breakpoint: Breakpoint | None = None
+    held: str = ""
+
+
+class Debugger:
+    """A cursor over a trace, with breakpoints.
+
+    Args:
+        trace: a run or a recording.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.position = START
+        self.furthest = START
+        self.breakpoints: dict[int, Breakpoint] = {}
+        self._numbers = 0
+        self._past: list[int] = []
+        self._future: list[int] = []
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage under the cursor; None before the first."""
+        return self.trace.program[self.position] if self.position >= 0 else None
+
+    @property
+    def last(self) -> int:
+        """Position of the last stage."""
+        return len(self.trace.program) - 1
+
+    # -- motion ------------------------------------------------------------------------------------------------
+
+    def step(self, count: int = 1) -> Stop:
+        """Run the next `count` stages, or fewer where a breakpoint or the end comes first."""
+        return self._run_to(self.position + count)
+
+    def reverse_step(self, count: int = 1) -> Stop:
+        """Go back `count` stages, or fewer where a breakpoint or the start comes first."""
+        return self._run_to(self.position - count)
+
+    def next(self, count: int = 1) -> Stop:
+        """Run the rest of the current block: all of `layers.0.attention`, of `layers.0.ffn`."""
+        return self._by_part(lambda stage: stage.block, count)
+
+    def reverse_next(self, count: int = 1) -> Stop:
+        """Go back to before the current block."""
+        return self._by_part(lambda stage: stage.block, -count)
+
+    def finish(self, count: int = 1) -> Stop:
+        """Run the rest of the current layer (or of the embeddings, or of the head)."""
+        return self._by_part(lambda stage: stage.room, count)
+
+    def reverse_finish(self, count: int = 1) -> Stop:
+        """Go back to before the current layer."""
+        return self._by_part(lambda stage: stage.room, -count)
+
+    def cont(self) -> Stop:
+        """Run to the next breakpoint or the end."""
+        return self._run_to(self.last)
+
+    def reverse_cont(self) -> Stop:
+        """Go back to the previous breakpoint or the start."""
+        return self._run_to(START)
+
+    def until(self, name: str) -> Stop:
+        """Run, forwards or backwards, to a stage, stopping at breakpoints on the way."""
+        return self._run_to(self.trace.program.index(name))
+
+    def goto(self, position: int) -> Stop:
+        """Move to a position in either direction without stopping on the way; -1 is before the first stage."""
+        self._remember()
+        self._arrive(max(START, min(position, self.last)))
+        return self._stop("step")
+
+    def back(self) -> Stop:
+        """Return to where the cursor was before its last motion."""
+        return self._recall(self._past, self._future, "the first place the cursor was")
+
+    def forward(self) -> Stop:
+        """Undo a `back`."""
+        return self._recall(self._future, self._past, "the last place the cursor was")
+
+    def _by_part(self, part: object, count: int) -> Stop:
+        assert callable(part)
+        names = [part(stage) for stage in self.trace.program]
+        position = self.position
+        for _ in range(abs(count)):
+            if count > 0 and position < self.last:
+                position += 1
+                while position < self.last and names[position + 1] == names[position]:
+                    position += 1
+            elif count < 0 and position > START:
+                here = names[position]
+                while position > START and names[position] == here:
+                    position -= 1
+        return self._run_to(position if count and position != self.position else self.position + count)
+
+    def _run_to(self, target: int) -> Stop:
+        """Walk to `target` (clipped to the program), stopping where a breakpoint holds: the one idea of motion."""
+        start, end = self.position, max(START, min(target, self.last))
+        step = 1 if target >= start else -1
+        if end == start:
+            return self._stop("end" if target > start else "start" if target < start else "step")
+        self._remember()
+        for position in range(start + step, end + step, step):
+            self._arrive(position)
+            found = self._hit()
+            if found:
+                return found
+        return self._stop("end" if end == self.last else "start" if end == START else "step")
+
+    def _arrive(self, position: int) -> None:
+        if position >= 0:
+            self.trace.reach(position)
+        self.position = position
+        self.furthest = max(self.furthest, position)
+
+    def _stop(self, reason: str, found: Breakpoint | None = None, held: str = "") -> Stop:
+        return Stop(self.position, self.stage, reason, found, held)
+
+    def _remember(self) -> None:
+        self._past.append(self.position)
+        self._future.clear()
+
+    def _recall(self, source: list[int], other: list[int], limit: str) -> Stop:
+        if not source:
+            raise InputError(f"already at {limit}")
+        other.append(self.position)
+        self._arrive(source.pop())
+        return self._stop("step")
+
+    # -- breakpoints -------------------------------------------------------------------------------------------
+
+    def add(self, pattern: str, condition: Condition | None = None, *, temporary: bool = False) -> Breakpoint:
+        """Set a breakpoint on every stage a name or glob means.
+
+        Raises:
+            InputError: nothing is called that; the message suggests the nearest names.
+        """
+        stages = frozenset(self.trace.program.expect(pattern))
+        self._numbers += 1
+        found = Breakpoint(self._numbers, pattern.strip(), stages, condition, temporary)
+        self.breakpoints[found.number] = found
+        return found
+
+    def delete(self, number: int) -> Breakpoint:
+        """Take a breakpoint away.
+
+        Raises:
+            InputError: there is none of that number.
+        """
+        self._known(number)
+        return self.breakpoints.pop(number)
+
+    def change(self, number: int, *, enabled: bool | None = None, ignore: int | None = None) -> Breakpoint:
+        """Switch a breakpoint on or off, or let it pass `ignore` times."""
+        found = self._known(number)
+        enabled = found.enabled if enabled is None else enabled
+        self.breakpoints[number] = replace(found, enabled=enabled, ignore=found.ignore if ignore is None else ignore)
+        return self.breakpoints[number]
+
+    def at(self, name: str) -> list[Breakpoint]:
+        """The breakpoints set on a stage."""
+        return [found for found in self.breakpoints.values() if name in found.stages]
+
+    def _known(self, number: int) -> Breakpoint:
+        if number not in self.breakpoints:
+            raise InputError(f"no breakpoint number {number}; there are {_list(self.breakpoints)}")
+        return self.breakpoints[number]
+
+    def _hit(self) -> Stop | None:
+        """The stop that a breakpoint asks for at the cursor, after counting it."""
+        stage = self.stage
+        if stage is None:
+            return None
+        for found in self.at(stage.name):
+            if not found.enabled:
+                continue
+            held = found.condition.holds(self.trace, stage) if found.condition else ""
+            if found.condition and not held:
+                continue
+            if found.ignore:
+                self.breakpoints[found.number] = replace(found, ignore=found.ignore - 1)
+                continue
+            counted = replace(found, hits=found.hits + 1)
+            if found.temporary:
+                del self.breakpoints[found.number]
+            else:
+                self.breakpoints[found.number] = counted
+            return self._stop("breakpoint", counted, held)
+        return None
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"

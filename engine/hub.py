@@ -1,0 +1,91 @@
+"""Where a model is: bundled, in a directory, or on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError, one_line
+
+BUNDLED = Path(__file__).parent.parent / "samples" / "encoder"
+NEEDED = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "modules.json",
+    "*_Pooling/config.json",
+)
+WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+
+
+def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, Path]:
+    """A model's name for people and its directory, downloaded first if it is a Hub id.
+
+    Raises:
+        InputError: neither a directory nor a Hub id, or a download that failed.
+    """
+    if model is None:
+        return "bundled", BUNDLED
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path.resolve().name, path
+    if path.exists():
+        raise InputError(f"model {str(model)!r} is a file; give the directory it is in")
+    text = str(model)
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", text) or text.startswith("."):
+        raise InputError(f"no model directory {text!r}; give a directory, or a Hub id such as org/name")
+    return text, _download(text, say)
+
+
+def _download(model: str, say: Callable[[str], None]) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    name, _, revision = model.partition("@")
+    say(f"looking for {model} on the Hub")
+    try:
+        found = snapshot_download(
+            name, revision=revision or None, allow_patterns=[*NEEDED, *WEIGHTS], tqdm_class=_progress(say)
+        )
+    except errors.GatedRepoError:
+        raise InputError(f"model {name!r} is gated: ask for access on its page, then `hf auth login`") from None
+    except errors.RepositoryNotFoundError:
+        raise InputError(
+            f"no model {name!r}: no such directory here, and the Hub has none (or it is private: `hf auth login`)"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise InputError(f"model {name!r} has no revision {revision!r}") from None
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled):
+        where = "HF_HUB_OFFLINE is set" if os.environ.get("HF_HUB_OFFLINE") else "the Hub cannot be reached"
+        raise InputError(f"model {model!r} is no directory here and not in the local Hub cache, and {where}") from None
+    except errors.HFValidationError as error:
+        raise InputError(f"model {model!r} is no directory here and not a Hub id ({one_line(error)})") from None
+    except Exception as error:  # network failures come in many classes
+        raise InputError(f"download of {model!r} failed: {one_line(error)}; try again, or give a directory") from None
+    return Path(found)
+
+
+def _progress(say: Callable[[str], None]) -> Any:
+    """A tqdm bar that tells `say` instead of drawing."""
+    from tqdm.auto import tqdm
+
+    class Told(tqdm):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)
+            options["file"] = open(os.devnull, "w")  # noqa: SIM115 - closed with the bar
+            options["disable"] = False
+            super().__init__(*args, **options)
+
+        def display(self, *args: Any, **options: Any) -> None:
+            if self.unit == "B" and self.total:
+                say(f"downloading {self.n / 1e6:.0f} of {self.total / 1e6:.0f} MB")
+
+        def close(self) -> None:
+            super().close()
+            if not self.fp.closed:
+                self.fp.close()
+
+    return Told

@@ -1,0 +1,208 @@
+"""Indices as people write them: numpy's, with axis names and token text as well. Parsed, never evaluated.
+
+[0, 3, :, -1]
+[head=3, query="cat"]
+[0, head=3, key=2:5]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import InputError, nearest
+from .program import Shape, write_shape
+
+TOKEN_AXES = ("token", "query", "key")
+
+Selector = int | slice | str
+Index = tuple[int | slice, ...]
+
+_WORD = re.compile(
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[A-Za-z_]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=]))"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An index as it was written: selectors by position and by axis name, not yet matched to a value."""
+
+    positional: tuple[Selector | None, ...] = ()
+    named: tuple[tuple[str, Selector], ...] = ()
+
+
+def parse_index(text: str) -> Written:
+    """Read what stands between the brackets.
+
+    Raises:
+        InputError: it is not an index; the message points at the place.
+    """
+    return _Reader(text).read()
+
+
+def split_index(text: str) -> tuple[str, str | None]:
+    """Split `name[...]` into the name and what stands between the brackets (None without brackets).
+
+    Raises:
+        InputError: brackets that do not match.
+    """
+    name, bracket, rest = text.strip().partition("[")
+    if not bracket:
+        if "]" in name:
+            raise InputError(f"index {text!r} has ']' without '['; write STAGE[0, 3, :, -1]")
+        return name, None
+    if not rest.endswith("]"):
+        raise InputError(f"index {text!r} does not end in ']'; write STAGE[0, 3, :, -1]")
+    return name.strip(), rest[:-1]
+
+
+def bind_index(
+    written: Written,
+    shape: Shape,
+    axes: Sequence[str],
+    tokens: Sequence[Sequence[str]] = (),
+) -> Index:
+    """Match an index to a value: one int or slice for each axis, ints not negative, slices within the axis.
+
+    Args:
+        shape, axes: of the value.
+        tokens: the tokens' strings, `tokens[batch][token]`, for selectors such as `query="cat"`.
+
+    Raises:
+        InputError: too many selectors, no such axis, out of range, or a token that is not in the text.
+    """
+    chosen = _place(written, shape, axes)
+    batch = chosen.get("batch")
+    row = batch if isinstance(batch, int) else 0
+    found: list[int | slice] = []
+    for axis, size in zip(axes, shape, strict=True):
+        selector = chosen.get(axis, slice(None))
+        if isinstance(selector, str):
+            selector = _token(selector, axis, tokens, row)
+        if isinstance(selector, slice):
+            found.append(slice(*selector.indices(size)))
+        elif -size <= selector < size:
+            found.append(selector % size)
+        elif size == 1:  # an axis of one stands for any: the same mask for every head
+            found.append(0)
+        else:
+            raise InputError(f"index {selector} is out of range for axis {axis!r} of size {size}")
+    return tuple(found)
+
+
+def _place(written: Written, shape: Shape, axes: Sequence[str]) -> dict[str, Selector]:
+    positional = list(written.positional)
+    if None in positional:  # an ellipsis stands for as many whole axes as are left
+        at = positional.index(None)
+        positional[at : at + 1] = [slice(None)] * (len(axes) - len(positional) + 1)
+    if len(positional) > len(axes):
+        raise InputError(
+            f"{len(positional)} indices for {len(axes)} axes ({', '.join(axes)}) of shape {write_shape(shape)}"
+        )
+    chosen: dict[str, Selector] = {}
+    for axis, selector in zip(axes, positional, strict=False):
+        assert selector is not None
+        chosen[axis] = selector
+    for axis, selector in written.named:
+        if axis not in axes:
+            raise InputError(f"no axis {axis!r} among {', '.join(axes)}{nearest(axis, axes)}")
+        if axis in chosen:
+            raise InputError(f"axis {axis!r} is given twice")
+        chosen[axis] = selector
+    return chosen
+
+
+def _token(text: str, axis: str, tokens: Sequence[Sequence[str]], row: int) -> int:
+    if axis not in TOKEN_AXES or not tokens:
+        raise InputError(f"axis {axis!r} has no tokens; give a number instead of {text!r}")
+    words = list(tokens[row])
+    wanted = (text, text.lower(), "##" + text, "##" + text.lower(), "▁" + text, "Ġ" + text)
+    for form in wanted:
+        if form in words:
+            return words.index(form)
+    raise InputError(f"no token {text!r} in text {row}{nearest(text, words)}; its tokens are {' '.join(words[:12])}")
+
+
+class _Reader:
+    """A reader of one index, by hand: four kinds of words and no nesting."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words: list[tuple[str, str, int]] = []
+        position = 0
+        while position < len(text.rstrip()):
+            found = _WORD.match(text, position)
+            if not found or found.lastgroup is None:
+                raise self._error(len(text) - len(text[position:].lstrip()))
+            self.words.append((found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
+            position = found.end()
+        self.at = 0
+
+    def read(self) -> Written:
+        positional: list[Selector | None] = []
+        named: list[tuple[str, Selector]] = []
+        while self.at < len(self.words):
+            name = self._name()
+            selector = self._selector()
+            if name:
+                if selector is None:
+                    raise self._error_here(-1)
+                named.append((name, selector))
+            elif named:
+                raise InputError(f"index [{self.text}] has a plain index after a named one; put plain ones first")
+            elif selector is None and None in positional:
+                raise self._error_here(-1)
+            else:
+                positional.append(selector)
+            if self.at < len(self.words) and not self._take("mark", ","):
+                raise self._error_here()
+        return Written(tuple(positional), tuple(named))
+
+    def _name(self) -> str:
+        if self._kind() == "name" and self._kind(1) == "mark" and self.words[self.at + 1][1] == "=":
+            self.at += 2
+            return self.words[self.at - 2][1]
+        return ""
+
+    def _selector(self) -> Selector | None:
+        if self._take("dots"):
+            return None
+        if self._kind() in ("text", "name"):
+            kind, word, _ = self.words[self.at]
+            self.at += 1
+            return re.sub(r"\\(.)", r"\1", word[1:-1]) if kind == "text" else word
+        parts: list[int | None] = [self._number()]
+        while len(parts) < 3 and self._take("mark", ":"):
+            parts.append(self._number())
+        if len(parts) > 1:
+            if parts[2:] == [0]:
+                raise InputError(f"index [{self.text}] has a step of 0")
+            return slice(*parts)
+        if parts[0] is None:
+            raise self._error_here()
+        return parts[0]
+
+    def _number(self) -> int | None:
+        if self._kind() != "number":
+            return None
+        self.at += 1
+        return int(self.words[self.at - 1][1])
+
+    def _kind(self, ahead: int = 0) -> str:
+        return self.words[self.at + ahead][0] if self.at + ahead < len(self.words) else "end"
+
+    def _take(self, kind: str, word: str | None = None) -> bool:
+        if self._kind() == kind and (word is None or self.words[self.at][1] == word):
+            self.at += 1
+            return True
+        return False
+
+    def _error_here(self, ahead: int = 0) -> InputError:
+        at = self.at + ahead
+        return self._error(self.words[at][2] if 0 <= at < len(self.words) else len(self.text))
+
+    def _error(self, position: int) -> InputError:
+        return InputError(
+            f'cannot read index [{self.text}] at {self.text[position:] or "its end"!r}; write [0, 3, :, -1] or [head=3, query="cat"]'
+        )

@@ -1,0 +1,53 @@
+"""What others call our stages: TransformerLens hooks and Hugging Face modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .program import Program
+
+# Hooks are named after what they should hold. TransformerLens 4.3 on BERT fills `hook_attn_scores` with the weights
+# after softmax; whoever types the name means the scores.
+HOOKS = {
+    "hook_embed": "embeddings.token",
+    "hook_pos_embed": "embeddings.position",
+    "hook_token_type_embed": "embeddings.segment",
+    "hook_normalized_embed": "embeddings.norm",
+    "embed.hook_out": "embeddings.token",
+    "pos_embed.hook_out": "embeddings.position",
+}
+LAYER_HOOKS = {
+    "hook_resid_pre": "input",
+    "attn.hook_q": "attention.query_heads",
+    "attn.hook_k": "attention.key_heads",
+    "attn.hook_v": "attention.value_heads",
+    "attn.hook_attn_scores": "attention.masked",
+    "attn.hook_pattern": "attention.weights",
+    "attn.hook_z": "attention.context",
+    "hook_attn_out": "attention.output",
+    "hook_resid_mid": "attention.residual",
+    "ln1.hook_normalized": "attention.norm",
+    "hook_normalized_resid_mid": "attention.norm",
+    "hook_normalized_resid_post": "ffn.norm",
+    "mlp.hook_pre": "ffn.up",
+    "mlp.hook_post": "ffn.activation",
+    "hook_mlp_out": "ffn.down",
+    "hook_resid_post": "ffn.residual",
+    "ln2.hook_normalized": "ffn.norm",
+}
+
+
+def foreign_names(program: Program) -> dict[str, str]:
+    """Every foreign name that some stage of this program answers to, with that stage's canonical name."""
+    found = {hook: name for hook, name in HOOKS.items() if name in program}
+    for layer in range(program.layers):
+        before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
+        for hook, part in LAYER_HOOKS.items():
+            name = before if part == "input" else f"layers.{layer}.{part}"
+            if name in program:
+                found[f"blocks.{layer}.{hook}"] = program[name].name
+    for stage in program:
+        if stage.module:
+            found[stage.module] = stage.name
+    return found

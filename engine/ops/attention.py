@@ -1,0 +1,115 @@
+"""The operations of attention (Vaswani et al. 2017), each its own stage; those with rows never need the whole square."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from .base import Op, Out, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class SplitHeads(Op):
+    """(batch, token, hidden) -> (batch, head, token, head_dim): the same numbers seen another way, no copy."""
+
+    heads: int
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,) = inputs
+        return x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} cut into {self.heads} heads"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores(Op):
+    """Q · Kᵀ, raw: (batch, head, query, head_dim) and (batch, head, key, head_dim) -> (batch, head, query, key)."""
+
+    rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        query, key = inputs
+        return torch.matmul(query, key.transpose(2, 3), out=out())
+
+    def write(self, *operands: str) -> str:
+        query, key = operands
+        return f"{query} · {key}ᵀ"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale(Op):
+    """Scores times 1/√head_dim, so that their deviation does not grow with the size of a head."""
+
+    head_dim: int
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.mul(inputs[0], self.head_dim**-0.5, out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} / √{self.head_dim}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddMask(Op):
+    """Scaled scores plus the additive mask; the very same tensor where the mask is the zeros that take no memory."""
+
+    rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        scaled, mask = inputs
+        if not any(mask.stride()):  # expanded from one zero: see AdditiveMask
+            return scaled
+        return torch.add(scaled, mask, out=out())
+
+    def write(self, *operands: str) -> str:
+        return " + ".join(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax(Op):
+    """exp(x) / Σ exp(x) over the last axis; the largest x is taken off first, so that nothing overflows."""
+
+    over: str = "key"
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        memory = out()
+        return torch.softmax(inputs[0], -1) if memory is None else torch.softmax(inputs[0], -1, out=memory)
+
+    def write(self, *operands: str) -> str:
+        return f"softmax({operands[0]}) over {self.over}"
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Op):
+    """Weighted sum of values: (batch, head, query, key) and (batch, head, key, head_dim) -> (batch, head, token, head_dim)."""
+
+    rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.matmul(inputs[0], inputs[1], out=out())
+
+    def write(self, *operands: str) -> str:
+        return " · ".join(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Concat(Op):
+    """Heads side by side: (batch, head, token, head_dim) -> (batch, token, hidden)."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,) = inputs
+        batch, heads, tokens, size = x.shape
+        apart = x.transpose(1, 2)  # (batch, token, head, head_dim)
+        memory = out()
+        if memory is None:
+            return apart.reshape(batch, tokens, heads * size)
+        memory.view(batch, tokens, heads, size).copy_(apart)
+        return memory
+
+    def write(self, *operands: str) -> str:
+        return f"heads of {operands[0]} side by side"

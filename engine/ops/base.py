@@ -1,0 +1,45 @@
+"""What every operation has: it computes, and it can write its formula."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import torch
+
+Tensors = Sequence[torch.Tensor]
+# Memory for the result, on request: a buffer of the right shape, or None for "allocate it yourself". torch takes
+# either as `out=`. Fresh memory costs more than the arithmetic for long texts (page faults), so a run keeps buffers.
+Out = Callable[[], torch.Tensor | None]
+
+
+class Op(ABC):
+    """An operation of a stage. Subclasses are frozen dataclasses: an op is data, its numbers come with each call.
+
+    Attributes:
+        symbols: what the formula calls the weights, in order.
+        rows: for ops whose result has rows (its last axis but one) that can be computed apart: for each input whether
+            it is cut to the same rows. None for ops that are only computed whole.
+        windows: True for results so large and so simple that they are never built, only read by `window`.
+    """
+
+    symbols: ClassVar[tuple[str, ...]] = ()
+    rows: ClassVar[tuple[bool, ...] | None] = None
+    windows: ClassVar[bool] = False
+
+    @abstractmethod
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        """The result, with the same operations in the same order as the reference implementation.
+
+        It makes no assumption on device or dtype, and runs on torch's `meta` device.
+        """
+
+    @abstractmethod
+    def write(self, *operands: str) -> str:
+        """The right-hand side of the formula, with the operands (inputs, then weights) written as given."""
+
+
+def no_memory() -> None:
+    """An `Out` that leaves allocation to torch."""
+    return

@@ -1,0 +1,58 @@
+"""What stands on top of an encoder: pooling, predictions, sentence embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .base import Op, Out, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class FirstToken(Op):
+    """The first token's vector: (batch, token, hidden) -> (batch, hidden)."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return inputs[0][:, 0]
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} at token 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Best(Op):
+    """Ids of the largest entries of the last axis, best first: (batch, token, vocabulary) -> (batch, token, rank)."""
+
+    count: int
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.topk(inputs[0], min(self.count, inputs[0].shape[-1]), dim=-1).indices
+
+    def write(self, *operands: str) -> str:
+        return f"ids of the {self.count} largest of {operands[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class MeanPool(Op):
+    """The mean over tokens that are not padding, as sentence-transformers' `Pooling`: -> (batch, hidden)."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        x, mask = inputs
+        seen = mask.unsqueeze(-1).expand(x.size()).to(x.dtype)  # (batch, token, hidden)
+        return torch.sum(x * seen, 1) / torch.clamp(seen.sum(1), min=1e-9)
+
+    def write(self, *operands: str) -> str:
+        x, mask = operands
+        return f"Σ {x} · {mask} / Σ {mask} over tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Normalize(Op):
+    """A vector divided by its Euclidean length, as `torch.nn.functional.normalize`."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.nn.functional.normalize(inputs[0], p=2, dim=-1)
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} / ‖{operands[0]}‖"

@@ -1,0 +1,118 @@
+"""Products with a weight matrix, sums, norms and activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch.nn import functional
+
+from .base import Op, Out, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Op):
+    """x · Wᵀ + b, as `torch.nn.Linear`: (..., in) and (out, in) -> (..., out)."""
+
+    symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,), (matrix, bias) = inputs, weights
+        memory = out()
+        flat = None if memory is None else memory.view(-1, matrix.shape[0])
+        # `functional.linear` comes down to this very call, but has no `out=`.
+        y = torch.addmm(bias, x.reshape(-1, matrix.shape[1]), matrix.t(), out=flat)
+        return y.view(*x.shape[:-1], matrix.shape[0])
+
+    def write(self, *operands: str) -> str:
+        x, matrix, bias = operands
+        return f"{x} · {matrix}ᵀ + {bias}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(Op):
+    """The inputs added from left to right, all of one shape."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        total = torch.add(inputs[0], inputs[1], out=out())
+        for more in inputs[2:]:
+            total = torch.add(total, more, out=total)
+        return total
+
+    def write(self, *operands: str) -> str:
+        return " + ".join(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNorm(Op):
+    """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`."""
+
+    epsilon: float
+    symbols: ClassVar[tuple[str, ...]] = ("γ", "β")
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,), (gamma, beta) = inputs, weights
+        memory = out()
+        if memory is None:
+            return functional.layer_norm(x, x.shape[-1:], gamma, beta, self.epsilon)
+        # torch's kernel gives mean and 1/deviation as well; here they are thrown away.
+        few = x.new_empty((*x.shape[:-1], 1)), x.new_empty((*x.shape[:-1], 1))
+        size = [x.shape[-1]]
+        torch.ops.aten.native_layer_norm.out(x, size, gamma, beta, self.epsilon, out0=memory, out1=few[0], out2=few[1])
+        return memory
+
+    def write(self, *operands: str) -> str:
+        x, gamma, beta = operands
+        return f"({x} − mean) / √(variance + {self.epsilon:g}) · {gamma} + {beta}"
+
+
+def _gelu(approximate: str) -> Callable[..., torch.Tensor]:
+    return lambda x, out: torch.ops.aten.gelu(x, approximate=approximate) if out is None else torch.ops.aten.gelu.out(
+        x, approximate=approximate, out=out
+    )  # fmt: skip
+
+
+def _gelu_new(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    # transformers' NewGELUActivation, operation by operation: torch's own tanh form differs in the last bits.
+    return torch.mul(0.5 * x, 1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * torch.pow(x, 3.0))), out=out)
+
+
+def _gelu_python(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return torch.mul(x * 0.5, 1.0 + torch.erf(x / math.sqrt(2.0)), out=out)
+
+
+def _relu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return torch.relu(x) if out is None else torch.clamp_min(x, 0, out=out)
+
+
+def _silu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return functional.silu(x) if out is None else torch.ops.aten.silu.out(x, out=out)
+
+
+# Name in a config -> (what computes it, how it is written).
+ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
+    "gelu": (_gelu("none"), "gelu({x}) = {x} · Φ({x})"),
+    "gelu_python": (_gelu_python, "gelu({x}) = {x} · Φ({x})"),
+    "gelu_pytorch_tanh": (_gelu("tanh"), "gelu_tanh({x})"),
+    "gelu_new": (_gelu_new, "gelu_tanh({x})"),
+    "relu": (_relu, "max(0, {x})"),
+    "silu": (_silu, "{x} · sigmoid({x})"),
+    "swish": (_silu, "{x} · sigmoid({x})"),
+    "tanh": (lambda x, out: torch.tanh(x, out=out), "tanh({x})"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Activation(Op):
+    """A function of each element alone, named as in transformers' `ACT2FN`."""
+
+    kind: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return ACTIVATIONS[self.kind][0](inputs[0], out=out())
+
+    def write(self, *operands: str) -> str:
+        return ACTIVATIONS[self.kind][1].format(x=operands[0])

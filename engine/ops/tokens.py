@@ -1,0 +1,84 @@
+"""What goes in, and how ids become vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from .base import Op, Out, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Op):
+    """A value that comes from the tokenizer rather than from a computation."""
+
+    what: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        raise AssertionError(f"{self.what} is given to the run, not computed")
+
+    def write(self, *operands: str) -> str:
+        return self.what
+
+
+@dataclass(frozen=True, slots=True)
+class OneHot(Op):
+    """A row of zeros for each token, with a one in the place of its id: (batch, token) -> (batch, token, vocabulary)."""
+
+    size: int
+    windows: ClassVar[bool] = True
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return self.window(inputs, (slice(None), slice(None), slice(None)))
+
+    def window(self, inputs: Tensors, index: tuple[slice, slice, slice]) -> torch.Tensor:
+        """Only the rows and the columns that are asked for."""
+        (ids,) = inputs
+        places = torch.arange(self.size, device=ids.device)[index[2]]
+        return (ids[index[0], index[1], None] == places).to(ids.dtype)  # (batch, token, vocabulary)
+
+    def write(self, *operands: str) -> str:
+        return f"1 at {operands[0]}, 0 elsewhere, of {self.size} places"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Op):
+    """Rows of an embedding matrix: (batch, token) and (vocabulary, hidden) -> (batch, token, hidden)."""
+
+    symbols: ClassVar[tuple[str, ...]] = ("E",)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (ids,), (table,) = inputs, weights
+        memory = out()
+        flat = None if memory is None else memory.view(-1, table.shape[1])
+        return torch.index_select(table, 0, ids.reshape(-1), out=flat).view(*ids.shape, table.shape[1])
+
+    def write(self, *operands: str) -> str:
+        ids, table = operands
+        return f"rows of {table} at {ids}"
+
+
+@dataclass(frozen=True, slots=True)
+class AdditiveMask(Op):
+    """0 where a key may be seen, the most negative number of the dtype where not: (batch, token) -> (batch, 1, query, key).
+
+    Equal to `eager_mask` of transformers' `masking_utils`. Every query sees the same keys, so the rows share memory.
+    Where nothing is masked transformers adds no mask at all; the zeros then take no memory, and `AddMask` sees that.
+    """
+
+    dtype: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (mask,) = inputs
+        dtype = getattr(torch, self.dtype)
+        batch, tokens = mask.shape
+        if mask.device.type != "meta" and bool((mask != 0).all()):
+            return torch.zeros((), dtype=dtype, device=mask.device).expand(batch, 1, tokens, tokens)
+        seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
+        zero = torch.zeros((), dtype=dtype, device=mask.device)
+        return torch.where(seen, zero, torch.finfo(dtype).min).expand(batch, 1, tokens, tokens)
+
+    def write(self, *operands: str) -> str:
+        return f"0 where {operands[0]} = 1, {torch.finfo(getattr(torch, self.dtype)).min:.4g} where 0, for every query"

@@ -1,0 +1,158 @@
+"""Text to token ids, mask, segments and positions, with the tokens' strings and their places in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One padded batch of texts. Every array has the shape (batch, token).
+
+    Attributes:
+        texts: what was typed, one text a row; `pair` is the second segment of each, or None.
+        ids, segments, positions: what the embeddings look up.
+        mask: 1 where a token stands, 0 where a row is padded.
+        strings: the tokens' strings, `strings[batch][token]`.
+        places: for each token the first and last-but-one character of its text it came from; (0, 0) for special ones.
+        vocabulary_size: how many ids there are.
+    """
+
+    texts: tuple[str, ...]
+    pair: str | None
+    ids: Ids
+    mask: Ids
+    segments: Ids
+    positions: Ids
+    strings: tuple[tuple[str, ...], ...]
+    places: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False, default=())
+    vocabulary_size: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(batch, token)."""
+        return int(self.ids.shape[0]), int(self.ids.shape[1])
+
+
+class TextReader:
+    """A checkpoint's tokenizer together with the limits of its model.
+
+    Args:
+        tokenizer: of the `tokenizers` library.
+        longest: how many tokens the model takes.
+        segments: how many segments it knows.
+        padding_id: id of the padding token.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, longest: int, segments: int, padding_id: int) -> None:
+        self.tokenizer, self.longest, self.segments, self.padding_id = tokenizer, longest, segments, padding_id
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+
+    def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
+        """Turn texts into one padded batch.
+
+        Args:
+            texts: one or several.
+            pair: a second segment for each text.
+            max_length: cut longer texts to this many tokens, special ones included.
+
+        Raises:
+            InputError: no text, an empty one, one longer than the model takes, a pair where there is one segment.
+        """
+        rows = (texts,) if isinstance(texts, str) else tuple(texts)
+        self._check(rows, pair, max_length)
+        limit = min(max_length or self.longest, self.longest)
+        encoded = [
+            self.tokenizer.encode(text, pair) if pair is not None else self.tokenizer.encode(text) for text in rows
+        ]
+        for row, encoding in enumerate(encoded):
+            if len(encoding.ids) > self.longest and max_length is None:
+                raise InputError(
+                    f"text {row} is {len(encoding.ids)} tokens long and the model takes {self.longest}; "
+                    f"`--max-length {self.longest}` cuts it to its first {self.longest} tokens"
+                )
+        if any(len(encoding.ids) > limit for encoding in encoded):
+            encoded = [self._cut(text, pair, limit) for text in rows]
+        return self._batch(rows, pair, encoded)
+
+    def _check(self, rows: tuple[str, ...], pair: str | None, max_length: int | None) -> None:
+        if not rows:
+            raise InputError("no text given; write one in quotes, or `-` to read standard input")
+        for row, text in enumerate((*rows, pair) if pair is not None else rows):
+            assert text is not None
+            if not text.strip():
+                which = "the --pair text" if row == len(rows) else f"text {row}"
+                raise InputError(f"{which} is empty ({text!r}); write at least one word")
+            if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+                raise InputError(f"text {row} is not valid UTF-8 ({text[:40]!a}); give it in UTF-8")
+        if pair is not None and self.segments < 2:
+            raise InputError(f"--pair needs a model with two segments, and this one has {self.segments}")
+        if max_length is not None and max_length < 3:
+            raise InputError(
+                f"--max-length {max_length} leaves no room for a word between the special tokens; give at least 3"
+            )
+
+    def _cut(self, text: str, pair: str | None, limit: int) -> Any:
+        self.tokenizer.enable_truncation(limit)
+        try:
+            return self.tokenizer.encode(text, pair) if pair is not None else self.tokenizer.encode(text)
+        except Exception as error:  # the tokenizers library raises plain Exception
+            raise InputError(f"--max-length {limit} is too short for a pair ({one_line(error)}); give more") from None
+        finally:
+            self.tokenizer.no_truncation()
+
+    def _batch(self, rows: tuple[str, ...], pair: str | None, encoded: Sequence[Any]) -> Tokens:
+        width = max(len(encoding.ids) for encoding in encoded)
+        shape = (len(rows), width)
+        ids, mask, segments = (np.full(shape, fill, dtype=np.int64) for fill in (self.padding_id, 0, 0))
+        padding = self.tokenizer.id_to_token(self.padding_id) or "[PAD]"
+        strings, places = [], []
+        for row, encoding in enumerate(encoded):
+            length = len(encoding.ids)
+            ids[row, :length], mask[row, :length], segments[row, :length] = encoding.ids, 1, encoding.type_ids
+            strings.append((*encoding.tokens, *[padding] * (width - length)))
+            places.append((*encoding.offsets, *[(0, 0)] * (width - length)))
+        positions = np.broadcast_to(np.arange(width, dtype=np.int64), shape).copy()
+        size = self.tokenizer.get_vocab_size(with_added_tokens=True)
+        return Tokens(rows, pair, ids, mask, segments, positions, tuple(strings), tuple(places), size)
+
+
+def open_tokenizer(directory: Path) -> Tokenizer:
+    """The tokenizer of a checkpoint directory: `tokenizer.json`, or a WordPiece one made from `vocab.txt`.
+
+    Raises:
+        InputError: neither is there, or it cannot be read.
+    """
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
+
+    whole, words = directory / "tokenizer.json", directory / "vocab.txt"
+    try:
+        if whole.is_file():
+            return Tokenizer.from_file(str(whole))
+        if words.is_file():
+            return BertWordPieceTokenizer(str(words), lowercase=_lowercase(directory))._tokenizer
+    except Exception as error:  # the tokenizers library raises plain Exception
+        raise InputError(f"cannot read the tokenizer in {directory}: {one_line(error)}") from None
+    raise InputError(f"no tokenizer in {directory}: tokenizer.json or vocab.txt is needed")
+
+
+def _lowercase(directory: Path) -> bool:
+    """What `tokenizer_config.json` says of case, as transformers' BertTokenizer takes it: lower unless told."""
+    import json
+
+    settings = directory / "tokenizer_config.json"
+    return bool(json.loads(settings.read_text("utf-8")).get("do_lower_case", True)) if settings.is_file() else True

@@ -1,0 +1,80 @@
+"""What the debugger walks: a program and the values of one passage through it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from .index import split_index
+from .program import Program, Shape
+from .tokens import Tokens
+from .value import Value
+
+
+class Trace(ABC):
+    """A live run (`run.Run`) or a recording (`snapshot.Recording`); the debugger and every view treat them alike.
+
+    Attributes:
+        program: the stages.
+        tokens: what went in.
+        about: facts for people, in order: model, family, device, dtype.
+        live: whether values can still be computed and changed.
+    """
+
+    program: Program
+    tokens: Tokens
+    about: Mapping[str, str]
+    live: bool = False
+
+    @abstractmethod
+    def value(self, name: str) -> Value:
+        """The value of the stage of that canonical name; nothing is computed until it is read."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether numbers can be had for this stage (a recording may hold only some)."""
+
+    @property
+    @abstractmethod
+    def shapes(self) -> Mapping[str, Shape]:
+        """Shape of every stage's value."""
+
+    @property
+    @abstractmethod
+    def weight_shapes(self) -> Mapping[str, Shape]:
+        """Shape of every weight the program uses."""
+
+    def reach(self, position: int) -> None:
+        """Compute what the stage at this position needs and yields, where there is anything to compute."""
+
+    def word(self, number: int) -> str:
+        """The token of an id, or the id itself where it is not known."""
+        return str(number)
+
+    @property
+    def patched(self) -> frozenset[str]:
+        """Stages whose value was put there by hand."""
+        return frozenset()
+
+    def formulas(self, name: str) -> tuple[str, str]:
+        """The stage's formula with names and again with this run's shapes."""
+        stage = self.program[name]
+        return stage.formula(), stage.formula_of_shapes(self.shapes, self.weight_shapes)
+
+    def __getitem__(self, name: str) -> Value:
+        """`run["layers.0.attention.weights"]`, by any name `Program.resolve` takes."""
+        return self.value(self.program.resolve(name))
+
+    def at(self, text: str) -> tuple[Value, str]:
+        """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.
+
+        Returns:
+            The value and what stood between the brackets ("" for the whole value), already checked against it.
+
+        Raises:
+            InputError: no such stage, or an index that does not fit.
+        """
+        name, index = split_index(text)
+        value = self[name]
+        value.bind(index or "")
+        return value, index or ""

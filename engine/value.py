@@ -1,0 +1,133 @@
+"""A value: something one reads windows of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .index import Index, bind_index, parse_index
+from .program import Shape
+from .stats import Stats, gather
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK_ELEMENTS = 1 << 20
+
+
+class Value(ABC):
+    """The result of one stage. Shape, axes and dtype are known at once; numbers come through `read`.
+
+    Behind it may stand a tensor in memory, one on a GPU, one that will be computed when read, rows of a tensor that is
+    never built whole, or a file.
+
+    Attributes:
+        name: the stage's.
+        axes: a name for each axis, `("batch", "head", "query", "key")`.
+        shape: a size for each axis.
+        dtype: as torch calls it: `float32`, `bfloat16`, `int64`, `bool`.
+        tokens: the tokens' strings, `tokens[batch][token]`.
+        word: the token of an id, for values that hold ids and for axes over the vocabulary.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    shape: Shape
+    dtype: str
+    tokens: Sequence[Sequence[str]] = ()
+    word: Callable[[int], str] = str
+
+    @property
+    def holds_ids(self) -> bool:
+        """Whether its numbers are token ids, to be read as words."""
+        return self.name == "tokens.ids" or self.axes[-1:] == ("rank",)
+
+    @abstractmethod
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        """A window as a numpy array of its own.
+
+        Args:
+            index: an int or slice for each axis from the first (missing ones are whole), or an index as written:
+                `'head=3, query="cat"'`.
+
+        Returns:
+            The window; an int takes its axis away, as in numpy. bfloat16 comes as float32, which holds it exactly.
+
+        Raises:
+            InputError: the index does not fit.
+        """
+
+    def stats(self, index: Index | str = ()) -> Stats:
+        """Statistics of the whole value or of a window."""
+        bound = self.bind(index)
+        return gather(self._blocks(bound), self._blocks(bound))
+
+    def numpy(self) -> npt.NDArray[Any]:
+        """The whole value as a numpy array of its own."""
+        return self.read()
+
+    def tensor(self) -> torch.Tensor:
+        """The whole value as a torch tensor of its own: writing to it changes nothing here."""
+        import torch
+
+        return torch.from_numpy(self.read())
+
+    def bind(self, index: Index | str = ()) -> Index:
+        """The index with one entry for each axis, checked against the shape."""
+        if not isinstance(index, str):
+            from .index import Written
+
+            return bind_index(Written(tuple(index)), self.shape, self.axes, self.tokens)
+        return bind_index(parse_index(index), self.shape, self.axes, self.tokens)
+
+    def window_shape(self, index: Index) -> Shape:
+        """Shape of what `read` returns for a bound index."""
+        pairs = zip(index, self.shape, strict=True)
+        return tuple(len(range(*part.indices(size))) for part, size in pairs if isinstance(part, slice))
+
+    def _blocks(self, index: Index) -> Iterator[npt.NDArray[Any]]:
+        """The window in pieces of about a million elements, cut along its first long axis."""
+        shape = self.window_shape(index)
+        total = int(np.prod(shape, dtype=np.int64))
+        if total <= BLOCK_ELEMENTS or not shape:
+            yield np.asarray(self.read(index))
+            return
+        slices = [axis for axis, part in enumerate(index) if isinstance(part, slice)]
+        cut = next(i for i, size in enumerate(shape) if size > 1)
+        axis, size = slices[cut], shape[cut]
+        part = index[axis]
+        assert isinstance(part, slice)
+        places = range(*part.indices(self.shape[axis]))
+        step = max(1, BLOCK_ELEMENTS // (total // size))
+        for start in range(0, size, step):
+            piece = places[start : start + step]
+            stop = piece.stop if piece.stop >= 0 else None
+            yield from self._blocks((*index[:axis], slice(piece.start, stop, piece.step), *index[axis + 1 :]))
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{axis}={size}" for axis, size in zip(self.axes, self.shape, strict=True))
+        return f"<{self.name} [{sizes}] {self.dtype}>"
+
+
+class ArrayValue(Value):
+    """A value whose numbers are at hand as an array: in memory, or mapped from a file."""
+
+    def __init__(
+        self,
+        name: str,
+        axes: tuple[str, ...],
+        array: npt.NDArray[Any],
+        dtype: str | None = None,
+        tokens: Sequence[Sequence[str]] = (),
+    ) -> None:
+        self.name, self.axes, self.array = name, axes, array
+        self.shape = tuple(array.shape)
+        self.dtype = dtype or str(array.dtype)
+        self.tokens = tokens
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        return np.array(self.array[self.bind(index)])

@@ -61,7 +61,7 @@ class Stop:
     Attributes:
         position: index of the stage; -1 before the first.
         stage: that stage; None before the first.
-        reason: `step` (it went where it was told), `breakpoint`, `end`, `start`.
+        reason: `step` (it went where it was told), `breakpoint`, `end`, `start`, `interrupt`.
         breakpoint: the one that stopped it.
         held: what made its condition true.
     """
@@ -85,6 +85,8 @@ class Debugger:
         self.position = START
         self.furthest = START
         self.breakpoints: dict[int, Breakpoint] = {}
+        self.held = False  # by a breakpoint, since the last motion
+        self.interrupted = False
         self._numbers = 0
         self._past: list[int] = []
         self._future: list[int] = []
@@ -173,7 +175,10 @@ class Debugger:
         if end == start:
             return self._stop("end" if target > start else "start" if target < start else "step")
         self._remember()
+        self.interrupted = False
         for position in range(start + step, end + step, step):
+            if self.interrupted:
+                return self._stop("interrupt")
             self._arrive(position)
             found = self._hit()
             if found:
@@ -187,6 +192,7 @@ class Debugger:
         self.furthest = max(self.furthest, position)
 
     def _stop(self, reason: str, found: Breakpoint | None = None, held: str = "") -> Stop:
+        self.held = found is not None
         return Stop(self.position, self.stage, reason, found, held)
 
     def _remember(self) -> None:
@@ -199,6 +205,10 @@ class Debugger:
         other.append(self.position)
         self._arrive(source.pop())
         return self._stop("step")
+
+    def interrupt(self) -> None:
+        """Stop the motion that is under way (on another thread) at the next stage."""
+        self.interrupted = True
 
     # -- breakpoints -------------------------------------------------------------------------------------------
 

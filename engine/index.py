@@ -81,7 +81,8 @@ def bind_index(
         if isinstance(selector, str):
             selector = _token(selector, axis, tokens, row)
         if isinstance(selector, slice):
-            found.append(slice(*selector.indices(size)))
+            start, stop, step = selector.indices(size)
+            found.append(slice(start, stop if stop >= 0 else None, step))  # a stop of -1 would mean the last one
         elif -size <= selector < size:
             found.append(selector % size)
         elif size == 1:  # an axis of one stands for any: the same mask for every head

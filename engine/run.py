@@ -65,7 +65,7 @@ class Run(Trace):
         self._overrides: dict[str, torch.Tensor] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
-        anchors = {name for name in program.aliases.values()} | {stage.name for stage in program if not stage.inputs}
+        anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
         self._cache = cache if cache is not None else Cache(budget, anchors)
         self._cache.clear()
         given = {"tokens.ids": tokens.ids, "tokens.mask": tokens.mask}

@@ -39,6 +39,11 @@ class Session:
             if trace.program.match(found.pattern):
                 self.debugger.add(found.pattern, found.condition, temporary=found.temporary)
 
+    @property
+    def held(self) -> bool:
+        """Whether a breakpoint stopped the last motion and the cursor is still there."""
+        return self.debugger.held
+
     def stage_or_here(self, name: str) -> str:
         """The stage that is named, or the one under the cursor when nothing is.
 

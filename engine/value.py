@@ -64,7 +64,7 @@ class Value(ABC):
     def stats(self, index: Index | str = ()) -> Stats:
         """Statistics of the whole value or of a window."""
         bound = self.bind(index)
-        return gather(self._blocks(bound), self._blocks(bound))
+        return gather(self.blocks(bound), self.blocks(bound))
 
     def numpy(self) -> npt.NDArray[Any]:
         """The whole value as a numpy array of its own."""
@@ -89,8 +89,9 @@ class Value(ABC):
         pairs = zip(index, self.shape, strict=True)
         return tuple(len(range(*part.indices(size))) for part, size in pairs if isinstance(part, slice))
 
-    def _blocks(self, index: Index) -> Iterator[npt.NDArray[Any]]:
-        """The window in pieces of about a million elements, cut along its first long axis."""
+    def blocks(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
+        """The window in pieces of about a million elements, in the order of the elements (rows before columns)."""
+        index = self.bind(index)
         shape = self.window_shape(index)
         total = int(np.prod(shape, dtype=np.int64))
         if total <= BLOCK_ELEMENTS or not shape:
@@ -106,7 +107,7 @@ class Value(ABC):
         for start in range(0, size, step):
             piece = places[start : start + step]
             stop = piece.stop if piece.stop >= 0 else None
-            yield from self._blocks((*index[:axis], slice(piece.start, stop, piece.step), *index[axis + 1 :]))
+            yield from self.blocks((*index[:axis], slice(piece.start, stop, piece.step), *index[axis + 1 :]))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(self.axes, self.shape, strict=True))

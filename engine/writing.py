@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .debugger import Stop
 from .index import TOKEN_AXES, Index
+from .program import Shape, write_shape
 from .value import Value
 
 MOST_ROWS = 64
@@ -21,6 +23,17 @@ def write_number(number: float | int | bool | np.generic) -> str:
     if isinstance(number, bool):
         return str(number)
     return str(number) if isinstance(number, int) else f"{number:.9g}"
+
+
+def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:
+    """Where the cursor came to rest, in a line: the reason, the stage, its shape, and the condition that held."""
+    if stop.stage is None:
+        return "at the start, before the first stage"
+    place = f"{stop.stage.name} {write_shape(shapes[stop.stage.name])} ({', '.join(stop.stage.axes)})"
+    if stop.breakpoint is not None:
+        held = f": {stop.held}" if stop.held else ""
+        return f"breakpoint {stop.breakpoint.number} at {place}{held}"
+    return f"{'at the end, ' if stop.reason == 'end' else 'at '}{place}"
 
 
 def write_stats(title: str, value: Value, index: Index) -> str:
@@ -79,6 +92,8 @@ def _place(value: Value, index: Index) -> str:
 
 
 def _token(value: Value, index: Index, axis: str, at: int) -> str:
+    if axis == "vocabulary":
+        return value.word(at)
     if axis not in TOKEN_AXES or not value.tokens:
         return ""
     row = index[0] if value.axes[0] == "batch" and isinstance(index[0], int) else 0
@@ -103,7 +118,8 @@ def _table(value: Value, index: Index, axes: Sequence[int]) -> list[str]:
     ]
     rows = labels[0] if len(ranges) == 2 else [""]
     table = [["", *labels[-1]]]
-    table += [[row, *map(write_short, line)] for row, line in zip(rows, numbers, strict=True)]
+    short = (lambda number: f"{number} {value.word(int(number))}") if value.holds_ids else write_short
+    table += [[row, *map(short, line)] for row, line in zip(rows, numbers, strict=True)]
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join([_left(line[0], widths[0]), *map(_right, line[1:], widths[1:])]).rstrip() for line in table]
     for axis, places, most in ranges:

@@ -11,7 +11,7 @@ from .table import Command, Key, Reply, words_of
 
 def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
     def run(session: Session, rest: str) -> Reply:
-        pattern = session.stage_or_here(rest) if not rest else rest
+        pattern = rest or session.stage_or_here(rest)
         found = session.debugger.add(pattern, temporary=temporary)
         count = len(found.stages)
         where = next(iter(found.stages)) if count == 1 else f"{count} stages"

@@ -1,0 +1,251 @@
+"""Snapshots: a run's values in one file, and a file looked at as if it were a run.
+
+A snapshot is a .safetensors file. Tensor names are stage names; the metadata entry `encoder_tui` holds the manifest, JSON
+that says everything else (program, tokens, formulas). It opens without torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+from .errors import InputError, one_line
+from .index import Index
+from .program import Program, Shape, Stage
+from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
+from .tokens import Tokens
+from .trace import Trace
+from .value import ArrayValue, Value
+
+FORMAT = 1
+ENTRY = "encoder_tui"
+ONE_HOT = "tokens.one_hot"
+
+__all__ = ["FORMAT", "Recording", "Saved", "manifest", "open_snapshot", "save"]
+
+
+def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | None = None) -> Saved:
+    """Write values to a file: .safetensors (a snapshot, can be opened again) or .npz (for numpy).
+
+    The file appears whole or not at all: it is written beside the target and renamed. `tokens.one_hot` is not written,
+    since the ids say the same; an opened snapshot has it all the same.
+
+    Args:
+        trace: a run or a recording.
+        path: where to; a file that is there is replaced.
+        select: a stage or glob; None for all.
+        upto: only stages up to this position, unless `select` names them.
+
+    Returns:
+        Which stages were written, and how many bytes.
+
+    Raises:
+        InputError: another suffix, nothing selected, or a path that cannot be written.
+    """
+    target = Path(path).expanduser()
+    if target.suffix not in (".safetensors", ".npz"):
+        raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
+    program = trace.program
+    names = program.expect(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
+    names = [name for name in names if name != ONE_HOT and trace.has(name)]
+    if not names:
+        what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"
+        raise InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
+    values = [trace.value(name) for name in names]
+    if target.suffix == ".npz":
+        return write_npz(target, values, {f"{ENTRY}.json": manifest(trace)})
+    return write_safetensors(target, values, {ENTRY: manifest(trace)})
+
+
+def manifest(trace: Trace) -> str:
+    """The JSON that tells a snapshot's reader everything but the numbers."""
+    tokens = trace.tokens
+    ids = set(tokens.ids.ravel().tolist())
+    for stage in trace.program:
+        value = trace.value(stage.name)
+        if value.holds_ids and stage.name != "tokens.ids" and trace.has(stage.name):
+            ids |= set(np.unique(value.read()).tolist())
+    plain = asdict(tokens) | {name: getattr(tokens, name).tolist() for name in ("ids", "mask", "segments", "positions")}
+    stages = []
+    for stage in trace.program:
+        written, sized = trace.formulas(stage.name)
+        stages.append(
+            {
+                "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
+                "module": stage.module, "formula": written, "formula_of_shapes": sized,
+                "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
+            }
+        )  # fmt: skip
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "about": dict(trace.about),
+            "tokens": plain,
+            "stages": stages,
+            "aliases": trace.program.aliases,
+            "weights": {name: list(shape) for name, shape in trace.weight_shapes.items()},
+            "patched": sorted(trace.patched),
+            "words": {str(number): trace.word(number) for number in sorted(ids)},
+        },
+        ensure_ascii=False,
+    )
+
+
+def open_snapshot(path: str | Path) -> Recording:
+    """Look at a recording as one looks at a run; needs no model and no torch.
+
+    Raises:
+        InputError: not there, not a snapshot, damaged, or of a newer format.
+    """
+    target = Path(path).expanduser()
+    if not target.is_file():
+        raise InputError(f"no snapshot {str(path)!r}; `--export PATH.safetensors` writes one")
+    try:
+        with safe_open(str(target), framework="numpy") as file:  # checks that the header and the size agree
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"cannot read {path}: truncated or not safetensors ({one_line(error)})") from None
+    if ENTRY not in metadata:
+        raise InputError(f"{path} holds tensors but is not a snapshot of encoder-tui: it has no {ENTRY!r} entry")
+    try:
+        facts = json.loads(metadata[ENTRY])
+        if facts["format"] > FORMAT:
+            raise InputError(
+                f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it"
+            )
+        return Recording(facts, TensorFile(target))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} has a damaged {ENTRY!r} entry ({one_line(error)}); export it again") from None
+
+
+def _count(upto: int | None, program: Program) -> int:
+    return len(program) if upto is None else upto + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The operation of a recorded stage: what it wrote is known, what it does is not needed."""
+
+    written: str
+
+    def write(self, *operands: str) -> str:
+        """The formula as it was recorded."""
+        return self.written
+
+
+class Recording(Trace):
+    """A snapshot, to be walked like a run. Made by `open_snapshot`."""
+
+    def __init__(self, facts: Mapping[str, Any], file: TensorFile) -> None:
+        self._file = file
+        self._facts = {stage["name"]: stage for stage in facts["stages"]}
+        self._words = {int(number): str(word) for number, word in facts["words"].items()}
+        self._patched = frozenset(facts["patched"])
+        self.about = {str(name): str(fact) for name, fact in facts["about"].items()}
+        self.tokens = _tokens(facts["tokens"])
+        self.program = Program(
+            [_stage(stage) for stage in facts["stages"]],
+            facts["aliases"],
+            {name: tuple(shape) for name, shape in facts["weights"].items()},
+        )
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        return {name: tuple(stage["shape"]) for name, stage in self._facts.items()}
+
+    @property
+    def weight_shapes(self) -> Mapping[str, Shape]:
+        return self.program.weights
+
+    @property
+    def patched(self) -> frozenset[str]:
+        return self._patched
+
+    def has(self, name: str) -> bool:
+        return name in self._file or name == ONE_HOT
+
+    def word(self, number: int) -> str:
+        return self._words.get(number, str(number))
+
+    def formulas(self, name: str) -> tuple[str, str]:
+        return self._facts[name]["formula"], self._facts[name]["formula_of_shapes"]
+
+    def value(self, name: str) -> Value:
+        stage, facts = self.program[name], self._facts[name]
+        if name == ONE_HOT:
+            value: Value = OneHotValue(stage.axes, self.tokens.ids, self.shapes[name])
+        elif name in self._file:
+            value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
+        else:
+            value = MissingValue(name, stage.axes, self.shapes[name], str(facts["dtype"]))
+        value.tokens, value.word = self.tokens.strings, self.word
+        return value
+
+
+class RecordedValue(ArrayValue):
+    """A value in a file; bfloat16, which numpy lacks, lies there as its upper 16 bits of a float32."""
+
+    def __init__(self, name: str, axes: tuple[str, ...], array: npt.NDArray[Any], dtype: str) -> None:
+        super().__init__(name, axes, array, dtype)
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        window = super().read(index)
+        if self.dtype != "bfloat16":
+            return window
+        return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)
+
+
+class OneHotValue(Value):
+    """`tokens.one_hot` from the ids alone; only the window that is read is ever built."""
+
+    def __init__(self, axes: tuple[str, ...], ids: npt.NDArray[np.int64], shape: Shape) -> None:
+        self.name, self.axes, self.shape, self.dtype = ONE_HOT, axes, shape, "int64"
+        self.ids = ids
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        batch, token, vocabulary = self.bind(index)
+        return np.asarray(
+            self.ids[batch, token][..., None] == np.arange(self.shape[2])[vocabulary], dtype=np.int64
+        ).reshape(self.window_shape((batch, token, vocabulary)))
+
+
+class MissingValue(Value):
+    """A stage that was not exported: its shape is known, its numbers are not."""
+
+    def __init__(self, name: str, axes: tuple[str, ...], shape: Shape, dtype: str) -> None:
+        self.name, self.axes, self.shape, self.dtype = name, axes, shape, dtype
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        raise InputError(f"{self.name} is not in this recording; export it as well: export PATH {self.name!r}")
+
+
+def _stage(facts: Mapping[str, Any]) -> Stage:
+    rest = str(facts["formula"]).partition(" = ")[2]
+    return Stage(
+        facts["name"],
+        Recorded(rest),
+        tuple(facts["inputs"]),
+        tuple(facts["weights"]),
+        tuple(facts["axes"]),
+        facts["module"],
+    )
+
+
+def _tokens(facts: Mapping[str, Any]) -> Tokens:
+    arrays = {name: np.array(facts[name], dtype=np.int64) for name in ("ids", "mask", "segments", "positions")}
+    strings = tuple(tuple(map(str, row)) for row in facts["strings"])
+    places = tuple(tuple((int(a), int(b)) for a, b in row) for row in facts["places"])
+    return Tokens(
+        tuple(facts["texts"]), facts["pair"], **arrays, strings=strings, places=places,
+        vocabulary_size=int(facts["vocabulary_size"]),
+    )  # fmt: skip

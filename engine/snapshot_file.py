@@ -1,0 +1,138 @@
+"""Tensors in files: written block by block, so that no export needs more memory than one block, and read by window."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .value import Value
+
+# What torch calls a dtype -> (what safetensors calls it, numpy's type for the same bytes).
+NUMPY_TYPES: dict[str, tuple[str, str]] = {
+    "float64": ("F64", "<f8"),
+    "float32": ("F32", "<f4"),
+    "float16": ("F16", "<f2"),
+    "bfloat16": ("BF16", "<u2"),
+    "int64": ("I64", "<i8"),
+    "int32": ("I32", "<i4"),
+    "bool": ("BOOL", "|b1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written: names of stages, and the size of the file in bytes."""
+
+    names: tuple[str, ...]
+    size: int
+
+
+def write_safetensors(path: Path, values: Sequence[Value], metadata: Mapping[str, str]) -> Saved:
+    """Write values as one .safetensors file (format: github.com/huggingface/safetensors, `README.md`, "Format").
+
+    Raises:
+        InputError: the path cannot be written; what stood there is left as it was.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    offset = 0
+    for value in values:
+        kind, numpy_type = NUMPY_TYPES[value.dtype]
+        end = offset + int(np.prod(value.shape, dtype=np.int64)) * np.dtype(numpy_type).itemsize
+        header[value.name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    with replacing(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for value in values:
+            for block in value.blocks():
+                file.write(_bytes(block, value.dtype))
+    return Saved(tuple(value.name for value in values), path.stat().st_size)
+
+
+def write_npz(path: Path, values: Sequence[Value], texts: Mapping[str, str]) -> Saved:
+    """Write values as one .npz archive for `numpy.load`, one at a time; bfloat16 as float32.
+
+    Raises:
+        InputError: the path cannot be written; what stood there is left as it was.
+    """
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for value in values:
+            with archive.open(f"{value.name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, value.numpy(), allow_pickle=False)
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    return Saved(tuple(value.name for value in values), path.stat().st_size)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of `path` once the block is through, and is gone if it is not.
+
+    Raises:
+        InputError: the path cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"cannot write {str(path)!r}: it is a directory")
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from None
+    part = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            yield file
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; nothing was changed") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class TensorFile:
+    """A .safetensors file whose tensors are mapped, not read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            self._header = json.loads(file.read(length))
+        self._start = 8 + length
+        self._header.pop("__metadata__", None)
+        self._types = dict(NUMPY_TYPES.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._header
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """A tensor's numbers, read from the file when they are indexed; bfloat16 as its 16 bits."""
+        facts = self._header[name]
+        numpy_type, shape = self._types[facts["dtype"]], tuple(facts["shape"])
+        if 0 in shape:
+            return np.zeros(shape, numpy_type)
+        offset = self._start + facts["data_offsets"][0]
+        return np.memmap(self.path, dtype=numpy_type, mode="r", offset=offset, shape=shape)
+
+
+def _bytes(block: npt.NDArray[Any], dtype: str) -> bytes:
+    if dtype == "bfloat16":  # float32 whose lower half is zero
+        block = (block.astype("<f4", copy=False).view("<u4") >> 16).astype("<u2")
+    return block.astype(NUMPY_TYPES[dtype][1], copy=False).tobytes()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,220 @@
+"""The command line. It imports nothing heavy: neither textual for batch mode nor torch for the screen."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..engine.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from ..engine.session import Session
+
+EXAMPLE = "The animal didn't cross the street because it was too tired"
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+DEFAULT_MEMORY = "2GiB"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; `encoder-tui --help` shows how it is called")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every option, in the order the help shows them."""
+    p = _Parser(
+        prog="encoder-tui",
+        description="Step through a Transformer encoder, forwards and backwards, and look at every tensor.",
+        epilog="Without --batch it opens the screen; `?` shows its keys, `q` leaves.",
+        allow_abbrev=False,
+    )
+    p.add_argument(
+        "text", nargs="*", metavar="TEXT", help="several texts are one padded batch; - reads lines from standard input"
+    )
+    p.add_argument("--pair", metavar="TEXT", help="a second segment")
+    p.add_argument("-m", "--model", metavar="MODEL", help="directory or Hub id; the bundled model if not given")
+    p.add_argument(
+        "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where to compute (default: auto)"
+    )
+    p.add_argument(
+        "--dtype",
+        default="float32",
+        metavar="float32|float64|bfloat16|float16",
+        help="what to compute in (default: float32)",
+    )
+    p.add_argument(
+        "-b",
+        "--break",
+        dest="commands",
+        action=_Command,
+        metavar="'STAGE [if COND]'",
+        help="set a breakpoint; repeatable",
+    )
+    p.add_argument(
+        "-ex",
+        "--command",
+        dest="commands",
+        action=_Command,
+        metavar="CMD",
+        help="run a command after start; repeatable, in order",
+    )
+    p.add_argument(
+        "-x", "--script", dest="commands", action=_Command, metavar="FILE", help="run the commands in a file"
+    )
+    p.add_argument(
+        "--batch",
+        action="store_true",
+        help="no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint, 2 bad input)",
+    )
+    p.add_argument("--export", metavar="PATH", help="with --batch: write what was reached to .safetensors or .npz")
+    p.add_argument("--select", metavar="GLOB", help="with --export: only these stages")
+    p.add_argument("--open", metavar="SNAPSHOT", help="look at a recording; no model needed")
+    p.add_argument("--max-length", type=int, metavar="N", help="cut longer texts to N tokens")
+    p.add_argument(
+        "--memory",
+        default=DEFAULT_MEMORY,
+        metavar="SIZE",
+        help=f"budget for kept values, such as 512MiB (default: {DEFAULT_MEMORY})",
+    )
+    p.add_argument("--version", action="version", version=_version())
+    return p
+
+
+class _Command(argparse.Action):
+    """Collects -b, -ex and -x in the order they were given."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        kind = {"-b": "break", "--break": "break", "-x": "script", "--script": "script"}.get(
+            option_string or "", "line"
+        )
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), (kind, values)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status: 0 done, 3 stopped at a breakpoint (batch mode), 2 bad input, 1 a fault of ours, 130 Ctrl-C.
+    """
+    try:
+        return _run(parser().parse_args(argv))
+    except InputError as error:
+        return _fail(f"encoder-tui: {one_line(error)}", 2)
+    except KeyboardInterrupt:
+        return _fail("encoder-tui: interrupted", 130)
+    except Exception as error:
+        return _fail(
+            f"encoder-tui: a fault of ours: {type(error).__name__}: {one_line(error)} (ENCODER_TUI_DEBUG=1 shows where)",
+            1,
+        )
+
+
+def _fail(message: str, status: int) -> int:
+    if os.environ.get("ENCODER_TUI_DEBUG"):
+        traceback.print_exc()
+    print(message, file=sys.stderr)
+    return status
+
+
+def _run(options: argparse.Namespace) -> int:
+    _check(options)
+    lines = _lines(options.commands or [])
+    start = _starter(options, _texts(options))
+    if options.batch:
+        from .batch import run_batch
+
+        return run_batch(start, lines, options.export, options.select)
+    from .app import run_app
+
+    return run_app(start, lines)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.export and not options.batch:
+        raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
+    if options.select and not options.export:
+        raise InputError("--select needs --export PATH")
+    if options.open:
+        given = [name for name in ("text", "pair", "model", "max_length") if getattr(options, name)]
+        if given:
+            raise InputError(f"--open shows a recording and takes no {given[0].replace('max_length', '--max-length')}")
+    if options.max_length is not None and options.max_length < 1:
+        raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
+    options.budget = memory_size(options.memory)
+
+
+def memory_size(text: str) -> int:
+    """Bytes in `512MiB`, `2G`, `1000000`.
+
+    Raises:
+        InputError: something else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
+    if not found or float(found[1]) <= 0:
+        raise InputError(f"--memory {text!r} is not a size; write for instance 512MiB or 2GB")
+    return int(float(found[1]) * UNITS[found[2] or ""])
+
+
+def _texts(options: argparse.Namespace) -> list[str]:
+    texts: list[str] = []
+    for text in options.text:
+        if text != "-":
+            texts.append(text)
+            continue
+        try:
+            texts += [line for line in sys.stdin.read().splitlines() if line.strip()]
+        except UnicodeDecodeError as error:
+            raise InputError(f"standard input is not valid UTF-8 ({one_line(error)})") from None
+        if not texts:
+            raise InputError("standard input has no text; write one text a line")
+    return texts or ([] if options.open else [EXAMPLE])
+
+
+def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
+    lines: list[str] = []
+    for kind, text in commands:
+        if kind == "script":
+            try:
+                lines += Path(text).expanduser().read_text("utf-8").splitlines()
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"cannot read the script {text!r}: {getattr(error, 'strerror', None) or one_line(error)}"
+                ) from None
+        else:
+            lines.append(f"break {text}" if kind == "break" else text)
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callable[[str], None]], Session]:
+    """What makes the session; it is called on the engine's thread, and only then is torch imported."""
+
+    def start(progress: Callable[[str], None]) -> Session:
+        from ..engine.session import Session
+
+        if options.open:
+            from ..engine.snapshot import open_snapshot
+
+            return Session(open_snapshot(options.open))
+        progress("importing torch")
+        from ..engine.encoder import load
+
+        encoder = load(options.model, options.device, options.dtype, budget=options.budget, progress=progress)
+        progress("reading the text")
+        return Session(encoder.run(texts, options.pair, options.max_length), encoder)
+
+    return start
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"encoder-tui {version('encoder-tui')}"
+    except PackageNotFoundError:
+        return "encoder-tui (not installed)"

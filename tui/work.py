@@ -1,0 +1,36 @@
+"""What panes ask of the engine's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from ..engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to be computed on the engine's thread.
+
+    Attributes:
+        key: newer work of the same key replaces older work that has not begun; what was begun is finished, and its
+            result is dropped if newer work of that key has been asked for since.
+        run: takes the session, returns something small and made for the screen (numpy arrays, strings), never a tensor.
+    """
+
+    key: str
+    run: Callable[[Session], Any]
+
+
+class Wanted(Message):
+    """A widget asks for work; the app sees to it and calls the widget's `receive(work, result)` on the UI's thread."""
+
+    def __init__(self, sender: Widget, work: Work) -> None:
+        super().__init__()
+        self.sender = sender
+        self.work = work

@@ -58,12 +58,15 @@ class Cache:
 
     def put(self, name: str, tensor: torch.Tensor) -> None:
         """Keep a tensor, and evict others until the budget is met."""
-        self.drop(name)
+        if name in self._tensors:
+            self.drop(name)
         self._tensors[name] = tensor
         storage = tensor.untyped_storage()
-        if not self._users[storage.data_ptr()]:
+        place = storage.data_ptr()
+        users = self._users.get(place, 0)
+        if not users:
             self.bytes += storage.nbytes()
-        self._users[storage.data_ptr()] += 1
+        self._users[place] = users + 1
         if self.budget is not None and self.bytes > self.budget:
             self._evict(name)
 

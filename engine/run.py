@@ -68,6 +68,7 @@ class Run(Trace):
         anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
         self._cache = cache if cache is not None else Cache(budget, anchors)
         self._cache.clear()
+        self._stages = {stage.name: (stage, cast(Op, stage.op)) for stage in program}
         given = {"tokens.ids": tokens.ids, "tokens.mask": tokens.mask}
         given |= {"tokens.segments": tokens.segments, "tokens.positions": tokens.positions}
         self._given = {
@@ -116,7 +117,7 @@ class Run(Trace):
         """Whether a value is too large to be kept and is only ever read in windows."""
         if name in self._overrides:
             return False
-        op = _op(self.program[name])
+        op = self._stages[name][1]
         if op.windows:
             return True
         if op.rows is None or self.budget is None:
@@ -138,8 +139,7 @@ class Run(Trace):
             found = self._known(name)
             if found is not None or not self.is_windowed(name):
                 return (found if found is not None else self.tensor(name))[..., start:stop, :]
-            stage = self.program[name]
-            op = _op(stage)
+            stage, op = self._stages[name]
             cuts = op.rows
             assert cuts is not None
             with self._cache.hold(stage.inputs):
@@ -188,20 +188,30 @@ class Run(Trace):
         return found if found is not None else self._cache.get(name)
 
     def _compute(self, name: str) -> torch.Tensor:
-        """Compute a stage and whatever it still needs, in program order, holding no more than is still needed."""
-        missing = self._missing(name)
+        """Compute a stage from its inputs, and those first where they are missing."""
+        stage, op = self._stages[name]
+        inputs = [self._known(source) for source in stage.inputs]
+        if any(found is None for found in inputs):
+            return self._compute_all(self._missing(name))
+        # Nothing is evicted before `put`, so the inputs' memory is safe while it is computed with.
+        result = op.compute(cast(list[torch.Tensor], inputs), self._weights(stage), lambda: self._buffer(name))
+        self._cache.put(name, result)
+        return result
+
+    def _compute_all(self, missing: Sequence[str]) -> torch.Tensor:
+        """Compute stages in program order, holding each no longer than a later one needs it; returns the last."""
         left = Counter(source for wanted in missing for source in self.program[wanted].inputs)
         held: dict[str, torch.Tensor] = {}  # computed here and still needed: the budget may be too small to keep them
         for wanted in missing:
-            stage = self.program[wanted]
-            with self._cache.hold(held), self._cache.hold(stage.inputs):
+            stage, _ = self._stages[wanted]
+            with self._cache.hold((*held, *stage.inputs)):
                 held[wanted] = self._compute_one(stage, held)
                 self._cache.put(wanted, held[wanted])
             for source in stage.inputs:
                 left[source] -= 1
                 if not left[source]:
                     held.pop(source, None)
-        return held[name]
+        return held[missing[-1]]
 
     def _missing(self, name: str) -> list[str]:
         """The stage and everything upstream that must be computed first, in program order."""
@@ -215,7 +225,7 @@ class Run(Trace):
         return sorted(whole, key=self.program.index)
 
     def _compute_one(self, stage: Stage, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        op = _op(stage)
+        op = self._stages[stage.name][1]
         if op.rows is not None and any(self.is_windowed(source) for source in stage.inputs):
             return self._compute_by_rows(stage)
         inputs = []
@@ -227,14 +237,15 @@ class Run(Trace):
     def _compute_by_rows(self, stage: Stage) -> torch.Tensor:
         """A stage whose inputs are never whole: block after block of rows, in the same blocks every time."""
         result = self._buffer(stage.name)
-        cuts = _op(stage).rows
+        op = self._stages[stage.name][1]
+        cuts = op.rows
         assert cuts is not None
         for start, stop in self.row_blocks(stage.name):
             inputs = [
                 self.rows(source, start, stop) if cut else self._have(source)
                 for source, cut in zip(stage.inputs, cuts, strict=True)
             ]
-            result[..., start:stop, :] = _op(stage).compute(inputs, self._weights(stage), no_memory)
+            result[..., start:stop, :] = op.compute(inputs, self._weights(stage), no_memory)
         return result
 
     def row_blocks(self, name: str) -> Iterable[tuple[int, int]]:
@@ -254,10 +265,10 @@ class Run(Trace):
 
     def _buffer(self, name: str) -> torch.Tensor:
         shadow = self._shadows[name]
-        return self._cache.buffer(self.shapes[name], shadow.dtype, self.device)
+        return self._cache.buffer(tuple(shadow.shape), shadow.dtype, self.device)
 
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
-        return [self.weights[name] for name in stage.weights]
+        return [self.weights[name] for name in stage.weights] if stage.weights else ()
 
     def _forget(self, name: str) -> None:
         self._cache.drop(name)
@@ -279,7 +290,7 @@ def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> 
             shadows[stage.name] = torch.empty(shape, dtype=torch.int64, device="meta")
         else:
             inputs = [shadows[name] for name in stage.inputs]
-            shadows[stage.name] = _op(stage).compute(inputs, [weights[name] for name in stage.weights], no_memory)
+            shadows[stage.name] = cast(Op, stage.op).compute(inputs, [weights[name] for name in stage.weights], no_memory)
     return shadows
 
 
@@ -350,7 +361,3 @@ def _cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
     cut = tensor[tuple(kept)]
     return cut.flip(flips) if flips else cut
 
-
-def _op(stage: Stage) -> Op:
-    assert isinstance(stage.op, Op)
-    return stage.op

@@ -65,6 +65,7 @@ class Run(Trace):
         self._overrides: dict[str, torch.Tensor] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
+        self._shapes = {name: tuple(shadow.shape) for name, shadow in self._shadows.items()}
         anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
         self._cache = cache if cache is not None else Cache(budget, anchors)
         self._cache.clear()
@@ -85,9 +86,9 @@ class Run(Trace):
     def has(self, name: str) -> bool:
         return name in self.program
 
-    @cached_property
+    @property
     def shapes(self) -> Mapping[str, Shape]:
-        return {name: tuple(shadow.shape) for name, shadow in self._shadows.items()}
+        return self._shapes
 
     @property
     def weight_shapes(self) -> Mapping[str, Shape]:
@@ -253,11 +254,12 @@ class Run(Trace):
 
         They depend on the shapes alone, so that whoever asks for a row gets it from the same computation.
         """
-        shape = self.shapes[name]
-        tokens = self.tokens.shape[1]
-        width = shape[0] * (shape[1] if len(shape) > 3 else 1) * tokens * self.dtype(name).itemsize
-        step = max(1, min(shape[-2], ROW_BLOCK_BYTES // max(1, width)))
-        return [(start, min(start + step, shape[-2])) for start in range(0, shape[-2], step)]
+        shadow = self._shadows[name]
+        count = shadow.shape[-2]
+        width = max(shadow.shape[-1], self.tokens.shape[1])  # the same for a square and for what is made of its rows
+        row_bytes = shadow[..., :1, :1].numel() * width * shadow.itemsize
+        step = max(1, min(count, ROW_BLOCK_BYTES // max(1, row_bytes)))
+        return [(start, min(start + step, count)) for start in range(0, count, step)]
 
     def _have(self, name: str) -> torch.Tensor:
         found = self._known(name)
@@ -290,7 +292,9 @@ def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> 
             shadows[stage.name] = torch.empty(shape, dtype=torch.int64, device="meta")
         else:
             inputs = [shadows[name] for name in stage.inputs]
-            shadows[stage.name] = cast(Op, stage.op).compute(inputs, [weights[name] for name in stage.weights], no_memory)
+            shadows[stage.name] = cast(Op, stage.op).compute(
+                inputs, [weights[name] for name in stage.weights], no_memory
+            )
     return shadows
 
 
@@ -360,4 +364,3 @@ def _cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
         kept.append(part)
     cut = tensor[tuple(kept)]
     return cut.flip(flips) if flips else cut
-

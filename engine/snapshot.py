@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +148,7 @@ class Recording(Trace):
     def __init__(self, facts: Mapping[str, Any], file: TensorFile) -> None:
         self._file = file
         self._facts = {stage["name"]: stage for stage in facts["stages"]}
+        self._shapes = {name: tuple(stage["shape"]) for name, stage in self._facts.items()}
         self._words = {int(number): str(word) for number, word in facts["words"].items()}
         self._patched = frozenset(facts["patched"])
         self.about = {str(name): str(fact) for name, fact in facts["about"].items()}
@@ -159,9 +159,9 @@ class Recording(Trace):
             {name: tuple(shape) for name, shape in facts["weights"].items()},
         )
 
-    @cached_property
+    @property
     def shapes(self) -> Mapping[str, Shape]:
-        return {name: tuple(stage["shape"]) for name, stage in self._facts.items()}
+        return self._shapes
 
     @property
     def weight_shapes(self) -> Mapping[str, Shape]:

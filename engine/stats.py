@@ -80,7 +80,7 @@ def gather(blocks: Iterable[Array], again: Iterable[Array] | None = None) -> Sta
         squares += float(np.dot(wide, wide))
         finite = total
     if not finite:
-        return Stats(count, nan, inf, zeros, *[math.nan] * 5)
+        return Stats(count, nan, inf, zeros, math.nan, math.nan, math.nan, math.nan, math.nan)
     bars = _histogram(again, low, high) if again is not None else ()
     return Stats(count, nan, inf, zeros, low, high, mean, math.sqrt(spread / finite), math.sqrt(squares), bars)
 

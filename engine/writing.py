@@ -61,7 +61,7 @@ def write_value(value: Value, index: Index) -> str:
     shape = value.window_shape(index)
     place = _place(value, index)
     if not shape:
-        return f"{place} = {write_number(value.read(index))}"
+        return f"{place} = {write_number(value.read(index).item())}"
     axes = [axis for axis, part in enumerate(index) if isinstance(part, slice)]
     if len(axes) <= 2:
         return "\n".join([place, *_table(value, index, axes)])

@@ -1,11 +1,14 @@
-"""Torch's tensors as numpy's arrays."""
+"""Torch's tensors, read as numpy reads arrays."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy.typing as npt
 import torch
+
+from .index import Index
 
 
 def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
@@ -15,3 +18,28 @@ def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
         here = here.float()
     array = here.numpy()
     return array.copy() if here.data_ptr() == tensor.data_ptr() else array
+
+
+def ends(tensor: torch.Tensor) -> tuple[float, float]:
+    """The least and the greatest element; both NaN if any is, or if there are none to compare."""
+    if not tensor.numel() or not tensor.is_floating_point():
+        return math.nan, math.nan
+    low, high = torch.aminmax(tensor)
+    return low.item(), high.item()
+
+
+def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
+    """numpy's indexing, negative steps included, which torch does not have."""
+    flips, kept, axis = [], [], 0
+    for part, size in zip(index, tensor.shape, strict=True):
+        if isinstance(part, slice):
+            places = range(*part.indices(size))
+            if places.step < 0 and len(places):
+                part = slice(places[-1], places[0] + 1, -places.step)
+                flips.append(axis)
+            elif not len(places):
+                part = slice(0, 0)
+            axis += 1
+        kept.append(part)
+    cut = tensor[tuple(kept)]
+    return cut.flip(flips) if flips else cut

@@ -20,21 +20,43 @@ START = -1
 class Condition(Protocol):
     """A predicate of a stage's value."""
 
-    text: str
+    @property
+    def text(self) -> str:
+        """As typed."""
+        ...
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true, for people (`nan = 3`); "" when it does not hold."""
         ...
 
 
+class Watched(Protocol):
+    """An expression looked at after every stage."""
+
+    @property
+    def text(self) -> str:
+        """As typed."""
+        ...
+
+    @property
+    def here(self) -> bool:
+        """Whether it speaks of the stage under the cursor."""
+        ...
+
+    def value(self, trace: Trace, stage: Stage) -> float | bool | None:
+        """Its value once that stage has run; None where it has none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Breakpoint:
-    """Where to stop.
+    """Where to stop: at stages, where a condition holds, or where what is watched changes.
 
     Attributes:
         number: as `info` lists it and `delete` takes it.
         pattern: a stage or glob as typed; stages: what it means in this program.
         condition: stops only where this holds; None always.
+        watch: stops only where this changes; None for a breakpoint.
         temporary: gone after its first stop.
         enabled: whether it stops at all.
         ignore: how many more times it lets pass.
@@ -45,12 +67,15 @@ class Breakpoint:
     pattern: str
     stages: frozenset[str]
     condition: Condition | None = None
+    watch: Watched | None = None
     temporary: bool = False
     enabled: bool = True
     ignore: int = 0
     hits: int = 0
 
     def __str__(self) -> str:
+        if self.watch is not None:
+            return f"watch {self.watch.text}"
         return f"{self.pattern} if {self.condition.text}" if self.condition else self.pattern
 
 
@@ -87,9 +112,17 @@ class Debugger:
         self.breakpoints: dict[int, Breakpoint] = {}
         self.held = False  # by a breakpoint, since the last motion
         self.interrupted = False
+        self._watched: dict[int, float | bool] = {}
         self._numbers = 0
         self._past: list[int] = []
         self._future: list[int] = []
+
+    def over(self, trace: Trace) -> Debugger:
+        """Another debugger at the same place with the same breakpoints, over another trace of the same program."""
+        other = Debugger(trace)
+        other.position, other.furthest = self.position, self.furthest
+        other.breakpoints, other._numbers = dict(self.breakpoints), self._numbers
+        return other
 
     @property
     def stage(self) -> Stage | None:
@@ -212,15 +245,22 @@ class Debugger:
 
     # -- breakpoints -------------------------------------------------------------------------------------------
 
-    def add(self, pattern: str, condition: Condition | None = None, *, temporary: bool = False) -> Breakpoint:
-        """Set a breakpoint on every stage a name or glob means.
+    def add(
+        self,
+        pattern: str,
+        condition: Condition | None = None,
+        *,
+        watch: Watched | None = None,
+        temporary: bool = False,
+    ) -> Breakpoint:
+        """Set a breakpoint on every stage a name or glob means; with `watch`, one that stops where that changes.
 
         Raises:
             InputError: nothing is called that; the message suggests the nearest names.
         """
         stages = frozenset(self.trace.program.expect(pattern))
         self._numbers += 1
-        found = Breakpoint(self._numbers, pattern.strip(), stages, condition, temporary)
+        found = Breakpoint(self._numbers, pattern.strip(), stages, condition, watch, temporary)
         self.breakpoints[found.number] = found
         return found
 
@@ -257,8 +297,8 @@ class Debugger:
         for found in self.at(stage.name):
             if not found.enabled:
                 continue
-            held = found.condition.holds(self.trace, stage) if found.condition else ""
-            if found.condition and not held:
+            held = self._held(found, stage)
+            if held is None:
                 continue
             if found.ignore:
                 self.breakpoints[found.number] = replace(found, ignore=found.ignore - 1)
@@ -270,6 +310,21 @@ class Debugger:
                 self.breakpoints[found.number] = counted
             return self._stop("breakpoint", counted, held)
         return None
+
+    def _held(self, found: Breakpoint, stage: Stage) -> str | None:
+        """What makes a breakpoint stop at a stage, for people; None when it does not."""
+        if found.condition is not None:
+            return found.condition.holds(self.trace, stage) or None
+        if found.watch is None:
+            return ""
+        now = found.watch.value(self.trace, stage)
+        if now is None:
+            return None
+        before = self._watched.get(found.number)
+        self._watched[found.number] = now
+        if before is None:  # a named value appears when its stage runs; a figure of every stage has no beginning
+            return None if found.watch.here else f"{found.watch.text} = {now:.6g}"
+        return f"{found.watch.text}: {before:.6g} -> {now:.6g}" if before != now else None
 
 
 def _list(numbers: Iterable[int]) -> str:

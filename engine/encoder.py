@@ -10,7 +10,8 @@ import torch
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .program import Program
-from .run import Run, shadows_of
+from .run import Run
+from .shadows import shadows_of
 from .tokens import Tokens
 
 Progress = Callable[[str], None]

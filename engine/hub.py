@@ -30,10 +30,10 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
     """
     if model is None:
         return "bundled", BUNDLED
-    path = Path(model).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(model))
+    if os.path.isdir(path):  # unlike Path.is_dir it says no, rather than raising, to a name too long for a file
         return path.resolve().name, path
-    if path.exists():
+    if os.path.exists(path):
         raise InputError(f"model {str(model)!r} is a file; give the directory it is in")
     text = str(model)
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", text) or text.startswith("."):

@@ -15,6 +15,7 @@ from .errors import InputError, nearest
 from .program import Shape, write_shape
 
 TOKEN_AXES = ("token", "query", "key")
+MOST_DIGITS = 18  # what an int64 holds; Python itself refuses to read thousands
 
 Selector = int | slice | str
 Index = tuple[int | slice, ...]
@@ -74,7 +75,7 @@ def bind_index(
     """
     chosen = _place(written, shape, axes)
     batch = chosen.get("batch")
-    row = batch if isinstance(batch, int) else 0
+    row = batch if isinstance(batch, int) and -len(tokens) <= batch < len(tokens) else 0
     found: list[int | slice] = []
     for axis, size in zip(axes, shape, strict=True):
         selector = chosen.get(axis, slice(None))
@@ -85,7 +86,7 @@ def bind_index(
             found.append(slice(start, stop if stop >= 0 else None, step))  # a stop of -1 would mean the last one
         elif -size <= selector < size:
             found.append(selector % size)
-        elif size == 1:  # an axis of one stands for any: the same mask for every head
+        elif size == 1 and axis == "head":  # one for all: the same mask for every head
             found.append(0)
         else:
             raise InputError(f"index {selector} is out of range for axis {axis!r} of size {size}")
@@ -188,7 +189,11 @@ class _Reader:
         if self._kind() != "number":
             return None
         self.at += 1
-        return int(self.words[self.at - 1][1])
+        digits = self.words[self.at - 1][1]
+        return int(digits) if len(digits) <= MOST_DIGITS else self._too_long(digits)
+
+    def _too_long(self, digits: str) -> int:
+        raise InputError(f"index {digits[:MOST_DIGITS]}... has {len(digits)} digits: no axis is that long")
 
     def _kind(self, ahead: int = 0) -> str:
         return self.words[self.at + ahead][0] if self.at + ahead < len(self.words) else "end"

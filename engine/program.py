@@ -9,9 +9,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from .errors import InputError, nearest
 
@@ -66,6 +66,19 @@ class Stage:
     def part(self) -> str:
         """The last word of its name: `scores`."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def kind(self) -> str:
+        """What its operation is called: `Softmax`, `LayerNorm`; of a recorded stage, what it was called, if that is known."""
+        called = getattr(self.op, "called", None)
+        return str(called) if called is not None else type(self.op).__name__
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The operation's own settings: `{"epsilon": 1e-12}`."""
+        if hasattr(self.op, "called"):
+            return dict(getattr(self.op, "options", {}))
+        return asdict(self.op) if is_dataclass(self.op) and not isinstance(self.op, type) else {}
 
     def formula(self) -> str:
         """`scores = query_heads · key_headsᵀ`, with names shortened to what tells them apart."""
@@ -205,6 +218,14 @@ class Program:
     def downstream(self, name: str) -> frozenset[str]:
         """Every stage whose value depends on `name`, itself not included."""
         return self._closure(name, self._users)
+
+    def all_downstream(self, names: Iterable[str]) -> frozenset[str]:
+        """The stages named and every one whose value depends on any of them."""
+        found = set(names)
+        for stage in self.stages:
+            if not found.isdisjoint(stage.inputs):
+                found.add(stage.name)
+        return frozenset(found)
 
     @cached_property
     def _users(self) -> dict[str, tuple[str, ...]]:

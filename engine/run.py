@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy.typing as npt
 import torch
 
-from .arrays import to_numpy
+from .arrays import ends, to_numpy
 from .cache import Cache
 from .errors import InputError
 from .index import Index
-from .ops import Given, OneHot, Op, no_memory
+from .ops import Given, Op, no_memory
+from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
+from .run_value import RunValue
+from .shadows import shadows_of
 from .tokens import Tokens
 from .trace import Trace
 from .value import Value
@@ -23,6 +27,10 @@ from .value import Value
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25
 ROW_BLOCK_BYTES = 32 << 20
+# A product of very few rows (1 to 3, as measured) goes through another kernel, whose last bits differ.
+LEAST_ROWS = 32
+# Products of fewer rows (1 to 3 on the machines measured) go through other kernels, whose last bits differ.
+LEAST_ROWS = 32
 
 
 class Run(Trace):
@@ -38,6 +46,7 @@ class Run(Trace):
         cache: one of an earlier run of the same shape that is no longer needed, to compute in its memory.
         shadows: what `shadows_of` gives for this batch's shape, where it is at hand.
         word: the token of an id.
+        base: the run this one is a fork of; values their patches leave equal are shared.
     """
 
     live = True
@@ -55,13 +64,21 @@ class Run(Trace):
         cache: Cache | None = None,
         shadows: Mapping[str, torch.Tensor] | None = None,
         word: Callable[[int], str | None] | None = None,
+        base: Run | None = None,
     ) -> None:
-        self.program, self.weights, self.tokens = program, weights, tokens
+        self.program, self.weights = program, weights
+        self.tokens = self._original = tokens
         self.device = torch.device(device)
         self.about = dict(about or {})
         self.budget = budget
         self._word = word
-        self._overrides: dict[str, torch.Tensor] = {}
+        self.dtype_of_weights = dtype
+        self.patches: tuple[Patch, ...] = ()
+        self.stale: frozenset[str] = frozenset()
+        self._patched: dict[str, tuple[Patch, ...]] = {}
+        self._base = base
+        self._apart: tuple[object, frozenset[str]] | None = None
+        self._ends: dict[str, tuple[float, float]] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
         self._shapes = {name: tuple(shadow.shape) for name, shadow in self._shadows.items()}
@@ -93,6 +110,9 @@ class Run(Trace):
     def weight_shapes(self) -> Mapping[str, Shape]:
         return self.program.weights
 
+    def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
+        return to_numpy(self.weights[name][index])
+
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""
         name = self.program[position].name
@@ -101,7 +121,7 @@ class Run(Trace):
 
     @property
     def patched(self) -> frozenset[str]:
-        return frozenset(self._overrides)
+        return frozenset(self._patched)
 
     def word(self, number: int) -> str:
         found = self._word(number) if self._word is not None else None
@@ -115,7 +135,7 @@ class Run(Trace):
 
     def is_windowed(self, name: str) -> bool:
         """Whether a value is too large to be kept and is only ever read in windows."""
-        if name in self._overrides:
+        if name in self._patched:
             return False
         op = self._stages[name][1]
         if op.windows:
@@ -149,24 +169,95 @@ class Run(Trace):
                 ]
                 return op.compute(inputs, self._weights(stage), no_memory)
 
+    # -- patches -------------------------------------------------------------------------------------------------
+
+    def set_patches(self, patches: Sequence[Patch]) -> None:
+        """Have exactly these patches from now on; whatever depends on a difference is computed again when read.
+
+        Raises:
+            InputError: one of the new ones cannot be applied; the run is as it was then.
+        """
+        with self._lock:
+            before = self.patches
+            new = tuple(patch for patch in patches if patch not in before)
+            try:
+                with refusing(new[-1].text if new else "undo"):
+                    self._change_patches(tuple(patches))
+                for patch in new:
+                    with refusing(patch.text):
+                        self.tensor(patch.stage)
+            except BaseException:
+                self._change_patches(before)
+                raise
+
     def override(self, name: str, tensor: torch.Tensor) -> None:
-        """Put a value in place of what a stage computes; all that lies downstream is computed again when read.
+        """Put a tensor in place of what a stage computes; all that lies downstream is computed again when read.
 
         Raises:
             InputError: the shape is another than the stage's.
         """
-        with self._lock:
-            if tuple(tensor.shape) != self.shapes[name]:
-                shapes = f"{write_shape(self.shapes[name])}, not {write_shape(tensor.shape)}"
-                raise InputError(f"{name} has the shape {shapes}: a patch cannot change it")
-            self._overrides[name] = tensor.detach().to(self.device, self.dtype(name)).clone()
-            self._forget(name)
+        if tuple(tensor.shape) != self.shapes[name]:
+            shapes = f"{write_shape(self.shapes[name])}, not {write_shape(tensor.shape)}"
+            raise InputError(f"{name} has the shape {shapes}: a patch cannot change it")
+        whole = tuple(slice(None) for _ in tensor.shape)
+        change = Replace(whole, tensor.detach().clone())
+        self.set_patches((*self.patches, Patch(name, f"patch {name} = a tensor", change)))
 
     def restore(self, name: str) -> None:
         """Let a stage compute its own value again."""
-        with self._lock:
-            if self._overrides.pop(name, None) is not None:
-                self._forget(name)
+        self.set_patches([patch for patch in self.patches if patch.stage != name])
+
+    def fork(self) -> Run:
+        """Another run with the same patches, to be patched apart; upstream of that, values are shared."""
+        child = Run(
+            self.program, self.weights, self._original, device=self.device, dtype=self.dtype_of_weights,
+            about=self.about, budget=self.budget, shadows=self._shadows, word=self._word, base=self,
+        )  # fmt: skip
+        child._change_patches(self.patches)
+        child.stale = frozenset()
+        return child
+
+    def _change_patches(self, patches: tuple[Patch, ...]) -> None:
+        by_stage: dict[str, tuple[Patch, ...]] = {}
+        for patch in patches:
+            by_stage[patch.stage] = (*by_stage.get(patch.stage, ()), patch)
+        changed = {name for name in {*by_stage, *self._patched} if by_stage.get(name) != self._patched.get(name)}
+        self.patches, self._patched = patches, by_stage
+        self._forget(changed)
+        if any(name.startswith("tokens.") for name in changed):
+            self.tokens = self._patched_tokens()
+
+    def _patched_tokens(self) -> Tokens:
+        """The tokens as they are with their patches, strings included."""
+        ids, mask, segments, positions = (
+            to_numpy(self.tensor(f"tokens.{name}")) for name in ("ids", "mask", "segments", "positions")
+        )
+        original = self._original
+        strings = tuple(
+            tuple(
+                word if now == before else self.word(int(now))
+                for word, now, before in zip(words, row, old, strict=True)
+            )
+            for words, row, old in zip(original.strings, ids, original.ids, strict=True)
+        )
+        return replace(original, ids=ids, mask=mask, segments=segments, positions=positions, strings=strings)
+
+    def _shares(self, name: str) -> bool:
+        """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""
+        assert self._base is not None
+        key = (self.patches, self._base.patches)
+        if self._apart is None or self._apart[0] != key:
+            mine, theirs = self._patched, self._base._patched
+            apart = {found for found in {*mine, *theirs} if mine.get(found) != theirs.get(found)}
+            self._apart = (key, self.program.all_downstream(apart))
+        return name not in self._apart[1]
+
+    def ends(self, name: str) -> tuple[float, float]:
+        """The least and the greatest element of a value, NaN if anything is; remembered, since conditions ask again."""
+        found = self._ends.get(name)
+        if found is None:
+            found = self._ends[name] = ends(self.tensor(name))
+        return found
 
     @property
     def kept_bytes(self) -> int:
@@ -181,20 +272,32 @@ class Run(Trace):
     # -- how -----------------------------------------------------------------------------------------------------
 
     def _known(self, name: str) -> torch.Tensor | None:
-        """The value where nothing has to be computed: put there by hand, given, or kept."""
-        found = self._overrides.get(name)
-        if found is None:
+        """The value where nothing has to be computed: given, kept, or kept by the run this is a fork of."""
+        found = self._cache.get(name)
+        if found is None and name not in self._patched:
             found = self._given.get(name)
-        return found if found is not None else self._cache.get(name)
+        if found is None and self._base is not None and self._shares(name):
+            found = self._base._known(name)
+        return found
 
     def _compute(self, name: str) -> torch.Tensor:
         """Compute a stage from its inputs, and those first where they are missing."""
         stage, op = self._stages[name]
+        if name in self._given:
+            return self._keep(name, self._given[name])
         inputs = [self._known(source) for source in stage.inputs]
         if any(found is None for found in inputs):
             return self._compute_all(self._missing(name))
         # Nothing is evicted before `put`, so the inputs' memory is safe while it is computed with.
         result = op.compute(cast(list[torch.Tensor], inputs), self._weights(stage), lambda: self._buffer(name))
+        return self._keep(name, result)
+
+    def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
+        """Put a stage's patches upon its result, and keep that."""
+        if name in self._patched:
+            result = patched(result, self._patched[name])
+        if name in self.stale:
+            self.stale -= {name}
         self._cache.put(name, result)
         return result
 
@@ -205,8 +308,7 @@ class Run(Trace):
         for wanted in missing:
             stage, _ = self._stages[wanted]
             with self._cache.hold((*held, *stage.inputs)):
-                held[wanted] = self._compute_one(stage, held)
-                self._cache.put(wanted, held[wanted])
+                held[wanted] = self._keep(wanted, self._compute_one(stage, held))
             for source in stage.inputs:
                 left[source] -= 1
                 if not left[source]:
@@ -226,6 +328,8 @@ class Run(Trace):
 
     def _compute_one(self, stage: Stage, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
         op = self._stages[stage.name][1]
+        if stage.name in self._given:
+            return self._given[stage.name]
         if op.rows is not None and any(self.is_windowed(source) for source in stage.inputs):
             return self._compute_by_rows(stage)
         inputs = []
@@ -257,8 +361,9 @@ class Run(Trace):
         count = shadow.shape[-2]
         width = max(shadow.shape[-1], self.tokens.shape[1])  # the same for a square and for what is made of its rows
         row_bytes = shadow[..., :1, :1].numel() * width * shadow.itemsize
-        step = max(1, min(count, ROW_BLOCK_BYTES // max(1, row_bytes)))
-        return [(start, min(start + step, count)) for start in range(0, count, step)]
+        step = max(LEAST_ROWS, ROW_BLOCK_BYTES // max(1, row_bytes) // LEAST_ROWS * LEAST_ROWS)
+        starts = range(0, max(1, count // step) * step, step)  # the last block takes what is left over as well
+        return [(start, start + step if start != starts[-1] else count) for start in starts]
 
     def _have(self, name: str) -> torch.Tensor:
         found = self._known(name)
@@ -271,95 +376,10 @@ class Run(Trace):
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
 
-    def _forget(self, name: str) -> None:
-        self._cache.drop(name)
-        for dependent in self.program.downstream(name):
-            self._cache.drop(dependent)
-
-
-def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> dict[str, torch.Tensor]:
-    """Every value on the `meta` device: shapes and dtypes without numbers, by running the program on nothing.
-
-    Args:
-        dtype: of the weights.
-        shape: of the batch, (batch, token).
-    """
-    weights = {name: torch.empty(size, dtype=dtype, device="meta") for name, size in program.weights.items()}
-    shadows: dict[str, torch.Tensor] = {}
-    for stage in program:
-        if isinstance(stage.op, Given):
-            shadows[stage.name] = torch.empty(shape, dtype=torch.int64, device="meta")
-        else:
-            inputs = [shadows[name] for name in stage.inputs]
-            shadows[stage.name] = cast(Op, stage.op).compute(
-                inputs, [weights[name] for name in stage.weights], no_memory
-            )
-    return shadows
-
-
-class RunValue(Value):
-    """A value of a run; it is computed when it is first read."""
-
-    def __init__(self, run: Run, stage: Stage) -> None:
-        self.run, self.stage = run, stage
-        self.name, self.axes = stage.name, stage.axes
-        self.shape = run.shapes[stage.name]
-        self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
-        self.tokens = run.tokens.strings
-        self.word = run.word
-
-    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        return to_numpy(self._window(self.bind(index)))
-
-    def tensor(self) -> torch.Tensor:
-        return self._window(self.bind()).clone()
-
-    def _window(self, index: Index) -> torch.Tensor:
-        run = self.run
-        if not run.is_windowed(self.name) or run._known(self.name) is not None:
-            return _cut(run.tensor(self.name), index)
-        op = self.stage.op
-        if isinstance(op, OneHot):
-            slices = [part if isinstance(part, slice) else slice(part, part + 1) for part in index]
-            window = op.window([run.tensor(name) for name in self.stage.inputs], cast(Any, tuple(slices)))
-            return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
-        return self._from_rows(index)
-
-    def _from_rows(self, index: Index) -> torch.Tensor:
-        """Read through blocks of rows, each cut to what is wanted of it before the next is computed."""
-        axis = len(self.shape) - 2
-        part = index[axis]
-        places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
-        pieces = []
-        for start, stop in self.run.row_blocks(self.name):
-            wanted = [place - start for place in places if start <= place < stop]
-            if wanted:
-                block = self.run.rows(self.name, start, stop).index_select(
-                    axis, torch.tensor(wanted, device=self.run.device)
-                )
-                pieces.append(_cut(block, (*index[:axis], slice(None), index[axis + 1])))
-        at = sum(isinstance(before, slice) for before in index[:axis])
-        if not pieces:
-            empty = self.run.rows(self.name, 0, 1)
-            return _cut(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
-        if places.step < 0:
-            pieces.reverse()
-        whole = torch.cat(pieces, dim=at)
-        return whole.select(at, 0) if isinstance(part, int) else whole
-
-
-def _cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
-    """numpy's indexing, negative steps included, which torch does not have."""
-    flips, kept, axis = [], [], 0
-    for part, size in zip(index, tensor.shape, strict=True):
-        if isinstance(part, slice):
-            places = range(*part.indices(size))
-            if places.step < 0 and len(places):
-                part = slice(places[-1], places[0] + 1, -places.step)
-                flips.append(axis)
-            elif not len(places):
-                part = slice(0, 0)
-            axis += 1
-        kept.append(part)
-    cut = tensor[tuple(kept)]
-    return cut.flip(flips) if flips else cut
+    def _forget(self, names: Iterable[str]) -> None:
+        """Drop what these stages and all downstream of them had; what had been computed is stale until it is again."""
+        gone = self.program.all_downstream(names)
+        self.stale |= frozenset(name for name in gone if name in self._cache)
+        self._ends.clear()
+        for name in gone:
+            self._cache.drop(name)

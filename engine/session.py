@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from .debugger import Debugger
 from .errors import InputError
+from .forks import Forks
 from .trace import Trace
 
 if TYPE_CHECKING:
+    from .compare import Reference
     from .encoder import Encoder
+    from .why import Explanation
 
 
 class Session:
@@ -22,22 +25,45 @@ class Session:
     Attributes:
         generation: counts what made earlier values stale (another text, another recording), so that a view can tell
             whether what it was sent still holds.
+        reference: what it was last compared with, for the view of differences; None before.
+        why_path: the explanations that were followed one from another, the latest last.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
         self.encoder = encoder
         self.generation = 0
-        self.show(trace)
+        self.reference: Reference | None = None
+        self.why_path: list[Explanation] = []
+        self.branches = Forks(trace)
 
     def show(self, trace: Trace) -> None:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
-        kept = list(self.debugger.breakpoints.values()) if hasattr(self, "debugger") else []
-        self.trace = trace
-        self.debugger = Debugger(trace)
-        self.generation += 1
-        for found in kept:
+        before = self.debugger
+        self.branches = Forks(trace)
+        self.changed()
+        for found in before.breakpoints.values():
             if trace.program.match(found.pattern):
-                self.debugger.add(found.pattern, found.condition, temporary=found.temporary)
+                self.debugger.add(found.pattern, found.condition, watch=found.watch, temporary=found.temporary)
+
+    def changed(self) -> None:
+        """Say that values which were shown before may no longer hold."""
+        self.generation += 1
+        self.why_path.clear()
+
+    @property
+    def trace(self) -> Trace:
+        """What is looked at: the run of the current fork, or a recording."""
+        return self.branches.current.trace
+
+    @property
+    def debugger(self) -> Debugger:
+        """The cursor of the current fork."""
+        return self.branches.current.debugger
+
+    @property
+    def forks(self) -> dict[int, Trace]:
+        """Every fork's run by its number; 0 is the original."""
+        return {number: branch.trace for number, branch in self.branches.branches.items()}
 
     @property
     def held(self) -> bool:

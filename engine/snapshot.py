@@ -7,8 +7,9 @@ that says everything else (program, tokens, formulas). It opens without torch.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     Raises:
         InputError: another suffix, nothing selected, or a path that cannot be written.
     """
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     if target.suffix not in (".safetensors", ".npz"):
         raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
     program = trace.program
@@ -79,7 +80,8 @@ def manifest(trace: Trace) -> str:
         stages.append(
             {
                 "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
-                "module": stage.module, "formula": written, "formula_of_shapes": sized,
+                "kind": stage.kind, "options": stage.options, "module": stage.module,
+                "formula": written, "formula_of_shapes": sized,
                 "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
             }
         )  # fmt: skip
@@ -104,8 +106,8 @@ def open_snapshot(path: str | Path) -> Recording:
     Raises:
         InputError: not there, not a snapshot, damaged, or of a newer format.
     """
-    target = Path(path).expanduser()
-    if not target.is_file():
+    target = Path(os.path.expanduser(path))
+    if not os.path.isfile(target):
         raise InputError(f"no snapshot {str(path)!r}; `--export PATH.safetensors` writes one")
     try:
         with safe_open(str(target), framework="numpy") as file:  # checks that the header and the size agree
@@ -133,9 +135,17 @@ def _count(upto: int | None, program: Program) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The operation of a recorded stage: what it wrote is known, what it does is not needed."""
+    """The operation of a recorded stage: what it wrote is known, what it does is not needed.
+
+    Attributes:
+        written: the right-hand side of the formula.
+        called: what kind of operation it was; "" in recordings that do not say.
+        options: its settings.
+    """
 
     written: str
+    called: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def write(self, *operands: str) -> str:
         """The formula as it was recorded."""
@@ -233,7 +243,7 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
     rest = str(facts["formula"]).partition(" = ")[2]
     return Stage(
         facts["name"],
-        Recorded(rest),
+        Recorded(rest, str(facts.get("kind", "")), dict(facts.get("options", {}))),
         tuple(facts["inputs"]),
         tuple(facts["weights"]),
         tuple(facts["axes"]),

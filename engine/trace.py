@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
-from .index import split_index
+import numpy.typing as npt
+
+from .errors import InputError
+from .index import Index, split_index
 from .program import Program, Shape
 from .tokens import Tokens
 from .value import Value
@@ -19,12 +23,14 @@ class Trace(ABC):
         tokens: what went in.
         about: facts for people, in order: model, family, device, dtype.
         live: whether values can still be computed and changed.
+        stale: stages whose value was computed and no longer holds, since something upstream was patched.
     """
 
     program: Program
     tokens: Tokens
     about: Mapping[str, str]
     live: bool = False
+    stale: frozenset[str] = frozenset()
 
     @abstractmethod
     def value(self, name: str) -> Value:
@@ -43,6 +49,14 @@ class Trace(ABC):
     @abstractmethod
     def weight_shapes(self) -> Mapping[str, Shape]:
         """Shape of every weight the program uses."""
+
+    def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
+        """A window of a weight, as a numpy array of its own: an int or slice for each axis from the first.
+
+        Raises:
+            InputError: there are no weights here: a recording holds none.
+        """
+        raise InputError(f"a recording holds no weights, so what {name} does to this number cannot be told apart")
 
     def reach(self, position: int) -> None:
         """Compute what the stage at this position needs and yields, where there is anything to compute."""

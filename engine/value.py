@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,11 @@ class Value(ABC):
     word: Callable[[int], str] = str
 
     @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+    @property
     def holds_ids(self) -> bool:
         """Whether its numbers are token ids, to be read as words."""
         return self.name == "tokens.ids" or self.axes[-1:] == ("rank",)
@@ -61,10 +67,22 @@ class Value(ABC):
             InputError: the index does not fit.
         """
 
-    def stats(self, index: Index | str = ()) -> Stats:
+    def stats(self, index: Index | str = (), *, histogram: bool = True) -> Stats:
         """Statistics of the whole value or of a window."""
         bound = self.bind(index)
-        return gather(self.blocks(bound), self.blocks(bound))
+        return gather(self.blocks(bound), self.blocks(bound) if histogram else None)
+
+    def quick(self, word: str, index: Index | str = ()) -> float | None:
+        """A figure (`nan`, `inf`, `min`, `max`, `absmax`) where it can be had without reading out every number."""
+        return None
+
+    def rows(self, figure: str, index: Index | str = ()) -> npt.NDArray[np.float64]:
+        """The `sum` or `var` of each row (last axis) of the value or a window, in a flat array; var divides by n."""
+        found = []
+        for block in self.blocks(index):
+            wide = np.atleast_2d(block).astype(np.float64)
+            found.append((wide.sum(axis=-1) if figure == "sum" else wide.var(axis=-1)).ravel())
+        return np.concatenate(found) if found else np.zeros(0)
 
     def numpy(self) -> npt.NDArray[Any]:
         """The whole value as a numpy array of its own."""

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
-from . import breaking, files, looking, motion, screen
+from . import breaking, changing, comparing, files, looking, motion, screen, why
 from .table import Command, Key, Reply, Request, Table
 
-TABLE = Table((*motion.COMMANDS, *breaking.COMMANDS, *looking.COMMANDS, *files.COMMANDS, *screen.COMMANDS))
+TABLE = Table(
+    command
+    for kind in (motion, breaking, looking, why, changing, comparing, files, screen)
+    for command in kind.COMMANDS
+)
 
 __all__ = ["TABLE", "Command", "Key", "Reply", "Request", "Table"]

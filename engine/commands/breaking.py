@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from ..conditions import condition
+from ..debugger import Condition
 from ..errors import InputError
 from ..session import Session
-from .table import Command, Key, Reply, words_of
+from ..unexpected import Unexpected
+from ..watches import watch, write_watched
+from .table import Command, Key, Reply, is_number, words_of
 
 
 def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
     def run(session: Session, rest: str) -> Reply:
-        pattern = rest or session.stage_or_here(rest)
-        found = session.debugger.add(pattern, temporary=temporary)
+        pattern, condition = _place(session, rest)
+        found = session.debugger.add(pattern, condition, temporary=temporary)
         count = len(found.stages)
         where = next(iter(found.stages)) if count == 1 else f"{count} stages"
-        return Reply(f"{'temporary ' if temporary else ''}breakpoint {found.number} at {where}")
+        when = f" if {found.condition.text}" if found.condition else ""
+        return Reply(f"{'temporary ' if temporary else ''}breakpoint {found.number} at {where}{when}")
 
     return run
+
+
+def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
+    """Stages and condition of `STAGE`, `STAGE if COND`, `if COND` (every stage) and `unexpected`."""
+    pattern, word, written = re.match(r"(.*?)(?:(?:^|\s+)(if)(?:\s+(.*))?)?$", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    if pattern == "unexpected" and not word:
+        pattern, word, written = "*", "if", "unexpected"
+    if not word:
+        return pattern or session.stage_or_here(""), None
+    if not written:
+        raise InputError("if what? write for instance `break STAGE if absmax > 100`")
+    pattern = pattern or "*"
+    if written == "unexpected":
+        return pattern, Unexpected()
+    trace = session.trace
+    stages = trace.program.expect(pattern)
+    return pattern, condition(written, trace.program, stages, trace.shapes, trace.tokens.strings)
+
+
+def _watch(session: Session, rest: str) -> Reply:
+    if not rest:
+        raise InputError("watch what? write `watch absmax > 100` or `watch STAGE[INDEX]`")
+    trace = session.trace
+    wanted = watch(rest, trace.program, trace.shapes, trace.tokens.strings)
+    found = session.debugger.add("*", watch=wanted)
+    now = None if session.debugger.stage is None else wanted.value(trace, session.debugger.stage)
+    return Reply(f"watch {found.number}: {rest} ({write_watched(now)})")
 
 
 def _toggle(session: Session, rest: str) -> Reply:
@@ -35,7 +68,7 @@ def _numbers(session: Session, rest: str, usage: str) -> list[int]:
     if words in ([], ["all"]):
         return list(session.debugger.breakpoints)
     for word in words:
-        if not word.isdigit():
+        if not is_number(word):
             raise InputError(f"{word!r} is not the number of a breakpoint; write `{usage}`")
     return [int(word) for word in words]
 
@@ -60,7 +93,7 @@ def _switch(usage: str, enabled: bool) -> Callable[[Session, str], Reply]:
 
 def _ignore(session: Session, rest: str) -> Reply:
     words = words_of(rest, "ignore N COUNT")
-    if len(words) != 2 or not all(word.isdigit() for word in words):
+    if len(words) != 2 or not all(map(is_number, words)):
         raise InputError(f"cannot read {rest!r}; write `ignore N COUNT`")
     session.debugger.change(int(words[0]), ignore=int(words[1]))
     return Reply(f"breakpoint {words[0]} lets its next {words[1]} stops pass")
@@ -68,9 +101,11 @@ def _ignore(session: Session, rest: str) -> Reply:
 
 COMMANDS = (
     Command(
-        "break", "break [STAGE]", "Stop at a stage, or at every stage a glob means; without one, here.",
-        _set("break [STAGE]", temporary=False), "breakpoints", ("b",),
-        (Key("B", "break {stage} ", "breakpoint, to be completed"),), "stage",
+        "break", "break [STAGE] [if COND]",
+        "Stop at a stage or every stage a glob means, where a condition holds: break *.weights if entropy < 0.1, "
+        "break if nan, break unexpected.",
+        _set("break [STAGE] [if COND]", temporary=False), "breakpoints", ("b",),
+        (Key("B", "break {stage} if ", "breakpoint with a condition"),), "stage",
     ),
     Command(
         "toggle", "toggle [STAGE]", "Set a breakpoint at a stage, or take it away.",
@@ -78,8 +113,12 @@ COMMANDS = (
         (Key("b", "toggle {stage}", "breakpoint"), Key("f9", "toggle {stage}", "breakpoint")), "stage",
     ),
     Command(
-        "tbreak", "tbreak [STAGE]", "Stop there once.",
-        _set("tbreak [STAGE]", temporary=True), "breakpoints", ("tb",), (), "stage",
+        "tbreak", "tbreak [STAGE] [if COND]", "Stop there once.",
+        _set("tbreak [STAGE] [if COND]", temporary=True), "breakpoints", ("tb",), (), "stage",
+    ),
+    Command(
+        "watch", "watch EXPR", "Stop where a value changes: watch absmax > 100, watch layers.1.output[0, 3, 7].",
+        _watch, "breakpoints", ("w",), (Key("w", "watch {stage}[", "watch a number"),), "stage",
     ),
     Command("delete", "delete [N ...]", "Delete breakpoints, or all of them.", _delete, "breakpoints", ("del",)),
     Command("enable", "enable [N ...]", "Switch breakpoints on.", _switch("enable [N ...]", True), "breakpoints"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..errors import InputError, nearest
 from ..program import write_shape
 from ..session import Session
+from ..watches import write_watched
 from ..writing import write_stats, write_value
 from .table import Command, Reply
 
@@ -45,7 +46,7 @@ def _info_stages(session: Session) -> str:
     lines = []
     for position, stage in enumerate(session.trace.program):
         here = "=>" if position == session.debugger.position else "  "
-        mark = "P" if stage.name in session.trace.patched else " "
+        mark = "P" if stage.name in session.trace.patched else "~" if stage.name in session.trace.stale else " "
         shape = write_shape(session.trace.shapes[stage.name])
         lines.append(f"{here}{mark}{position:>4}  {stage.name:<36} {shape:<20} {', '.join(stage.axes)}")
     return "\n".join(lines)
@@ -56,7 +57,11 @@ def _info_breakpoints(session: Session) -> str:
         return "no breakpoints"
     lines = ["num  on  hits  where"]
     for found in session.debugger.breakpoints.values():
-        more = " (once)" * found.temporary + f" (lets {found.ignore} pass)" * bool(found.ignore)
+        if found.watch is not None and session.debugger.stage is not None:
+            now = f" = {write_watched(found.watch.value(session.trace, session.debugger.stage))}"
+        else:
+            now = ""
+        more = now + " (once)" * found.temporary + f" (lets {found.ignore} pass)" * bool(found.ignore)
         lines.append(f"{found.number:>3}  {'y' if found.enabled else 'n':<2}  {found.hits:>4}  {found}{more}")
     return "\n".join(lines)
 
@@ -98,6 +103,7 @@ INFO: dict[str, Callable[[Session], str]] = {
     "breakpoints": _info_breakpoints,
     "model": _info_model,
     "tokens": _info_tokens,
+    "forks": lambda session: session.branches.write(),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..errors import InputError, nearest
 from ..session import Session
-from .table import Command, Key, Reply, Request, nothing_more
+from .table import Command, Key, Reply, Request, is_number, nothing_more
 
 VIEWS = ("heat", "numbers", "heads", "stats")
 MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
@@ -24,7 +24,7 @@ def _one_of(what: str, words: tuple[str, ...]) -> Callable[[Session, str], Reply
 
 def _neighbour(what: str) -> Callable[[Session, str], Reply]:
     def run(session: Session, rest: str) -> Reply:
-        if rest not in NEIGHBOURS and not rest.isdigit():
+        if rest not in NEIGHBOURS and not is_number(rest):
             raise InputError(f"{what} {rest!r} is not a number; write `{what} N`, `{what} next` or `{what} previous`")
         return Reply(request=Request(what, rest))
 

@@ -130,8 +130,8 @@ class Table:
         line = line.strip()
         if not line or line.startswith("#"):
             return Reply()
-        word, _, rest = line.partition(" ")
-        return self.find(word).run(session, rest.strip())
+        word, *rest = line.split(maxsplit=1)
+        return self.find(word).run(session, rest[0] if rest else "")
 
 
 def count_of(rest: str, usage: str) -> int:
@@ -142,9 +142,14 @@ def count_of(rest: str, usage: str) -> int:
     """
     if not rest:
         return 1
-    if not rest.isascii() or not rest.isdigit() or int(rest) < 1:
+    if not is_number(rest) or int(rest) < 1:
         raise InputError(f"{rest!r} is not a count of 1 or more; write `{usage}`")
     return int(rest)
+
+
+def is_number(text: str) -> bool:
+    """Whether text is a whole number in plain digits, and not absurdly long."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def words_of(rest: str, usage: str) -> list[str]:

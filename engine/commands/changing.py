@@ -1,0 +1,209 @@
+"""Commands that change what is computed: patches, ablations, forks, another text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..forks import live
+from ..index import parse_index, split_index
+from ..patch_targets import check_range, token_id
+from ..session import Session
+from .table import Command, Reply, is_number, nothing_more, words_of
+
+if TYPE_CHECKING:
+    from ..index import Index
+    from ..patches import Change
+
+PATCH = "patch STAGE[INDEX] = VALUE"
+ABLATE = "ablate STAGE[INDEX] [zero|mean]"
+NOISE = "noise STAGE[INDEX] DEVIATION [SEED]"
+MULTIPLY = "multiply STAGE[INDEX] FACTOR"
+SWAP = "swap STAGE[INDEX] [INDEX]"
+REFERENCES = ("fork", "text", "model", "dtype", "device", "snapshot")
+
+
+def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
+    """The stage and the window that are to be changed."""
+    from ..patches import window_of
+
+    if not text:
+        raise InputError(f"which stage? write `{usage}`")
+    run = live(session.trace)
+    name, index = split_index(text)
+    name = session.stage_or_here(name)
+    stage = run.program[name]
+    if stage.kind == "OneHot":
+        raise InputError(f"{name} is never built; patch tokens.ids instead")
+    return name, window_of(run.shapes[name], stage.axes, parse_index(index or ""), run.tokens.strings)
+
+
+def _put(session: Session, name: str, text: str, change: Change) -> Reply:
+    """Put a change on a stage and say what follows from it."""
+    from ..patches import Patch
+
+    patch = Patch(name, text, change)
+    run = live(session.trace)
+    session.branches.patch(patch)
+    try:
+        check_range(run, name)
+    except InputError:
+        session.branches.undo()
+        session.branches.current.future.clear()
+        raise
+    session.changed()
+    later = len(run.program.downstream(name))
+    return Reply(f"patched {name}; {later} stage{'s' * (later != 1)} downstream will be computed again")
+
+
+def _patch(session: Session, rest: str) -> Reply:
+    from ..patches import Assign, Replace, patch_expression
+
+    found = re.match(r"""((?:[^="'\[]|\[(?:[^\]"']|"[^"]*"|'[^']*')*\])*)=(?!=)(.*)$""", rest, re.DOTALL)
+    if not found or not found[2].strip():
+        raise InputError(
+            f'cannot read {rest!r}; write `{PATCH}`: a number, an expression of x, a "token", fork N, text "..."'
+        )
+    name, index = _target(session, found[1].strip(), PATCH)
+    written = found[2].strip()
+    line = f"patch {rest}"
+    if written.split()[0] in REFERENCES:
+        return _put(session, name, line, Replace(index, _borrowed(session, name, index, written)))
+    if written[0] in "\"'" and written[-1] == written[0] and len(written) > 1:
+        return _put(session, name, line, Replace(index, token_id(live(session.trace), name, written[1:-1])))
+    return _put(session, name, line, Assign(index, patch_expression(written)))
+
+
+def _borrowed(session: Session, name: str, index: Index, written: str):
+    import torch
+
+    from ..references import reference
+
+    other = reference(session, words_of(written, PATCH))
+    if name not in other.program:
+        raise InputError(f"`{written}` has no stage {name}")
+    value, own = other.value(name), live(session.trace).shapes[name]
+    if value.shape != own:
+        raise InputError(
+            f"`{written}` has {name} of shape {list(value.shape)}, and here it is {list(own)}; the texts must have the same number of tokens"
+        )
+    return torch.from_numpy(value.read(index).copy())
+
+
+def _ablate(session: Session, rest: str) -> Reply:
+    from ..patches import Assign, Mean, patch_expression
+
+    found = re.match(r"(.*?)(?:\s+(zero|mean))?$", rest, re.DOTALL)
+    assert found
+    name, index = _target(session, found[1].strip(), ABLATE)
+    axes = live(session.trace).program[name].axes
+    change = Mean(index, axes) if found[2] == "mean" else Assign(index, patch_expression("0"))
+    return _put(session, name, f"ablate {rest}", change)
+
+
+def _numbers_after(rest: str, usage: str, least: int, most: int) -> tuple[str, list[float]]:
+    """A target and the numbers that follow it."""
+    found = re.match(r"([^\[\s]*\s*(?:\[.*\])?)\s*([^\]]*)$", rest.strip(), re.DOTALL)
+    words = found[2].split() if found else []
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if not found or not least <= len(numbers) <= most or len(numbers) != len(words):
+        raise InputError(f"cannot read {rest!r}; write `{usage}`")
+    return found[1].strip(), numbers
+
+
+def _noise(session: Session, rest: str) -> Reply:
+    from ..patches import Noise
+
+    target, numbers = _numbers_after(rest, NOISE, 1, 2)
+    seed = numbers[1] if len(numbers) > 1 else 0.0
+    if not numbers[0] >= 0 or numbers[0] == float("inf") or seed != int(seed) or not 0 <= seed < 2**63:
+        raise InputError(f"cannot read {rest!r}: the deviation is 0 or more, the seed a whole number; write `{NOISE}`")
+    name, index = _target(session, target, NOISE)
+    return _put(session, name, f"noise {rest}", Noise(index, numbers[0], int(seed)))
+
+
+def _multiply(session: Session, rest: str) -> Reply:
+    from ..patches import Assign, patch_expression
+
+    target, numbers = _numbers_after(rest, MULTIPLY, 1, 1)
+    name, index = _target(session, target, MULTIPLY)
+    return _put(session, name, f"multiply {rest}", Assign(index, patch_expression(f"x * ({numbers[0]!r})")))
+
+
+def _swap(session: Session, rest: str) -> Reply:
+    from ..patches import Swap, window_of
+
+    found = re.match(r"([^\[]*\[[^\]]*\])\s*\[([^\]]*)\]$", rest.strip())
+    if not found:
+        raise InputError(
+            f"cannot read {rest!r}; write `{SWAP}`, for instance swap layers.0.attention.weights[head=1] [head=2]"
+        )
+    name, one = _target(session, found[1], SWAP)
+    run = live(session.trace)
+    other = window_of(run.shapes[name], run.program[name].axes, parse_index(found[2]), run.tokens.strings)
+    value = run.value(name)
+    if value.window_shape(one) != value.window_shape(other):
+        raise InputError(
+            f"the two windows have shapes {list(value.window_shape(one))} and {list(value.window_shape(other))}; they must be equal"
+        )
+    return _put(session, name, f"swap {rest}", Swap(one, other))
+
+
+def _exchange(which: str) -> Callable[[Session, str], Reply]:
+    def run(session: Session, rest: str) -> Reply:
+        nothing_more(rest, which)
+        before, after = session.branches.undo() if which == "undo" else session.branches.redo()
+        session.changed()
+        patch = next(patch for patch in (*before, *after) if (patch in before) != (patch in after))
+        return Reply(f"{'took back' if which == 'undo' else 'did again'}: {patch.text}")
+
+    return run
+
+
+def _fork(session: Session, rest: str) -> Reply:
+    nothing_more(rest, "fork")
+    branch = session.branches.fork()
+    session.changed()
+    return Reply(f"fork {branch.number} of {branch.parent}; `switch {branch.parent}` goes back")
+
+
+def _switch(session: Session, rest: str) -> Reply:
+    if not is_number(rest):
+        raise InputError(f"{rest!r} is not the number of a fork; write `switch N`; `info forks` lists them")
+    session.branches.switch(int(rest))
+    session.changed()
+    return Reply(f"in fork {rest}" if rest != "0" else "in the original")
+
+
+def _run(session: Session, rest: str) -> Reply:
+    texts = words_of(rest, 'run "TEXT" ...')
+    if not texts:
+        raise InputError('run what? write `run "TEXT" ...`; several texts are one padded batch')
+    if session.encoder is None:
+        raise InputError("this is a recording: there is no model to run another text with")
+    session.show(session.encoder.run(texts))
+    words = session.trace.tokens.shape
+    return Reply(f"{words[0]} text{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
+
+
+COMMANDS = (
+    Command(
+        "patch", PATCH,
+        "Change a value: a number, an expression of the old one (x * 0), a token, another run's (fork 0, text \"...\").",
+        _patch, "changes", (), (), "stage",
+    ),
+    Command("ablate", ABLATE, "Set a window to zero, or to its mean over batch and tokens.", _ablate, "changes", (), (), "stage"),
+    Command("multiply", MULTIPLY, "Make a window larger or smaller.", _multiply, "changes", (), (), "stage"),
+    Command("noise", NOISE, "Add normal noise to a window; the same seed gives the same noise.", _noise, "changes", (), (), "stage"),
+    Command("swap", SWAP, "Exchange two windows of a value.", _swap, "changes", (), (), "stage"),
+    Command("undo", "undo", "Take the last change back.", _exchange("undo"), "changes"),
+    Command("redo", "redo", "Do again what was taken back.", _exchange("redo"), "changes"),
+    Command("fork", "fork", "Go on in a copy; the original stays as it is.", _fork, "changes"),
+    Command("switch", "switch N", "Go to another fork; 0 is the original.", _switch, "changes"),
+    Command("run", 'run "TEXT" ...', "Start over with other texts.", _run, "changes"),
+)  # fmt: skip

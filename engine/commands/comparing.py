@@ -1,0 +1,89 @@
+"""The command that holds this run against another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..references import KINDS, USAGE, reference
+from ..session import Session
+from .table import Command, Reply, words_of
+
+if TYPE_CHECKING:
+    from ..compare import Comparison
+    from ..trace import Trace
+
+COMPARE = f"compare {USAGE} [tolerance T] [all]"
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a line of `compare` asks for, read but not compared yet.
+
+    Attributes:
+        title: the reference as it was typed.
+        trace: the reference.
+        tolerance: as given; None for the default.
+        everything: whether to write all stages.
+    """
+
+    title: str
+    trace: Trace
+    tolerance: float | None
+    everything: bool
+
+
+def against(session: Session, line: str) -> Against:
+    """Read `model M tolerance 1e-5 all` and get the reference ready.
+
+    Raises:
+        InputError: it cannot be read, or there is no such reference.
+    """
+    words, tolerance, everything = words_of(line, COMPARE), None, False
+    while len(words) > 2:
+        if words[-1] == "all":
+            everything = True
+            words.pop()
+        elif len(words) > 3 and words[-2] == "tolerance":
+            tolerance = _tolerance(words[-1])
+            del words[-2:]
+        else:
+            break
+    return Against(" ".join(words), reference(session, words), tolerance, everything)
+
+
+def _tolerance(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise InputError(f"tolerance {word!r} is not a number of 0 or more; write for instance `tolerance 1e-5`")
+    return number
+
+
+def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]:
+    """Compare, remember the reference for the view of differences, and write it down."""
+    from ..compare import Reference, compare, write_comparison
+
+    session.debugger.interrupted = False
+    found = compare(
+        session.trace, wanted.trace, tolerance=wanted.tolerance, title=wanted.title,
+        stopped=lambda: session.debugger.interrupted,
+    )  # fmt: skip
+    session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment)
+    return found, write_comparison(found, everything=wanted.everything)
+
+
+def _compare(session: Session, rest: str) -> Reply:
+    return Reply(compare_against(session, against(session, rest))[1])
+
+
+COMMANDS = (
+    Command(
+        "compare", COMPARE,
+        "Compare every stage with another text, model, dtype, device, recording or fork: what differs, where it begins.",
+        _compare, "values", ("cmp",), (), tuple(KINDS),
+    ),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""`why`: a number explained, and its operands followed to where they come from."""
+
+from __future__ import annotations
+
+from ..errors import InputError
+from ..index import split_index
+from ..session import Session
+from ..why import explain, write_why
+from .table import Command, Reply, is_number
+
+USAGE = "why [STAGE][INDEX]|N|back"
+
+
+def _why(session: Session, rest: str) -> Reply:
+    if is_number(rest):
+        return _follow(session, int(rest))
+    if rest == "back":
+        return _back(session)
+    if not rest or rest.startswith("["):
+        rest = session.stage_or_here("") + rest
+    stage, index = split_index(rest)
+    session.why_path = [explain(session.trace, stage, index or "")]
+    return _reply(session)
+
+
+def _follow(session: Session, number: int) -> Reply:
+    if not session.why_path:
+        raise InputError(f"nothing to follow to operand {number} yet; write for instance why STAGE[0, 3, 1, 5] first")
+    operand = session.why_path[-1].operand(number)
+    session.why_path.append(explain(session.trace, operand.name, operand.index))
+    return _reply(session)
+
+
+def _back(session: Session) -> Reply:
+    if len(session.why_path) < 2:
+        raise InputError("no operand was followed yet; `why N` follows operand N of the last explanation")
+    place = session.why_path[-2]
+    again = explain(session.trace, place.stage, place.index)  # what it was made from may have been patched since
+    session.why_path[-2:] = [again]
+    return _reply(session)
+
+
+def _reply(session: Session) -> Reply:
+    """The last explanation, and by which way it was reached."""
+    path = [explanation.short for explanation in session.why_path]
+    way = [f"{' < '.join(reversed(path))}  (`why back` returns)"] if len(path) > 1 else []
+    return Reply("\n".join([*way, write_why(session.why_path[-1])]))
+
+
+COMMANDS = (
+    Command(
+        "why", USAGE, "Explain one number as the sum of its terms, then follow operand N of it, or go back.",
+        _why, "values", (), (), "stage",
+    ),
+)  # fmt: skip

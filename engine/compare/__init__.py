@@ -1,0 +1,15 @@
+"""Two traces side by side: which tokens belong together, how far apart every stage is, and where that begins.
+
+`align` pairs tokens, `measure` compares numbers, `added` runs one of our stages on the reference's inputs, `walk` goes
+through both programs, `text` writes it down, `view` shows the reference and the difference as values.
+"""
+
+from .align import Alignment, align
+from .text import write_comparison
+from .view import Reference, difference_value, reference_value
+from .walk import Comparison, Difference, compare
+
+__all__ = [
+    "Alignment", "Comparison", "Difference", "Reference", "align", "compare", "difference_value", "reference_value",
+    "write_comparison",
+]  # fmt: skip

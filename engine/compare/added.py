@@ -1,0 +1,185 @@
+"""One stage of ours on the reference's inputs: what is left of the difference then, that stage itself has added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..index import TOKEN_AXES
+from ..program import Shape, Stage
+from ..trace import Trace
+from .measure import Array, hidden_below
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..ops import Op
+    from ..run import Run
+
+Span = tuple[int, int]
+SPAN_BYTES = 32 << 20  # of one block of a result that has rows
+KEPT, KEPT_BYTES = 4, 16 << 20  # inputs kept in our dtype: how many, and how large each may be
+FREE_AXES = (*TOKEN_AXES, "batch")
+
+
+def spans(ours: Trace, theirs: Trace, stage: Stage) -> list[Span]:
+    """Blocks of rows in which a stage is gone through: as the runs compute it, or all at once where that is small."""
+    shape = theirs.shapes[stage.name]
+    for trace in (theirs, ours):
+        if _windowed(trace, stage.name) and trace.shapes[stage.name] == shape:
+            return [(start, stop) for start, stop in cast("Run", trace).row_blocks(stage.name)]
+    rows = shape[-2] if len(shape) > 1 else 1
+    if len(shape) < 2 or stage.axes[-2] not in TOKEN_AXES:
+        return [(0, rows)]
+    step = max(1, SPAN_BYTES // max(1, 4 * math.prod(shape) // max(1, rows)))
+    return [(start, min(start + step, rows)) for start in range(0, rows, step)] or [(0, 0)]
+
+
+def _windowed(trace: Trace, name: str) -> bool:
+    return trace.live and cast("Run", trace).is_windowed(name)
+
+
+class Added:
+    """Our stages on the reference's inputs.
+
+    Args:
+        ours: whose stages are run; a recording cannot be.
+        theirs: where the inputs come from.
+    """
+
+    def __init__(self, ours: Trace, theirs: Trace) -> None:
+        self.ours, self.theirs = ours, theirs
+        self._moved: dict[str, torch.Tensor] = {}  # inputs brought to our dtype that later stages want again
+
+    def refused(self, stage: Stage) -> str:
+        """Why a stage cannot be run on the reference's inputs; "" when it can."""
+        if not self.ours.live:
+            return "ours is a recording, which computes nothing"
+        for name in stage.inputs:
+            if name not in self.theirs.program or self.theirs.program[name].name != name:
+                return f"the reference has no {name}"
+            if not self.theirs.has(name):
+                return f"the reference did not record {name}"
+            mine, other = self.ours.shapes[name], self.theirs.shapes[name]
+            axes = self.ours.program[name].axes
+            if len(mine) != len(other) or any(
+                a != b for axis, a, b in zip(axes, mine, other, strict=True) if axis not in FREE_AXES
+            ):
+                return f"{name} has another shape there"
+        return self._ids(stage)
+
+    def _ids(self, stage: Stage) -> str:
+        """An embedding matrix of ours may be too short for the reference's ids."""
+        run = cast("Run", self.ours)
+        for name, weight in zip(stage.inputs, stage.weights, strict=False):
+            value = self.theirs.value(name)
+            if value.dtype.startswith("int") and int(value.read().max(initial=0)) >= run.weights[weight].shape[0]:
+                return f"{name} has ids that {weight} has no row for"
+        return ""
+
+    def results(self, stage: Stage, blocks: list[Span]) -> Iterator[Array]:
+        """The stage's value in blocks of rows, as numpy."""
+        from ..arrays import to_numpy
+
+        op = cast("Op", stage.op)
+        whole = (
+            {}
+            if op.rows is None
+            else {n: self._input(n) for n, cut in zip(stage.inputs, op.rows, strict=True) if not cut}
+        )
+        if op.rows is None or len(blocks) == 1:
+            result = to_numpy(self._compute(stage, [self._input(name) for name in stage.inputs]))
+            for start, stop in blocks:
+                yield result[..., start:stop, :] if len(blocks) > 1 else result
+            return
+        for span in blocks:
+            inputs = [whole[name] if name in whole else self._input(name, span) for name in stage.inputs]
+            yield to_numpy(self._compute(stage, inputs))
+
+    def _compute(self, stage: Stage, inputs: list[torch.Tensor]) -> torch.Tensor:
+        from ..ops import no_memory
+
+        run = cast("Run", self.ours)
+        return cast("Op", stage.op).compute(inputs, [run.weights[name] for name in stage.weights], no_memory)
+
+    def _input(self, name: str, span: Span | None = None) -> torch.Tensor:
+        """An input from the reference, on our device and in our dtype; what hides there hides here."""
+        import torch
+
+        if span is None and name in self._moved:
+            return self._moved[name]
+        run = cast("Run", self.ours)
+        tensor, dtype = self._theirs(name, span), run.dtype(name)
+        if tensor.dtype == dtype:
+            return tensor.to(run.device)
+        moved = tensor.to(device=run.device, dtype=dtype)
+        if run.program[name].axes[-1:] == ("key",) and dtype.is_floating_point:
+            if moved.itemsize < tensor.itemsize:  # their minimum overflowed to minus infinity
+                moved = moved.clamp(min=torch.finfo(dtype).min)
+            else:
+                hidden = tensor.to(run.device) <= hidden_below(self.theirs.value(name).dtype)
+                moved = moved.masked_fill(hidden, torch.finfo(dtype).min)
+        if span is None and moved.nbytes <= KEPT_BYTES:
+            while len(self._moved) >= KEPT:
+                del self._moved[next(iter(self._moved))]
+            self._moved[name] = moved
+        return moved
+
+    def _theirs(self, name: str, span: Span | None) -> torch.Tensor:
+        import torch
+
+        if self.theirs.live:
+            other = cast("Run", self.theirs)
+            return other.tensor(name) if span is None else other.rows(name, *span)
+        value = self.theirs.value(name)
+        index = () if span is None else (*(slice(None),) * (len(value.shape) - 2), slice(*span))
+        return torch.from_numpy(np.asarray(value.read(index)))
+
+
+def same_shapes(stage: Stage, ours: Shape, theirs: Shape) -> bool:
+    """Whether two values of a stage can be compared: equal sizes but for texts and tokens, which are aligned."""
+    return len(ours) == len(theirs) and all(
+        a == b or axis in FREE_AXES for axis, a, b in zip(stage.axes, ours, theirs, strict=True)
+    )
+
+
+def unlike_weights(ours: Trace, theirs: Trace, stage: Stage) -> list[str]:
+    """What is different about the stage itself: its formula, its weights. A line each."""
+    lines = []
+    mine, other = ours.formulas(stage.name)[0], theirs.formulas(stage.name)[0]
+    if mine != other:
+        lines.append(f"ours computes {mine}, theirs {other}")
+    if not (ours.live and theirs.live):
+        return lines
+    for name, else_ in zip(stage.weights, theirs.program[stage.name].weights, strict=False):
+        lines += _unlike_weight(name, cast("Run", ours).weights[name], cast("Run", theirs).weights[else_])
+    return lines
+
+
+def _unlike_weight(name: str, ours: Any, theirs: Any) -> list[str]:
+    import torch
+
+    if ours.shape != theirs.shape:
+        return [f"{name} has the shape {list(ours.shape)}, theirs {list(theirs.shape)}"]
+    ours, theirs = ours.cpu(), theirs.cpu()
+    if ours.dtype != theirs.dtype:  # the same numbers, once rounded?
+        narrow = min((ours.dtype, theirs.dtype), key=lambda dtype: torch.finfo(dtype).bits)
+        ours, theirs = ours.to(narrow), theirs.to(narrow)
+    if torch.equal(ours, theirs):
+        return []
+    if ours.ndim == 2 and ours.shape[0] == ours.shape[1] and torch.equal(ours, theirs.t()):
+        return [f"{name} is theirs transposed"]
+    apart = (ours != theirs) & ~(ours.isnan() & theirs.isnan())
+    count = int(apart.sum())
+    if not count:
+        return []
+    nan = int((ours.isnan() ^ theirs.isnan()).sum())
+    more = f", {nan:,} of them NaN on one side only" if nan else ""
+    if ours.ndim == 2 and count > ours.shape[1]:
+        for shift in (1, 2, -1, -2):
+            if torch.equal(ours, theirs.roll(shift, 0)):
+                return [f"{name} is theirs with its rows moved by {shift}"]
+    return [f"{name} differs in {count:,} of {ours.numel():,} numbers{more}"]

@@ -1,0 +1,165 @@
+"""How far apart two arrays are, gathered block by block; numpy alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+# Spacing of numbers just above 1, and the smallest normal number.
+EPSILONS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+SMALLEST = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+LOWEST = {
+    "float64": -1.7976931348623157e308, "float32": -3.4028234663852886e38, "float16": -65504.0,
+    "bfloat16": -3.3895313892515355e38,
+}  # fmt: skip
+CHUNK = 1 << 17  # elements: what is compared at once stays in the processor's cache
+
+
+def coarser(one: str, other: str) -> str:
+    """Of two dtypes the one with the larger epsilon; "" when neither is a floating one."""
+    known = [name for name in (one, other) if name in EPSILONS]
+    return max(known, key=EPSILONS.__getitem__, default="")
+
+
+def hidden_below(dtype: str) -> float:
+    """At or below this a masked score is as good as minus infinity: half of what a mask adds."""
+    return LOWEST[dtype] / 2 if dtype in LOWEST else -math.inf
+
+
+def ulps(difference: float, at: float, dtype: str) -> float:
+    """A difference counted in spacings of a dtype's numbers around `at`."""
+    if not difference:
+        return 0.0
+    if not math.isfinite(difference):
+        return math.inf
+    size = max(abs(at), SMALLEST[dtype])
+    return difference / (EPSILONS[dtype] * 2.0 ** math.floor(math.log2(size)))
+
+
+@dataclass(slots=True)
+class Gap:
+    """The difference of two arrays, as far as they have been gone through.
+
+    Figures speak of places where both are finite and neither is hidden. NaN on both sides, the same infinity, and hidden
+    on both sides are no difference. Everything else that is not two numbers is counted apart, as unlike.
+
+    Attributes:
+        hidden: at or below these two numbers ours and theirs are hidden; None where the stage has no hidden places.
+        count: elements gone through; differing: how many are not equal.
+        largest, total: of the absolute differences.
+        absmax: the largest magnitude of theirs.
+        nan, inf, covered: unlike: one side alone is NaN, is infinite, is hidden.
+        tag, flat: block and place in it of the largest difference, or of the first unlike one.
+        ours, theirs: the numbers there.
+    """
+
+    hidden: tuple[float, float] | None = None
+    count: int = 0
+    differing: int = 0
+    largest: float = 0.0
+    total: float = 0.0
+    numbers: int = 0
+    absmax: float = 0.0
+    nan: int = 0
+    inf: int = 0
+    covered: int = 0
+    tag: Any = None
+    flat: int = -1
+    ours: float = math.nan
+    theirs: float = math.nan
+
+    @property
+    def unlike(self) -> int:
+        """How many places hold a number on one side only."""
+        return self.nan + self.inf + self.covered
+
+    @property
+    def mean(self) -> float:
+        """The mean absolute difference."""
+        return self.total / self.numbers if self.numbers else 0.0
+
+    @property
+    def relative(self) -> float:
+        """The largest difference as a share of theirs' largest magnitude; infinite where anything is unlike."""
+        if self.unlike:
+            return math.inf
+        if not self.largest:
+            return 0.0
+        return self.largest / self.absmax if self.absmax else math.inf
+
+    def add(self, ours: Array, theirs: Array, tag: object = None) -> None:
+        """Go through a block of each, of one shape."""
+        if ours.shape != theirs.shape:
+            raise ValueError(f"blocks of {ours.shape} and {theirs.shape}")
+        a, b = np.ascontiguousarray(ours).reshape(-1), np.ascontiguousarray(theirs).reshape(-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, a.size, CHUNK):
+                self._add(a[start : start + CHUNK], b[start : start + CHUNK], tag, start)
+
+    def _add(self, a: Array, b: Array, tag: object, start: int) -> None:
+        self.count += a.size
+        low, high = float(b.min()), float(b.max())
+        bound = self.hidden[1] if self.hidden else -math.inf
+        plain = low > bound and high < math.inf  # false for NaN as well
+        if plain:
+            self.absmax = max(self.absmax, -low, high)
+        if a.dtype == b.dtype and np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")):
+            if plain:
+                self.numbers += a.size
+            else:
+                self._careful(a, b, tag, start)
+            return
+        if plain and float(a.min()) > (self.hidden[0] if self.hidden else -math.inf) and float(a.max()) < math.inf:
+            wide = np.result_type(a, b, np.float32)
+            apart = np.subtract(a, b, dtype=wide)
+            np.abs(apart, out=apart)
+            self._take(apart, a, b, tag, start, None)
+        else:
+            self._careful(a, b, tag, start)
+
+    def _careful(self, a: Array, b: Array, tag: object, start: int) -> None:
+        """A block with NaN, infinities or hidden places in it."""
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        never = np.zeros(a.shape, dtype=bool)
+        hidden_a = a <= self.hidden[0] if self.hidden else never
+        hidden_b = b <= self.hidden[1] if self.hidden else never
+        nan_a, nan_b = np.isnan(a), np.isnan(b)
+        settled = hidden_a | hidden_b | nan_a | nan_b
+        nan = nan_a ^ nan_b
+        covered = (hidden_a ^ hidden_b) & ~nan
+        inf = (np.isinf(a) | np.isinf(b)) & ~settled & (a != b)
+        self.nan, self.inf, self.covered = (
+            self.nan + int(nan.sum()),
+            self.inf + int(inf.sum()),
+            self.covered + int(covered.sum()),
+        )
+        unlike = nan | inf | covered
+        count = int(unlike.sum())
+        if count:
+            self.differing += count
+            if self.unlike == count:  # the first ones
+                at = int(unlike.argmax())
+                self.tag, self.flat, self.ours, self.theirs = tag, start + at, float(a[at]), float(b[at])
+        good = ~settled & ~inf & np.isfinite(a)
+        seen = ~(hidden_b | nan_b) & np.isfinite(b)
+        if seen.any():
+            self.absmax = max(self.absmax, float(np.abs(b[seen]).max()))
+        if good.any():
+            kept = np.flatnonzero(good)
+            self._take(np.abs(a[kept] - b[kept]), a[kept], b[kept], tag, start, kept)
+
+    def _take(self, apart: Array, a: Array, b: Array, tag: object, start: int, kept: Array | None) -> None:
+        self.numbers += apart.size
+        self.total += float(apart.sum(dtype=np.float64))
+        self.differing += int(np.count_nonzero(apart))
+        at = int(apart.argmax())
+        if float(apart[at]) > self.largest:
+            self.largest = float(apart[at])
+            if not self.unlike:
+                self.tag, self.flat = tag, start + (at if kept is None else int(kept[at]))
+                self.ours, self.theirs = float(a[at]), float(b[at])

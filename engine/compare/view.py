@@ -1,0 +1,189 @@
+"""The reference and the difference as values in the coordinates of ours, for a view that shows A, B and A - B."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..index import TOKEN_AXES, Index
+from ..trace import Trace
+from ..value import Value
+from .added import same_shapes
+from .align import Alignment, align
+from .measure import coarser, hidden_below
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a session was last compared with.
+
+    Attributes:
+        title: as it was typed: `model ./port`.
+        trace: the other one.
+        ours: what it was compared with.
+        alignment: which token belongs to which.
+    """
+
+    title: str
+    trace: Trace
+    ours: Trace
+    alignment: Alignment
+
+
+class AlignedValue(Value):
+    """The reference's value in our coordinates: NaN where a token of ours has no partner.
+
+    Args:
+        ours, theirs: values of one stage.
+        alignment: which token belongs to which.
+    """
+
+    def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
+        self.name, self.axes, self.shape, self.dtype = ours.name, ours.axes, ours.shape, theirs.dtype
+        self.tokens, self.word = ours.tokens, theirs.word
+        self.theirs, self.alignment = theirs, alignment
+        if not alignment.same and not theirs.dtype.startswith(("float", "bfloat")):
+            self.dtype = "float64"  # to have NaN in it
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        bound = self.bind(index)
+        if self.alignment.same:
+            return self.theirs.read(bound)
+        wanted = [
+            np.arange(size)[part if isinstance(part, slice) else slice(part, part + 1)]
+            for part, size in zip(bound, self.shape, strict=True)
+        ]
+        result = np.full([len(places) for places in wanted], np.nan, dtype=_numpy_type(self.dtype))
+        batch = self.axes.index("batch") if "batch" in self.axes else None
+        for at, row in enumerate(wanted[batch] if batch is not None else [0]):
+            self._fill(result, wanted, batch, at, int(row))
+        return result[tuple(0 if isinstance(part, int) else slice(None) for part in bound)]
+
+    def _fill(
+        self, result: npt.NDArray[Any], wanted: list[npt.NDArray[Any]], batch: int | None, at: int, row: int
+    ) -> None:
+        """One text's part of the window."""
+        if row >= len(self.alignment.pairs):
+            return
+        pair = self.alignment.pairs[row]
+        partner = np.full(self.alignment.ours.shape[1], -1)
+        partner[pair.ours] = pair.theirs
+        index: list[slice] = []
+        source: list[npt.NDArray[Any]] = []
+        target: list[npt.NDArray[Any]] = []
+        for axis, (name, places) in enumerate(zip(self.axes, wanted, strict=True)):
+            if axis == batch:
+                index.append(slice(row, row + 1))
+                source.append(np.zeros(1, dtype=int))
+                target.append(np.array([at]))
+            elif name in TOKEN_AXES and self.shape[axis] == len(partner):
+                found = partner[places]
+                kept = np.flatnonzero(found >= 0)
+                if not len(kept):
+                    return
+                low = int(found[kept].min())
+                index.append(slice(low, int(found[kept].max()) + 1))
+                source.append(found[kept] - low)
+                target.append(kept)
+            else:
+                low, high = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)
+                index.append(slice(low, high))
+                source.append(places - low)
+                target.append(np.arange(len(places)))
+        result[np.ix_(*target)] = self.theirs.read(tuple(index))[np.ix_(*source)]
+
+
+class DifferenceValue(Value):
+    """Ours minus the reference's, in our coordinates.
+
+    Where both are hidden by a mask, are NaN, or are the same infinity, it is 0; where one side alone is NaN or a token has no
+    partner it is NaN.
+    """
+
+    def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
+        self.ours, self.theirs = ours, AlignedValue(ours, theirs, alignment)
+        self.name, self.axes, self.shape = ours.name, ours.axes, ours.shape
+        self.tokens, self.word = ours.tokens, ours.word
+        self._hidden = (hidden_below(ours.dtype), hidden_below(theirs.dtype)) if ours.axes[-1:] == ("key",) else None
+        self._whole = not coarser(ours.dtype, theirs.dtype)
+        self.dtype = "float64" if self._whole or "float64" in (ours.dtype, theirs.dtype) else "float32"
+
+    @property
+    def holds_ids(self) -> bool:
+        return False
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        bound = self.bind(index)
+        a = np.asarray(self.ours.read(bound)).astype(self.dtype)
+        b = np.asarray(self.theirs.read(bound)).astype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = np.asarray(a - b)
+            settled = (a == b) | (np.isnan(a) & np.isnan(b) & self._partnered(bound))
+            if self._hidden:
+                settled |= (a <= self._hidden[0]) & (b <= self._hidden[1])
+        apart[settled] = 0
+        return apart
+
+    def _partnered(self, bound: Index) -> npt.NDArray[np.bool_] | bool:
+        """Where the reference has a value at all: NaN there is its own."""
+        alignment = self.theirs.alignment
+        if alignment.same:
+            return True
+        ones = _Ones(self.theirs.theirs)
+        return np.asarray(AlignedValue(self.ours, ones, alignment).read(bound)) == 1
+
+
+class _Ones(Value):
+    """Ones in the shape of another value."""
+
+    def __init__(self, like: Value) -> None:
+        self.name, self.axes, self.shape, self.dtype = like.name, like.axes, like.shape, "float32"
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        return np.ones(self.window_shape(self.bind(index)), dtype=np.float32)
+
+
+def _numpy_type(dtype: str) -> str:
+    return "float32" if dtype == "bfloat16" else dtype
+
+
+def reference_value(session: Session, stage: str) -> Value:
+    """B: the reference's value of a stage, in our coordinates.
+
+    Raises:
+        InputError: nothing has been compared yet, or the reference has no such stage or not of that shape.
+    """
+    return AlignedValue(*_both(session, stage))
+
+
+def difference_value(session: Session, stage: str) -> Value:
+    """A - B: ours minus the reference's.
+
+    Raises:
+        InputError: as `reference_value`.
+    """
+    return DifferenceValue(*_both(session, stage))
+
+
+def _both(session: Session, stage: str) -> tuple[Value, Value, Alignment]:
+    reference: Reference | None = getattr(session, "reference", None)
+    if reference is None:
+        raise InputError(
+            "nothing to compare with yet; `compare model M` (or text, dtype, device, snapshot, fork) first"
+        )
+    ours, theirs = session.trace, reference.trace
+    name = ours.program.resolve(stage)
+    if name not in theirs.program or theirs.program[name].name != name or not theirs.has(name):
+        raise InputError(f"the reference ({reference.title}) has no {name}")
+    if not same_shapes(ours.program[name], ours.shapes[name], theirs.shapes[name]):
+        raise InputError(f"{name} has another shape in the reference ({reference.title})")
+    known = reference.ours is ours or reference.alignment.ours is ours.tokens
+    alignment = reference.alignment if known else align(ours.tokens, theirs.tokens)
+    return ours.value(name), theirs.value(name), alignment

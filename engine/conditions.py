@@ -1,0 +1,176 @@
+"""Predicates of breakpoints and watches: expressions over a stage's value in the field's words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError, nearest
+from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
+from .index import Written, bind_index
+from .measures import FROM_STATS, WORDS, figures_of, measure
+from .program import Program, Stage
+from .trace import Trace
+from .value import Value
+
+FUNCTIONS = (*FROM_STATS, "abs")
+PLACES = ("layer", "head")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition as it was written. Made by `condition`.
+
+    Attributes:
+        text: as typed.
+        by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
+    """
+
+    text: str
+    expression: Expression
+    by_head: bool
+
+    def holds(self, trace: Trace, stage: Stage) -> str:
+        """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
+        heads: list[int | None] = [None]
+        if self.by_head:
+            if "head" not in stage.axes:
+                return ""
+            heads = list(range(trace.shapes[stage.name][stage.axes.index("head")]))
+        for head in heads:
+            scope = StageScope(trace, stage, head)
+            if truth(self.expression.value(scope), self.text):
+                return ", ".join(f"{word} = {number:.6g}" for word, number in scope.seen.items()) or "true"
+        return ""
+
+
+def condition(text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> Predicate:
+    """Parse a condition and check it against the stages it is for.
+
+    Args:
+        stages: canonical names of the stages it will be asked of; an index of `x` must fit at least one.
+        shapes, tokens: of the trace.
+
+    Raises:
+        InputError: it cannot be read, or a name, function, index or comparison in it can never work.
+    """
+    expression = parse(text, "condition")
+    if not isinstance(expression, Comparison | Logic | Name):
+        raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
+    for part in expression.parts():
+        _check(part, text, program, stages, shapes, tokens)
+    by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
+    if by_head and not any("head" in program[name].axes for name in stages):
+        raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
+    return Predicate(text, expression, by_head)
+
+
+def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
+    if isinstance(part, Text):
+        raise InputError(
+            f"condition {text!r} has the text {part.text!r} outside an index; write x[query={part.text!r}]"
+        )
+    if isinstance(part, Name) and part.word not in (*WORDS, *PLACES):
+        known = (*WORDS, *PLACES, "x")
+        more = (
+            "; index it: x[head=3, query=0, key=1]"
+            if part.word == "x"
+            else nearest(part.word, known) or f"; known: {', '.join(known)}"
+        )
+        raise InputError(f"condition {text!r} has the unknown word {part.word!r} (column {part.at + 1}){more}")
+    if isinstance(part, Name) and part.word == "entropy" and not any(is_softmax(program[name]) for name in stages):
+        raise InputError(f"condition {text!r}: entropy is of softmax rows, and {next(iter(stages))} is no softmax")
+    if isinstance(part, Call) and part.function not in (*FUNCTIONS, "entropy"):
+        hint = nearest(part.function, FUNCTIONS) or f"; known: {', '.join(FUNCTIONS)}"
+        raise InputError(f"condition {text!r} has the unknown function {part.function!r} (column {part.at + 1}){hint}")
+    if isinstance(part, Window):
+        _check_window(part, text, program, stages, shapes, tokens)
+
+
+def _check_window(part: Window, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
+    names = list(stages) if part.word == "x" else [program.resolve(part.word)]
+    problem: InputError | None = None
+    for name in names:
+        try:
+            bind_index(part.index, shapes[name], program[name].axes, tokens)
+            return
+        except InputError as error:
+            problem = error
+    raise InputError(f"condition {text!r} (column {part.at + 1}): {problem}")
+
+
+def is_softmax(stage: Stage) -> bool:
+    """Whether its rows are distributions."""
+    return stage.kind == "Softmax"
+
+
+def truth(result: Any, text: str) -> bool:
+    """An expression's result as true or false; NaN is false.
+
+    Raises:
+        InputError: it is many numbers.
+    """
+    if isinstance(result, np.ndarray) and result.size != 1:
+        raise InputError(f"{text!r} gives {result.size} numbers; take one of them, or a figure such as max(...)")
+    return not (isinstance(result, float) and math.isnan(result)) and bool(result)
+
+
+class StageScope:
+    """What words mean for one stage: figures of its value, of one head's part where a head is given.
+
+    Attributes:
+        seen: the figures that were looked at, in order.
+    """
+
+    def __init__(self, trace: Trace, stage: Stage, head: int | None = None) -> None:
+        self.trace, self.stage, self.head = trace, stage, head
+        self.seen: dict[str, float] = {}
+
+    def name(self, word: str) -> Any:
+        """A figure of the value, `layer` or `head`."""
+        if word == "layer":
+            found = math.nan if self.stage.layer is None else self.stage.layer
+        elif word == "head":
+            found = math.nan if self.head is None else self.head
+        elif word == "entropy" and not is_softmax(self.stage):
+            found = math.nan
+        else:
+            value = self.trace.value(self.stage.name)
+            found = measure(value, word, self._bind(value, Written()))
+        self.seen[word] = found
+        return found
+
+    def window(self, word: str, index: Written) -> Any:
+        """A number or several of this stage (`x`) or another."""
+        value = self.trace.value(self.stage.name) if word == "x" else self.trace[word]
+        try:
+            numbers = value.read(self._bind(value, index))
+        except InputError:
+            return math.nan  # the index fits another of the stages a glob means, not this one
+        if numbers.size != 1:
+            return numbers
+        self.seen[word] = float(numbers.item())
+        return self.seen[word]
+
+    def call(self, function: str, argument: Any) -> Any:
+        """A figure of a window, or `abs`."""
+        if function == "abs":
+            return abs(argument)
+        if function == "entropy":
+            from .value import ArrayValue
+
+            array = np.atleast_1d(argument)
+            found = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")
+        else:
+            found = FROM_STATS[function](figures_of(argument))
+        self.seen[f"{function}(...)"] = found
+        return found
+
+    def _bind(self, value: Value, index: Written) -> Any:
+        if self.head is not None and "head" in value.axes and "head" not in dict(index.named) and not index.positional:
+            index = Written((), (*index.named, ("head", self.head)))
+        return bind_index(index, value.shape, value.axes, value.tokens)

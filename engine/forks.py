@@ -1,0 +1,142 @@
+"""What-ifs: runs of one batch that differ in their patches, as a tree one can move about in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .debugger import Debugger
+from .errors import InputError
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .patches import Patch
+    from .run import Run
+
+Patches = tuple["Patch", ...]
+
+
+@dataclass(slots=True)
+class Branch:
+    """One run in the tree, with its cursor and what was done to it.
+
+    Attributes:
+        number: as `switch` takes it; 0 is the original.
+        parent: number of the branch it was forked from; None for the original.
+        trace, debugger: its run and its cursor.
+        past, future: earlier sets of patches, for `undo` and `redo`.
+    """
+
+    number: int
+    parent: int | None
+    trace: Trace
+    debugger: Debugger
+    past: list[Patches] = field(default_factory=list)
+    future: list[Patches] = field(default_factory=list)
+
+
+class Forks:
+    """The tree of branches, one of which is looked at.
+
+    Args:
+        trace: the original.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self.branches = {0: Branch(0, None, trace, Debugger(trace))}
+        self.current = self.branches[0]
+
+    def fork(self) -> Branch:
+        """Fork the current branch and go on in the new one; the cursor and the breakpoints come along.
+
+        Raises:
+            InputError: a recording, which computes nothing.
+        """
+        run = live(self.current.trace)
+        number = max(self.branches) + 1
+        trace = run.fork()
+        branch = Branch(number, self.current.number, trace, self.current.debugger.over(trace))
+        self.branches[number] = self.current = branch
+        return branch
+
+    def switch(self, number: int) -> Branch:
+        """Go to another branch.
+
+        Raises:
+            InputError: there is none of that number.
+        """
+        if number not in self.branches:
+            raise InputError(f"no fork number {number}; there are {', '.join(map(str, self.branches))}")
+        self.current = self.branches[number]
+        return self.current
+
+    def patch(self, patch: Patch) -> None:
+        """Put a patch on the current branch.
+
+        Raises:
+            InputError: it cannot be applied; nothing has changed then.
+        """
+        run = live(self.current.trace)
+        before = run.patches
+        run.set_patches((*before, patch))
+        self.current.past.append(before)
+        self.current.future.clear()
+
+    def undo(self) -> tuple[Patches, Patches]:
+        """Take the last patch of the current branch away; returns the patches before and after.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self._exchange(self.current.past, self.current.future, "nothing to undo")
+
+    def redo(self) -> tuple[Patches, Patches]:
+        """Put back what `undo` took away.
+
+        Raises:
+            InputError: there is nothing.
+        """
+        return self._exchange(self.current.future, self.current.past, "nothing to redo")
+
+    def _exchange(self, source: list[Patches], other: list[Patches], empty: str) -> tuple[Patches, Patches]:
+        if not source:
+            raise InputError(f"{empty} in fork {self.current.number}")
+        run = live(self.current.trace)
+        before = run.patches
+        run.set_patches(source[-1])
+        source.pop()
+        other.append(before)
+        return before, run.patches
+
+    def write(self) -> str:
+        """The tree as text, a branch a line, `*` before the current one."""
+        lines: list[str] = []
+        self._write(None, 0, lines)
+        return "\n".join(lines)
+
+    def _write(self, parent: int | None, depth: int, lines: list[str]) -> None:
+        for branch in self.branches.values():
+            if branch.parent != parent:
+                continue
+            patches = live(branch.trace).patches if branch.trace.live else ()
+            done = "; ".join(patch.text for patch in patches) or "no patches"
+            mark = "*" if branch is self.current else " "
+            name = "original" if parent is None else "fork"
+            lines.append(f"{mark} {'  ' * depth}{branch.number} {name}: {done}")
+            self._write(branch.number, depth + 1, lines)
+
+
+def live(trace: Trace) -> Run:
+    """The run behind a trace.
+
+    Raises:
+        InputError: a recording, which computes nothing and so cannot be changed.
+    """
+    if not trace.live:
+        raise InputError(
+            "this is a recording: it computes nothing, so nothing can be patched or forked; load the model"
+        )
+    from .run import Run
+
+    assert isinstance(trace, Run)
+    return trace

@@ -1,0 +1,51 @@
+"""What may stand in the stages that hold whole numbers: ids of tokens, segments, positions, zeros and ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import torch
+
+    from .run import Run
+
+
+def check_range(run: Run, name: str) -> None:
+    """Refuse numbers that a later lookup could not find.
+
+    Raises:
+        InputError: a number out of range.
+    """
+    stage = run.program[name]
+    if stage.kind != "Given":
+        return
+    most = 1 if name == "tokens.mask" else _rows(run, name) - 1
+    tensor = run.tensor(name)
+    low, high = int(tensor.min()), int(tensor.max())
+    if low < 0 or high > most:
+        raise InputError(f"{low if low < 0 else high} is out of range for {name}, which goes from 0 to {most}")
+
+
+def _rows(run: Run, name: str) -> int:
+    """How many rows the smallest table has that is looked up with this stage."""
+    users = [run.program[user] for user in run.program.users(name)]
+    return min((run.program.weights[user.weights[0]][0] for user in users if user.kind == "Lookup"), default=2**31)
+
+
+def token_id(run: Run, name: str, text: str) -> torch.Tensor:
+    """The id of a token given by its text.
+
+    Raises:
+        InputError: the stage holds no ids, or the vocabulary has no such token.
+    """
+    import torch
+
+    if name != "tokens.ids":
+        raise InputError(f"{name} holds no tokens; only tokens.ids can be given text such as {text!r}")
+    words = {run.word(number): number for number in range(run.tokens.vocabulary_size)}
+    for form in (text, text.lower(), "▁" + text, "Ġ" + text):
+        if form in words:
+            return torch.tensor(words[form])
+    raise InputError(f"{text!r} is not one token of this vocabulary{nearest(text, words)}; patch several tokens apart")

@@ -1,0 +1,126 @@
+"""What one looks at beside the trace at hand: another text, model, dtype, device, a recording, a fork.
+
+Every kind is a small function that takes the session and the words after its name, and gives a trace. `compare` and
+`patch STAGE = text "..."` use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, nearest
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .encoder import Encoder
+    from .session import Session
+
+USAGE = 'text "..." | model M | dtype D | device D | snapshot PATH | fork N'
+
+
+def reference(session: Session, words: Sequence[str]) -> Trace:
+    """The trace that words name; nothing of it is computed yet.
+
+    Args:
+        words: a kind and its argument: `["model", "./port"]`.
+
+    Raises:
+        InputError: no such kind, or an argument it cannot use.
+    """
+    kind, *rest = words or [""]
+    if kind not in KINDS:
+        said = f"{kind!r} is not something to compare with{nearest(kind, KINDS)}" if kind else "nothing to compare with"
+        raise InputError(f"{said}; write {USAGE}")
+    if not rest or not all(rest):
+        raise InputError(f"{kind} which? write `{_usage(kind)}`")
+    if kind != "text" and len(rest) > 1:
+        raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
+    return KINDS[kind](session, rest)
+
+
+def _usage(kind: str) -> str:
+    return next(part for part in USAGE.split(" | ") if part.startswith(kind))
+
+
+def _text(session: Session, rest: Sequence[str]) -> Trace:
+    """Another text through the same model; words without quotes are one text."""
+    encoder = _encoder(session, "text")
+    alone = session.trace.tokens.shape[0] == 1
+    return encoder.run([" ".join(rest)] if alone else list(rest))
+
+
+def _model(session: Session, rest: Sequence[str]) -> Trace:
+    """The same texts through another model, in the same dtype on the same device."""
+    from .encoder import load
+
+    about, known = session.trace.about, session.encoder
+    device = about.get("device", "cpu") if known is None else str(known.device)
+    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None)
+    tokens = session.trace.tokens
+    return encoder.run(list(tokens.texts), tokens.pair, _limit(session.trace))
+
+
+def _limit(trace: Trace) -> int | None:
+    """What `--max-length` was, if it cut a text."""
+    tokens = trace.tokens
+    for row, text in enumerate(tokens.texts):
+        end = max((stop for _, stop in tokens.places[row]), default=0) if row < len(tokens.places) else 0
+        if tokens.pair is None and end < len(text.rstrip()):
+            return tokens.shape[1]
+    return None
+
+
+def _dtype(session: Session, rest: Sequence[str]) -> Trace:
+    """The same tokens through the same model in another dtype."""
+    from .devices import dtype_of
+
+    encoder = _encoder(session, "dtype")
+    return _again(session, encoder.device, dtype_of(rest[0]))
+
+
+def _device(session: Session, rest: Sequence[str]) -> Trace:
+    """The same tokens through the same model on another device."""
+    from .devices import device_of
+
+    encoder = _encoder(session, "device")
+    return _again(session, device_of(rest[0]), encoder.dtype)
+
+
+def _again(session: Session, device: Any, dtype: Any) -> Trace:
+    from .encoder import Encoder
+
+    encoder = _encoder(session, "dtype")
+    other = Encoder(encoder.name, encoder.checkpoint, device, dtype, encoder.budget)
+    return other.run(session.trace.tokens)
+
+
+def _snapshot(session: Session, rest: Sequence[str]) -> Trace:
+    """A recording."""
+    from .snapshot import open_snapshot
+
+    return open_snapshot(rest[0])
+
+
+def _fork(session: Session, rest: Sequence[str]) -> Trace:
+    """Another fork of this session."""
+    word, forks = rest[0], session.forks
+    if not (word.isascii() and word.isdigit()) or int(word) not in forks:
+        raise InputError(f"no fork {word!r}; there are {', '.join(map(str, forks))}")
+    return forks[int(word)]
+
+
+def _encoder(session: Session, kind: str) -> Encoder:
+    if session.encoder is None:
+        raise InputError(f"a recording has no model to compute another {kind} with; compare it with `model M`")
+    return session.encoder
+
+
+KINDS: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
+    "text": _text,
+    "model": _model,
+    "dtype": _dtype,
+    "device": _device,
+    "snapshot": _snapshot,
+    "fork": _fork,
+}

@@ -1,0 +1,89 @@
+"""A value of a run: computed when it is first read, and read where it lies."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .arrays import cut, ends, to_numpy
+from .index import Index
+from .ops import OneHot
+from .program import Stage
+from .value import Value
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class RunValue(Value):
+    """A value of a run; it is computed when it is first read."""
+
+    def __init__(self, run: Run, stage: Stage) -> None:
+        self.run, self.stage = run, stage
+        self.name, self.axes = stage.name, stage.axes
+        self.shape = run.shapes[stage.name]
+        self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
+        self.tokens = run.tokens.strings
+        self.word = run.word
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        return to_numpy(self._window(self.bind(index)))
+
+    def tensor(self) -> torch.Tensor:
+        return self._window(self.bind()).clone()
+
+    def quick(self, word: str, index: Index | str = ()) -> float | None:
+        """One pass over the tensor where it lies; None when only counting or leaving out elements gives the answer."""
+        if self.run.is_windowed(self.name) or word not in ("nan", "inf", "min", "max", "absmax"):
+            return None
+        bound = self.bind(index)
+        whole = all(part == slice(0, size, 1) for part, size in zip(bound, self.shape, strict=True))
+        low, high = self.run.ends(self.name) if whole else ends(self._window(bound))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return None
+        return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": max(abs(low), abs(high))}[word]
+
+    def rows(self, figure: str, index: Index | str = ()) -> npt.NDArray[np.float64]:
+        if self.run.is_windowed(self.name):
+            return super().rows(figure, index)
+        window = self._window(self.bind(index))
+        wide = window if window.dtype in (torch.float32, torch.float64) else window.float()
+        each = wide.sum(-1) if figure == "sum" else wide.var(-1, unbiased=False)
+        return np.atleast_1d(to_numpy(each)).astype(np.float64).ravel()
+
+    def _window(self, index: Index) -> torch.Tensor:
+        run = self.run
+        if not run.is_windowed(self.name) or run._known(self.name) is not None:
+            return cut(run.tensor(self.name), index)
+        op = self.stage.op
+        if isinstance(op, OneHot):
+            slices = [part if isinstance(part, slice) else slice(part, part + 1) for part in index]
+            window = op.window([run.tensor(name) for name in self.stage.inputs], cast(Any, tuple(slices)))
+            return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
+        return self._from_rows(index)
+
+    def _from_rows(self, index: Index) -> torch.Tensor:
+        """Read through blocks of rows, each cut to what is wanted of it before the next is computed."""
+        axis = len(self.shape) - 2
+        part = index[axis]
+        places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
+        pieces = []
+        for start, stop in self.run.row_blocks(self.name):
+            wanted = [place - start for place in places if start <= place < stop]
+            if wanted:
+                block = self.run.rows(self.name, start, stop).index_select(
+                    axis, torch.tensor(wanted, device=self.run.device)
+                )
+                pieces.append(cut(block, (*index[:axis], slice(None), index[axis + 1])))
+        at = sum(isinstance(before, slice) for before in index[:axis])
+        if not pieces:
+            empty = self.run.rows(self.name, 0, 1)
+            return cut(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
+        if places.step < 0:
+            pieces.reverse()
+        whole = torch.cat(pieces, dim=at)
+        return whole.select(at, 0) if isinstance(part, int) else whole

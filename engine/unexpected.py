@@ -1,0 +1,132 @@
+"""What is never right, by kind of stage: the condition behind `break unexpected`.
+
+It needs no exceptions on a healthy model, and names the first faulty stage of a broken one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .measures import measure
+from .program import Stage
+from .trace import Trace
+from .value import Value
+
+# Infinity is how some models hide keys; nowhere else does one belong.
+MAY_BE_INFINITE = ("AdditiveMask", "AddMask")
+# These change no number: what is wrong with theirs was wrong before.
+MOVES_ONLY = ("SplitHeads", "Concat", "FirstToken")
+# How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
+ROW_SUM_ULPS = 16
+# How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
+DEVIATION_TOLERANCE = 0.05
+# Below this an additive mask is meant to hide a key: half of the -10000 of the first BERT.
+HIDES = -5000.0
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+
+
+@dataclass(frozen=True, slots=True)
+class Unexpected:
+    """A condition that holds where a value cannot be right."""
+
+    text: str = "unexpected"
+
+    def holds(self, trace: Trace, stage: Stage) -> str:
+        """What is wrong with the stage's value, or ""."""
+        if not trace.has(stage.name) or stage.kind == "OneHot":
+            return ""
+        value = trace.value(stage.name)
+        if value.dtype not in EPSILON:
+            return ""
+        return (
+            _not_finite(trace, value, stage)
+            or (stage.kind == "Softmax" and _rows(trace, value, stage))
+            or (stage.kind == "AdditiveMask" and _mask(trace, value))
+            or (stage.kind == "LayerNorm" and _norm(trace, stage))
+            or ""
+        )
+
+
+def _not_finite(trace: Trace, value: Value, stage: Stage) -> str:
+    if stage.kind in MOVES_ONLY and stage.name not in trace.patched:
+        return ""
+    nan = measure(value, "nan")
+    if nan:
+        return f"{nan:,.0f} of {value.size:,} numbers are NaN, the first at [{_first(value, np.isnan)}]"
+    if stage.kind in MAY_BE_INFINITE:
+        return ""
+    inf = measure(value, "inf")
+    return f"{inf:,.0f} of {value.size:,} numbers are infinite, the first at [{_first(value, np.isinf)}]" if inf else ""
+
+
+def _first(value: Value, wrong: np.ufunc) -> str:
+    """Index of the first element that is wrong."""
+    seen = 0
+    for block in value.blocks():
+        places = np.flatnonzero(wrong(block))
+        if places.size:
+            at = np.unravel_index(seen + int(places[0]), value.shape)
+            return ", ".join(f"{axis}={int(place)}" for axis, place in zip(value.axes, at, strict=True))
+        seen += block.size
+    return ""
+
+
+def _rows(trace: Trace, value: Value, stage: Stage) -> str:
+    """Rows of a softmax lie in [0, 1], sum to 1, and give padding nothing."""
+    low = measure(value, "min")
+    if low < 0:
+        return f"a softmax weight is negative: {low:.6g}"
+    off = float(np.abs(value.rows("sum") - 1).max(initial=0))
+    most = ROW_SUM_ULPS * EPSILON[value.dtype] * value.shape[-1] ** 0.5
+    if off > most:
+        return f"a softmax row sums to 1 only within {off:.3g}, and rounding explains no more than {most:.3g}"
+    return _padding(trace, value) if value.axes[-1] == "key" else ""
+
+
+def _padding(trace: Trace, value: Value) -> str:
+    """No padded key gets any weight."""
+    padded = trace.value("tokens.mask").read() == 0  # (batch, key)
+    for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):
+        for start, stop in _stretches(padded[row]):
+            given = measure(value, "max", (int(row), slice(None), slice(None), slice(start, stop)))
+            if given > 0:
+                return f"a padded key gets attention: a weight of {given:.6g} in text {row}"
+    return ""
+
+
+def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Where runs of true begin and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _mask(trace: Trace, value: Value) -> str:
+    """A text whose keys are all hidden attends to nothing; a softmax then makes equal weights of it."""
+    seen = trace.value("tokens.mask").read() != 0
+    for row in range(value.shape[0]):
+        first = value.read((row, 0, 0))
+        hidden = first < HIDES
+        if hidden.all():
+            return f"every key of text {row} is masked: its rows of attention mean nothing"
+        if (hidden & seen[row]).any() and (~hidden & ~seen[row]).any():
+            return f"the mask of text {row} is inverted: it hides tokens and shows padding"
+    return ""
+
+
+def _norm(trace: Trace, stage: Stage) -> str:
+    """Before its affine a norm has mean 0 and deviation 1: an epsilon that is not small beside the variance spoils it."""
+    epsilon = getattr(stage.op, "epsilon", None)
+    source = stage.inputs[0]
+    if epsilon is None or not trace.has(source):
+        return ""
+    spread = trace.value(source).rows("var")
+    varied = spread > 0  # a row of equal numbers has no deviation to begin with
+    deviation = np.sqrt(spread[varied] / (spread[varied] + epsilon))
+    lowest = float(deviation.min(initial=1.0))
+    if lowest < 1 - DEVIATION_TOLERANCE:
+        return (
+            f"a normalised row has deviation {lowest:.4g}, not 1: epsilon {epsilon:g} is not small beside its variance"
+        )
+    return ""

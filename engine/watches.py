@@ -1,0 +1,83 @@
+"""Watches: expressions whose value is looked at after every stage; a motion stops where it changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .conditions import FUNCTIONS, PLACES, StageScope
+from .errors import InputError, nearest
+from .expressions import Call, Expression, Name, Text, Window, parse
+from .index import bind_index
+from .measures import WORDS
+from .program import Program, Stage
+from .trace import Trace
+from .writing import write_number
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """An expression to be watched. Made by `watch`.
+
+    Attributes:
+        text: as typed.
+        needs: stages it speaks of by name; it is not known before the last of them has run.
+        here: whether it also speaks of the stage under the cursor (`absmax`, `x[...]`).
+    """
+
+    text: str
+    expression: Expression
+    needs: tuple[str, ...]
+    here: bool
+
+    def value(self, trace: Trace, stage: Stage) -> float | bool | None:
+        """Its value once `stage` has run; None where it has none yet, or none here."""
+        here = trace.program.index(stage.name)
+        if any(trace.program.index(name) > here for name in self.needs):
+            return None
+        found = self.expression.value(StageScope(trace, stage))
+        return None if isinstance(found, float) and math.isnan(found) else _single(found, self.text)
+
+
+def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
+    """Parse an expression to be watched: a window of a stage, a figure, a comparison.
+
+    Raises:
+        InputError: it cannot be read, or speaks of what is not there.
+    """
+    expression = parse(text, "watch")
+    needs: list[str] = []
+    here = False
+    for part in expression.parts():
+        if isinstance(part, Window) and part.word != "x":
+            name = program.resolve(part.word)
+            bind_index(part.index, shapes[name], program[name].axes, tokens)
+            needs.append(name)
+        elif isinstance(part, Window) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
+            here = True
+        elif isinstance(part, Name | Text):
+            word = part.word if isinstance(part, Name) else part.text
+            raise InputError(
+                f"watch {text!r} has the unknown word {word!r}{nearest(word, WORDS) or '; index a stage: STAGE[0, 3, 2, 1]'}"
+            )
+        elif isinstance(part, Call) and part.function not in (*FUNCTIONS, "entropy"):
+            raise InputError(
+                f"watch {text!r} has the unknown function {part.function!r}{nearest(part.function, FUNCTIONS)}"
+            )
+    if not needs and not here:
+        raise InputError(f"watch {text!r} never changes; write a figure (`absmax`), or STAGE[INDEX]")
+    return Watch(text, expression, tuple(needs), here)
+
+
+def write_watched(value: float | bool | None) -> str:
+    """A watched value for people."""
+    return "not yet known" if value is None else write_number(value)
+
+
+def _single(found: Any, text: str) -> float | bool:
+    if isinstance(found, np.ndarray) and found.size != 1:
+        raise InputError(f"watch {text!r} gives {found.size} numbers; take one of them, or a figure such as max(...)")
+    return bool(found) if isinstance(found, bool | np.bool_) else float(found)

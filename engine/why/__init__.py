@@ -1,0 +1,14 @@
+"""Why a number is what it is: the terms it is the sum of, the operands they are made of, and how exactly they add up.
+
+    explanation = explain(run, "layers.0.attention.scores", 'head=3, query="the", key="cross"')
+    print(write_why(explanation))
+
+`parts` is the data, `explain` makes it (`products`, `rows`, `curves`, `moves` and `inputs` know the operations), `writing`
+puts it in words. Nothing here needs torch, so recordings are explained as well, as far as no weights are needed.
+"""
+
+from .explain import EXPLAINERS, explain
+from .parts import Explanation, Operand, Row, Sum, Term, Terms
+from .writing import write_why
+
+__all__ = ["EXPLAINERS", "Explanation", "Operand", "Row", "Sum", "Term", "Terms", "explain", "write_why"]

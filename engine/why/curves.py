@@ -1,0 +1,103 @@
+"""Activations: what they give, and their slope at the input, both in float64 and both in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import rounding
+from .parts import Explanation, Term, Terms
+from .reading import Element, at
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A function of one number.
+
+    Attributes:
+        written: `x · Φ(x)`, with `{x}` for the input.
+        gate: what the input is multiplied by, and how that is written; None where the function is no such product.
+        output, slope: the function and its derivative.
+        steps: how many roundings, of the input's magnitude, may lie between it and what is stored.
+    """
+
+    written: str
+    output: Callable[[float], float]
+    slope: Callable[[float], float]
+    gate: Callable[[float], float] | None = None
+    gate_written: str = ""
+    steps: int = 16
+
+
+def _normal(x: float) -> float:
+    """Φ, the share of the standard normal distribution below x."""
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def _density(x: float) -> float:
+    return math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0:
+        return 1.0 / (1.0 + math.exp(-x))
+    return math.exp(x) / (1.0 + math.exp(x))
+
+
+_TANH_SCALE, _TANH_CUBE = math.sqrt(2.0 / math.pi), 0.044715
+
+
+def _tanh_gate(x: float) -> float:
+    return _sigmoid(2 * _TANH_SCALE * (x + _TANH_CUBE * x * x * x))
+
+
+def _tanh_slope(x: float) -> float:
+    gate = _tanh_gate(x)
+    steep = 2 * _TANH_SCALE * (1 + 3 * _TANH_CUBE * x * x)
+    return gate + (x * gate * (1 - gate) * steep if gate * (1 - gate) else 0.0)
+
+
+# Hendrycks and Gimpel 2016: the exact form, and the one by tanh.
+GELU = Curve(
+    "{x} · Φ({x})", lambda x: x * _normal(x), lambda x: _normal(x) + (x * _density(x) if math.isfinite(x) else 0.0),
+    _normal, "Φ(x)",
+)  # fmt: skip
+GELU_TANH = Curve(
+    "{x} · ½(1 + tanh(√(2/π) ({x} + 0.044715 {x}³)))", lambda x: x * _tanh_gate(x), _tanh_slope,
+    _tanh_gate, "½(1 + tanh ...)",
+)  # fmt: skip
+RELU = Curve("max(0, {x})", lambda x: x if x > 0 or math.isnan(x) else 0.0, lambda x: math.nan if math.isnan(x) else float(x > 0), steps=0)  # fmt: skip
+SILU = Curve(
+    "{x} · sigmoid({x})", lambda x: x * _sigmoid(x), lambda x: _sigmoid(x) * (1 + x * (1 - _sigmoid(x)) if x < 40 else 1),
+    _sigmoid, "sigmoid(x)",
+)  # fmt: skip
+TANH = Curve("tanh({x})", math.tanh, lambda x: 1 - math.tanh(x) ** 2)
+
+CURVES: dict[str, Curve] = {
+    "gelu": GELU, "gelu_python": GELU, "gelu_new": GELU_TANH, "gelu_pytorch_tanh": GELU_TANH,
+    "relu": RELU, "silu": SILU, "swish": SILU, "tanh": TANH,
+}  # fmt: skip
+
+
+def activation(element: Element) -> Explanation:
+    """y = f(x), and f′(x): how much of a small change of the input comes through."""
+    kind = str(element.options["kind"])
+    x = element.one(0, element.index)
+    place = f"{element.input_name(0)}{at(*element.index)}"
+    curve = CURVES.get(kind)
+    if curve is None:
+        note = f"the slope of {kind!r} is not known here"
+        terms = Terms([element.stored], lambda _: Term(element.stored, (x,), kind))
+        return element.explain(f"{kind}({place})", terms, facts={"input": x.value}, notes=[note])
+    value = curve.output(x.value)
+    factors = (x,)
+    if curve.gate is not None:
+        factors = (x, element.constant(curve.gate_written, curve.gate(x.value)))
+    how = "" if curve.gate is not None else curve.written.format(x="x")
+    terms = Terms([value], lambda _: Term(value, factors, how))
+    facts = {"input": x.value, "output": value, "slope": curve.slope(x.value)}
+    return element.explain(
+        curve.written.format(x=place) if len(place) < 24 else curve.written.format(x="x") + f" at x = {place}",
+        terms, facts=facts, bound=rounding.of_steps(element.value.dtype, curve.steps, abs(x.value)),
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""`explain`: which kind of operation is explained by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..index import Index
+from ..trace import Trace
+from . import curves, inputs, moves, products, rows
+from .parts import Explanation
+from .reading import Element, one_element
+
+# By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
+EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
+    "Linear": products.linear,
+    "Scores": products.scores,
+    "Scale": products.scale,
+    "AddMask": products.add_mask,
+    "Context": products.context,
+    "Sum": products.added,
+    "Softmax": rows.softmax,
+    "LayerNorm": rows.layer_norm,
+    "MeanPool": rows.mean_pool,
+    "Normalize": rows.normalize,
+    "Activation": curves.activation,
+    "SplitHeads": moves.split_heads,
+    "Concat": moves.concat,
+    "FirstToken": moves.first_token,
+    "Best": moves.best,
+    "Lookup": inputs.lookup,
+    "OneHot": inputs.one_hot,
+    "AdditiveMask": inputs.additive_mask,
+    "Given": inputs.given,
+}
+
+
+def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
+    """Why one element of a stage is what it is: a sum of terms, each made of operands that can be explained in turn.
+
+    Reads single numbers and rows of what the element is made from, never a whole tensor.
+
+    Args:
+        trace: a run or a recording.
+        stage: its name, as `Program.resolve` takes it.
+        index: one element: `(0, 3, 1, 5)` or `'head=3, query="the", key="cross"'`; axes of size one may be left out.
+
+    Raises:
+        InputError: no such stage, an index that does not fit or leaves more than one element, or a recording that
+            lacks what is needed.
+    """
+    found = trace.program[trace.program.resolve(stage)]
+    element = Element(trace, found, one_element(trace.value(found.name), index))
+    return EXPLAINERS.get(found.kind, _unknown)(element)
+
+
+def _unknown(element: Element) -> Explanation:
+    """An operation without an explanation by terms: its inputs at least have names."""
+    kind = element.stage.kind
+    what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
+    made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
+    return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])

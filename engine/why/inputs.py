@@ -1,0 +1,110 @@
+"""Where every chain of operands ends: embeddings, the one-hot row, the mask, and what the tokenizer gave."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errors import InputError
+from .parts import Explanation, Term, Terms, plain
+from .reading import ALL, Element, at
+
+LOWEST = {
+    "float64": float(np.finfo(np.float64).min), "float32": float(np.finfo(np.float32).min),
+    "float16": float(np.finfo(np.float16).min), "bfloat16": -(2.0**128 - 2.0**120),
+}  # fmt: skip
+
+
+def lookup(element: Element) -> Explanation:
+    """y[t, j] = E[id, j]: the one-hot row of the id times the table, of which a lookup reads the one row that counts."""
+    batch, token, j = element.index
+    ids, table = element.input_name(0), element.symbol(0, "E")
+    number = int(element.input(0).read((batch, token)))
+    one_hot = _one_hot(element)
+    if one_hot is None:
+        source = element.operand(0, (batch, token), number)
+        formula = f"{table}{at(number, j)} with {ids}{at(batch, token)} = {number}"
+    else:
+        source = element.of_stage(one_hot, (batch, token, number), float(element.trace.value(one_hot).read((batch, token, number))))  # fmt: skip
+        formula = f"Σᵥ {one_hot}{at(batch, token, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
+    try:
+        entry = float(element.weight(0, (number, j)))
+    except InputError as error:
+        terms = Terms([element.stored], lambda _: Term(element.stored, (source,), f"E{at(number, j)}"))
+        return element.explain(formula, terms, notes=[str(error)])
+    parameter = element.parameter(0, "E", (number, j), entry)
+    terms = Terms([entry], lambda _: Term(entry, (source, parameter), "" if one_hot else f"E{at(number, j)}"))
+    notes = [f"row {number} of the table, for {element.token('token', token)}"]
+    if one_hot is not None:
+        notes.append(_product(element, one_hot, entry))
+    return element.explain(formula, terms, notes=notes)
+
+
+def _one_hot(element: Element) -> str | None:
+    """The stage that holds the one-hot rows of these ids."""
+    found = [
+        stage for stage in element.trace.program if stage.kind == "OneHot" and stage.inputs == element.stage.inputs
+    ]
+    return found[0].name if found else None
+
+
+def _product(element: Element, one_hot: str, entry: float) -> str:
+    """The product that a lookup saves, carried out for this one element."""
+    batch, token, j = element.index
+    row, column = plain(element.trace.value(one_hot).read((batch, token, ALL))), element.weight(0, (ALL, j))
+    with np.errstate(all="ignore"):
+        product = float((row[: len(column)] * column[: len(row)]).sum())
+    what = f"the product of the one-hot row with column {j} of E, {len(row):,} terms, is {product:.9g}"
+    if product == entry or (math.isnan(product) and math.isnan(entry)):
+        return f"{what}: the same number"
+    bad = int(np.flatnonzero(~np.isfinite(column))[0]) if not np.isfinite(column).all() else -1
+    return what + (f": row {bad} of the table is not finite, which a lookup does not see" if bad >= 0 else "")
+
+
+def one_hot(element: Element) -> Explanation:
+    """1 in the place of the token's id, 0 elsewhere."""
+    batch, token, place = element.index
+    ids = element.one(0, (batch, token))
+    value = float(int(ids.value) == place)
+    terms = Terms([value], lambda _: Term(value, (ids,), f"1 if id = {place}, else 0"))
+    word = element.trace.word(int(ids.value))
+    note = f"the id of {element.token('token', token)} is {ids.value:g} {word!r}" + (
+        ", this place" if value else f", not {place}"
+    )
+    return element.explain(f"1 if {ids.place} = {place}, else 0", terms, notes=[note])
+
+
+def additive_mask(element: Element) -> Explanation:
+    """0 where the key may be seen, the lowest number of the dtype where not; the same for every query."""
+    batch, _, _, key = element.index
+    stands = element.one(0, (batch, key))
+    lowest = LOWEST[str(element.options.get("dtype", element.value.dtype))]
+    value = 0.0 if stands.value else lowest
+    terms = Terms([value], lambda _: Term(value, (stands,), f"0 if 1, {lowest:.4g} if 0"))
+    who = element.token("key", key)
+    note = f"{who} may be seen" if stands.value else f"{who} is padding: hidden from every query"
+    formula = f"0 where {element.input_name(0)}{at(batch, key)} = 1, {lowest:.4g} where 0"
+    return element.explain(formula, terms, notes=[note])
+
+
+def given(element: Element) -> Explanation:
+    """What the tokenizer gave: here every chain ends."""
+    batch, token = element.index
+    tokens, part = element.trace.tokens, element.stage.part
+    strings = tokens.strings[batch] if batch < len(tokens.strings) else ()
+    word = strings[token] if token < len(strings) else ""
+    pads = not int(tokens.mask[batch, token])
+    place = tokens.places[batch][token] if batch < len(tokens.places) and token < len(tokens.places[batch]) else (0, 0)
+    notes = [f"token {token} of text {batch} is {word!r}"]
+    if pads:
+        notes.append("padding, so that all rows are of one length")
+    elif place[0] == place[1]:
+        notes.append("added by the tokenizer; it stands for no part of the text")
+    else:
+        second = tokens.pair is not None and int(tokens.segments[batch, token]) == 1
+        text = tokens.pair if second and tokens.pair is not None else tokens.texts[batch]
+        where = "the second text" if second else f"text {batch}"
+        notes.append(f"it stands for {text[place[0] : place[1]]!r}, characters {place[0]} to {place[1] - 1} of {where}")
+    terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
+    return element.explain(f"{part} from the tokenizer", terms, notes=notes)

@@ -1,0 +1,54 @@
+"""Numbers that only change their place: heads apart and together, the first token, the best words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .parts import Explanation, Operand, Term, Terms
+from .reading import ALL, Element, Place, at
+
+
+def split_heads(element: Element) -> Explanation:
+    """heads[h, t, d] = x[t, h · head_dim + d]."""
+    batch, head, token, d = element.index
+    size = element.value.shape[-1]
+    return _same(element, (batch, token, head * size + d), f"{head} · {size} + {d} = {head * size + d}")
+
+
+def concat(element: Element) -> Explanation:
+    """x[t, j] = heads[j div head_dim, t, j mod head_dim]."""
+    batch, token, j = element.index
+    size = element.input(0).shape[-1]
+    return _same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")
+
+
+def first_token(element: Element) -> Explanation:
+    """x[j] = x[token 0, j]."""
+    batch, j = element.index
+    return _same(element, (batch, 0, j), "")
+
+
+def best(element: Element) -> Explanation:
+    """The id at a rank: the place of the largest entry, of the next, and so on."""
+    *lead, rank = element.index
+    row = element.read(0, (*lead, ALL))
+    number = int(element.stored)
+    operand = element.operand(0, (*lead, number), row[number])
+    larger = int((row > row[number]).sum())
+    notes = [f"{larger} of {len(row):,} entries are larger; the number is the place of this one"]
+    ids = np.asarray(element.value.read((*lead, ALL)))
+    for other in (rank - 1, rank + 1):
+        if 0 <= other < len(ids):
+            word = element.trace.word(int(ids[other]))
+            notes.append(f"rank {other}: {ids[other]} {word!r} with {row[int(ids[other])]:.6g}")
+    terms = Terms([element.stored], lambda _: Term(element.stored, (operand,), "place of"))
+    which = f"number {rank + 1} by size" if rank else "the largest"
+    formula = f"place of {which} among {element.input_name(0)}{at(*lead, 'v')}"
+    return element.explain(formula, terms, notes=notes)
+
+
+def _same(element: Element, place: Place, why: str) -> Explanation:
+    operand: Operand = element.one(0, place)
+    terms = Terms([operand.value], lambda _: Term(operand.value, (operand,)))
+    formula = f"{element.input_name(0)}{at(*place)}" + (f"    ({why})" if why else "")
+    return element.explain(formula, terms, notes=["the same number in another place"])

@@ -1,0 +1,123 @@
+"""Explanations as plain text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ..writing import cells, write_number
+from .parts import STAGE, Explanation, Operand, Row, Terms
+
+MOST = 12
+
+
+def write_why(explanation: Explanation, most: int = MOST) -> str:
+    """An explanation for the console and for batch mode.
+
+    Args:
+        most: how many terms of each sum are shown.
+    """
+    lines = [f"{explanation.place} = {write_number(explanation.stored)}", f"  {explanation.formula}"]
+    lines += _facts(explanation)
+    lines += [f"  {note}" for note in explanation.notes]
+    lines += _culprit(explanation)
+    if explanation.sum is not None:
+        lines += ["", *_exactness(explanation), *_table(explanation, 0, most)]
+    for number, part in enumerate(explanation.parts, start=len(explanation.sums) - len(explanation.parts)):
+        title = f"{part.title} = {write_number(part.terms.total)}" if "Σ" in part.title else part.title
+        lines += ["", f"  {title}: {_count(part.terms)}", *_table(explanation, number, most)]
+    if explanation.names:
+        width = max(map(cells, explanation.names))
+        lines += ["", *(f"  {_left(short, width)}  {name}" for short, name in explanation.names.items())]
+    return "\n".join(lines)
+
+
+def _facts(explanation: Explanation) -> list[str]:
+    if not explanation.facts:
+        return []
+    return ["  " + ", ".join(f"{name} {write_number(number)}" for name, number in explanation.facts.items())]
+
+
+def _culprit(explanation: Explanation) -> list[str]:
+    """Where a NaN or an infinity comes from."""
+    if math.isfinite(explanation.stored):
+        return []
+    bad = explanation.culprit
+    if bad is None:
+        return [f"  no operand is NaN or infinite: {write_number(explanation.stored)} arises here"]
+    number = explanation.number_of(bad)
+    follow = f"; `why {number}` follows it" if number else f", in {bad.name}"
+    here = ": none is NaN, it arises here" if math.isnan(explanation.stored) and not math.isnan(bad.value) else ""
+    return [f"  the first operand that is not finite is {bad.place} = {write_number(bad.value)}{here}{follow}"]
+
+
+def _exactness(explanation: Explanation) -> list[str]:
+    total, difference = explanation.total, explanation.difference
+    assert explanation.sum is not None
+    assert total is not None
+    assert difference is not None
+    count = _count(explanation.sum.terms)
+    if not difference:
+        return [f"  {count}; sum {write_number(total)}, the stored number to the last digit"]
+    allowed = "rounding allows" if explanation.holds else "MORE than rounding allows:"
+    stored = f"stored {write_number(explanation.stored)}"
+    return [
+        f"  {count}",
+        f"  sum {total:.12g} in float64, {stored}, difference {difference:.2g} ({allowed} {explanation.bound:.2g})",
+    ]
+
+
+def _count(terms: Terms) -> str:
+    if len(terms) == 1:
+        return "1 term"
+    enough = terms.for_90
+    if enough is None:
+        return f"{len(terms):,} terms"
+    largest = "the largest makes" if enough == 1 else f"the {enough:,} largest make"
+    return f"{len(terms):,} terms, {largest} 90% of all magnitudes"
+
+
+def _table(explanation: Explanation, part: int, most: int) -> list[str]:
+    """A line a term: its value, how much the terms so far make of all, and its factors."""
+    rows = explanation.rows(part, 0, most)
+    terms = explanation.sums[part].terms
+    table = [_row(row, single=len(terms) == 1) for row in rows]
+    columns = max((len(line) for line in table), default=0)
+    widths = [max((cells(line[at]) for line in table if at < len(line)), default=0) for at in range(columns)]
+    lines = [
+        "    " + "  ".join((_left if at > 1 else _right)(text, widths[at]) for at, text in enumerate(line)).rstrip()
+        for line in table
+    ]
+    left = len(terms) - len(rows)
+    if left > 0:
+        s = "s" * (left > 1)
+        lines.append(f"    ... {left:,} more term{s}, together {_number(terms.rest(len(rows)))}")
+    return lines
+
+
+def _row(row: Row, *, single: bool) -> list[str]:
+    share = "" if single or math.isnan(row.share) else f"{row.share:.1%}"
+    texts = [_operand(factor, number) for factor, number in zip(row.term.factors, row.numbers, strict=True)]
+    line = [_number(row.term.value), share, *_between(texts, "·" if not row.term.how else "")]
+    return [*line, row.term.how] if row.term.how else line
+
+
+def _between(texts: Iterable[str], mark: str) -> list[str]:
+    return [text if not number or not mark else f"{mark} {text}" for number, text in enumerate(texts)]
+
+
+def _operand(operand: Operand, number: int) -> str:
+    lead = f"[{number}] " if operand.kind == STAGE else ""
+    return f"{lead}{operand.place} = {_number(operand.value)}"
+
+
+def _number(number: float) -> str:
+    return f"{number:.6g}"
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cells(text)) + text

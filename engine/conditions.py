@@ -61,8 +61,11 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
     expression = parse(text, "condition")
     if not isinstance(expression, Comparison | Logic | Name):
         raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
+    inside = {id(inner) for part in expression.parts() if isinstance(part, Call) for inner in part.parts()}
     for part in expression.parts():
         _check(part, text, program, stages, shapes, tokens)
+        if isinstance(part, Window):
+            _check_window(part, text, program, stages, shapes, tokens, single=id(part) not in inside)
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
@@ -87,19 +90,28 @@ def _check(part: Expression, text: str, program: Program, stages: Collection[str
     if isinstance(part, Call) and part.function not in (*FUNCTIONS, "entropy"):
         hint = nearest(part.function, FUNCTIONS) or f"; known: {', '.join(FUNCTIONS)}"
         raise InputError(f"condition {text!r} has the unknown function {part.function!r} (column {part.at + 1}){hint}")
-    if isinstance(part, Window):
-        _check_window(part, text, program, stages, shapes, tokens)
 
 
-def _check_window(part: Window, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
+def _check_window(
+    part: Window, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any, *, single: bool
+) -> None:
+    """Refuse an index that fits none of the stages, or that gives many numbers where one is compared."""
     names = list(stages) if part.word == "x" else [program.resolve(part.word)]
     problem: InputError | None = None
     for name in names:
         try:
-            bind_index(part.index, shapes[name], program[name].axes, tokens)
-            return
+            index = bind_index(part.index, shapes[name], program[name].axes, tokens)
         except InputError as error:
             problem = error
+            continue
+        sizes = zip(program[name].axes, index, shapes[name], strict=True)
+        left = [axis for axis, at, size in sizes if isinstance(at, slice) and len(range(*at.indices(size))) > 1]
+        if single and left:
+            raise InputError(
+                f"condition {text!r} (column {part.at + 1}): {part.word}[...] is many numbers (along {', '.join(left)}); "
+                f"index one of them, or take a figure: max({part.word}[...])"
+            )
+        return
     raise InputError(f"condition {text!r} (column {part.at + 1}): {problem}")
 
 

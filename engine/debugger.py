@@ -206,7 +206,7 @@ class Debugger:
         start, end = self.position, max(START, min(target, self.last))
         step = 1 if target >= start else -1
         if end == start:
-            return self._stop("end" if target > start else "start" if target < start else "step")
+            return self._stop("end" if start == self.last else "start" if start == START else "step")
         self._remember()
         self.interrupted = False
         for position in range(start + step, end + step, step):

@@ -124,7 +124,7 @@ class Run(Trace):
         return frozenset(self._patched)
 
     def word(self, number: int) -> str:
-        found = self._word(number) if self._word is not None else None
+        found = self._word(number) if self._word is not None and number >= 0 else None
         return found if found is not None else str(number)
 
     # -- values ------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ class Session:
         self.changed()
         for found in before.breakpoints.values():
             if trace.program.match(found.pattern):
-                self.debugger.add(found.pattern, found.condition, watch=found.watch, temporary=found.temporary)
+                new = self.debugger.add(found.pattern, found.condition, watch=found.watch, temporary=found.temporary)
+                self.debugger.change(new.number, enabled=found.enabled, ignore=found.ignore)
 
     def changed(self) -> None:
         """Say that values which were shown before may no longer hold."""

@@ -108,10 +108,12 @@ def _mask(trace: Trace, value: Value) -> str:
     for row in range(value.shape[0]):
         first = value.read((row, 0, 0))
         hidden = first < HIDES
-        if hidden.all():
+        if not seen[row].any():
             return f"every key of text {row} is masked: its rows of attention mean nothing"
-        if (hidden & seen[row]).any() and (~hidden & ~seen[row]).any():
-            return f"the mask of text {row} is inverted: it hides tokens and shows padding"
+        if hidden[seen[row]].all() and not hidden[~seen[row]].any():
+            return f"the mask of text {row} is inverted: it hides the tokens and shows the padding"
+        if hidden.all():
+            return f"every key of text {row} is masked, though tokens.mask shows {int(seen[row].sum())} of them"
     return ""
 
 

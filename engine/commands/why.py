@@ -5,13 +5,14 @@ from __future__ import annotations
 from ..errors import InputError
 from ..index import split_index
 from ..session import Session
-from ..why import explain, write_why
 from .table import Command, Reply, is_number
 
 USAGE = "why [STAGE][INDEX]|N|back"
 
 
 def _why(session: Session, rest: str) -> Reply:
+    from ..why import explain
+
     if is_number(rest):
         return _follow(session, int(rest))
     if rest == "back":
@@ -24,6 +25,8 @@ def _why(session: Session, rest: str) -> Reply:
 
 
 def _follow(session: Session, number: int) -> Reply:
+    from ..why import explain
+
     if not session.why_path:
         raise InputError(f"nothing to follow to operand {number} yet; write for instance why STAGE[0, 3, 1, 5] first")
     operand = session.why_path[-1].operand(number)
@@ -32,6 +35,8 @@ def _follow(session: Session, number: int) -> Reply:
 
 
 def _back(session: Session) -> Reply:
+    from ..why import explain
+
     if len(session.why_path) < 2:
         raise InputError("no operand was followed yet; `why N` follows operand N of the last explanation")
     place = session.why_path[-2]
@@ -42,6 +47,8 @@ def _back(session: Session) -> Reply:
 
 def _reply(session: Session) -> Reply:
     """The last explanation, and by which way it was reached."""
+    from ..why import write_why
+
     path = [explanation.short for explanation in session.why_path]
     way = [f"{' < '.join(reversed(path))}  (`why back` returns)"] if len(path) > 1 else []
     return Reply("\n".join([*way, write_why(session.why_path[-1])]))

@@ -21,12 +21,14 @@ class Pair:
     """A text of ours beside a text of theirs: `ours[i]` and `theirs[i]` are places of tokens that belong together.
 
     Attributes:
-        row: of both, since texts are paired in order.
+        row, other: which text of ours, and which of theirs.
+        ours, theirs: places of tokens.
         changed: how many of the pairs are different tokens in the same place (one word put for another).
         lonely_ours, lonely_theirs: places of real tokens that have no partner.
     """
 
     row: int
+    other: int
     ours: Places
     theirs: Places
     changed: int
@@ -61,7 +63,7 @@ class Alignment:
             return []
         lines = []
         for pair in self.pairs:
-            mine, other = self.ours.strings[pair.row], self.theirs.strings[pair.row]
+            mine, other = self.ours.strings[pair.row], self.theirs.strings[pair.other]
             if pair.changed:
                 both = zip(pair.ours, pair.theirs, strict=True)
                 swapped = [(mine[a], other[b]) for a, b in both if mine[a] != other[b]]
@@ -140,7 +142,7 @@ def _pair(ours: Tokens, theirs: Tokens, row: int) -> Pair:
             lonely_a += range(a, to_a)
             lonely_b += range(b, to_b)
     return Pair(
-        row, here[paired_a], there[paired_b], changed,
+        row, row, here[paired_a], there[paired_b], changed,
         tuple(int(here[at]) for at in lonely_a), tuple(int(there[at]) for at in lonely_b),
     )  # fmt: skip
 
@@ -176,7 +178,7 @@ def _piece(pair: Pair, axes: Sequence[str], ours: Shape, theirs: Shape, start: i
         places = (pair.ours, pair.theirs)
         if name == "batch":
             for side in (0, 1):
-                row = min(pair.row, sizes[side] - 1)
+                row = min((pair.row, pair.other)[side], sizes[side] - 1)
                 index[side].append(slice(row, row + 1))
         elif name in TOKEN_AXES and sizes != (1, 1):
             if axis == len(axes) - 2:

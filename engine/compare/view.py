@@ -80,7 +80,7 @@ class AlignedValue(Value):
         target: list[npt.NDArray[Any]] = []
         for axis, (name, places) in enumerate(zip(self.axes, wanted, strict=True)):
             if axis == batch:
-                index.append(slice(row, row + 1))
+                index.append(slice(pair.other, pair.other + 1))
                 source.append(np.zeros(1, dtype=int))
                 target.append(np.array([at]))
             elif name in TOKEN_AXES and self.shape[axis] == len(partner):

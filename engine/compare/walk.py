@@ -160,6 +160,8 @@ def compare(
     *,
     tolerance: float | None = None,
     title: str = "",
+    alignment: Alignment | None = None,
+    parts: bool = True,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Compare two traces stage by stage.
@@ -169,17 +171,19 @@ def compare(
         tolerance: how far apart a stage may be, relative to the reference's largest magnitude; None takes 0 where nothing
             may differ, else what `rounding.allowed` says.
         title: what theirs is, for people.
+        alignment: which token belongs to which; None finds out.
+        parts: whether to tell added from inherited error, which costs about as much as running the program once more.
         stopped: asked before every stage; True ends it.
 
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
-    alignment = align(ours.tokens, theirs.tokens)
+    alignment = alignment if alignment is not None else align(ours.tokens, theirs.tokens)
     exact = _exact(ours, theirs)
     names = {stage.name for stage in ours.program}
     found: dict[str, list[str]] = {"ours": [], "lost": [], "shapes": []}
     rows: list[Difference] = []
-    walk = _Walk(ours, theirs, alignment)
+    walk = _Walk(ours, theirs, alignment, parts)
     explained = 0
     for position, stage in enumerate(ours.program):
         name = stage.name
@@ -223,8 +227,8 @@ def _with_notes(row: Difference, notes: list[str]) -> Difference:
 class _Walk:
     """What stays the same from stage to stage."""
 
-    def __init__(self, ours: Trace, theirs: Trace, alignment: Alignment) -> None:
-        self.ours, self.theirs, self.alignment = ours, theirs, alignment
+    def __init__(self, ours: Trace, theirs: Trace, alignment: Alignment, parts: bool) -> None:
+        self.ours, self.theirs, self.alignment, self.parts = ours, theirs, alignment, parts
         self.added = Added(ours, theirs)
         self.layers = ours.program.layers
         self.sizes: dict[str, float] = {}  # largest magnitudes of the reference's values so far
@@ -236,7 +240,7 @@ class _Walk:
             (hidden_below(mine.dtype), hidden_below(other.dtype)) if stage.axes[-1:] == ("key",) and dtype else None
         )
         apart, added, inherited = Gap(hidden), Gap(hidden), Gap((hidden[0], hidden[0]) if hidden else None)
-        refused = self.added.refused(stage)
+        refused = self.added.refused(stage) if self.parts else "it was not asked for"
         itself = not refused and (not stage.inputs or stage.name in self.ours.patched)
         blocks = spans(self.ours, self.theirs, stage)
         results = self.added.results(stage, blocks) if not refused and not itself else None

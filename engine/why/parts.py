@@ -218,7 +218,8 @@ class Explanation:
     @property
     def holds(self) -> bool:
         """Whether the difference is no more than rounding explains; True where there is nothing to compare."""
-        return self.difference is None or self.difference == 0 or abs(self.difference) <= self.bound
+        difference = self.difference
+        return not difference or (math.isfinite(difference) and abs(difference) <= self.bound)
 
     @property
     def terms_for_90(self) -> int | None:

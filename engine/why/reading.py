@@ -32,6 +32,7 @@ class Element:
         self.options = stage.options
         self.stored = float(self.value.read(index))
         self._names: dict[str, str] = {}
+        self._sources: dict[str, tuple[str, Value]] = {}
 
     # -- numbers -----------------------------------------------------------------------------------------------
 
@@ -63,7 +64,10 @@ class Element:
 
     def of_stage(self, name: str, index: Place, value: float) -> Operand:
         """An element of any stage."""
-        return Operand(STAGE, name, index, float(value), self.short(name) + self._at(self.trace.value(name), index))
+        source = self._sources.get(name)
+        if source is None:
+            source = self._sources[name] = (self.short(name), self.trace.value(name))
+        return Operand(STAGE, name, index, float(value), source[0] + self._at(source[1], index))
 
     def parameter(self, number: int, symbol: str, index: Place, value: float) -> Operand:
         """An element of a weight."""

@@ -59,6 +59,8 @@ def _exactness(explanation: Explanation) -> list[str]:
     count = _count(explanation.sum.terms)
     if not difference:
         return [f"  {count}; sum {write_number(total)}, the stored number to the last digit"]
+    if math.isinf(explanation.stored) and math.isfinite(total):
+        return [f"  {count}", f"  sum {total:.12g} in float64, too large for {explanation.dtype}"]
     allowed = "rounding allows" if explanation.holds else "MORE than rounding allows:"
     stored = f"stored {write_number(explanation.stored)}"
     return [

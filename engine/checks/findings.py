@@ -1,0 +1,73 @@
+"""What a check finds, as data and as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..index import TOKEN_AXES
+from ..trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is off.
+
+    Attributes:
+        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `nothing seen`, `not a number`,
+            `hidden token`, `tokenizer`, `depends on padding`.
+        stage: where it shows first; more: further stages it shows at.
+        text: which text of the batch, None for all.
+        place: index of an example in the stage's value, None where there is no single one.
+        where: the same for people, with tokens: `text 1, head 0, query 3 'cat', key 7 '[PAD]'`.
+        said: what is wrong; remedy: what to do about it.
+    """
+
+    kind: str
+    stage: str
+    text: int | None
+    place: tuple[int, ...] | None
+    where: str
+    said: str
+    remedy: str
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to.
+
+    Attributes:
+        findings: in the order of the program, so that the first is where it begins.
+        looked: what was checked, a line each.
+    """
+
+    findings: tuple[Finding, ...]
+    looked: tuple[str, ...]
+
+
+def write_checked(checked: Checked) -> str:
+    """Findings, then what was checked, then the verdict."""
+    lines = []
+    for number, found in enumerate(checked.findings, 1):
+        more = f" (and {found.more} more stages)" if found.more else ""
+        lines.append(f"{number}. {found.stage}{more}: {found.said}")
+        lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"]
+    lines += [f"checked: {line}" for line in checked.looked]
+    count = len(checked.findings)
+    begins = f"{count} fault{'s' * (count != 1)} found, the first at {checked.findings[0].stage}" if count else ""
+    return "\n".join([*lines, begins or "no fault found"])
+
+
+def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | None) -> str:
+    """`text 1 'A cat.', head 0, query 3 'cat', key 7 '[PAD]'`."""
+    parts, strings = [], trace.tokens.strings
+    if row is not None:
+        parts.append(f"text {row} {trace.tokens.texts[row][:40]!r}" if row < len(trace.tokens.texts) else f"text {row}")
+    if place is not None:
+        text = row if row is not None else place[0] if place[0] < len(strings) else 0
+        for axis, at in zip(trace.program[stage].axes, place, strict=False):
+            if axis in TOKEN_AXES and at < len(strings[text]):
+                parts.append(f"{axis} {at} {strings[text][at]!r}")
+            elif axis != "batch":
+                parts.append(f"{axis} {at}")
+    return ", ".join(parts)

@@ -1,0 +1,25 @@
+"""One text of a batch by itself: the same tokens without the padding the others brought."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ..tokens import Tokens
+from .align import Alignment, Pair
+
+
+def alone(tokens: Tokens, row: int) -> Tokens:
+    """The tokens of one text, cut to those that are not padding."""
+    kept = np.flatnonzero(tokens.mask[row])
+    arrays = {name: getattr(tokens, name)[row : row + 1, kept] for name in ("ids", "mask", "segments", "positions")}
+    strings = (tuple(tokens.strings[row][at] for at in kept),)
+    places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
+    return dataclasses.replace(tokens, texts=(tokens.texts[row],), strings=strings, places=places, **arrays)
+
+
+def beside(tokens: Tokens, row: int, single: Tokens) -> Alignment:
+    """The text in its batch beside the text alone."""
+    kept = np.flatnonzero(tokens.mask[row])
+    return Alignment(False, (Pair(row, 0, kept, np.arange(len(kept)), 0, (), ()),), tokens, single)

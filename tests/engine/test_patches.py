@@ -1,0 +1,211 @@
+"""Patches, forks, undo: only what lies downstream changes, and everything comes back to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from encoder_tui.engine import InputError, Session
+from encoder_tui.engine.commands import TABLE
+
+TEXTS = ["the cat sat on the mat", "a dog"]
+
+
+@pytest.fixture
+def session(small) -> Session:
+    session = Session(small.run(TEXTS), small)
+    TABLE.execute(session, "goto end")
+    return session
+
+
+def do(session: Session, *lines: str) -> str:
+    return [TABLE.execute(session, line).text for line in lines][-1]
+
+
+def values(session: Session) -> dict[str, bytes]:
+    run = session.trace
+    return {stage.name: run.value(stage.name).read().tobytes() for stage in run.program if stage.kind != "OneHot"}
+
+
+def test_only_what_is_downstream_changes(session) -> None:
+    before = values(session)
+    do(session, "patch layers.0.ffn.up[0, 2] = x * 0")
+    after = values(session)
+    run = session.trace
+    changed = {name for name in before if before[name] != after[name]}
+    assert "layers.0.ffn.up" in changed
+    assert changed <= {"layers.0.ffn.up"} | run.program.downstream("layers.0.ffn.up")
+    assert {"layers.0.output", "layers.1.attention.scores", "output"} & {*run.program.aliases, *changed}
+    assert not run["layers.0.ffn.up"].read("0, 2").any()
+
+
+def test_what_was_computed_downstream_is_stale_until_it_is_read(session) -> None:
+    do(session, "patch layers.1.ffn.up[0, 0, 0] = 7")
+    run = session.trace
+    assert run.patched == {"layers.1.ffn.up"}
+    assert "layers.1.ffn.activation" in run.stale
+    assert "layers.1.attention.query" not in run.stale
+    run["layers.1.ffn.activation"].read()
+    assert "layers.1.ffn.activation" not in run.stale
+
+
+@pytest.mark.parametrize(
+    ("line", "stage", "index", "expected"),
+    [
+        ("patch layers.0.output[0, 1] = x * 2 + 1", "layers.0.output", "0, 1", lambda x: x * 2 + 1),
+        ("multiply layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
+        ("ablate layers.0.attention.context[head=1]", "layers.0.attention.context", "head=1", lambda x: x * 0),
+        ("ablate layers.0.attention.context[head=1] mean", "layers.0.attention.context", "head=1", lambda x: np.broadcast_to(x.mean((0, 1)), x.shape)),
+    ],
+)  # fmt: skip
+def test_what_a_change_does(session, line, stage, index, expected) -> None:
+    before = session.trace[stage].read(index)
+    do(session, line)
+    np.testing.assert_allclose(session.trace[stage].read(index), expected(before), rtol=1e-6, atol=1e-7)
+
+
+def test_swap_exchanges_two_heads(session) -> None:
+    run = session.trace
+    one, two = (run["layers.0.attention.weights"].read(f"head={head}") for head in (1, 2))
+    do(session, "swap layers.0.attention.weights[head=1] [head=2]")
+    np.testing.assert_array_equal(run["layers.0.attention.weights"].read("head=1"), two)
+    np.testing.assert_array_equal(run["layers.0.attention.weights"].read("head=2"), one)
+
+
+def test_noise_has_its_deviation_and_its_seed(session) -> None:
+    run = session.trace
+    before = run["layers.0.output"].read()
+    do(session, "noise layers.0.output 0.1 7")
+    first = run["layers.0.output"].read()
+    do(session, "undo", "noise layers.0.output 0.1 7")
+    again = run["layers.0.output"].read()
+    do(session, "undo", "noise layers.0.output 0.1 8")
+    other = run["layers.0.output"].read()
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert abs((first - before).std() - 0.1) < 0.02
+
+
+def test_a_token_is_exchanged_and_shown(session, small) -> None:
+    do(session, 'patch tokens.ids[1, 2] = "mat"')
+    assert session.trace.tokens.strings[1][2] == "mat"
+    fresh = small.run(["the cat sat on the mat", "a mat"])
+    np.testing.assert_array_equal(session.trace["output"].read(), fresh["output"].read())
+    assert do(session, "print tokens.ids").count("mat") > 1
+    do(session, "undo")
+    assert session.trace.tokens.strings[1][2] == "dog"
+
+
+def test_hiding_a_token_hides_it(session) -> None:
+    do(session, "patch tokens.mask[0, 2] = 0")
+    assert not session.trace["layers.0.attention.weights"].read((0, slice(None), slice(None), 2)).any()
+
+
+def test_another_texts_value_can_be_put_in(session, small) -> None:
+    other = small.run(["the dog sat on the mat", "a cat"])
+    do(session, 'patch layers.0.output[0] = text "the dog sat on the mat" "a cat"')
+    np.testing.assert_array_equal(
+        session.trace["layers.0.output"].read(0 if False else (0,)), other["layers.0.output"].read((0,))
+    )
+
+
+def test_a_fork_keeps_the_original(session) -> None:
+    before = values(session)
+    do(session, "fork", "patch layers.0.output[0, 0] = 0")
+    assert values(session) != before
+    do(session, "switch 0")
+    assert values(session) == before
+    do(session, "patch layers.0.output = fork 1")
+    np.testing.assert_array_equal(session.forks[0]["output"].read(), session.forks[1]["output"].read())
+
+
+def test_a_fork_shares_what_is_upstream(session) -> None:
+    do(session, "fork", "patch layers.1.output[0, 0] = 0")
+    fork, original = session.forks[1], session.forks[0]
+    assert fork.tensor("layers.1.ffn.up") is original.tensor("layers.1.ffn.up")
+    assert fork.tensor("layers.1.ffn.norm") is not original.tensor("layers.1.ffn.norm")
+
+
+def test_forks_are_listed_as_a_tree(session) -> None:
+    do(session, "fork", "patch layers.0.output[0, 0] = 0", "fork", "switch 0", "fork", "switch 2")
+    assert do(session, "info forks").splitlines() == [
+        "  0 original: no patches",
+        "    1 fork: patch layers.0.output[0, 0] = 0",
+        "*     2 fork: patch layers.0.output[0, 0] = 0",
+        "    3 fork: no patches",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("patch layers.0.output[0, 0] = y", "unknown word 'y'"),
+        ("patch layers.0.output[head=1] = 0", "no axis 'head'"),
+        ("patch layers.0.output[0, 99] = 0", "out of range for axis 'token'"),
+        ("patch tokens.ids[0, 1] = 99999", "99999 is out of range for tokens.ids, which goes from 0 to 30521"),
+        ("patch tokens.ids[0, 1] = -1", "-1 is out of range"),
+        ('patch tokens.ids[0, 1] = "zqzq"', "not one token"),
+        ("patch tokens.ids[0, 1] = 1.5", "holds whole numbers"),
+        ("patch tokens.mask[0, 1] = 2", "goes from 0 to 1"),
+        ('patch layers.0.output[0, 0, 0] = "cat"', "holds no tokens"),
+        ("patch layers.0.output =", "cannot read"),
+        ("patch tokens.one_hot[0, 0, 0] = 1", "never built"),
+        ("patch layers.0.output[0, 5:2] = 1", "selects nothing"),
+        ('patch layers.0.output = text "one" "two"', "same number of tokens"),
+        ("patch layers.0.output = fork 9", "fork"),
+        ("swap layers.0.output[0, 0] [0, 1:3]", "they must be equal"),
+        ("noise layers.0.output", "write `noise"),
+        ("noise layers.0.output -1", "0 or more"),
+        ("multiply layers.0.output[0]", "write `multiply"),
+        ("undo", "nothing to undo"),
+        ("redo", "nothing to redo"),
+        ("switch 4", "no fork number 4"),
+    ],
+)
+def test_a_bad_change_is_refused_and_changes_nothing(session, line: str, says: str) -> None:
+    before = values(session)
+    with pytest.raises(InputError) as error:
+        do(session, line)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+    assert values(session) == before
+    assert session.trace.patched == frozenset()
+
+
+LINES = st.sampled_from(
+    [
+        "step", "step 7", "next", "finish", "reverse-step 3", "reverse-next", "reverse-finish", "goto end", "goto start",
+        "goto layers.1.attention.weights", "patch layers.0.attention.weights[head=1] = x * 0.5",
+        "patch layers.0.output[0, 1] = 0", "ablate layers.1.attention.context[head=0] mean", "noise embeddings.sum 0.01 3",
+        "patch tokens.ids[0, 2] = 2003", "patch tokens.mask[0, 3] = 0", "swap layers.0.ffn.up[0, 0] [0, 1]",
+        "multiply layers.1.ffn.activation[0, :, 5] 3", "undo", "redo", "fork", "switch 0", "switch 1", "back", "forward",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(LINES, max_size=25), st.sampled_from([None, 1, 20_000, 60_000, 200_000]))
+def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
+    small, lines: list[str], budget: int | None
+) -> None:
+    run = small.run(TEXTS)
+    run.budget = run._cache.budget = budget
+    session = Session(run, small)
+    for line in lines:
+        try:
+            TABLE.execute(session, line)
+        except InputError:
+            continue
+    for trace in session.forks.values():
+        fresh = small.run(TEXTS)
+        fresh.set_patches(trace.patches)
+        for name in (
+            "tokens.ids",
+            "mask.additive",
+            "layers.0.attention.weights",
+            "layers.1.attention.context",
+            "output",
+        ):
+            assert trace[name].read().tobytes() == fresh[name].read().tobytes(), name

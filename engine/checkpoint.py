@@ -82,13 +82,13 @@ class Checkpoint:
         """The tokenizer with the model's limits."""
         sizes = self.config
         longest = sizes.size("max_position_embeddings", 512)
+        vocabulary = sizes.size("vocab_size", 30522)
         reader = TextReader(
             open_tokenizer(self.directory),
             longest,
             sizes.size("type_vocab_size", 2),
-            int(sizes.values.get("pad_token_id") or 0),
+            sizes.index("pad_token_id", 0, vocabulary),
         )
-        vocabulary = sizes.size("vocab_size", 30522)
         words = reader.tokenizer.get_vocab_size(with_added_tokens=True)
         if words > vocabulary:
             raise InputError(
@@ -145,12 +145,15 @@ def _sentence(directory: Path) -> tuple[bool, bool]:
     """Whether sentence-transformers' modules are the mean over tokens, and whether they normalise it."""
     if not (directory / "modules.json").is_file():
         return False, False
-    modules = json.loads((directory / "modules.json").read_text("utf-8"))
-    kinds = {str(module.get("type", "")).rpartition(".")[2]: str(module.get("path", "")) for module in modules}
+    try:
+        modules = json.loads((directory / "modules.json").read_text("utf-8"))
+        kinds = {str(module.get("type", "")).rpartition(".")[2]: str(module.get("path", "")) for module in modules}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"cannot read {directory / 'modules.json'}: {one_line(error)}") from None
     if "Pooling" not in kinds or kinds.keys() - {"Transformer", "Pooling", "Normalize"}:
         return False, False
-    settings = directory / kinds["Pooling"] / "config.json"
-    modes = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    settings = Path(kinds["Pooling"]) / "config.json"
+    modes = _read_json(directory, str(settings)) if (directory / settings).is_file() else {}
     chosen = [name for name, on in modes.items() if name.startswith("pooling_mode") and on]
     return chosen == ["pooling_mode_mean_tokens"], "Normalize" in kinds
 
@@ -174,7 +177,9 @@ def _weight_files(directory: Path) -> list[Path]:
     if (directory / WEIGHTS).is_file():
         return [directory / WEIGHTS]
     if (directory / INDEX).is_file():
-        shards = _read_json(directory, INDEX).get("weight_map", {})
+        shards = _read_json(directory, INDEX).get("weight_map")
+        if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+            raise InputError(f"cannot read {directory / INDEX}: its weight_map does not say where each weight is")
         return [directory / name for name in dict.fromkeys(shards.values())]
     other = (
         "; pytorch_model.bin is there, save it again as safetensors"

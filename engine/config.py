@@ -45,6 +45,14 @@ class Config:
             raise InputError(f"{self.where}: {name} is {found!r}, and must be a whole number of 1 or more")
         return found
 
+    def index(self, name: str, default: int, below: int) -> int:
+        """A whole number from 0 to less than `below`; null is the default."""
+        found = self.values.get(name)
+        found = default if found is None else found
+        if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < below:
+            raise InputError(f"{self.where}: {name} is {found!r}, and must be a whole number from 0 to {below - 1}")
+        return found
+
     def number(self, name: str, default: float) -> float:
         """A number of 0 or more."""
         found = self.values.get(name, default)
@@ -64,7 +72,7 @@ class Config:
         from .ops import ACTIVATIONS
 
         found = self.values.get(name, default)
-        if found not in ACTIVATIONS:
+        if not isinstance(found, str) or found not in ACTIVATIONS:
             hint = nearest(str(found), ACTIVATIONS)
             raise InputError(
                 f"{self.where}: {name} {found!r} is not implemented{hint}; known: {', '.join(ACTIVATIONS)}"

@@ -21,7 +21,7 @@ Selector = int | slice | str
 Index = tuple[int | slice, ...]
 
 _WORD = re.compile(
-    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[A-Za-z_]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=]))"""
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[^\W\d]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=]))"""
 )
 
 
@@ -83,6 +83,8 @@ def bind_index(
             selector = _token(selector, axis, tokens, row)
         if isinstance(selector, slice):
             start, stop, step = selector.indices(size)
+            if not len(range(start, stop, step)):
+                start = stop = 0
             found.append(slice(start, stop if stop >= 0 else None, step))  # a stop of -1 would mean the last one
         elif -size <= selector < size:
             found.append(selector % size)
@@ -97,15 +99,15 @@ def _place(written: Written, shape: Shape, axes: Sequence[str]) -> dict[str, Sel
     positional = list(written.positional)
     if None in positional:  # an ellipsis stands for as many whole axes as are left
         at = positional.index(None)
-        positional[at : at + 1] = [slice(None)] * (len(axes) - len(positional) + 1)
+        positional[at : at + 1] = [None] * (len(axes) - len(positional) + 1)
     if len(positional) > len(axes):
         raise InputError(
             f"{len(positional)} indices for {len(axes)} axes ({', '.join(axes)}) of shape {write_shape(shape)}"
         )
     chosen: dict[str, Selector] = {}
     for axis, selector in zip(axes, positional, strict=False):
-        assert selector is not None
-        chosen[axis] = selector
+        if selector is not None:
+            chosen[axis] = selector
     for axis, selector in written.named:
         if axis not in axes:
             raise InputError(f"no axis {axis!r} among {', '.join(axes)}{nearest(axis, axes)}")

@@ -72,7 +72,7 @@ def _limit(trace: Trace) -> int | None:
 
 
 def _dtype(session: Session, rest: Sequence[str]) -> Trace:
-    """The same tokens through the same model in another dtype."""
+    """The same tokens, with the same patches, through the same model in another dtype."""
     from .devices import dtype_of
 
     encoder = _encoder(session, "dtype")
@@ -80,7 +80,7 @@ def _dtype(session: Session, rest: Sequence[str]) -> Trace:
 
 
 def _device(session: Session, rest: Sequence[str]) -> Trace:
-    """The same tokens through the same model on another device."""
+    """The same tokens, with the same patches, through the same model on another device."""
     from .devices import device_of
 
     encoder = _encoder(session, "device")
@@ -92,7 +92,11 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
 
     encoder = _encoder(session, "dtype")
     other = Encoder(encoder.name, encoder.checkpoint, device, dtype, encoder.budget)
-    return other.run(session.trace.tokens)
+    run = other.run(session.trace.original_tokens)
+    patches = getattr(session.trace, "patches", ())
+    if patches:
+        run.set_patches(patches)
+    return run
 
 
 def _snapshot(session: Session, rest: Sequence[str]) -> Trace:

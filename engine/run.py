@@ -123,6 +123,10 @@ class Run(Trace):
     def patched(self) -> frozenset[str]:
         return frozenset(self._patched)
 
+    @property
+    def original_tokens(self) -> Tokens:
+        return self._original
+
     def word(self, number: int) -> str:
         found = self._word(number) if self._word is not None and number >= 0 else None
         return found if found is not None else str(number)

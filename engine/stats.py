@@ -100,7 +100,14 @@ def _histogram(blocks: Iterable[Array], low: float, high: float) -> tuple[int, .
         for block in blocks:
             numbers = _finite(block)[0].astype(np.float64, copy=False).ravel()
             if math.isfinite(high - low):
-                bars += np.histogram(numbers, bins=BINS, range=(low, high) if high > low else (low - 0.5, low + 0.5))[0]
+                bars += _bars(numbers, low, high)
             else:  # the full float64 range is wider than float64
-                bars += np.histogram(numbers / 2, bins=BINS, range=(low / 2, high / 2))[0]
+                bars += _bars(numbers / 2, low / 2, high / 2)
     return tuple(int(bar) for bar in bars)
+
+
+def _bars(numbers: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.int64]:
+    """How many numbers fall into each bin; all in the middle one where the range is too narrow to be cut into 40."""
+    if high - low <= BINS * np.spacing(max(abs(low), abs(high))):
+        return np.bincount([BINS // 2], [len(numbers)], BINS).astype(np.int64)
+    return np.histogram(numbers, bins=BINS, range=(low, high))[0]

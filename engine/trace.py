@@ -32,6 +32,11 @@ class Trace(ABC):
     live: bool = False
     stale: frozenset[str] = frozenset()
 
+    @property
+    def original_tokens(self) -> Tokens:
+        """What the tokenizer gave, whatever has been patched since."""
+        return self.tokens
+
     @abstractmethod
     def value(self, name: str) -> Value:
         """The value of the stage of that canonical name; nothing is computed until it is read."""

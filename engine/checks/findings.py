@@ -13,13 +13,15 @@ class Finding:
     """Something that is off.
 
     Attributes:
-        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `nothing seen`, `not a number`,
+        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `nothing seen`, `not a number`, `infinite`,
             `hidden token`, `tokenizer`, `depends on padding`.
         stage: where it shows first; more: further stages it shows at.
         text: which text of the batch, None for all.
         place: index of an example in the stage's value, None where there is no single one.
         where: the same for people, with tokens: `text 1, head 0, query 3 'cat', key 7 '[PAD]'`.
         said: what is wrong; remedy: what to do about it.
+        texts: how many texts it shows in.
+        risk: nothing has come of it in this batch, but something may in another.
     """
 
     kind: str
@@ -30,6 +32,8 @@ class Finding:
     said: str
     remedy: str
     more: int = 0
+    texts: int = 1
+    risk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,23 @@ def write_checked(checked: Checked) -> str:
     """Findings, then what was checked, then the verdict."""
     lines = []
     for number, found in enumerate(checked.findings, 1):
-        more = f" (and {found.more} more stages)" if found.more else ""
-        lines.append(f"{number}. {found.stage}{more}: {found.said}")
+        more = [f"and {found.more} more stages"] * bool(found.more) + [f"{found.texts} texts"] * (found.texts > 1)
+        where = f" ({', '.join(more)})" if more else ""
+        risk = "a risk: " if found.risk else ""
+        lines.append(f"{number}. {found.stage}{where}: {risk}{found.said}")
         lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"]
     lines += [f"checked: {line}" for line in checked.looked]
-    count = len(checked.findings)
-    begins = f"{count} fault{'s' * (count != 1)} found, the first at {checked.findings[0].stage}" if count else ""
-    return "\n".join([*lines, begins or "no fault found"])
+    return "\n".join([*lines, _verdict(checked)])
+
+
+def _verdict(checked: Checked) -> str:
+    faults = [found for found in checked.findings if not found.risk]
+    risks = len(checked.findings) - len(faults)
+    more = f", {risks} risk{'s' * (risks != 1)}" if risks else ""
+    if not faults:
+        return f"no fault found{more}"
+    after = f", and {len(faults) - 1} more that may follow from it" if len(faults) > 1 else ""
+    return f"fault found: it begins at {faults[0].stage}{after}{more}"
 
 
 def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | None) -> str:

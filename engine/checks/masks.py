@@ -34,7 +34,7 @@ class _Masks:
 
     def __init__(self, trace: Trace, stopped: Stopped) -> None:
         self.trace, self.stopped = trace, stopped
-        self.real: Array = trace.tokens.mask != 0  # (batch, token): what the tokenizer says
+        self.real: Array = trace.original_tokens.mask != 0  # (batch, token): what the tokenizer says
         self.findings: list[Finding] = []
         self.looked: list[str] = []
 
@@ -49,11 +49,20 @@ class _Masks:
         masked = [program[name] for stage in weights for name in stage.inputs if self.trace.has(name)]
         self._masked(masked)
         self._weights(weights)
+        self._risks()
         if self.real.all():
             self.looked.append(
                 "no text is padded, so nothing had to be hidden: give texts of different length to see more"
             )
         return Checked(tuple(self.findings), tuple(self.looked))
+
+    def _risks(self) -> None:
+        """Numbers of the wrong size are a risk as long as no weight tells of them."""
+        told = {found.kind for found in self.findings if found.stage.endswith(".weights")}
+        for at, found in enumerate(self.findings):
+            come = {"too small": "padding seen", "infinite": "not a number"}.get(found.kind)
+            if come and come not in told:
+                self.findings[at] = replace(found, risk=True)
 
     def _recorded(self, stages: list[Stage]) -> list[Stage]:
         kept = [stage for stage in stages if self.trace.has(stage.name)]
@@ -63,7 +72,7 @@ class _Masks:
 
     def _tokens(self) -> None:
         """The tokenizer's own mask, and what the program was given for it."""
-        tokens = self.trace.tokens
+        tokens = self.trace.original_tokens
         for row, words in enumerate(tokens.strings):
             for at in [at for at, word in enumerate(words) if word in PADDING_WORDS and self.real[row, at]][:1]:
                 said = f"the tokenizer's mask is 1 at the padding token {words[at]!r}"
@@ -107,8 +116,8 @@ class _Masks:
                 "not a number", stage.name, None, None, f"{sums.nan:,} numbers are NaN", "see where it was made: `why`"
             )
             return
-        for row in range(len(self.real)):
-            self._polarity(stage, value, sums, row)
+        for row in np.argsort(self.real.sum(axis=1), kind="stable"):  # the most padded first
+            self._polarity(stage, value, sums, int(row))
         self._size(stage, value, sums, score)
 
     def _polarity(self, stage: Stage, value: Value, sums: Sums, row: int) -> None:
@@ -128,11 +137,10 @@ class _Masks:
             )
             remedy = "add (1 - mask) times the dtype's minimum: torch.finfo(dtype).min"
             self._add("inverted", name, row, at(int(padded[0])) if len(padded) else None, said, remedy)
-        elif real.any() and (by_key[real] == queries).all() and not by_key[~real].any():
-            if len(padded) or by_key.any():
-                said = f"it hides the {int(real.sum())} real tokens and shows the {len(padded)} of padding"
-                remedy = "its polarity is inverted: add 0 where the tokenizer's mask is 1"
-                self._add("inverted", name, row, at(int(np.flatnonzero(real)[0])), said, remedy)
+        elif len(padded) and real.any() and (by_key[real] == queries).all() and not by_key[~real].any():
+            said = f"it hides the {int(real.sum())} real tokens and shows the {len(padded)} of padding"
+            remedy = "its polarity is inverted: add 0 where the tokenizer's mask is 1"
+            self._add("inverted", name, row, at(int(np.flatnonzero(real)[0])), said, remedy)
         elif len(padded) and queries == keys and (by_query[~real] == keys).all() and not by_query[real].any():
             said = "it hides padded queries (rows) instead of padded keys (columns): real tokens look at padding"
             remedy = "mask along the last axis: mask[:, None, None, :], not mask[:, None, :, None]"
@@ -143,10 +151,10 @@ class _Masks:
             self._add("padding seen", name, row, at(key), said, "hide every padded key from every query")
         else:
             unseen = np.flatnonzero(real & (by_key == queries))
-            if len(unseen):
+            empty = np.flatnonzero(by_query == keys)
+            if len(unseen) and not len(empty):
                 said = f"{len(unseen)} real tokens are hidden from every query"
                 self._add("hidden token", name, row, at(int(unseen[0])), said, "a real token should be seen by someone")
-            empty = np.flatnonzero(by_query == keys)
             if len(empty):
                 said = f"{len(empty)} queries have nothing to look at: their keys are all hidden"
                 place = (min(row, value.shape[0] - 1), 0, int(empty[0]) if queries > 1 else 0, 0)
@@ -159,10 +167,11 @@ class _Masks:
             return
         need = VANISHES[value.dtype] + 2 * score
         if math.isfinite(need) and sums.weakest > -need:
-            left = math.exp(min(0.0, sums.weakest + 2 * score))
+            left = sums.weakest + 2 * score
+            share = f"e^{left:.4g} = {math.exp(left):.2g} of it" if left < 0 else "all of it"
             said = (
                 f"{sums.weakest:.6g} is too small a number to hide a key in {value.dtype}: scores reach {score:.4g}, so it takes "
-                f"{-need:.4g}, and up to e^{sums.weakest + 2 * score:.4g} = {left:.2g} of a weight may be left"
+                f"{-need:.4g}; of a padded key's weight {share} may be left"
             )
             self._add("too small", stage.name, None, sums.weakest_at, said, f"add torch.finfo(torch.{value.dtype}).min")
         if sums.bottom == -math.inf:
@@ -192,12 +201,12 @@ class _Masks:
         for stage in stages:
             value = self.trace.value(stage.name)
             for row, start, window in self._padded(value):
-                shown = np.argwhere(~(window < HIDES - VANISHES.get(value.dtype, 104.0)))
+                shown = np.argwhere(window >= -VANISHES.get(value.dtype, 104.0))
                 if len(shown):
                     place = self._place(value, row, start, shown[0], self.real[row])
                     number = float(window[tuple(shown[0])])
-                    said = f"padded keys have ordinary scores: {number:.6g}; the mask was not added, or does not hide"
-                    remedy = "add the mask to the scores before the softmax"
+                    said = f"padded keys are not hidden: their scores go on as {number:.6g}"
+                    remedy = "the mask belongs onto the scores before the softmax: see whether it was added, and what it adds"
                     faults.append(self._finding("padding seen", stage.name, row, place, said, remedy))
                     break
         self._keep(faults)
@@ -220,7 +229,13 @@ class _Masks:
             if found:
                 said = f"padding gets weight, up to {largest:.4g}"
                 leaks.append(
-                    self._finding("padding seen", stage.name, *found, said, "hide padded keys: see the mask above")
+                    self._finding(
+                        "padding seen",
+                        stage.name,
+                        *found,
+                        said,
+                        "hide padded keys before the softmax: see what was masked",
+                    )
                 )
             bad = self._bad_row(value)
             if bad:
@@ -249,18 +264,18 @@ class _Masks:
         return None
 
     def _padded(self, value: Value) -> Iterator[tuple[int, int, Array]]:
-        """Windows of padded keys alone: the text, the first of the queries, (head, query, key) with padded keys only."""
+        """What real queries see of padded keys: the text, the block's first query, (head, real query, padded key)."""
         for row, real in enumerate(self.real):
             padded = np.flatnonzero(~real)
             if not len(padded) or not real.any():
                 continue
             low, high = int(padded[0]), int(padded[-1]) + 1
             for _, start, window in windows(value, self.stopped, row, slice(low, high)):
-                yield row, start, window[0][..., padded - low]
+                yield row, start, window[0][:, real[start : start + window.shape[2]]][..., padded - low]
 
     def _place(self, value: Value, row: int, start: int, at: Array, real: Array) -> tuple[int, ...]:
         head, query, key = (int(part) for part in at)
-        return row, head, query + start, int(np.flatnonzero(~real)[key])
+        return row, head, start + int(np.flatnonzero(real[start:])[query]), int(np.flatnonzero(~real)[key])
 
     def _keep(self, faults: list[Finding]) -> None:
         """Only the first of a fault that runs through the layers, with how many more."""
@@ -270,9 +285,11 @@ class _Masks:
     def _add(
         self, kind: str, stage: str, row: int | None, place: tuple[int, ...] | None, said: str, remedy: str
     ) -> None:
-        same = next((i for i, f in enumerate(self.findings) if (f.kind, f.stage, f.said) == (kind, stage, said)), None)
-        if same is None:
-            self.findings.append(self._finding(kind, stage, row, place, said, remedy))
+        for at, known in enumerate(self.findings):
+            if (known.kind, known.stage) == (kind, stage):
+                self.findings[at] = replace(known, texts=known.texts + 1)
+                return
+        self.findings.append(self._finding(kind, stage, row, place, said, remedy))
 
     def _finding(
         self, kind: str, stage: str, row: int | None, place: tuple[int, ...] | None, said: str, remedy: str

@@ -85,6 +85,7 @@ def windows(
 
 
 def extremes(value: Value, stopped: Stopped) -> tuple[float, float]:
+    """The smallest and the largest finite number, or 0 where that is beyond it."""
     low, high = 0.0, 0.0
     for _, _, window in windows(value, stopped):
         finite = window if np.isfinite(window).all() else window[np.isfinite(window)]

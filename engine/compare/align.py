@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from ..index import TOKEN_AXES
 from ..program import Shape
 from ..tokens import Tokens
+from ..trace import Trace
 
 Places = npt.NDArray[np.int64]
 
@@ -41,7 +43,7 @@ class Alignment:
     """How two batches of tokens belong together.
 
     Attributes:
-        same: every token of one belongs to the token at the same place of the other, padding included.
+        same: every token of one belongs to that at the same place of the other, padding included.
         pairs: for each text both have.
         ours, theirs: both sides' tokens.
     """
@@ -59,8 +61,6 @@ class Alignment:
 
     def notes(self) -> list[str]:
         """What has no partner, and what was paired though it differs, a line each."""
-        if self.same:
-            return []
         lines = []
         for pair in self.pairs:
             mine, other = self.ours.strings[pair.row], self.theirs.strings[pair.other]
@@ -107,21 +107,25 @@ def pick(window: npt.NDArray[np.generic], picks: Sequence[tuple[int, Places]]) -
     return window
 
 
+def tokens_of(trace: Trace) -> Tokens:
+    """A trace's tokens as they are with their patches, but for the mask: padding is what the tokenizer padded."""
+    return dataclasses.replace(trace.tokens, mask=trace.original_tokens.mask)
+
+
 def align(ours: Tokens, theirs: Tokens) -> Alignment:
     """Pair texts in order, and the tokens of each pair by what they say (difflib).
 
     Runs of different tokens that are equally long are paired as well: one word put for another. Padding is paired only
-    where both batches are the same.
+    where every real token's partner is at its own place.
     """
-    same = ours.shape == theirs.shape and ours.strings == theirs.strings and bool((ours.mask == theirs.mask).all())
     pairs = tuple(_pair(ours, theirs, row) for row in range(min(ours.shape[0], theirs.shape[0])))
-    same = same or (ours.shape == theirs.shape and all(_in_place(ours, theirs, pair) for pair in pairs))
+    same = ours.shape == theirs.shape and all(_in_place(ours, theirs, pair) for pair in pairs)
     return Alignment(same, pairs, ours, theirs)
 
 
 def _in_place(ours: Tokens, theirs: Tokens, pair: Pair) -> bool:
     everything = len(pair.ours) == int(ours.mask[pair.row].sum()) == int(theirs.mask[pair.row].sum())
-    return everything and not pair.changed and bool((pair.ours == pair.theirs).all())
+    return everything and bool((pair.ours == pair.theirs).all())
 
 
 def _pair(ours: Tokens, theirs: Tokens, row: int) -> Pair:

@@ -13,7 +13,7 @@ from ..index import TOKEN_AXES, Index
 from ..trace import Trace
 from ..value import Value
 from .added import same_shapes
-from .align import Alignment, align
+from .align import Alignment, align, tokens_of
 from .measure import coarser, hidden_below
 
 if TYPE_CHECKING:
@@ -184,6 +184,5 @@ def _both(session: Session, stage: str) -> tuple[Value, Value, Alignment]:
         raise InputError(f"the reference ({reference.title}) has no {name}")
     if not same_shapes(ours.program[name], ours.shapes[name], theirs.shapes[name]):
         raise InputError(f"{name} has another shape in the reference ({reference.title})")
-    known = reference.ours is ours or reference.alignment.ours is ours.tokens
-    alignment = reference.alignment if known else align(ours.tokens, theirs.tokens)
+    alignment = reference.alignment if reference.ours is ours else align(tokens_of(ours), tokens_of(theirs))
     return ours.value(name), theirs.value(name), alignment

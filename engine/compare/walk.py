@@ -13,7 +13,7 @@ from ..index import Index
 from ..program import Stage, write_shape
 from ..trace import Trace
 from .added import Added, same_shapes, spans, unlike_weights
-from .align import Alignment, Piece, align, pick, pieces
+from .align import Alignment, Piece, align, pick, pieces, tokens_of
 from .measure import Array, Gap, coarser, hidden_below, ulps
 from .rounding import allowed, expected
 
@@ -178,7 +178,7 @@ def compare(
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
-    alignment = alignment if alignment is not None else align(ours.tokens, theirs.tokens)
+    alignment = alignment if alignment is not None else align(tokens_of(ours), tokens_of(theirs))
     exact = _exact(ours, theirs)
     names = {stage.name for stage in ours.program}
     found: dict[str, list[str]] = {"ours": [], "lost": [], "shapes": []}

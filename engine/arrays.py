@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy.typing as npt
@@ -18,14 +17,6 @@ def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
         here = here.float()
     array = here.numpy()
     return array.copy() if here.data_ptr() == tensor.data_ptr() else array
-
-
-def ends(tensor: torch.Tensor) -> tuple[float, float]:
-    """The least and the greatest element; both NaN if any is, or if there are none to compare."""
-    if not tensor.numel() or not tensor.is_floating_point():
-        return math.nan, math.nan
-    low, high = torch.aminmax(tensor)
-    return low.item(), high.item()
 
 
 def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:

@@ -152,7 +152,7 @@ class StageScope:
             found = math.nan
         else:
             value = self.trace.value(self.stage.name)
-            found = measure(value, word, self._bind(value, Written()))
+            found = measure(value, word, self._bind(value, Written()) if self.head is not None else ())
         self.seen[word] = found
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -43,7 +44,9 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
 
 def _download(model: str, say: Callable[[str], None]) -> Path:
     from huggingface_hub import errors, snapshot_download
+    from huggingface_hub.utils.logging import set_verbosity
 
+    set_verbosity(logging.CRITICAL)  # what goes wrong is said here, once
     name, _, revision = model.partition("@")
     say(f"looking for {model} on the Hub")
     try:

@@ -11,7 +11,8 @@ from typing import Any, cast
 import numpy.typing as npt
 import torch
 
-from .arrays import ends, to_numpy
+from .arrays import to_numpy
+from .bounds import Extents
 from .cache import Cache
 from .errors import InputError
 from .index import Index
@@ -78,7 +79,8 @@ class Run(Trace):
         self._patched: dict[str, tuple[Patch, ...]] = {}
         self._base = base
         self._apart: tuple[object, frozenset[str]] | None = None
-        self._ends: dict[str, tuple[float, float]] = {}
+        self.extents = Extents(self)
+        self._values: dict[str, RunValue] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
         self._shapes = {name: tuple(shadow.shape) for name, shadow in self._shadows.items()}
@@ -97,7 +99,10 @@ class Run(Trace):
     # -- Trace -------------------------------------------------------------------------------------------------
 
     def value(self, name: str) -> Value:
-        return RunValue(self, self.program[name])
+        found = self._values.get(name)
+        if found is None:
+            found = self._values[name] = RunValue(self, self.program[name])
+        return found
 
     def has(self, name: str) -> bool:
         return name in self.program
@@ -230,6 +235,8 @@ class Run(Trace):
         self._forget(changed)
         if any(name.startswith("tokens.") for name in changed):
             self.tokens = self._patched_tokens()
+            for value in self._values.values():
+                value.tokens = self.tokens.strings
 
     def _patched_tokens(self) -> Tokens:
         """The tokens as they are with their patches, strings included."""
@@ -255,13 +262,6 @@ class Run(Trace):
             apart = {found for found in {*mine, *theirs} if mine.get(found) != theirs.get(found)}
             self._apart = (key, self.program.all_downstream(apart))
         return name not in self._apart[1]
-
-    def ends(self, name: str) -> tuple[float, float]:
-        """The least and the greatest element of a value, NaN if anything is; remembered, since conditions ask again."""
-        found = self._ends.get(name)
-        if found is None:
-            found = self._ends[name] = ends(self.tensor(name))
-        return found
 
     @property
     def kept_bytes(self) -> int:
@@ -384,6 +384,6 @@ class Run(Trace):
         """Drop what these stages and all downstream of them had; what had been computed is stale until it is again."""
         gone = self.program.all_downstream(names)
         self.stale |= frozenset(name for name in gone if name in self._cache)
-        self._ends.clear()
+        self.extents.clear()
         for name in gone:
             self._cache.drop(name)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .arrays import cut, ends, to_numpy
+from .arrays import cut, to_numpy
+from .bounds import ends
 from .index import Index
 from .ops import OneHot
 from .program import Stage
@@ -17,6 +18,9 @@ from .value import Value
 
 if TYPE_CHECKING:
     from .run import Run
+
+
+FLOATS = ("float32", "float64", "float16", "bfloat16")
 
 
 class RunValue(Value):
@@ -29,6 +33,7 @@ class RunValue(Value):
         self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
         self.tokens = run.tokens.strings
         self.word = run.word
+        self._whole = tuple(slice(0, size, 1) for size in self.shape)
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         return to_numpy(self._window(self.bind(index)))
@@ -37,12 +42,19 @@ class RunValue(Value):
         return self._window(self.bind()).clone()
 
     def quick(self, word: str, index: Index | str = ()) -> float | None:
-        """One pass over the tensor where it lies; None when only counting or leaving out elements gives the answer."""
-        if self.run.is_windowed(self.name) or word not in ("nan", "inf", "min", "max", "absmax"):
+        """From what is known of the inputs, or one pass over the tensor where it lies.
+
+        None when only counting or leaving out elements gives the answer.
+        """
+        run = self.run
+        if word not in ("nan", "inf", "min", "max", "absmax") or run.is_windowed(self.name):
             return None
-        bound = self.bind(index)
-        whole = all(part == slice(0, size, 1) for part, size in zip(bound, self.shape, strict=True))
-        low, high = self.run.ends(self.name) if whole else ends(self._window(bound))
+        if self.dtype not in FLOATS:
+            return None if word not in ("nan", "inf") else 0.0
+        whole = not index or (not isinstance(index, str) and index == self._whole)
+        if whole and word in ("nan", "inf"):
+            return 0.0 if run.extents.finite(self.name) else None
+        low, high = run.extents.ends(self.name) if whole else ends(self._window(self.bind(index)))
         if not (math.isfinite(low) and math.isfinite(high)):
             return None
         return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": max(abs(low), abs(high))}[word]
@@ -61,8 +73,14 @@ class RunValue(Value):
             return cut(run.tensor(self.name), index)
         op = self.stage.op
         if isinstance(op, OneHot):
-            slices = [part if isinstance(part, slice) else slice(part, part + 1) for part in index]
-            window = op.window([run.tensor(name) for name in self.stage.inputs], cast(Any, tuple(slices)))
+            slices, flips = [], []
+            for axis, (part, size) in enumerate(zip(index, self.shape, strict=True)):
+                places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(size))
+                if places.step < 0:  # torch has no negative steps
+                    flips.append(axis)
+                    places = places[::-1]
+                slices.append(slice(places.start, places.stop, places.step))
+            window = op.window([run.tensor(name) for name in self.stage.inputs], cast(Any, tuple(slices))).flip(flips)
             return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
         return self._from_rows(index)
 

@@ -123,7 +123,7 @@ def open_snapshot(path: str | Path) -> Recording:
                 f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it"
             )
         return Recording(facts, TensorFile(target))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} has a damaged {ENTRY!r} entry ({one_line(error)}); export it again") from None
@@ -168,6 +168,24 @@ class Recording(Trace):
             facts["aliases"],
             {name: tuple(shape) for name, shape in facts["weights"].items()},
         )
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse a manifest that contradicts itself or the tensors (`ValueError`): nobody else looks again."""
+        size = self.tokens.shape
+        rows = [self.tokens.strings, *(getattr(self.tokens, name) for name in ("mask", "segments", "positions"))]
+        if any([len(row) for row in found] != [size[1]] * size[0] for found in rows) or self.tokens.ids.ndim != 2:
+            raise ValueError("its tokens are not of one shape")
+        for name, shape in self._shapes.items():
+            axes = self.program[name].axes
+            if not all(isinstance(part, int) and part >= 0 for part in shape) or len(shape) != len(axes):
+                raise ValueError(f"{name}: shape {shape} and axes {axes}")
+            if not all(isinstance(axis, str) for axis in axes):
+                raise ValueError(f"{name}: axes {axes}")
+            if name in self._file and self._file.kind(name) != (self._facts[name]["dtype"], shape):
+                raise ValueError(f"{name} is not what the tensor of that name is")
+        if ONE_HOT in self._shapes and self._shapes[ONE_HOT][:-1] != size:
+            raise ValueError(f"{ONE_HOT}: shape {self._shapes[ONE_HOT]}")
 
     @property
     def shapes(self) -> Mapping[str, Shape]:

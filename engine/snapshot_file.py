@@ -116,6 +116,12 @@ class TensorFile:
     def __contains__(self, name: str) -> bool:
         return name in self._header
 
+    def kind(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """A tensor's dtype as torch calls it, and its shape."""
+        facts = self._header[name]
+        dtype = next((ours for ours, (theirs, _) in NUMPY_TYPES.items() if theirs == facts["dtype"]), "")
+        return dtype, tuple(facts["shape"])
+
     def array(self, name: str) -> npt.NDArray[Any]:
         """A tensor's numbers, read from the file when they are indexed; bfloat16 as its 16 bits."""
         facts = self._header[name]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from ..engine.commands import TABLE, Reply
+from ..engine.commands.comparing import against as read_against
+from ..engine.commands.comparing import compare_against
+from ..engine.errors import InputError
 from ..engine.session import Session
 from ..engine.snapshot import save
 from ..engine.writing import write_stop
@@ -19,6 +23,7 @@ def run_batch(
     lines: Sequence[str],
     export: str | None = None,
     select: str | None = None,
+    against: Sequence[str] = (),
 ) -> int:
     """Run without a screen.
 
@@ -26,26 +31,37 @@ def run_batch(
         start: makes the session.
         lines: commands, in order.
         export, select: where to write what was reached, and which stages of it.
+        against: what to compare with at the end, as after `compare`.
 
     Returns:
-        0 when the program ran to its end (or a command said `quit`), 3 when a breakpoint holds it.
+        0 when the program ran to its end (or a command said `quit`), 3 when a breakpoint holds it or it differs from
+        what it is compared with.
 
     Raises:
         InputError: whatever is wrong with the input or a command.
     """
-    session = start(_say if sys.stderr.isatty() else lambda _: None)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter the terminal's encoding lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
     for line in lines:
         reply = TABLE.execute(session, line)
         _print(session, reply, line)
         if reply.quit:
             return STOPPED if session.held else 0
+    references = [read_against(session, line) for line in against]
     if not session.held and session.debugger.position < session.debugger.last:
         stop = session.debugger.cont()
         _out(write_stop(stop, session.trace.shapes))
     if export:
         saved = save(session.trace, export, select=select, upto=session.debugger.furthest)
         _say(f"wrote {len(saved.names)} stages, {saved.size:,} bytes, to {export}")
-    return STOPPED if session.held else 0
+    stopped = session.held
+    for reference in references:
+        found, text = compare_against(session, reference)
+        _out(text)
+        stopped = stopped or not found.equal
+    return STOPPED if stopped else 0
 
 
 def _print(session: Session, reply: Reply, line: str) -> None:
@@ -61,8 +77,10 @@ def _out(text: str) -> None:
     """Print; when whoever reads our output has seen enough (`| head`), go on without, for the sake of --export."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise InputError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def _say(message: str) -> None:

@@ -70,7 +70,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--batch",
         action="store_true",
-        help="no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint, 2 bad input)",
+        help="no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint or differs, 2 bad input)",
+    )
+    p.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="'model M'",
+        help="compare every stage with a text, model, dtype, device, snapshot or fork, as `compare` does; repeatable",
     )
     p.add_argument("--export", metavar="PATH", help="with --batch: write what was reached to .safetensors or .npz")
     p.add_argument("--select", metavar="GLOB", help="with --export: only these stages")
@@ -129,10 +136,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.batch:
         from .batch import run_batch
 
-        return run_batch(start, lines, options.export, options.select)
+        return run_batch(start, lines, options.export, options.select, options.against)
     from .app import run_app
 
-    return run_app(start, lines)
+    return run_app(start, [*lines, *(f"compare {words}" for words in options.against)])
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -156,7 +163,7 @@ def memory_size(text: str) -> int:
         InputError: something else.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
-    if not found or float(found[1]) <= 0:
+    if not found or not 0 < float(found[1]) < float("inf"):
         raise InputError(f"--memory {text!r} is not a size; write for instance 512MiB or 2GB")
     return int(float(found[1]) * UNITS[found[2] or ""])
 
@@ -168,9 +175,12 @@ def _texts(options: argparse.Namespace) -> list[str]:
             texts.append(text)
             continue
         try:
-            texts += [line for line in sys.stdin.read().splitlines() if line.strip()]
+            given = sys.stdin.read() if sys.stdin is not None else ""  # None where it was closed
+            texts += [line for line in given.splitlines() if line.strip()]
         except UnicodeDecodeError as error:
             raise InputError(f"standard input is not valid UTF-8 ({one_line(error)})") from None
+        except OSError as error:
+            raise InputError(f"cannot read standard input: {error.strerror}") from None
         if not texts:
             raise InputError("standard input has no text; write one text a line")
     return texts or ([] if options.open else [EXAMPLE])
@@ -181,7 +191,7 @@ def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
     for kind, text in commands:
         if kind == "script":
             try:
-                lines += Path(text).expanduser().read_text("utf-8").splitlines()
+                lines += Path(os.path.expanduser(text)).read_text("utf-8-sig").splitlines()
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"cannot read the script {text!r}: {getattr(error, 'strerror', None) or one_line(error)}"

@@ -153,10 +153,10 @@ class _Masks:
             unseen = np.flatnonzero(real & (by_key == queries))
             empty = np.flatnonzero(by_query == keys)
             if len(unseen) and not len(empty):
-                said = f"{len(unseen)} real tokens are hidden from every query"
+                said = f"real tokens that are hidden from every query: {len(unseen)}"
                 self._add("hidden token", name, row, at(int(unseen[0])), said, "a real token should be seen by someone")
             if len(empty):
-                said = f"{len(empty)} queries have nothing to look at: their keys are all hidden"
+                said = f"queries that have nothing to look at, their keys all hidden: {len(empty)}"
                 place = (min(row, value.shape[0] - 1), 0, int(empty[0]) if queries > 1 else 0, 0)
                 remedy = "leave each query at least one key, itself for instance"
                 self._add("nothing seen", name, row, place, said, remedy)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PATCH = "patch STAGE[INDEX] = VALUE"
 ABLATE = "ablate STAGE[INDEX] [zero|mean]"
 NOISE = "noise STAGE[INDEX] DEVIATION [SEED]"
-MULTIPLY = "multiply STAGE[INDEX] FACTOR"
+SCALE = "scale STAGE[INDEX] FACTOR"
 SWAP = "swap STAGE[INDEX] [INDEX]"
 REFERENCES = ("fork", "text", "model", "dtype", "device", "snapshot")
 
@@ -127,12 +127,12 @@ def _noise(session: Session, rest: str) -> Reply:
     return _put(session, name, f"noise {rest}", Noise(index, numbers[0], int(seed)))
 
 
-def _multiply(session: Session, rest: str) -> Reply:
+def _scale(session: Session, rest: str) -> Reply:
     from ..patches import Assign, patch_expression
 
-    target, numbers = _numbers_after(rest, MULTIPLY, 1, 1)
-    name, index = _target(session, target, MULTIPLY)
-    return _put(session, name, f"multiply {rest}", Assign(index, patch_expression(f"x * ({numbers[0]!r})")))
+    target, numbers = _numbers_after(rest, SCALE, 1, 1)
+    name, index = _target(session, target, SCALE)
+    return _put(session, name, f"scale {rest}", Assign(index, patch_expression(f"x * ({numbers[0]!r})")))
 
 
 def _swap(session: Session, rest: str) -> Reply:
@@ -198,7 +198,7 @@ COMMANDS = (
         _patch, "changes", (), (), "stage",
     ),
     Command("ablate", ABLATE, "Set a window to zero, or to its mean over batch and tokens.", _ablate, "changes", (), (), "stage"),
-    Command("multiply", MULTIPLY, "Make a window larger or smaller.", _multiply, "changes", (), (), "stage"),
+    Command("scale", SCALE, "Make a window larger or smaller.", _scale, "changes", (), (), "stage"),
     Command("noise", NOISE, "Add normal noise to a window; the same seed gives the same noise.", _noise, "changes", (), (), "stage"),
     Command("swap", SWAP, "Exchange two windows of a value.", _swap, "changes", (), (), "stage"),
     Command("undo", "undo", "Take the last change back.", _exchange("undo"), "changes"),

@@ -98,11 +98,11 @@ COMMANDS = (
         ), NEIGHBOURS,
     ),
     Command(
-        "scale", "scale up|down|reset", "Make small numbers more or less visible.",
-        _one_of("scale", ("up", "down", "reset")), "screen", (),
+        "contrast", "contrast up|down|reset", "Make small numbers more or less visible.",
+        _one_of("contrast", ("up", "down", "reset")), "screen", (),
         (
-            Key("plus", "scale up", "more colour", "+"), Key("minus", "scale down", "less colour", "-"),
-            Key("equals_sign", "scale reset", "colour as it was", "="),
+            Key("plus", "contrast up", "more colour", "+"), Key("minus", "contrast down", "less colour", "-"),
+            Key("equals_sign", "contrast reset", "colour as it was", "="),
         ), ("up", "down", "reset"),
     ),
     Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..index import TOKEN_AXES
+from ..index import TOKEN_AXES, Index
 from ..program import Shape, Stage
 from ..trace import Trace
 from .measure import Array, hidden_below
@@ -52,6 +52,8 @@ class Added:
 
     def __init__(self, ours: Trace, theirs: Trace) -> None:
         self.ours, self.theirs = ours, theirs
+        self._free: dict[tuple[Shape, torch.dtype], torch.Tensor] = {}
+        self._blocks = 1
         self._moved: dict[str, torch.Tensor] = {}  # inputs brought to our dtype that later stages want again
 
     def refused(self, stage: Stage) -> str:
@@ -82,28 +84,38 @@ class Added:
 
     def results(self, stage: Stage, blocks: list[Span]) -> Iterator[Array]:
         """The stage's value in blocks of rows, as numpy."""
-        from ..arrays import to_numpy
-
         op = cast("Op", stage.op)
+        self._blocks = len(blocks) if op.rows is not None else 1
         whole = (
             {}
             if op.rows is None
             else {n: self._input(n) for n, cut in zip(stage.inputs, op.rows, strict=True) if not cut}
         )
         if op.rows is None or len(blocks) == 1:
-            result = to_numpy(self._compute(stage, [self._input(name) for name in stage.inputs]))
+            result = _plain(self._compute(stage, [self._input(name) for name in stage.inputs]))
             for start, stop in blocks:
                 yield result[..., start:stop, :] if len(blocks) > 1 else result
             return
         for span in blocks:
             inputs = [whole[name] if name in whole else self._input(name, span) for name in stage.inputs]
-            yield to_numpy(self._compute(stage, inputs))
+            yield _plain(self._compute(stage, inputs))
 
     def _compute(self, stage: Stage, inputs: list[torch.Tensor]) -> torch.Tensor:
-        from ..ops import no_memory
-
         run = cast("Run", self.ours)
-        return cast("Op", stage.op).compute(inputs, [run.weights[name] for name in stage.weights], no_memory)
+        weights = [run.weights[name] for name in stage.weights]
+        return cast("Op", stage.op).compute(inputs, weights, lambda: self._memory(stage, inputs))
+
+    def _memory(self, stage: Stage, inputs: list[torch.Tensor]) -> torch.Tensor | None:
+        """Memory for one result at a time; fresh memory costs more than the arithmetic."""
+        import torch
+
+        run, shape = cast("Run", self.ours), self.theirs.shapes[stage.name]
+        if self._blocks > 1 or any(tensor.device != run.device for tensor in inputs):
+            return None
+        key = (shape, run.dtype(stage.name))
+        if key not in self._free:
+            self._free[key] = torch.empty(shape, dtype=key[1], device=run.device)
+        return self._free[key]
 
     def _input(self, name: str, span: Span | None = None) -> torch.Tensor:
         """An input from the reference, on our device and in our dtype; what hides there hides here."""
@@ -133,10 +145,41 @@ class Added:
 
         if self.theirs.live:
             other = cast("Run", self.theirs)
-            return other.tensor(name) if span is None else other.rows(name, *span)
-        value = self.theirs.value(name)
+            tensor = other.tensor(name) if span is None else other.rows(name, *span)
+            return tensor.clone() if _tight(other) else tensor
+        value, run = self.theirs.value(name), cast("Run", self.ours)
         index = () if span is None else (*(slice(None),) * (len(value.shape) - 2), slice(*span))
-        return torch.from_numpy(np.asarray(value.read(index)))
+        tensor = torch.from_numpy(np.asarray(value.read(index)))
+        return tensor if run.is_windowed(name) else _laid_out(tensor, run.tensor(name))
+
+
+def peek(trace: Trace, name: str, index: Index) -> Array:
+    """A window to look at and not to write to: what a run holds in memory is not copied."""
+    if not trace.live or cast("Run", trace).is_windowed(name):
+        return np.asarray(trace.value(name).read(index))
+    run = cast("Run", trace)
+    window = run.tensor(name)[index]
+    return _plain(window.clone() if _tight(run) else window)
+
+
+def _tight(run: Run) -> bool:
+    """Whether a run is so near its budget that what it gives may be evicted, and its memory used, while it is looked at."""
+    return run.budget is not None and run.kept_bytes > run.budget // 2
+
+
+def _plain(tensor: torch.Tensor) -> Array:
+    """A tensor as numpy sees it; bfloat16, which numpy lacks, as float32."""
+    import torch
+
+    here = tensor.detach().cpu()
+    return (here.float() if here.dtype == torch.bfloat16 else here).numpy()
+
+
+def _laid_out(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """The same numbers in memory in the order of another tensor's axes: products of views take other kernels."""
+    order = sorted(range(like.ndim), key=lambda axis: -like.stride(axis))
+    back = sorted(range(like.ndim), key=order.__getitem__)
+    return tensor.permute(order).contiguous().permute(back)
 
 
 def same_shapes(stage: Stage, ours: Shape, theirs: Shape) -> bool:

@@ -50,6 +50,7 @@ class Gap:
 
     Attributes:
         hidden: at or below these two numbers ours and theirs are hidden; None where the stage has no hidden places.
+        brief: only `largest` and what is unlike are wanted.
         count: elements gone through; differing: how many are not equal.
         largest, total: of the absolute differences.
         absmax: the largest magnitude of theirs.
@@ -59,6 +60,7 @@ class Gap:
     """
 
     hidden: tuple[float, float] | None = None
+    brief: bool = False
     count: int = 0
     differing: int = 0
     largest: float = 0.0
@@ -103,24 +105,27 @@ class Gap:
 
     def _add(self, a: Array, b: Array, tag: object, start: int) -> None:
         self.count += a.size
-        low, high = float(b.min()), float(b.max())
-        bound = self.hidden[1] if self.hidden else -math.inf
-        plain = low > bound and high < math.inf  # false for NaN as well
-        if plain:
-            self.absmax = max(self.absmax, -low, high)
+        plain = True
+        if self.hidden or not self.brief:
+            low, high = float(b.min()), float(b.max())
+            plain = low > (self.hidden[1] if self.hidden else -math.inf) and high < math.inf  # false for NaN as well
+            if plain:
+                self.absmax = max(self.absmax, -low, high)
         if a.dtype == b.dtype and np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")):
             if plain:
                 self.numbers += a.size
             else:
                 self._careful(a, b, tag, start)
             return
-        if plain and float(a.min()) > (self.hidden[0] if self.hidden else -math.inf) and float(a.max()) < math.inf:
-            wide = np.result_type(a, b, np.float32)
-            apart = np.subtract(a, b, dtype=wide)
+        if plain:
+            apart = np.subtract(a, b, dtype=np.result_type(a, b, np.float32))
             np.abs(apart, out=apart)
-            self._take(apart, a, b, tag, start, None)
-        else:
-            self._careful(a, b, tag, start)
+            at = int(apart.argmax())
+            top = float(apart[at])  # NaN if anything is; huge where one side alone is hidden
+            if top < (min(-bound for bound in self.hidden) / 4 if self.hidden else math.inf):
+                self._take(apart, at, a, b, tag, start, None)
+                return
+        self._careful(a, b, tag, start)
 
     def _careful(self, a: Array, b: Array, tag: object, start: int) -> None:
         """A block with NaN, infinities or hidden places in it."""
@@ -151,13 +156,14 @@ class Gap:
             self.absmax = max(self.absmax, float(np.abs(b[seen]).max()))
         if good.any():
             kept = np.flatnonzero(good)
-            self._take(np.abs(a[kept] - b[kept]), a[kept], b[kept], tag, start, kept)
+            apart = np.abs(a[kept] - b[kept])
+            self._take(apart, int(apart.argmax()), a[kept], b[kept], tag, start, kept)
 
-    def _take(self, apart: Array, a: Array, b: Array, tag: object, start: int, kept: Array | None) -> None:
+    def _take(self, apart: Array, at: int, a: Array, b: Array, tag: object, start: int, kept: Array | None) -> None:
         self.numbers += apart.size
-        self.total += float(apart.sum(dtype=np.float64))
-        self.differing += int(np.count_nonzero(apart))
-        at = int(apart.argmax())
+        if not self.brief:
+            self.total += float(apart.sum(dtype=np.float64))
+            self.differing += int(np.count_nonzero(apart))
         if float(apart[at]) > self.largest:
             self.largest = float(apart[at])
             if not self.unlike:

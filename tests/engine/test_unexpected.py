@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-
 from encoder_tui.engine import Debugger, Session
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.unexpected import Unexpected
@@ -85,9 +84,8 @@ def test_a_wrong_epsilon_spoils_the_deviation(make_checkpoint) -> None:
 def test_a_weight_that_is_nan_is_found_where_it_is_used(small_dir, tmp_path) -> None:
     from shutil import copytree
 
-    from safetensors.torch import load_file, save_file
-
     from encoder_tui.engine import load
+    from safetensors.torch import load_file, save_file
 
     broken = copytree(small_dir, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from encoder_tui.engine.index import Index
 from encoder_tui.engine.program import Program, Shape, Stage
 from encoder_tui.engine.session import Session

@@ -1,0 +1,100 @@
+"""A fault planted in a copy of a real model is found by `compare` at its own stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from encoder_tui.engine import Session, load
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.compare import Comparison, compare
+from faulty import Change, Copies, put
+
+TEXTS = ["The animal didn't cross the street because it was too tired", "A cat."]
+QUERY = "encoder.layer.0.attention.self.query.weight"
+VALUE = "encoder.layer.1.attention.self.value.weight"
+POSITIONS = "embeddings.position_embeddings.weight"
+
+
+@pytest.fixture(scope="module")
+def copies(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    return Copies(minilm_dir, tmp_path_factory.mktemp("copies"))
+
+
+@pytest.fixture(scope="module")
+def original(copies: Copies) -> Path:
+    return copies.make("original")
+
+
+def nan(weights: dict[str, torch.Tensor]) -> None:
+    weights[VALUE][3, 7] = float("nan")
+
+
+def transposed(weights: dict[str, torch.Tensor]) -> None:
+    weights[QUERY] = weights[QUERY].t()
+
+
+def rolled(weights: dict[str, torch.Tensor]) -> None:
+    weights[POSITIONS] = weights[POSITIONS].roll(2, 0)
+
+
+FAULTS: dict[str, tuple[Change | None, dict[str, object], str, str]] = {
+    "nan": (nan, {}, "layers.1.attention.value", "1 of them NaN on one side only"),
+    "transposed": (transposed, {}, "layers.0.attention.query", f"{QUERY} is theirs transposed"),
+    "rolled": (rolled, {}, "embeddings.position", f"{POSITIONS} is theirs with its rows moved by 2"),
+    "epsilon": (None, {"layer_norm_eps": 1e-5}, "embeddings.norm", "variance + 1e-05"),
+    "gelu": (None, {"hidden_act": "gelu_new"}, "layers.0.ffn.activation", "ours computes activation = gelu_tanh(up)"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found_at_its_own_stage(fault: str, copies: Copies, original: Path) -> None:
+    change, config, stage, note = FAULTS[fault]
+    encoder = load(copies.make(fault, change, **config), "cpu")
+    session = Session(encoder.run(TEXTS), encoder)
+    text = TABLE.execute(session, f"compare model '{original}'").text
+    assert f"the first is {stage} (its own: nothing is inherited)" in text.splitlines()[-1]
+    assert note in text
+    found = compare(session.trace, load(original, "cpu").run(TEXTS))
+    first = found.first
+    assert first is not None
+    assert (first.name, first.inherited) == (stage, 0.0)
+    assert first.added is not None
+    assert first.added > 0
+    assert not found.equal
+    downstream = session.trace.program.downstream(stage)
+    assert all(row.inherited == 0 for row in found.rows if row.name not in downstream)
+    if not config:  # a fault of one weight: no later stage adds anything
+        assert [row.name for row in found.rows if row.added] == [stage]
+
+
+def test_every_later_fault_of_a_kind_is_told_apart_by_added_error(copies: Copies, original: Path) -> None:
+    """With gelu_new in both layers, both activations add error, and all else only inherits it."""
+    ours = load(copies.make("gelus", None, hidden_act="gelu_new"), "cpu").run(TEXTS)
+    found = compare(ours, load(original, "cpu").run(TEXTS))
+    assert {row.name for row in found.rows if row.added} == {"layers.0.ffn.activation", "layers.1.ffn.activation"}
+
+
+def test_an_inverted_mask_is_found_where_it_is_made(copies: Copies, original: Path) -> None:
+    run = load(original, "cpu").run(TEXTS)
+    mask = run.tensor("mask.additive")
+    put(run, "mask.additive", torch.where(mask == 0, torch.finfo(mask.dtype).min, 0.0))
+    first = compare(run, load(original, "cpu").run(TEXTS)).first
+    assert first is not None
+    assert (first.name, first.hidden, first.place) == ("mask.additive", 2 * 15 * 15, (0, 0, 0, 0))
+
+
+def test_the_same_model_is_equal_everywhere(original: Path, copies: Copies) -> None:
+    found = compare(load(copies.make("same"), "cpu").run(TEXTS), load(original, "cpu").run(TEXTS))
+    assert_exact(found)
+    assert len(found.rows) == len(load(original, "cpu").program) - 1  # all but the one-hot rows
+
+
+def assert_exact(found: Comparison) -> None:
+    assert found.exact
+    assert found.equal
+    assert found.passing == 0.0
+    for row in found.rows:
+        assert (row.differing, row.largest, row.mean, row.relative, row.ulps) == (0, 0, 0, 0, 0), row.name
+        assert (row.added, row.inherited) == (0, 0), row.name

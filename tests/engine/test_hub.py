@@ -1,0 +1,185 @@
+"""Downloads, from a stub of the Hub on loopback: only what is needed is fetched, and each failure is one clear line."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+UNWANTED = ("pytorch_model.bin", "tf_model.h5", "onnx/model.onnx", "README.md", "flax_model.msgpack")
+MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
+# The same with an encoder that is located and no more: what is refused is refused before torch is needed.
+LIGHT = """
+import sys, types
+from encoder_tui.engine.hub import locate
+sys.modules["encoder_tui.engine.encoder"] = types.SimpleNamespace(load=lambda model, *_, progress, **__: locate(model, progress))
+"""
+WHERE = "from encoder_tui.engine.hub import locate; print(locate('org/model', print)[1])"
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves one repository, `org/model`; every other is a failure of some kind."""
+
+    daemon_threads = True
+
+    def __init__(self, files):
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.files, self.fetched, self.truncated = files, [], False
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def log_message(self, *words):
+        pass
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        path = self.path.partition("?")[0]
+        if "org/gated" in path:
+            return self.fail(403, "GatedRepo", body)
+        if "org/private" in path:
+            return self.fail(401, "RepoNotFound", body)
+        if "org/broken" in path:
+            return self.fail(500, "", body)
+        if "org/model" not in path:
+            return self.fail(404, "RepoNotFound", body)
+        if "no-such-branch" in path:
+            return self.fail(404, "RevisionNotFound", body)
+        if "/tree/" in path:
+            return self.send(json.dumps([entry(name, data) for name, data in self.server.files.items()]).encode(), body)
+        if path.startswith("/api/models/"):
+            siblings = [{"rfilename": name} for name in self.server.files]
+            return self.send(json.dumps({"id": "org/model", "sha": COMMIT, "siblings": siblings}).encode(), body)
+        name = path.split(f"/resolve/{COMMIT}/")[-1]
+        if name not in self.server.files:
+            return self.fail(404, "EntryNotFound", body)
+        if body:
+            self.server.fetched.append(name)
+        return self.send(self.server.files[name], body, name)
+
+    def send(self, data, body, name=""):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Type", "application/octet-stream" if name else "application/json")
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha1(data).hexdigest()}"')
+        self.end_headers()
+        if body and self.server.truncated and name == "model.safetensors":
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+        elif body:
+            self.wfile.write(data)
+
+    def fail(self, status, code, body):
+        text = b'{"error": "no"}'
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("X-Error-Code", code)
+        self.send_header("X-Error-Message", "no")
+        self.end_headers()
+        if body:
+            self.wfile.write(text)
+
+
+def entry(name, data):
+    return {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+
+
+@pytest.fixture
+def hub(small_dir):
+    files = {str(path.relative_to(small_dir)): path.read_bytes() for path in small_dir.rglob("*") if path.is_file()}
+    server = Hub(files | dict.fromkeys(UNWANTED, b"never to be fetched"))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def ask(hub, tmp_path):
+    """Run the command line against the stub, with a cache of its own."""
+
+    def run(model, script=MAIN, **environment):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+        own = {
+            "HF_ENDPOINT": hub.address,
+            "HF_HOME": str(tmp_path / "cache"),
+            "HF_HUB_DISABLE_XET": "1",
+            "NO_PROXY": "*",
+        }
+        command = [sys.executable, "-c", script, "one two", "-m", model, "--batch", "-ex", "info model"]
+        return subprocess.run(command, capture_output=True, text=True, env=kept | own | environment)
+
+    return run
+
+
+def refused(done, says):
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert says in done.stderr
+
+
+def test_only_what_is_needed_and_only_once(ask, hub):
+    first = ask("org/model")
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    assert "org/model" in first.stdout
+    assert set(hub.fetched) == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+    }
+    hub.fetched.clear()
+    for environment in ({}, {"HF_HUB_OFFLINE": "1"}):
+        again = ask("org/model", WHERE, **environment)
+        assert COMMIT in again.stdout, again.stderr
+        assert again.stdout.splitlines()[-1] in first.stdout
+    assert hub.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("org/nowhere", "no model 'org/nowhere': no such directory here, and the Hub has none"),
+        ("org/private", "it is private"),
+        ("org/gated", "is gated"),
+        ("org/model@no-such-branch", "has no revision 'no-such-branch'"),
+        ("org/broken", "org/broken"),
+    ],
+)
+def test_refusals(ask, model, says):
+    refused(ask(model, LIGHT + MAIN), says)
+
+
+def test_a_download_that_breaks_off(ask, hub):
+    hub.truncated = True
+    refused(ask("org/model", LIGHT + MAIN), "download of 'org/model' failed")
+    hub.truncated = False
+    assert COMMIT in ask("org/model", WHERE).stdout  # nothing broken was left in the cache
+
+
+def test_offline_and_not_in_the_cache(ask):
+    refused(ask("org/model", LIGHT + MAIN, HF_HUB_OFFLINE="1"), "not in the local Hub cache, and HF_HUB_OFFLINE is set")
+
+
+def test_nobody_answers(ask):
+    refused(ask("org/model", LIGHT + MAIN, HF_ENDPOINT="http://127.0.0.1:9"), "the Hub cannot be reached")

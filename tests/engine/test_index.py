@@ -1,0 +1,177 @@
+"""Indices as written: numpy's, with axis names and token text; anything else is an InputError."""
+
+import numpy as np
+import pytest
+from encoder_tui.engine import InputError
+from encoder_tui.engine.index import parse_index, split_index
+from encoder_tui.engine.value import ArrayValue
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+TOKENS = (("[CLS]", "the", "##ing", "cat", "[SEP]"), ("[CLS]", "東", "京", "[SEP]", "[PAD]"))
+AXES = ("batch", "head", "query", "key")
+ARRAY = np.arange(2 * 3 * 5 * 5, dtype=np.float32).reshape(2, 3, 5, 5)
+LIKELY = st.text(st.sampled_from("0123456789-+:,.=[]'\"\\ \thead_query cat東"), max_size=25)
+
+
+@pytest.fixture
+def value():
+    return ArrayValue("layers.0.attention.weights", AXES, ARRAY, None, TOKENS)
+
+
+def numpys(size):
+    """An int or a slice of any sign, valid for numpy."""
+    edge = st.none() | st.integers(-size - 3, size + 3)
+    slices = st.builds(slice, edge, edge, st.none() | st.integers(-3, 3).filter(bool))
+    return st.integers(-size, size - 1) | slices
+
+
+def written(part):
+    if isinstance(part, int):
+        return str(part)
+    start, stop, step = ("" if end is None else str(end) for end in (part.start, part.stop, part.step))
+    return f"{start}:{stop}:{step}" if step else f"{start}:{stop}"
+
+
+@given(text=st.text(max_size=30) | LIKELY)
+def test_any_text_is_an_index_or_an_input_error(text):
+    value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
+    try:
+        read = value.read(text)
+    except InputError:
+        return
+    assert read.size <= ARRAY.size
+
+
+@given(text=st.text(max_size=30) | LIKELY)
+def test_any_text_splits_or_is_an_input_error(text):
+    try:
+        name, index = split_index(text)
+    except InputError:
+        return
+    assert name in text
+    assert index is None or index in text
+
+
+@given(index=st.tuples(*map(numpys, ARRAY.shape)), kept=st.integers(0, 4))
+def test_reads_what_numpy_reads(index, kept):
+    value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
+    index = index[:kept]
+    expected = ARRAY[index]
+    for given_as in (index, ", ".join(map(written, index))):
+        read = value.read(given_as)
+        assert read.shape == expected.shape
+        assert np.array_equal(read, expected)
+    assert value.window_shape(value.bind(index)) == expected.shape
+
+
+@given(index=st.tuples(*map(numpys, ARRAY.shape)), names=st.permutations(range(4)), kept=st.integers(0, 4))
+def test_names_in_any_order(index, names, kept):
+    value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
+    chosen = names[:kept]
+    text = ",".join(f"{AXES[axis]}={written(index[axis])}" for axis in chosen)
+    whole = tuple(index[axis] if axis in chosen else slice(None) for axis in range(4))
+    assert np.array_equal(value.read(text), ARRAY[whole])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("...", ARRAY),
+        ("0, ..., 1", ARRAY[0, ..., 1]),
+        ("..., ::-1", ARRAY[..., ::-1]),
+        ("1, ..., key=2", ARRAY[1, ..., 2]),
+        ("-1, 2", ARRAY[-1, 2]),
+        ("0, 0, :, -1", ARRAY[0, 0, :, -1]),
+        ('0, 0, "the"', ARRAY[0, 0, 1]),
+        ("0, query=cat", ARRAY[0, :, 3]),
+        ("0, query=CAT", ARRAY[0, :, 3]),
+        ("0, query='ing', key='[SEP]'", ARRAY[0, :, 2, 4]),
+        ('1, key="京"', ARRAY[1, :, :, 2]),
+        ("batch=1, key=東", ARRAY[1, :, :, 1]),
+        ("-1, key=東", ARRAY[1, :, :, 1]),
+        (" 0 ,\t1 ", ARRAY[0, 1]),
+        ("0,", ARRAY[0]),
+        ("5:, 0", ARRAY[5:, 0]),
+    ],
+)
+def test_written(value, text, expected):
+    assert np.array_equal(value.read(text), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("2", "out of range for axis 'batch' of size 2"),
+        ("0, -4", "out of range for axis 'head' of size 3"),
+        ("0, 0, 0, 0, 0", "5 indices for 4 axes"),
+        ("..., ...", "cannot read index"),
+        ("heads=1", "did you mean head"),
+        ("head=1, head=2", "given twice"),
+        ("0, batch=1", "given twice"),
+        ("head=1, 0", "after a named one"),
+        ("::0", "step of 0"),
+        ("query=dog", "no token 'dog' in text 0"),
+        ("head=cat", "axis 'head' has no tokens"),
+        ("head=", "cannot read"),
+        ("head", "no tokens"),
+        ("1 2", "cannot read"),
+        ("1.5", "cannot read"),
+        ("(0)", "cannot read"),
+        ("__import__('os')", "cannot read"),
+        ("'open", "cannot read"),
+        ("9" * 5000, "5000 digits"),
+        (":" + "9" * 5000, "5000 digits"),
+        ("99999999999", "out of range"),
+    ],
+)
+def test_refused(value, text, says):
+    with pytest.raises(InputError) as error:
+        value.read(text)
+    assert says in str(error.value)
+
+
+def test_a_text_that_is_not_there_is_refused_even_beside_a_token():
+    """One text in the batch: its tokens must not be looked for in a sixth."""
+    alone = ArrayValue("x", AXES, ARRAY[:1], None, TOKENS[:1])
+    for text in ("5, query=cat", "5", "batch=-2"):
+        with pytest.raises(InputError, match="out of range for axis 'batch'"):
+            alone.read(text)
+
+
+def test_one_mask_stands_for_every_head():
+    mask = ArrayValue("mask.additive", AXES, ARRAY[:, :1], None, TOKENS)
+    assert np.array_equal(mask.read("1, head=7"), ARRAY[1, 0])
+
+
+@pytest.mark.parametrize("text", ["a]", "a[0", "a[0]b", "a[0]]x"])
+def test_brackets_that_do_not_match(text):
+    with pytest.raises(InputError):
+        split_index(text)
+
+
+def test_parse_keeps_what_was_written():
+    found = parse_index('0, 2:5, ..., key="a\\"b"')
+    assert found.positional == (0, slice(2, 5), None)
+    assert found.named == (("key", 'a"b'),)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_windows_of_values_never_built_whole(small, data):
+    """The same indices, read through blocks of rows, and of one-hot vectors that no memory would hold."""
+    from encoder_tui.engine.run import Run
+
+    tokens = small.read(["one two three", "four"])
+    limited = Run(small.program, small.weights, tokens, budget=1)
+    free = small.run(tokens)
+    name = data.draw(st.sampled_from(["layers.0.attention.weights", "layers.0.attention.masked", "tokens.one_hot"]))
+    index = data.draw(st.tuples(*map(numpys, limited.shapes[name])), label="index")
+    assert limited.is_windowed(name)
+    if name == "tokens.one_hot":
+        expected = (tokens.ids[..., None] == np.arange(limited.shapes[name][2])).astype(np.int64)[index]
+    else:
+        expected = free[name].numpy()[index]
+    read = limited[name].read(index)
+    assert read.shape == expected.shape
+    assert np.array_equal(read, expected)

@@ -1,0 +1,71 @@
+"""The program runs on torch's meta device: the nearest thing to a GPU that a machine without one has."""
+
+import numpy as np
+import pytest
+import torch
+from encoder_tui.engine import load
+from encoder_tui.engine.ops import Given, no_memory
+from encoder_tui.engine.run import shadows_of
+
+
+@pytest.fixture(scope="module", params=["minilm", "words"])
+def program(request, minilm, make_checkpoint):
+    return minilm.program if request.param == "minilm" else load(make_checkpoint(head=True), "cpu").program
+
+
+def meta_values(program, dtype, make_out):
+    weights = {name: torch.empty(shape, dtype=dtype, device="meta") for name, shape in program.weights.items()}
+    values = {}
+    for stage in program:
+        if isinstance(stage.op, Given):
+            values[stage.name] = torch.ones((2, 7), dtype=torch.int64, device="meta")
+        else:
+            inputs = [values[name] for name in stage.inputs]
+            values[stage.name] = stage.op.compute(
+                inputs, [weights[name] for name in stage.weights], make_out(stage.name)
+            )
+    return values
+
+
+def test_no_op_makes_cpu_tensors(program):
+    values = meta_values(program, torch.float32, lambda name: no_memory)
+    assert {value.device.type for value in values.values()} == {"meta"}
+
+
+def test_with_memory_given_too(program):
+    """Buffers take another branch in most ops: `out=` refuses a tensor of another device."""
+    shadows = shadows_of(program, torch.float32, (2, 7))
+
+    def buffer(name):
+        return lambda: torch.empty(shadows[name].shape, dtype=shadows[name].dtype, device="meta")
+
+    values = meta_values(program, torch.float32, buffer)
+    assert {value.device.type for value in values.values()} == {"meta"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_shadows_foretell_shape_and_dtype(small_dir, dtype):
+    run = load(small_dir, "cpu", dtype).run(["one two three", "four"])
+    for stage in run.program:
+        value = run[stage.name]
+        tensor = value.tensor()
+        assert (tuple(tensor.shape), str(tensor.dtype)) == (value.shape, f"torch.{value.dtype}"), stage.name
+
+
+def test_the_values_axes_are_named(minilm_run):
+    for stage in minilm_run.program:
+        assert len(stage.axes) == len(minilm_run.shapes[stage.name]), stage.name
+        assert len(set(stage.axes)) == len(stage.axes), stage.name
+
+
+def test_reads_on_another_device_stay_there(minilm):
+    """Every op of a run that never sees a CPU tensor: tokens, masks and buffers are all on the run's device."""
+    from encoder_tui.engine.run import Run
+
+    weights = {name: torch.empty(shape, device="meta") for name, shape in minilm.program.weights.items()}
+    run = Run(minilm.program, weights, minilm.read(["one two", "three"]), device="meta")
+    for position, stage in enumerate(run.program):
+        run.reach(position)
+        if not run.is_windowed(stage.name):
+            assert run.tensor(stage.name).device.type == "meta", stage.name
+    assert np.prod(run.shapes["layers.0.ffn.norm"]) == 2 * 4 * 384

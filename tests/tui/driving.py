@@ -1,0 +1,77 @@
+"""Driving the whole screen in tests: a real engine thread, a small fake encoder, exact lines of the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from encoder_tui.engine.session import Session
+from encoder_tui.tui.app import EncoderApp
+from fakes import fake_session
+from textual.pilot import Pilot
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+PATIENCE = 30.0  # seconds before a test that waits for something gives up; no test passes by waiting
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str) -> None:
+    """Let the app run until something holds."""
+    end = asyncio.get_running_loop().time() + PATIENCE
+    while not holds():
+        assert asyncio.get_running_loop().time() < end, f"never came: {what}"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Let the app run until the engine has nothing left to do."""
+    app = pilot.app
+    assert isinstance(app, EncoderApp)
+    engine = app.engine
+    await until(pilot, lambda: app.controller.position or app.failure, "a loaded engine")
+    for _ in range(3):  # an answer may ask for work, whose result may ask for more
+        await until(pilot, lambda: not app.controller.pending and not engine.running and not engine._work, "rest")
+        await pilot.pause(0.02)
+
+
+@asynccontextmanager
+async def running(
+    start: Callable[..., Session] | None = None, lines: Sequence[str] = (), size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[EncoderApp, Pilot[Any]]]:
+    """The app on a fake encoder before its first stage, loaded and at rest."""
+    app = EncoderApp(start or (lambda progress: fake_session("")), lines)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        try:
+            yield app, pilot
+        finally:
+            app.engine.close()
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys one after the other, each when the engine rests."""
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot)
+
+
+async def write(pilot: Pilot[Any], text: str, *, enter: bool = True) -> None:
+    """Type text, and enter it."""
+    await pilot.press(*["space" if letter == " " else letter for letter in text], *["enter"] * enter)
+    await settled(pilot)
+
+
+def lines_of(widget: Widget, end: int | None = None) -> list[str]:
+    """What a widget shows of its content, line by line, without spaces at the ends of lines."""
+    return [widget.render_line(y).text.rstrip() for y in range(widget.size.height)[:end]]
+
+
+def screen_of(app: EncoderApp) -> list[str]:
+    """What stands on the whole screen, line by line."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips()
+    return [strip.crop(0, width).text for strip in strips[:height]]

@@ -1,0 +1,59 @@
+"""A screen with nothing but the inspector, and an engine that answers at once or when it is told to."""
+
+from __future__ import annotations
+
+from encoder_tui.engine.session import Session
+from encoder_tui.tui.panes.inspector import Inspector
+from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.subject import subject_of
+from encoder_tui.tui.widgets.value_view import ValueView
+from encoder_tui.tui.work import Wanted
+from textual.app import App, ComposeResult
+
+
+class InspectorApp(App[None]):
+    """Shows a state of a session.
+
+    Args:
+        colours: whether the terminal is taken to have them.
+        held: keep requests in `waiting` instead of answering them; `answer` answers.
+    """
+
+    def __init__(self, session: Session, state: ViewState, *, colours: bool = True, held: bool = False) -> None:
+        super().__init__()
+        self.session, self.state, self.held = session, state, held
+        self.inspector = Inspector(colours)
+        self.waiting: list[Wanted] = []
+        self.asked: list[ViewState] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.inspector
+
+    def on_mount(self) -> None:
+        self.show(self.state)
+
+    def show(self, state: ViewState) -> None:
+        self.state = state
+        self.inspector.show(state, subject_of(self.session, state.stage) if state.stage else None)
+
+    def on_wanted(self, message: Wanted) -> None:
+        self.waiting.append(message)
+        if not self.held:
+            self.answer()
+
+    def answer(self, which: int = 0) -> None:
+        message = self.waiting.pop(which)
+        message.sender.receive(message.work, message.work.run(self.session))  # type: ignore[attr-defined]
+
+    def on_value_view_asked(self, message: ValueView.Asked) -> None:
+        self.asked.append(message.state)
+        self.show(message.state)
+
+    def lines(self) -> list[str]:
+        """What the view on screen paints."""
+        view = self.inspector.view
+        return [view.render_line(y).text for y in range(view.size.height)]
+
+    def header(self) -> list[str]:
+        header = self.inspector.query_one("InspectorHeader")
+        return [header.render_line(y).text for y in range(header.size.height)]

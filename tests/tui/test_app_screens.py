@@ -1,0 +1,35 @@
+"""The palette and the screen of keys."""
+
+from __future__ import annotations
+
+from driving import lines_of, press, running, until
+
+
+async def test_keys_screen_has_every_command_and_closes() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        await press(pilot, "question_mark")
+        keys = app.screen.query_one("#keys")
+        seen = "".join(lines_of(keys))
+        for _ in range(20):
+            await pilot.press("pagedown")
+            await pilot.pause()
+            seen += "".join(lines_of(keys))
+        for command in app.table:
+            assert any(name in seen for name in (command.usage, command.name)), command.name
+            await press(pilot, "escape")
+        assert app.screen is app.main
+
+
+async def test_the_palette_runs_a_command_and_changes_the_theme() -> None:
+    async with running() as (app, pilot):
+        for typed, holds in (
+            ("reverse-fin", lambda: app.controller.position and app.controller.position.cursor == -1),
+            ("theme encoder-day", lambda: app.theme == "encoder-day"),
+        ):
+            await press(pilot, "s", "ctrl+p")
+            await pilot.press(*["space" if letter == " " else "minus" if letter == "-" else letter for letter in typed])
+            await until(pilot, lambda: len(app.screen.query("OptionList")) > 0, "a list")
+            for _ in range(20):
+                await pilot.pause(0.05)
+            await pilot.press("enter")
+            await until(pilot, holds, typed)

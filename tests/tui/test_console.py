@@ -1,0 +1,67 @@
+"""What was said: wrapping, and what is kept."""
+
+from __future__ import annotations
+
+from driving import lines_of, press, running, write
+from encoder_tui.tui.panes.console import MOST_LINES, wrapped
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+text = st.text(st.sampled_from("ab .,東🎉é→\u0301"), max_size=200)
+
+
+@given(text, st.integers(4, 80), st.sampled_from(["", "> ", "✗ "]))
+def test_wrapping_loses_nothing_and_fits(said: str, width: int, mark: str) -> None:
+    lines = wrapped(("text", mark, said), width)
+    assert "".join("".join(line for _, _, line in lines).split()) == "".join(said.split())
+    assert lines[0][1] == mark
+    assert all(cell_len(before) + cell_len(line.rstrip()) <= width for _, before, line in lines)
+
+
+def test_what_follows_stands_under_the_text_of_a_list() -> None:
+    lines = wrapped(("text", "", "step [N]    Run the next stage, or the next N."), 30)
+    assert [mark + line for _, mark, line in lines] == [
+        "step [N]    Run the next",
+        "            stage, or the next",
+        "            N.",
+    ]
+
+
+def test_what_follows_in_a_table_stands_beside_its_first_column() -> None:
+    lines = wrapped(("text", "", "0 [CLS]   0.1   0.2   0.3   0.4"), 22)
+    assert [mark + line for _, mark, line in lines] == ["0 [CLS]   0.1   0.2", "          0.3   0.4"]
+
+
+def test_an_error_is_marked_and_what_follows_is_indented() -> None:
+    assert wrapped(("error", "✗ ", "no command 'brek'"), 12) == [
+        ("error", "✗ ", "no command"),
+        ("error", "  ", "'brek'"),
+    ]
+
+
+async def test_a_long_reply_is_shown_from_its_beginning_and_can_be_scrolled() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        await press(pilot, "colon")
+        await write(pilot, "info stages")
+        said = app.main.console.query_one("#said")
+        assert lines_of(said)[0] == "> info stages"
+        await press(pilot, "pagedown")
+        assert lines_of(said)[0] != "> info stages"
+        await write(pilot, "step")
+        assert lines_of(said)[-2:] == ["> step", "1/46 tokens.ids [2, 14]"]
+
+
+async def test_nothing_said_can_move_the_cursor_of_the_terminal() -> None:
+    async with running() as (app, pilot):
+        app.main.console.say("text", "a\x1b[2Jb c\r\nd")
+        await pilot.pause()
+        assert app.main.console.text[-2:] == ["a·[2Jb c", "d"]
+
+
+async def test_what_is_said_is_kept_within_bounds() -> None:
+    async with running() as (app, pilot):
+        app.main.console.say("text", "\n".join(map(str, range(MOST_LINES + 10))))
+        await pilot.pause()
+        assert len(app.main.console.text) == MOST_LINES
+        assert app.main.console.text[-1] == str(MOST_LINES + 9)

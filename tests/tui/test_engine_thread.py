@@ -1,0 +1,186 @@
+"""The engine's thread: order, coalescing, staleness, interruption."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+import pytest
+from encoder_tui.engine.errors import InputError
+from encoder_tui.tui.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
+from encoder_tui.tui.work import Work
+from fakes import fake_session
+from textual.message import Message
+
+SENDER: Any = object()
+
+
+class Post:
+    """Takes messages, and gives them out in order."""
+
+    def __init__(self) -> None:
+        self.messages: queue.Queue[Message] = queue.Queue()
+
+    def __call__(self, message: Message) -> None:
+        self.messages.put(message)
+
+    def next(self, kind: type[Any]) -> Any:
+        message = self.messages.get(timeout=30)
+        assert isinstance(message, kind), message
+        return message
+
+
+class Gate:
+    """A breakpoint condition that waits until it is let go, so that a test can act in the middle of a motion."""
+
+    text = "gate"
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def holds(self, *_: Any) -> str:
+        self.reached.set()
+        assert self.opened.wait(30)
+        return ""
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+def begun(post: Post, **options: Any) -> EngineThread:
+    engine = EngineThread(options.get("start", lambda progress: fake_session("")), post)
+    engine.begin()
+    post.next(Listed)
+    return engine
+
+
+def ready(post: Post) -> EngineThread:
+    engine = begun(post)
+    post.next(Ready)
+    return engine
+
+
+def blocked(engine: EngineThread) -> threading.Event:
+    """Have the thread in the middle of some work called `first`, until the event is set."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def run(session: Any) -> bool:
+        begun.set()
+        return gate.wait(30)
+
+    engine.want(SENDER, Work("first", run))
+    assert begun.wait(30)
+    return gate
+
+
+def test_loading_tells_how_far_it_is(post: Post) -> None:
+    def start(progress: Any) -> Any:
+        progress("reading weights", 0.5)
+        progress("reading the text")
+        return fake_session("")
+
+    begun(post, start=start)
+    assert [(found.text, found.share) for found in (post.next(Progress), post.next(Progress))] == [
+        ("reading weights", 0.5), ("reading the text", None),
+    ]  # fmt: skip
+    assert post.next(Ready).position.cursor == -1
+
+
+def test_a_start_that_fails_says_why(post: Post) -> None:
+    def start(progress: Any) -> Any:
+        raise InputError("text 0 is empty")
+
+    engine = begun(post, start=start)
+    assert str(post.next(Failed).error) == "text 0 is empty"
+    assert engine.close(30)
+
+
+def test_lines_run_in_order_and_an_error_stops_none_of_them(post: Post) -> None:
+    engine = ready(post)
+    for line in ("step 3", "nonsense", "step", "break nosuch", "reverse-step"):
+        engine.execute(line, "console")
+    answers = [post.next(Answered) for _ in range(5)]
+    assert [found.line for found in answers] == ["step 3", "nonsense", "step", "break nosuch", "reverse-step"]
+    assert [found.position.cursor for found in answers] == [2, 2, 3, 3, 2]
+    assert [type(found.error) for found in answers] == [type(None), InputError, type(None), InputError, type(None)]
+    assert engine.close(30)
+
+
+def test_newer_work_takes_the_place_of_older_that_has_not_begun(post: Post) -> None:
+    engine = ready(post)
+    gate = blocked(engine)
+    for number in range(5):
+        engine.want(SENDER, Work("same", lambda session, number=number: number))
+    engine.want(SENDER, Work("other", lambda session: "other"))
+    gate.set()
+    found = [post.next(Worked) for _ in range(3)]
+    assert [(message.work.key, message.result) for message in found] == [
+        ("first", True), ("same", 4), ("other", "other"),
+    ]  # fmt: skip
+    assert post.messages.empty()
+
+
+def test_a_result_is_stale_once_newer_work_is_asked_for(post: Post) -> None:
+    engine = ready(post)
+    engine.want(SENDER, Work("same", lambda session: 1))
+    first = post.next(Worked)
+    assert engine.current(first)
+    engine.want(SENDER, Work("same", lambda session: 2))
+    assert not engine.current(first)
+    assert engine.current(post.next(Worked))
+
+
+def test_commands_go_before_work(post: Post) -> None:
+    engine = ready(post)
+    gate = blocked(engine)
+    engine.want(SENDER, Work("second", lambda session: session.debugger.position))
+    engine.execute("step 2", "key")
+    gate.set()
+    assert post.next(Worked).work.key == "first"
+    assert post.next(Answered).position.cursor == 1
+    assert post.next(Worked).result == 1
+
+
+def test_work_that_fails_brings_its_exception(post: Post) -> None:
+    engine = ready(post)
+    engine.want(SENDER, Work("bad", lambda session: 1 // 0))
+    assert isinstance(post.next(Worked).result, ZeroDivisionError)
+    engine.execute("step", "key")
+    assert post.next(Answered).position.cursor == 0
+
+
+def test_interrupting_stops_the_motion_and_forgets_what_waits(post: Post) -> None:
+    session, gate = fake_session(""), Gate()
+    session.debugger.add("embeddings.token", gate)
+    engine = begun(post, start=lambda progress: session)
+    post.next(Ready)
+    for line in ("continue", "reverse-continue", "step"):
+        engine.execute(line, "script")
+    assert gate.reached.wait(30)
+    assert engine.running == "continue"
+    assert engine.cursor == session.trace.program.index("embeddings.token")
+    assert engine.interrupt() == 2
+    gate.opened.set()
+    answer = post.next(Answered)
+    assert answer.reply.stop.reason == "interrupt"
+    assert answer.position.stage == "embeddings.token"
+    assert engine.close(30)
+    assert post.messages.empty()
+
+
+def test_interrupting_nothing_does_not_stop_the_next_motion(post: Post) -> None:
+    engine = ready(post)
+    assert engine.interrupt() == 0
+    engine.execute("continue", "key")
+    assert post.next(Answered).reply.stop.reason == "end"
+
+
+def test_closing_does_not_wait_for_what_cannot_be_stopped(post: Post) -> None:
+    engine = ready(post)
+    gate = blocked(engine)
+    assert not engine.close(0.01)
+    gate.set()
+    assert engine.close(30)

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from encoder_tui.engine.session import Session
+from encoder_tui.tui.panes.inspector import VIEWS
+from encoder_tui.tui.state import ViewState
+from fakes import fake_session, value_session
+from inspector_app import InspectorApp
+from rich.cells import cell_len
+
+MASKED = "layers.0.attention.masked"
+WEIGHTS = "layers.0.attention.weights"
+SCORES = "layers.0.attention.scores"
+LOWEST = np.finfo(np.float32).min
+
+
+def small() -> Session:
+    """Three queries and keys, one of them a CJK token, with everything in it that is no number."""
+    rows = [[0.5, -1.25, LOWEST], [np.nan, 0, LOWEST], [np.inf, -np.inf, 1]]
+    return value_session(
+        MASKED, "batch head query key", np.array([[rows]], dtype=np.float32), [["[CLS]", "東京", "cat"]]
+    )
+
+
+async def lines_of(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
+    app = InspectorApp(session, state, colours=colours)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        lines = app.lines()
+    assert {cell_len(line) for line in lines} == {size[0]}
+    return [line.rstrip() for line in lines]
+
+
+async def test_heat_map_with_large_cells() -> None:
+    assert await lines_of(small(), ViewState(MASKED, row=0, column=1), (40, 14)) == [
+        "         [CLS]    東京      cat",
+        "▸[CLS]    +.500 ▌ -1.250▐╱╱╱╱╱╱╱╱╱",
+        "                ▌       ▐╱╱╱╱╱╱╱╱╱",
+        "  東京    NaN          0 ╱╱╱╱╱╱╱╱╱",
+        "          NaN            ╱╱╱╱╱╱╱╱╱",
+        "   cat    +∞       -∞      +1.000",
+        "          +∞       -∞",
+        "",
+        "",
+        "-1.25 ▌▌▌▌▌▌▌▌0▌▌▌▌▌▌▌ +1.25  N 1  ∞ 2",
+        '[query=0 "[CLS]", key=1 "東京"] = -1.25',
+    ]
+
+
+async def test_heat_map_without_colours() -> None:
+    assert await lines_of(small(), ViewState(MASKED, row=0, column=1), (50, 10), colours=False) == [
+        "         [CLS]    東京      cat",
+        "▸[CLS]    +.500░  -1.250█╱╱╱╱╱╱╱╱╱",
+        "  東京    NaN          0 ╱╱╱╱╱╱╱╱╱",
+        "   cat    +∞       -∞      +1.000▓",
+        "",
+        "-1.25 -█ -▓ -▒ -░ -· 0 +· +░ +▒ +▓ +█ +1.25  N 1",
+        '[query=0 "[CLS]", key=1 "東京"] = -1.25',
+    ]
+
+
+async def test_number_grid() -> None:
+    assert await lines_of(small(), ViewState(MASKED, view="numbers", row=2, column=1), (50, 8)) == [
+        "       [CLS]        東京         cat",
+        " [CLS]  +0.5000      -1.250       -3.403e+38",
+        "  東京 nan            0           -3.403e+38",
+        "▸  cat  +∞           -∞           +1.000",
+        '[query=2 "cat", key=1 "東京"] = -∞',
+    ]
+
+
+async def test_heads() -> None:
+    plane = np.array([[1, 0], [0, -2]], dtype=np.float32)
+    session = value_session(SCORES, "batch head query key", np.array([[plane, plane * 2, plane * 3]]), [["a", "b"]])
+    assert await lines_of(session, ViewState(SCORES, view="heads", head=1), (40, 10), colours=False) == [
+        "  0      ┏ 1 ━━━━━┓ 2",
+        " +··     ┃+░░     ┃+▒▒",
+        "     -░░ ┃    -▓▓ ┃    -██",
+        "         ┗━━━━━━━━┛",
+        "",
+        "-6 -█ -▓ -▒ -░ -· 0 +· +░ +▒ +▓ +█ +6",
+        'head 1 peaks at -4 in [1 "b", 1 "b"]',
+    ]
+
+
+async def test_heads_of_a_value_without_heads_names_the_nearest_that_has() -> None:
+    lines = await lines_of(fake_session(), ViewState("layers.1.ffn.up", view="heads"), (84, 28))
+    assert lines[:2] == [
+        "This value has no head axis; the nearest stage that has one is",
+        "layers.1.attention.context.",
+    ]
+
+
+async def test_statistics() -> None:
+    lines = await lines_of(small(), ViewState(MASKED, view="stats"), (50, 45))
+    assert [line.split() for line in lines[:6]] == [
+        ["whole"], ["count", "9"], ["NaN", "1"], ["infinite", "2"], ["zeros", "1", "11%"], ["min", "-3.4028e38"],
+    ]  # fmt: skip
+    assert lines[10].split() == ["norm", "4.8123e38"]
+    assert [line for line in lines if "dtype" in line or "memory" in line or "shape" in line] == [
+        "dtype        float32", "memory          36 B", "shape     [1, 1, 3, 3]",
+    ]  # fmt: skip
+
+
+async def test_histogram_has_labelled_ends() -> None:
+    session = value_session("x", "batch hidden", np.array([[-1, -1, -1, 0, 3]], dtype=np.float32))
+    lines = await lines_of(session, ViewState("x", view="stats"), (50, 35))
+    start = next(number for number, line in enumerate(lines) if "40 bins" in line)
+    assert lines[start + 1] == "     3│█"
+    assert lines[start + 5] == "     0│█         █                            █"
+    assert lines[start + 6] == "      └──────────┴─────────────────────────────"
+    assert lines[start + 7] == "       -1        0                            3"
+
+
+async def test_entropies_are_those_of_every_head() -> None:
+    lines = await lines_of(fake_session(), ViewState(WEIGHTS, view="stats", head=1), (84, 40))
+    at = next(number for number, line in enumerate(lines) if "entropy" in line)
+    assert lines[at] == "entropy of each head in nats, mean of 14 queries; ln 14 = 2.64 is even"
+    assert [line.split()[::1][0] for line in lines[at + 1 : at + 3]] == ["0", "1"]
+
+
+async def test_a_sentence_fits_a_small_screen_by_halves() -> None:
+    lines = await lines_of(fake_session(), ViewState(WEIGHTS, row=6, column=2), (50, 14))
+    assert lines[0] == "        [C th an di       cr th st       wa ti [S"
+    assert lines[5] == "▀ cross " + "▀" * 42
+    assert lines[-1] == '[query=6 "cross", key=2 "animal"] = 0.04457198'
+
+
+async def test_header_says_what_it_is() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS, view="numbers", text=1, head=3))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        assert [line.rstrip() for line in app.header()] == [
+            "layers.0.attention.weights" + " " * 54 + "done",
+            "batch 2 × head 4 × query 14 × key 14  float32",
+            "weights = softmax(masked) over key",
+            "[2, 4, 14, 14] = softmax([2, 4, 14, 14]) over key",
+            " 1 heat ▸2 numbers  3 heads  4 stats " + " " * 14 + "text 1 of 2 < >   head 3 of 4 [ ]",
+        ]
+        await pilot.resize_terminal(50, 14)
+        await pilot.pause()
+        assert [line.rstrip() for line in app.header()] == [
+            "layers.0.attention.weights  [2, 4, 14, 14] float32",
+            "weights = softmax(masked) over key",
+            " 1 heat▸2 numbers 3 heads 4 stats  text1/2 head3/4",
+        ]
+
+
+@pytest.mark.parametrize("view", [view.name for view in VIEWS])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 3), (17, 4), (23, 9), (50, 14), (84, 28), (200, 60)])
+async def test_no_size_is_too_small_or_too_large(view: str, size: tuple[int, int]) -> None:
+    session = fake_session()
+    app = InspectorApp(session, ViewState(WEIGHTS, view=view))
+    async with app.run_test(size=size) as pilot:
+        for stage in (WEIGHTS, "layers.0.ffn.norm", "tokens.ids", "tokens.one_hot", "mask.additive"):
+            app.show(ViewState(stage, view=view, text=1, head=3, row=13, column=7))
+            await pilot.pause()
+            assert all(cell_len(line) == size[0] for line in app.lines())
+
+
+async def test_too_small_says_so() -> None:
+    assert await lines_of(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
+
+
+@pytest.mark.parametrize("view", [view.name for view in VIEWS])
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])
+async def test_empty_axes_do_no_harm(view: str, shape: tuple[int, int]) -> None:
+    session = value_session("x", "token hidden", np.zeros(shape, dtype=np.float32))
+    lines = await lines_of(session, ViewState("x", view=view), (60, 20))
+    assert any(lines)
+
+
+async def test_what_has_not_run_has_no_numbers() -> None:
+    app = InspectorApp(fake_session("layers.0.attention.query"), ViewState(WEIGHTS))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        assert app.lines()[0].startswith("Not reached yet")
+        assert "formula" not in app.lines()[0]
+        assert app.header()[0].rstrip().endswith("ahead")
+        assert app.inspector.copy_text() == ""
+
+
+async def test_a_recording_may_lack_numbers() -> None:
+    session = fake_session()
+    session.trace.without = frozenset({WEIGHTS})  # type: ignore[attr-defined]
+    assert (await lines_of(session, ViewState(WEIGHTS), (84, 28)))[
+        0
+    ] == "This recording does not hold the numbers of this stage."
+
+
+async def test_copying_gives_every_digit_and_the_whole_index() -> None:
+    session = fake_session()
+    for view in ("heat", "numbers"):
+        app = InspectorApp(session, ViewState(WEIGHTS, view=view, text=0, head=3, row=2, column=5))
+        async with app.run_test(size=(84, 28)) as pilot:
+            await pilot.pause()
+            number = str(session.trace.value(WEIGHTS).read((0, 3, 2, 5)))
+            assert app.inspector.copy_text() == f"{WEIGHTS}[0, 3, 2, 5] = {number}"
+
+
+async def test_motion_moves_the_cell_and_a_page_is_what_is_seen() -> None:
+    session = value_session("x", "token hidden", np.zeros((300, 400), dtype=np.float32))
+    app = InspectorApp(session, ViewState("x", view="numbers"))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.pause()
+        rows = app.inspector.view.size.height - 2
+        state = app.inspector.moved("page-down", app.state)
+        assert state.row == rows
+        app.show(app.inspector.moved("row-end", state))
+        await pilot.pause()
+        assert app.lines()[-1].startswith(f"[token={rows}, hidden=399] = 0.0")
+        assert app.lines()[-1].rstrip().endswith("/400")
+
+
+async def test_motion_among_heads_goes_by_the_grid() -> None:
+    session = fake_session()
+    app = InspectorApp(session, ViewState(WEIGHTS, view="heads", head=1))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        heads = {
+            where: app.inspector.moved(where, app.state).head
+            for where in ("left", "right", "up", "down", "top", "bottom")
+        }
+        assert heads == {"left": 0, "right": 2, "up": 1, "down": 3, "top": 0, "bottom": 3}
+
+
+async def test_motion_in_statistics_scrolls_and_leaves_the_cell() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS, view="stats", row=3))
+    async with app.run_test(size=(50, 14)) as pilot:
+        await pilot.pause()
+        before = app.lines()
+        assert app.inspector.moved("down", app.state) is app.state
+        assert app.lines()[:8] == before[1:9]
+        app.inspector.moved("bottom", app.state)
+        assert "more above" in app.lines()[-1]
+
+
+async def test_the_old_picture_stays_until_the_new_one_comes() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS, row=1, column=1), held=True)
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        assert not any(line.strip() for line in app.lines())
+        app.answer()
+        old = app.lines()
+        app.show(replace(app.state, stage=SCORES))
+        await pilot.pause()
+        assert app.lines() == old
+        app.inspector.view._is_late()
+        assert app.inspector.view.has_class("-late")
+        assert app.lines()[-1].rstrip().endswith("reading…")
+        app.answer()
+        assert not app.inspector.view.has_class("-late")
+        assert app.lines()[-1].rstrip().endswith(str(app.session.trace.value(SCORES).read((0, 0, 1, 1))))
+
+
+async def test_a_late_answer_to_an_old_question_is_not_shown() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS), held=True)
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        app.show(replace(app.state, stage=SCORES))
+        await pilot.pause()
+        app.answer(0)  # the weights, which nobody waits for any more
+        assert not any(line.strip() for line in app.lines())
+        app.answer(0)
+        assert str(app.session.trace.value(SCORES).read((0, 0, 0, 0))) in app.lines()[-1]
+
+
+async def test_an_answer_from_before_the_text_changed_is_dropped() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS), held=True)
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        app.session.generation += 1
+        app.answer()
+        assert not any(line.strip() for line in app.lines())
+        app.show(app.state)
+        await pilot.pause()
+        app.answer()
+        assert app.lines()[-1].startswith("[query=0")
+
+
+async def test_what_has_been_seen_is_not_read_again() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS), held=True)
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        app.answer()
+        app.show(replace(app.state, head=1))
+        await pilot.pause()
+        app.answer()
+        app.show(replace(app.state, head=0))
+        app.show(app.inspector.moved("down", app.state))
+        await pilot.pause()
+        assert app.waiting == []
+        assert str(app.session.trace.value(WEIGHTS).read((0, 0, 1, 0))) in app.lines()[-1]
+
+
+async def test_a_patched_value_is_read_anew() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        app.session.trace.put(WEIGHTS, np.full((2, 4, 14, 14), 0.125, dtype=np.float32))  # type: ignore[attr-defined]
+        app.session.trace.by_hand = frozenset({WEIGHTS})  # type: ignore[attr-defined]
+        app.session.generation += 1
+        app.show(app.state)
+        await pilot.pause()
+        assert app.lines()[-1].rstrip().endswith("= 0.125")
+        assert app.header()[0].rstrip().endswith("patched")
+
+
+async def test_windows_follow_the_cursor_over_a_vocabulary() -> None:
+    session = fake_session()
+    identity = int(session.trace.tokens.ids[0, 4])
+    for view in ("heat", "numbers"):
+        app = InspectorApp(session, ViewState("tokens.one_hot", view=view, row=4, column=10))
+        async with app.run_test(size=(84, 28)) as pilot:
+            await pilot.pause()
+            for column in (identity, identity - 1, 30_521):
+                app.show(replace(app.state, column=column))
+                await pilot.pause()
+                assert app.lines()[-1].startswith(f'[token=4 "\'", vocabulary={column}] = {float(column == identity)}')
+
+
+async def test_scale_changes_the_colours_and_says_so() -> None:
+    app = InspectorApp(fake_session(), ViewState(SCORES))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        plain = app.lines()[-2].rstrip()
+        app.show(app.inspector.scaled("up", app.state))
+        await pilot.pause()
+        assert plain.startswith("-")
+        assert app.lines()[-2].startswith("≤-")
+        assert "×2^1" in app.lines()[-2]
+
+
+async def test_a_click_asks_for_the_cell_under_it() -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        await pilot.click("HeatMap", offset=(8 + 5 * 6 + 2, 2 + 3))
+        assert [(state.row, state.column) for state in app.asked] == [(3, 6)]
+        await pilot.click("InspectorHeader", offset=(12, 4))
+        assert app.state.view == "numbers"
+
+
+async def test_nothing_is_painted_before_anything_is_loaded() -> None:
+    app = InspectorApp(fake_session(), ViewState())
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        assert not any(line.strip() for line in (*app.lines(), *app.header()))

@@ -1,0 +1,57 @@
+"""Tokens in lines."""
+
+from __future__ import annotations
+
+from driving import lines_of, press, running, settled
+from encoder_tui.tui.panes.token_strip import lay
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+
+def written(words: list[str], width: int) -> list[str]:
+    return ["".join(token.gap + token.text for token in line) for line in lay(words, width)]
+
+
+def test_pieces_stand_together() -> None:
+    assert written(["[CLS]", "un", "##afford", "##able", "cat", "[SEP]"], 40) == ["[CLS] un##afford##able cat [SEP]"]
+
+
+def test_pieces_of_vocabularies_that_mark_where_words_begin() -> None:
+    assert written(["<s>", "▁un", "afford", "able", "▁cat", "</s>"], 40) == ["<s> un·afford·able cat </s>"]
+
+
+def test_wide_characters_are_measured_in_cells() -> None:
+    (line,) = lay(["東", "京", "🎉", "x"], 40)
+    assert [(token.start, token.end) for token in line] == [(0, 2), (3, 5), (6, 8), (9, 10)]
+
+
+def test_lines_break_between_tokens() -> None:
+    assert written(["one", "two", "three", "four"], 10) == ["one two", "three", "four"]
+
+
+token = st.text(st.sampled_from("abc#▁東🎉[] \u200d\n"), min_size=0, max_size=12)
+
+
+@given(st.lists(token, max_size=60), st.integers(6, 60))
+def test_every_token_is_there_once_in_its_place(words: list[str], width: int) -> None:
+    lines = lay(words, width)
+    assert [found.index for line in lines for found in line] == list(range(len(words)))
+    for line in lines:
+        at = 0
+        for found in line:
+            at += cell_len(found.gap)
+            assert found.start == at
+            at = found.end
+        assert at <= width
+
+
+async def test_a_long_text_follows_the_cell_that_is_looked_at() -> None:
+    async with running(lines=["goto layers.0.attention.scores"], size=(60, 18)) as (app, pilot):
+        await settled(pilot)
+        strip = app.main.tokens
+        assert lines_of(strip) == ["text 0 of 2   [CLS] the animal didn ' t cross the street :…"]
+        await press(pilot, "end")
+        assert lines_of(strip) == ["text 0 of 2  …it was tired [SEP]"]
+        await press(pilot, "home")
+        assert lines_of(strip)[0].endswith("the street :…")

@@ -1,0 +1,61 @@
+"""What commands came to, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .facts import Position
+from .panes.title import Status
+
+if TYPE_CHECKING:
+    from ..engine.debugger import Stop
+
+
+def where(position: Position) -> str:
+    """Where the cursor is: `12/126 layers.0.attention.scores`."""
+    stage = position.stage
+    return f"{position.cursor + 1}/{len(position.world.program)} {stage}" if stage else "before the first stage"
+
+
+def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
+    """What the console says of a stop: a kind of line and a text. Plain steps by key go without saying."""
+    shape = ""
+    if stop.stage is not None:
+        from ..engine.program import write_shape
+
+        shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
+    place = where(position) + shape
+    if stop.reason == "breakpoint" and stop.breakpoint is not None:
+        held = f": {stop.held}" if stop.held else ""
+        kind = "watch" if stop.breakpoint.watch else "breakpoint"
+        return "stop", f"{kind} {stop.breakpoint.number} at {place}{held}"
+    if stop.reason == "interrupt":
+        return "note", f"interrupted at {place}"
+    if stop.reason == "end":
+        return "note", f"ran to the end: {place}"
+    if stop.reason == "start":
+        return "note", "at the start, before the first stage"
+    return ("note", place) if typed else None
+
+
+def status(position: Position, stop: Stop | None = None) -> Status:
+    """What the title line says between commands."""
+    place = where(position)
+    if position.forks > 1:
+        place = f"{f'fork {position.fork}' if position.fork else 'original'}  {place}"
+    if stop is not None and stop.position == position.cursor:
+        if stop.reason == "breakpoint" and stop.breakpoint is not None:
+            kind = "watch" if stop.breakpoint.watch else "breakpoint"
+            return Status(f"● {kind} {stop.breakpoint.number}  {place}", "stopped")
+        if stop.reason == "interrupt":
+            return Status(f"interrupted  {place}", "stopped")
+    return Status(place)
+
+
+def busy(line: str, cursor: int | None, position: Position | None) -> Status:
+    """What the title line says while a command runs."""
+    if position is None:
+        return Status(line, "busy")
+    count = len(position.world.program)
+    at = "" if cursor is None else f" {cursor + 1}/{count}"
+    return Status(f"{line}{at}  ctrl+c stops it", "busy")

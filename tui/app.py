@@ -1,0 +1,280 @@
+"""The application: panes, the engine's thread and the controller, put together."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
+
+from ..engine.errors import InputError
+from .controller import Controller, words_of
+from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
+from .keys import fill, is_begun
+from .panes.console import Console
+from .panes.footer import Footer
+from .panes.program_tree import ProgramTree
+from .panes.token_strip import TokenStrip
+from .screens.main import MainScreen
+from .themes import NIGHT, THEMES
+from .widgets.command_line import CommandLine
+from .work import Wanted, Work
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from ..engine.commands import Table
+    from .widgets.value_view import ValueView
+
+TICK = 0.1
+
+
+class Receiver(Protocol):
+    """A widget that asked for work."""
+
+    def receive(self, work: Work, result: Any) -> None:
+        """Take what came of it."""
+
+
+def _provider() -> type[Provider]:
+    from .screens.palette import TableProvider
+
+    return TableProvider
+
+
+class EncoderApp(App[int]):
+    """Composition only: messages come in here and go to the one whose business they are.
+
+    Args:
+        start: makes the session, on the engine's thread.
+        lines: command lines to run once it stands.
+    """
+
+    TITLE = "encoder-tui"
+    CSS_PATH = Path(__file__).parent / "styles" / "app.tcss"
+    ENABLE_COMMAND_PALETTE = False  # its key comes from the command table
+    COMMANDS: ClassVar = {_provider}
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
+
+    def __init__(self, start: Start, lines: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.failure: BaseException | None = None
+        self.engine = EngineThread(start, self.post_message)
+        self.controller = Controller(self, self.engine)
+        self.main = MainScreen(self.controller.complete)
+        self._lines = tuple(lines)
+        for theme in THEMES:
+            self.register_theme(theme)
+        # no watcher: nothing is drawn yet that would have to be drawn again
+        self.set_reactive(App.theme, os.environ.get("TEXTUAL_THEME") or NIGHT.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """No filter that turns ANSI colours into others (there are none here); under NO_COLOR no colour at all."""
+        kept = [found for found in super().get_line_filters() if not isinstance(found, ANSIToTruecolor | Monochrome)]
+        return [*kept, NoColor()] if self.no_color else kept
+
+    def get_default_screen(self) -> MainScreen:
+        """The one main screen."""
+        return self.main
+
+    def on_mount(self) -> None:
+        self.main.load("loading", None)
+        self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        gc.freeze()
+        self.engine.begin()
+
+    def _tick(self) -> None:
+        self.controller.say_busy()
+        self.main.title_line.turn()
+
+    # -- what the engine says ------------------------------------------------------------------------------------
+
+    @on(Listed)
+    async def _listed(self, message: Listed) -> None:
+        self.controller.listed(message.table)
+        await self.main.furnish()
+
+    @on(Progress)
+    def _progress(self, message: Progress) -> None:
+        self.main.load(f"loading: {message.text}", message.share)
+
+    @on(Ready)
+    def _stands(self, message: Ready) -> None:
+        self.controller.ready(message.position)
+        for line in self._lines:
+            self.controller.run(line, "script")
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self.failure = message.error
+        self.leave(2 if isinstance(message.error, InputError) else 1)
+
+    @on(Answered)
+    def _answered(self, message: Answered) -> None:
+        self.controller.answered(message)
+
+    @on(Wanted)
+    def _wanted(self, message: Wanted) -> None:
+        self.engine.want(message.sender, message.work)
+
+    @on(Worked)
+    def _worked(self, message: Worked) -> None:
+        if not self.engine.current(message):
+            return
+        if isinstance(message.result, BaseException):
+            self.complain(message.result)
+        elif message.sender.is_attached:
+            cast(Receiver, message.sender).receive(message.work, message.result)
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    @on(MainScreen.Pressed)
+    def _pressed(self, message: MainScreen.Pressed) -> None:
+        self.controller.press(message.names, message.typing)
+
+    @on(Footer.Pressed)
+    def _clicked(self, message: Footer.Pressed) -> None:
+        line = next((key.line for command in self.table for key in command.keys if key.name == message.key_name), "")
+        self.choose(line)
+
+    @on(Console.Typed)
+    def _typed(self, message: Console.Typed) -> None:
+        self.controller.run(message.line, "console")
+
+    @on(Console.Hint)
+    def _hint(self, message: Console.Hint) -> None:
+        typing = self.main.console.line.has_focus
+        self.main.footer.hint(self.controller.hint(message.line, message.choices) if typing else "")
+
+    @on(Console.Left)
+    def _left(self) -> None:
+        self.main.footer.hint("")
+
+    @on(CommandLine.Stopped)
+    def _stopped(self) -> None:
+        self.controller.stop_or_leave(True)
+
+    @on(ProgramTree.Chosen)
+    def _chosen(self, message: ProgramTree.Chosen) -> None:
+        self.controller.look_at(message.stage)
+
+    @on(TokenStrip.Picked)
+    def _picked(self, message: TokenStrip.Picked) -> None:
+        self.controller.token(message.index)
+
+    def on_value_view_asked(self, message: ValueView.Asked) -> None:
+        """A view was clicked. (By its name, because importing the view takes numpy along.)"""
+        self.controller.asked(message.state)
+
+    # -- for the controller and the palette ----------------------------------------------------------------------
+
+    @property
+    def table(self) -> Table:
+        """The commands; only after they are known."""
+        assert self.controller.keyboard is not None
+        return self.controller.keyboard.table
+
+    def choose(self, line: str) -> None:
+        """Run a line chosen from a list, or put it on the command line to be completed."""
+        line = fill(line, self.controller.state.stage)
+        if is_begun(line):
+            self.main.console.begin(line)
+        elif line:
+            self.controller.run(line, "palette")
+
+    def complain(self, error: BaseException) -> None:
+        """Say what went wrong."""
+        self.main.console.say("error", words_of(error))
+        if self.controller.state.zoomed:
+            self.main.footer.hint(f"✗ {words_of(error)}")
+
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard, through the terminal."""
+        if text:
+            self.copy_to_clipboard(text)
+        self.main.footer.hint(f"copied {text}" if text else "there is no number to copy here")
+
+    def show_palette(self) -> None:
+        """Show everything that can be done, to choose from."""
+        from textual.command import CommandPalette
+
+        self.push_screen(CommandPalette(placeholder="Find a command …"))
+
+    def show_keys(self) -> None:
+        """Show all keys."""
+        from .screens.keys import KeysScreen
+
+        self.push_screen(KeysScreen(self.table))
+
+    def _fatal_error(self) -> None:
+        """Called by Textual after a fault of ours: one line will tell of it, unless the traceback is asked for."""
+        self.failure = self.failure or self._exception
+        if os.environ.get("ENCODER_TUI_DEBUG"):
+            super()._fatal_error()
+        else:
+            self._close_messages_no_wait()
+
+    def leave(self, status: int) -> None:
+        """Leave with an exit status."""
+        self.exit(status, return_code=status)
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C, as Textual binds it."""
+        self.controller.stop_or_leave(True)
+
+
+def run_app(start: Start, lines: Sequence[str] = ()) -> int:
+    """Run the screen until someone leaves it.
+
+    Args:
+        start: makes the session; runs on the engine's thread while the screen is already there.
+        lines: command lines to run, in order, once it stands.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        InputError: there is no terminal, or `start` raised it; the terminal is as it was.
+        Exception: whatever else `start` raised.
+    """
+    _need_terminal()
+    app = EncoderApp(start, lines)
+    status = app.run()
+    ended = app.engine.close()
+    if app.failure is not None:
+        raise app.failure
+    status = app.return_code or 0 if status is None else status
+    if not ended:  # the thread is inside a library that cannot be stopped; ending Python around it would crash
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
+
+
+def _need_terminal() -> None:
+    """Textual reads keys from standard input and draws on standard error. Text piped in leaves the keyboard elsewhere.
+
+    Raises:
+        InputError: there is no terminal.
+    """
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        raise InputError("standard error is not a terminal, and the screen is drawn there; use --batch without one")
+    if sys.__stdin__ is None or sys.__stdin__.isatty():
+        return
+    try:
+        keyboard = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise InputError("there is no terminal to read keys from; use --batch without one") from None
+    os.dup2(keyboard, sys.__stdin__.fileno())
+    os.close(keyboard)

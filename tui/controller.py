@@ -1,0 +1,304 @@
+"""Keys and command lines go in; orders for the engine and states of the screen come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from ..engine.errors import InputError, one_line
+from . import answers, looking
+from .completion import Completion, command_of, complete
+from .engine_thread import Answered, EngineThread
+from .facts import Position
+from .keys import Keyboard, fill, is_begun
+from .plane import TOKEN_AXES
+from .state import ViewState
+
+if TYPE_CHECKING:
+    from ..engine.commands import Request, Table
+    from ..engine.debugger import Stop
+    from ..engine.session import Session
+    from .app import EncoderApp
+
+
+class Glimpse:
+    """As much of a session as commands that only look need: names of stages, from the screen's own copy."""
+
+    def __init__(self, position: Position | None) -> None:
+        self._position = position
+
+    def stage_or_here(self, name: str) -> str:
+        """The stage that is named, or the one under the cursor."""
+        if self._position is None:
+            raise InputError("still loading: there are no stages yet")
+        if name:
+            return self._position.world.program.resolve(name)
+        if not self._position.stage:
+            raise InputError("the cursor is before the first stage; name a stage, or `step` first")
+        return self._position.stage
+
+
+class Controller:
+    """Holds the one `ViewState` and the last `Position`; everything that changes either comes through here.
+
+    Args:
+        app: shows what is decided here.
+        engine: runs commands.
+    """
+
+    def __init__(self, app: EncoderApp, engine: EngineThread) -> None:
+        self.app, self.engine = app, engine
+        self.state = ViewState()
+        self.position: Position | None = None
+        self.keyboard: Keyboard | None = None
+        self.pending = 0
+        self.stop: Stop | None = None
+
+    # -- what comes in -------------------------------------------------------------------------------------------
+
+    def listed(self, table: Table) -> None:
+        """The commands are known."""
+        self.keyboard = Keyboard(table)
+        self.app.main.footer.show(self.keyboard.footer())
+
+    def ready(self, position: Position) -> None:
+        """The engine stands."""
+        self.position = position
+        self._show(looking.at_cursor(self.state, position))
+        self.say_status()
+        count = len(position.world.program)
+        self.app.main.console.say("note", f"{count} stages; s runs the next, ? shows all keys")
+
+    def press(self, names: Sequence[str], typing: bool = False) -> None:
+        """A key."""
+        if "escape" in names or "ctrl+c" in names:
+            self.stop_or_leave("ctrl+c" in names)
+            return
+        key = self.keyboard.find(names) if self.keyboard else None
+        if key is None:
+            if names[0] == "q" and not typing:  # before the commands are known there must be a way out
+                self.app.leave(0)
+            elif names[0] == "enter" and not typing and self.app.main.program.group:
+                self.app.main.program.fold()
+            return
+        self.app.main.footer.hint("")
+        line = fill(key.line, self.state.stage)
+        if is_begun(line):
+            self.app.main.console.begin(line)
+        else:
+            self.run(line, "key")
+
+    def run(self, line: str, origin: str) -> None:
+        """A command line.
+
+        Args:
+            origin: `key`, `palette`, `console` or `script`. What is typed runs strictly in order; a key that only
+                looks elsewhere, or leaves, does not wait for the engine.
+        """
+        if origin == "console":
+            self.app.main.console.say("command", line)
+        command = command_of(line + " ", self.keyboard.table) if self.keyboard else None
+        if command is not None and origin in ("key", "palette"):
+            if command.name == "quit":
+                self.app.leave(0)
+                return
+            if command.group == "screen":
+                self._look(line)
+                return
+        self.pending += 1
+        self.engine.execute(line, origin)
+
+    def answered(self, message: Answered) -> None:
+        """A command line has been run."""
+        self.pending = max(0, self.pending - 1)
+        reply, before, self.position = message.reply, self.position, message.position
+        console, typed = self.app.main.console, message.origin in ("console", "script")
+        state = self.state
+        if before is not None and before.world is not self.position.world:
+            self.stop = None
+            state = looking.at_cursor(replace(state, text=0, head=0, row=0, column=0), self.position)
+        if message.origin == "script":
+            console.say("command", message.line)
+        if message.error is not None:
+            self.app.complain(message.error)
+        if reply is not None:
+            if reply.text:
+                console.say("text", reply.text)
+            if reply.stop is not None:
+                self.stop = reply.stop
+                said = answers.told(reply.stop, self.position, typed)
+                if said:
+                    console.say(*said)
+        if before is not None and (before.cursor != self.position.cursor or (reply and reply.stop)):
+            state = looking.at_cursor(state, self.position)
+        self._show(state)
+        self.say_status()
+        if reply is not None and reply.quit:
+            self.app.leave(0)
+        elif reply is not None and reply.request is not None:
+            self._request(reply.request)
+
+    def look_at(self, stage: str) -> None:
+        """A stage was chosen with the mouse."""
+        self._show(looking.at_stage(self.state, stage))
+
+    def asked(self, state: ViewState) -> None:
+        """A view was clicked: look where it says, at what is looked at now."""
+        self._show(
+            replace(self.state, row=state.row, column=state.column, head=state.head, text=state.text, view=state.view)
+        )
+
+    def token(self, index: int) -> None:
+        """A token was clicked: go to its row, or to its column where rows have no tokens."""
+        axes = self.position.world.program[self.state.stage].axes if self.position else ()
+        if set(axes[-2:-1]) & TOKEN_AXES:
+            self._show(replace(self.state, row=index))
+        elif set(axes[-1:]) & TOKEN_AXES:
+            self._show(replace(self.state, column=index))
+
+    def stop_or_leave(self, ctrl_c: bool) -> None:
+        """Ctrl-C and Escape: stop what is going on, or else undo a zoom, or else say how to leave."""
+        main = self.app.main
+        main.footer.hint("")
+        if self.engine.running or self.pending:
+            forgotten = self.engine.interrupt()
+            self.pending -= forgotten
+            if forgotten:
+                main.console.say("note", f"{forgotten} command{'s' * (forgotten != 1)} that waited will not run")
+        elif self.state.zoomed:
+            self._show(replace(self.state, zoomed=False))
+        elif ctrl_c:
+            main.footer.hint("nothing is running to be stopped; press q to leave")
+
+    def complete(self, line: str) -> Completion:
+        """What Tab makes of a line."""
+        program = self.position.world.program if self.position else None
+        return complete(line, self.keyboard.table, program) if self.keyboard else Completion(line)
+
+    def hint(self, line: str, choices: Sequence[str]) -> str:
+        """What the footer says of a line that is being typed."""
+        if choices:
+            return "  ".join(choices)
+        if self.keyboard is None:
+            return ""
+        command = command_of(line, self.keyboard.table)
+        if command is not None:
+            return f"{command.usage}   {command.help}"
+        if not line.strip():
+            return "tab completes · ↑ ↓ recall · pgup pgdn scroll · esc leaves"
+        found = [command for command in self.keyboard.table if command.name.startswith(line.strip())]
+        if len(found) == 1:
+            return f"{found[0].usage}   {found[0].help}"
+        return "  ".join(command.name for command in found) or f"no command begins with {line.strip()!r}"
+
+    def say_status(self) -> None:
+        """Have the title line say what is going on."""
+        if self.position is not None:
+            self.app.main.title_line.say(answers.status(self.position, self.stop))
+
+    def say_busy(self) -> None:
+        """Have the title line say what is being run, if it still is."""
+        line = self.engine.running
+        if line:
+            self.app.main.title_line.say(answers.busy(line, self.engine.cursor, self.position))
+
+    # -- what only the screen does -------------------------------------------------------------------------------
+
+    def _look(self, line: str) -> None:
+        if self.keyboard is None:
+            return
+        word, _, rest = line.partition(" ")
+        glimpse = cast("Session", Glimpse(self.position))
+        try:
+            request = self.keyboard.table.find(word).run(glimpse, rest.strip()).request
+        except InputError as error:
+            self.app.complain(error)
+            return
+        if request is not None:
+            self._request(request)
+
+    def _request(self, request: Request) -> None:
+        try:
+            if not self._opened(request) and self.position is not None:
+                self._show(self._after(request, self.position))
+        except InputError as error:
+            self.app.complain(error)
+
+    def _opened(self, request: Request) -> bool:
+        """See to requests that need nothing to be loaded and leave the state as it is; whether it was one."""
+        match request.what:
+            case "console":
+                self.app.main.console.open()
+            case "palette":
+                self.app.show_palette()
+            case "keys":
+                self.app.show_keys()
+            case _:
+                return False
+        return True
+
+    def _after(self, request: Request, position: Position) -> ViewState:
+        """The state after a request; some do something else to the screen and leave the state as it is."""
+        state, world, main, argument = self.state, position.world, self.app.main, request.argument
+        match request.what:
+            case "look":
+                return self._looked(argument, position)
+            case "view":
+                return replace(state, view=argument)
+            case "head":
+                return looking.with_head(state, argument, world)
+            case "layer":
+                return looking.with_layer(state, argument, world)
+            case "text":
+                return looking.with_text(state, argument, world)
+            case "move":
+                return main.inspector.moved(argument, state)
+            case "contrast":
+                return main.inspector.scaled(argument, state)
+            case "zoom":
+                return replace(state, zoomed=not state.zoomed)
+            case "find":
+                return self._found(replace(state, found=argument), 0)
+            case "find-next":
+                return self._found(state, 1)
+            case "find-previous":
+                return self._found(state, -1)
+            case "fold":
+                main.program.fold()
+            case "copy":
+                self.app.copy(main.inspector.copy_text())
+            case what:
+                raise InputError(f"this screen cannot {what!r} yet")
+        return state
+
+    def _looked(self, argument: str, position: Position) -> ViewState:
+        tree = self.app.main.program
+        if argument == "here":
+            return looking.at_cursor(self.state, position)
+        if argument in ("up", "down"):
+            stage = tree.step(-1 if argument == "up" else 1)
+        elif argument in ("first", "last"):
+            stage = tree.ends(argument == "last")
+        else:
+            stage = argument
+        return looking.at_stage(self.state, stage) if stage else self.state
+
+    def _found(self, state: ViewState, step: int) -> ViewState:
+        assert self.position is not None
+        found, at, count = looking.next_found(state, self.position.world, step)
+        told = f"{at} of {count} stage{'s' * (count != 1)} named like {found.found!r}"
+        if step == 0:
+            self.app.main.console.say("note", told)
+        self.app.main.footer.hint(f"{told}   . next   , before" if count > 1 else told)
+        return found
+
+    def _show(self, state: ViewState) -> None:
+        self.state = state
+        if self.position is not None:
+            self.app.main.show(state, self.position)
+
+
+def words_of(error: BaseException) -> str:
+    """One line for an error: ours are said as they are, others with what they are."""
+    return one_line(error) if isinstance(error, InputError) else f"{type(error).__name__}: {one_line(error)}"

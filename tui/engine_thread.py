@@ -1,0 +1,221 @@
+"""The one thread that touches the engine. Orders go in by a queue; what comes of them comes back as messages."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+from textual.widget import Widget
+
+from .facts import Position, look
+from .work import Work
+
+if TYPE_CHECKING:
+    from ..engine.commands import Reply, Table
+    from ..engine.session import Session
+
+Start = Callable[[Callable[..., None]], "Session"]
+
+
+class Progress(Message):
+    """How far loading has come: a few words and, where it is known, a share between 0 and 1."""
+
+    def __init__(self, text: str, share: float | None = None) -> None:
+        super().__init__()
+        self.text, self.share = text, share
+
+
+class Listed(Message):
+    """The commands there are; known long before anything is loaded."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self.table = table
+
+
+class Ready(Message):
+    """The engine stands; commands are run from now on."""
+
+    def __init__(self, position: Position) -> None:
+        super().__init__()
+        self.position = position
+
+
+class Failed(Message):
+    """The engine did not come to stand."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Answered(Message):
+    """A command line has been run, or refused with `error`.
+
+    Attributes:
+        origin: who gave it: `key`, `console`, `script`.
+        position: where the debugger stands after it.
+    """
+
+    def __init__(
+        self, line: str, origin: str, reply: Reply | None, error: BaseException | None, position: Position
+    ) -> None:
+        super().__init__()
+        self.line, self.origin, self.reply, self.error, self.position = line, origin, reply, error, position
+
+
+class Worked(Message):
+    """Work is done; `result` is what it returned, or the exception it raised."""
+
+    def __init__(self, sender: Widget, work: Work, result: Any, ticket: int) -> None:
+        super().__init__()
+        self.sender, self.work, self.result, self.ticket = sender, work, result, ticket
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    origin: str
+
+
+class EngineThread:
+    """Runs `start` and then, one after the other, command lines and work; lines come first and are never dropped.
+
+    Args:
+        start: makes the session; called with a function to report progress to.
+        post: takes a message to the screen's thread; callable from any thread.
+    """
+
+    def __init__(self, start: Start, post: Callable[[Message], object]) -> None:
+        self._start, self._post = start, post
+        self._session: Session | None = None
+        self._position: Position | None = None
+        self._lines: deque[_Line] = deque()
+        self._work: dict[str, tuple[Widget, Work, int]] = {}
+        self._tickets: dict[str, int] = {}
+        self._awake = threading.Condition()
+        self._closing = False
+        self._running = ""
+        self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
+
+    # -- called on the screen's thread ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def execute(self, line: str, origin: str) -> None:
+        """Have a command line run after those given before; an `Answered` will come."""
+        with self._awake:
+            self._lines.append(_Line(line, origin))
+            self._awake.notify()
+
+    def want(self, sender: Widget, work: Work) -> None:
+        """Have work done once no command waits; newer work of the same key takes its place."""
+        with self._awake:
+            ticket = self._tickets.get(work.key, 0) + 1
+            self._tickets[work.key] = ticket
+            self._work.pop(work.key, None)
+            self._work[work.key] = (sender, work, ticket)
+            self._awake.notify()
+
+    def current(self, message: Worked) -> bool:
+        """Whether nothing newer has been asked for since."""
+        return self._tickets.get(message.work.key) == message.ticket
+
+    @property
+    def running(self) -> str:
+        """The command line that is being run, "" when none is."""
+        return self._running
+
+    @property
+    def cursor(self) -> int | None:
+        """Where the debugger is at this moment, even in the middle of a motion: one int, safe to read."""
+        return self._session.debugger.position if self._session else None
+
+    def interrupt(self) -> int:
+        """Stop the motion that is going on, and forget the lines that wait.
+
+        Returns:
+            How many lines were forgotten.
+        """
+        with self._awake:
+            forgotten = len(self._lines)
+            self._lines.clear()
+            running = bool(self._running)
+        stop = getattr(self._session.debugger, "interrupt", None) if self._session else None
+        if stop and running:
+            stop()
+        return forgotten
+
+    def close(self, patience: float = 0.5) -> bool:
+        """End the thread.
+
+        Returns:
+            Whether it has ended; it may be deep in a library that cannot be interrupted.
+        """
+        self.interrupt()
+        with self._awake:
+            self._closing = True
+            self._work.clear()
+            self._awake.notify()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    # -- the thread ----------------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            from ..engine.commands import TABLE
+
+            self._send(Listed(TABLE))
+            self._session = self._start(self._report)
+            self._position = look(self._session, None)
+        except BaseException as error:
+            self._send(Failed(error))
+            return
+        self._send(Ready(self._position))
+        while True:
+            with self._awake:
+                self._awake.wait_for(lambda: self._closing or self._lines or self._work)
+                if self._closing:
+                    return
+                line = self._lines.popleft() if self._lines else None
+                self._running = line.text if line else ""
+                job = self._work.pop(next(iter(self._work))) if line is None else None
+            if line:
+                self._run(line, TABLE)
+            elif job:
+                self._do(*job)
+
+    def _run(self, line: _Line, table: Table) -> None:
+        assert self._session is not None
+        reply, problem = None, None
+        try:
+            reply = table.execute(self._session, line.text)
+        except BaseException as error:
+            problem = error
+        self._position = look(self._session, self._position)
+        self._running = ""
+        self._send(Answered(line.text, line.origin, reply, problem, self._position))
+
+    def _do(self, sender: Widget, work: Work, ticket: int) -> None:
+        assert self._session is not None
+        try:
+            result = work.run(self._session)
+        except BaseException as error:
+            result = error
+        self._send(Worked(sender, work, result, ticket))
+
+    def _report(self, text: str, share: float | None = None) -> None:
+        self._send(Progress(text, share))
+
+    def _send(self, message: Message) -> None:
+        with suppress(RuntimeError):  # the screen is gone, and with it its event loop
+            self._post(message)

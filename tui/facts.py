@@ -1,0 +1,102 @@
+"""What the screen knows of the session: frozen copies, sent over after every command, so that it never reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..engine.debugger import Breakpoint
+    from ..engine.program import Program, Shape
+    from ..engine.session import Session
+    from ..engine.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """What is debugged; another one only when another text, model or recording is opened. Safe to read anywhere.
+
+    Attributes:
+        program: the stages, immutable.
+        tokens: what went in.
+        shapes: of every stage's value.
+        about: facts for people: model, family, device, dtype.
+        live: whether values can be computed and changed.
+    """
+
+    program: Program
+    tokens: Tokens
+    shapes: Mapping[str, Shape]
+    about: Mapping[str, str]
+    live: bool = False
+
+    def size(self, stage: str, axis: str) -> int:
+        """Length of one axis of a stage's value, 0 where it has no such axis."""
+        axes = self.program[stage].axes
+        return self.shapes[stage][axes.index(axis)] if axis in axes else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the debugger stands, as of the last command.
+
+    Attributes:
+        world: what it stands in.
+        cursor: index of the stage that ran last, -1 before the first; furthest: the furthest it has been.
+        breakpoints: in order of their numbers.
+        patched: stages whose value was put there by hand.
+        generation: the session's: grows whenever values seen before may no longer hold.
+        watched: what each watch is worth at the cursor, by its number.
+        fork: number of the fork that is looked at, 0 for the original; forks: how many there are, with the original.
+    """
+
+    world: World
+    cursor: int = -1
+    furthest: int = -1
+    breakpoints: tuple[Breakpoint, ...] = ()
+    patched: frozenset[str] = field(default_factory=frozenset)
+    generation: int = 0
+    watched: Mapping[int, str] = field(default_factory=dict)
+    fork: int = 0
+    forks: int = 1
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage under the cursor, "" before the first."""
+        return self.world.program[self.cursor].name if self.cursor >= 0 else ""
+
+
+def look(session: Session, before: Position | None) -> Position:
+    """Copy what the screen needs; for the engine's thread, right after a command.
+
+    Args:
+        before: the copy made before; its world is kept if it is still the one.
+    """
+    trace, debugger = session.trace, session.debugger
+    world = before.world if before else None
+    if world is None or world.program is not trace.program or world.tokens is not trace.tokens:
+        world = World(trace.program, trace.tokens, dict(trace.shapes), dict(trace.about), trace.live)
+    points = tuple(debugger.breakpoints[number] for number in sorted(debugger.breakpoints))
+    return Position(
+        world,
+        debugger.position,
+        debugger.furthest,
+        points,
+        trace.patched,
+        session.generation,
+        {point.number: _worth(point, session) for point in points if point.watch is not None},
+        session.branches.current.number,
+        len(session.branches.branches),
+    )
+
+
+def _worth(point: Breakpoint, session: Session) -> str:
+    from ..engine.errors import InputError, one_line
+    from ..engine.watches import write_watched
+
+    stage = session.debugger.stage
+    try:
+        return write_watched(point.watch.value(session.trace, stage) if point.watch and stage else None)
+    except InputError as error:
+        return one_line(error)

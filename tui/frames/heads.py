@@ -1,0 +1,97 @@
+"""All heads of a value, small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..colours import floor_of
+from ..plane import Plane
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+
+BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadPicture:
+    """One head, pooled to the size of its picture.
+
+    Attributes:
+        picture: of each part of the plane the number of largest magnitude; NaN where any is.
+        peak, row, column: the number of largest magnitude that is neither NaN, infinite nor masked, and its place.
+    """
+
+    picture: npt.NDArray[Any]
+    peak: float
+    row: int
+    column: int
+
+
+def read_heads(session: Session, planes: list[Plane], height: int, width: int, dtype: str) -> list[HeadPicture]:
+    """Read these heads' planes in blocks and pool them. Runs on the engine's thread."""
+    return [_read_head(session, plane, height, width, dtype) for plane in planes]
+
+
+def _read_head(session: Session, plane: Plane, height: int, width: int, dtype: str) -> HeadPicture:
+    value, floor = session.trace.value(plane.stage), floor_of(dtype)
+    tall = max(1, min(height, plane.rows))
+    edges = _edges(plane.rows, tall)
+    step = max(1, BLOCK // max(1, plane.columns * -(-plane.rows // tall)))
+    strips: list[npt.NDArray[Any]] = []
+    peak, row, column = 0.0, 0, 0
+    for start in range(0, tall, step):
+        stop = min(tall, start + step)
+        first, last = edges[start], edges[stop]
+        index = plane.window(slice(first, last), slice(0, plane.columns))
+        numbers = np.asarray(value.read(index)).reshape(last - first, plane.columns)
+        strips.append(pool(numbers, stop - start, width, floor))
+        high, place = _peak(numbers, floor)
+        if abs(high) > abs(peak):
+            peak, row, column = high, first + place // plane.columns, place % plane.columns
+    picture = np.concatenate(strips) if strips else np.zeros((0, 0), dtype=np.float32)
+    return HeadPicture(picture, peak, row, column)
+
+
+def pool(numbers: npt.NDArray[Any], height: int, width: int, floor: float = -np.inf) -> npt.NDArray[Any]:
+    """At most `height` by `width` numbers, each the one of largest magnitude of its part.
+
+    NaN wins over all; what is masked (at or below `floor`) wins only where there is nothing else.
+    """
+    rows, columns = numbers.shape
+    if not rows or not columns:
+        return np.zeros((0, 0), dtype=np.float32)
+    wide = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)
+    masked = (wide <= floor) & np.isfinite(wide)
+    if not masked.any():
+        return _largest(wide, height, width)
+    pooled = _largest(np.where(masked, 0, wide), height, width)
+    return np.where(_reduce(np.logical_and, masked, height, width), wide.dtype.type(np.finfo(wide.dtype).min), pooled)
+
+
+def _largest(numbers: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    high, low = (_reduce(ufunc, numbers, height, width) for ufunc in (np.maximum, np.minimum))
+    return np.where(np.isnan(high) | (np.abs(high) >= np.abs(low)), high, low)
+
+
+def _reduce(ufunc: np.ufunc, numbers: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    rows, columns = numbers.shape
+    down = ufunc.reduceat(numbers, _edges(rows, max(1, min(height, rows)))[:-1], axis=0)
+    return ufunc.reduceat(down, _edges(columns, max(1, min(width, columns)))[:-1], axis=1)
+
+
+def _edges(size: int, parts: int) -> list[int]:
+    return [size * part // parts for part in range(parts + 1)]
+
+
+def _peak(numbers: npt.NDArray[Any], floor: float) -> tuple[float, int]:
+    if not numbers.size:
+        return 0.0, 0
+    wide = numbers.astype(np.float64)
+    sizes = np.where(np.isfinite(wide) & (wide > floor), np.abs(wide), -1.0)
+    place = int(np.argmax(sizes))
+    return (float(wide.reshape(-1)[place]), place) if sizes.reshape(-1)[place] >= 0 else (0.0, 0)

@@ -1,0 +1,82 @@
+"""A window of a plane: the numbers on screen and a few around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..plane import Plane
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+
+WHOLE_PLANE = 1 << 24  # elements; beyond this a plane is read a window at a time
+TILE_ROWS, TILE_COLUMNS = 64, 128
+
+
+class Stale(Exception):
+    """The session has moved on to another trace since this was asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """Numbers of a plane from `row` and `column` on."""
+
+    row: int
+    column: int
+    numbers: npt.NDArray[Any]
+
+    def at(self, row: int, column: int) -> Any | None:
+        """The number of a cell of the plane; None when the window does not hold it."""
+        down, across = row - self.row, column - self.column
+        inside = 0 <= down < self.numbers.shape[0] and 0 <= across < self.numbers.shape[1]
+        return self.numbers[down, across] if inside else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Which rows and columns of a plane a window holds."""
+
+    row: int
+    last_row: int
+    column: int
+    last_column: int
+
+    def hold(self, row: int, last_row: int, column: int, last_column: int) -> bool:
+        """Whether all of these rows and columns (the last ones not included) are inside."""
+        return (
+            self.row <= row and last_row <= self.last_row and self.column <= column and last_column <= self.last_column
+        )
+
+
+def all_of(plane: Plane) -> Bounds:
+    """The bounds of the whole plane."""
+    return Bounds(0, plane.rows, 0, plane.columns)
+
+
+def reads_whole(plane: Plane) -> bool:
+    """Whether a plane is read at once: not when it is huge, nor over a vocabulary, where rows may be made when read."""
+    return plane.size <= WHOLE_PLANE and plane.column_axis != "vocabulary"
+
+
+def bounds_around(plane: Plane, row: int, last_row: int, column: int, last_column: int) -> Bounds:
+    """What to read when these rows and columns are on screen: a page more on every side, cut at tiles.
+
+    Tiles keep the window, and with it the colour scale and the width of numbers, the same over many cursor moves.
+    """
+    tall, wide = last_row - row, last_column - column
+    first = max(0, row - tall) // TILE_ROWS * TILE_ROWS
+    left = max(0, column - wide) // TILE_COLUMNS * TILE_COLUMNS
+    end = -(-(last_row + tall) // TILE_ROWS) * TILE_ROWS
+    right = -(-(last_column + wide) // TILE_COLUMNS) * TILE_COLUMNS
+    return Bounds(first, min(plane.rows, end), left, min(plane.columns, right))
+
+
+def read_window(session: Session, plane: Plane, bounds: Bounds) -> Window:
+    """Read a window. Runs on the engine's thread."""
+    rows, columns = slice(bounds.row, bounds.last_row), slice(bounds.column, bounds.last_column)
+    numbers = np.asarray(session.trace.value(plane.stage).read(plane.window(rows, columns)))
+    return Window(bounds.row, bounds.column, numbers.reshape(rows.stop - rows.start, columns.stop - columns.start))

@@ -1,0 +1,106 @@
+"""What looking elsewhere does to the view: plain functions from one `ViewState` to the next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ..engine.errors import InputError
+from .facts import Position, World
+from .state import ViewState
+
+_LAYER = re.compile(r"\blayers\.(\d+)\b")
+
+
+def at_stage(state: ViewState, stage: str) -> ViewState:
+    """Look at another stage; view, head, text and cell stay as they are as far as the stage has them."""
+    return replace(state, stage=stage)
+
+
+def at_cursor(state: ViewState, position: Position) -> ViewState:
+    """Look at the stage under the cursor, or at the one that comes first."""
+    program = position.world.program
+    return at_stage(state, position.stage or (program[0].name if len(program) else ""))
+
+
+def with_head(state: ViewState, argument: str, world: World) -> ViewState:
+    """`head N|next|previous`.
+
+    Raises:
+        InputError: there is no such head, or the stage has none.
+    """
+    count = world.size(state.stage, "head")
+    if not count:
+        raise InputError(f"{state.stage} is not divided into heads; look at .scores, .weights or another that is")
+    return replace(state, head=_number("head", argument, state.head, count))
+
+
+def with_text(state: ViewState, argument: str, world: World) -> ViewState:
+    """`text N|next|previous`.
+
+    Raises:
+        InputError: there is no such text.
+    """
+    return replace(state, text=_number("text", argument, state.text, world.tokens.shape[0]))
+
+
+def with_layer(state: ViewState, argument: str, world: World) -> ViewState:
+    """`layer N|next|previous`: the same stage of another layer.
+
+    Raises:
+        InputError: there is no such layer, or it has no such stage.
+    """
+    program, found = world.program, _LAYER.search(state.stage)
+    if not found:
+        raise InputError(f"{state.stage} is in no layer; name one: `look layers.0.output`")
+    wanted = int(found[1]) + {"next": 1, "previous": -1}.get(argument, 0)
+    wanted = wanted if argument in ("next", "previous") else int(argument)
+    if not 0 <= wanted < program.layers:
+        raise InputError(f"no layer {wanted}; there are {program.layers}, 0 to {program.layers - 1}")
+    name = _LAYER.sub(f"layers.{wanted}", state.stage, count=1)
+    if name not in program:
+        raise InputError(f"layer {wanted} has no {name}")
+    return at_stage(state, program[name].name)
+
+
+def found_stages(text: str, world: World) -> list[str]:
+    """Stages whose names contain the text, whatever its case; failing that, those it means as a glob or foreign name."""
+    names = [stage.name for stage in world.program]
+    return [name for name in names if text.lower() in name.lower()] or world.program.match(text)
+
+
+def next_found(state: ViewState, world: World, step: int) -> tuple[ViewState, int, int]:
+    """The next stage found in that direction, round the ends.
+
+    Args:
+        step: 1 forwards, -1 backwards, 0 from the top.
+
+    Returns:
+        The state, which of the found it is (from 1), and how many there are.
+
+    Raises:
+        InputError: nothing is looked for, or nothing found.
+    """
+    if not state.found:
+        raise InputError("nothing has been looked for; write `find TEXT`")
+    names = found_stages(state.found, world)
+    if not names:
+        raise InputError(f"no stage's name contains {state.found!r}")
+    places = [world.program.index(name) for name in names]
+    here = world.program.index(state.stage) if state.stage in world.program else -1
+    if step > 0:
+        at = next((at for at, place in enumerate(places) if place > here), 0)
+    elif step < 0:
+        at = next((at for at in reversed(range(len(places))) if places[at] < here), len(places) - 1)
+    else:
+        at = 0
+    return at_stage(state, names[at]), at + 1, len(names)
+
+
+def _number(what: str, argument: str, current: int, count: int) -> int:
+    """A number from 0, or the neighbour of the current one, round the ends."""
+    if argument in ("next", "previous"):
+        return (min(current, count - 1) + (1 if argument == "next" else -1)) % count
+    if int(argument) >= count:
+        raise InputError(f"no {what} {argument}; there are {count}, 0 to {count - 1}")
+    return int(argument)

@@ -1,0 +1,206 @@
+"""What commands said, and the line where the next is typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from ..completion import Completion
+from ..text import letters_of, plain
+from ..widgets.command_line import CommandLine
+from ..widgets.lines import Lines, Spans
+
+MOST_LINES = 5000
+_GAP = re.compile(r"\S {2,}(?=\S)")
+MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": ""}
+
+Said = tuple[str, str, str]
+
+
+class Scrollback(Lines[Said]):
+    """Lines that were said, wrapped to the width; a line is (kind, mark, text)."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"said--command", "said--error", "said--stop", "said--text", "said--note"}
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._said: list[Said] = []
+        self._width = 0
+
+    def say(self, kind: str, text: str) -> None:
+        """Add a line, or several, and show where they begin."""
+        mark = MARKS[kind]
+        new = [(kind, mark if at == 0 else " " * len(mark), line) for at, line in enumerate(_lines(text))]
+        self._said.extend(new)
+        if len(self._said) > MOST_LINES:
+            del self._said[: len(self._said) - MOST_LINES]
+            self._wrap()
+        elif self._width:
+            answers_command = bool(self.faces) and self.faces[-1][0] == "command"
+            first = len(self.faces) - answers_command
+            self.put(self.faces + [face for said in new for face in wrapped(said, self._width)])
+            self._show_from(first)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap anew."""
+        if self.width != self._width:
+            self._wrap()
+        self._show_from(len(self.faces))
+
+    def _show_from(self, line: int) -> None:
+        """Scroll to the end, but not past the beginning of what is long."""
+        end = len(self.faces) - self.scrollable_content_region.height
+        self.scroll_to(y=max(0, min(line, end)), animate=False, immediate=True, force=True)
+
+    def _wrap(self) -> None:
+        self._width = self.width
+        self.put([face for said in self._said for face in wrapped(said, max(1, self._width))])
+
+    def spans(self, face: Said, width: int) -> Spans:
+        """Mark and text."""
+        kind, mark, text = face
+        return [(f"said--{kind}", mark + text)]
+
+
+class Console(Vertical):
+    """Scrollback and command line.
+
+    Args:
+        complete: what Tab makes of a line.
+    """
+
+    class Typed(Message):
+        """A command line was entered."""
+
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    class Hint(Message):
+        """Something to say about the line that is being typed; `choices` are ways to go on."""
+
+        def __init__(self, line: str, choices: tuple[str, ...] = ()) -> None:
+            super().__init__()
+            self.line, self.choices = line, choices
+
+    class Opened(Message):
+        """Someone is going to type several commands."""
+
+    class Left(Message):
+        """Nobody types any more."""
+
+    def __init__(self, complete: Callable[[str], Completion], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._once = False
+        self._scrollback = Scrollback(id="said")
+        self.line = CommandLine(complete, id="line")
+
+    def compose(self) -> ComposeResult:
+        yield self._scrollback
+        with Horizontal(id="ask"):
+            yield Static(":", id="prompt")
+            yield self.line
+
+    def say(self, kind: str, text: str) -> None:
+        """Add to what was said.
+
+        Args:
+            kind: command, error, stop, text or note.
+        """
+        self._scrollback.say(kind, text)
+
+    def open(self) -> None:
+        """Have commands typed, one after the other, until someone leaves."""
+        self._once = False
+        self.line.focus()
+        self.post_message(self.Opened())
+
+    def begin(self, text: str) -> None:
+        """Have one command completed, and then leave."""
+        self._once = True
+        self.line.begin(text)
+        self.line.focus()
+
+    def leave(self) -> None:
+        """Stop typing."""
+        self.post_message(self.Left())
+
+    @property
+    def text(self) -> list[str]:
+        """The lines that were said, as they stand on the screen."""
+        return [mark + text for _, mark, text in self._scrollback.faces]
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        line = event.value.strip()
+        self.line.value = ""
+        if line:
+            self.line.remember(line)
+            self.post_message(self.Typed(line))
+        if self._once or not line:
+            self.leave()
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Hint(event.value))
+
+    @on(CommandLine.Offered)
+    def _offered(self, event: CommandLine.Offered) -> None:
+        event.stop()
+        self.post_message(self.Hint(self.line.value, event.choices))
+
+    @on(CommandLine.Scrolled)
+    def _scrolled(self, event: CommandLine.Scrolled) -> None:
+        event.stop()
+        rows = max(1, self._scrollback.scrollable_content_region.height - 1) * event.pages
+        self._scrollback.scroll_relative(y=rows, animate=False)
+
+    @on(CommandLine.Left)
+    def _escaped(self, event: CommandLine.Left) -> None:
+        event.stop()
+        self.leave()
+
+    def on_click(self) -> None:
+        """Type."""
+        if not self.line.has_focus:
+            self.open()
+
+
+def _lines(text: str) -> list[str]:
+    """Lines without anything that would move the terminal's cursor."""
+    return [plain(line) if line.strip() else "" for line in text.expandtabs().splitlines()] or [""]
+
+
+def wrapped(said: Said, width: int) -> list[Said]:
+    """One line as the lines it takes: broken at a space where one is near the end, else anywhere.
+
+    What follows stands under the text of a list, beside the rows' labels of a table, or below.
+    """
+    kind, mark, text = said
+    columns = [found.end() for found in _GAP.finditer(text)]
+    table = columns[:1] if len(columns) > 2 else columns[::-1]
+    hang = len(mark) + next((at for at in table if at <= width // 2), 2 * bool(columns))
+    found: list[Said] = []
+    while cell_len(mark) + cell_len(text) > width and text:
+        room, taken, used = max(1, width - cell_len(mark)), 0, 0
+        for letter in letters_of(text):
+            used += cell_len(letter)
+            if used > room:
+                break
+            taken += len(letter)
+        taken = max(taken, 1)
+        space = text.rfind(" ", 0, taken + 1)
+        at = space + 1 if space > taken // 2 else taken
+        found.append((kind, mark, text[:at].rstrip()))
+        text, mark = text[at:], " " * min(hang, width - 1)
+    return [*found, (kind, mark, text)] if text or not found else found

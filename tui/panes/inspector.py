@@ -1,0 +1,105 @@
+"""The inspector: one value, what it is called, how it came about, and a view of its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from ..numbers import exact
+from ..plane import clipped, plane_of, scaled
+from ..state import ViewState
+from ..subject import Subject
+from ..widgets.head_gallery import HeadGallery
+from ..widgets.heat_map import HeatMap
+from ..widgets.number_grid import NumberGrid
+from ..widgets.statistics import Statistics
+from ..widgets.value_view import ValueView
+from .inspector_header import InspectorHeader
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An entry of the registry of views; `view NAME` shows it and its place is its key."""
+
+    name: str
+    widget: type[ValueView]
+
+
+VIEWS = (
+    View("heat", HeatMap),
+    View("numbers", NumberGrid),
+    View("heads", HeadGallery),
+    View("stats", Statistics),
+)
+
+
+class Inspector(Vertical):
+    """Shows what the app's state points at; holds no state of its own but scroll positions.
+
+    Args:
+        colours: whether the terminal has enough of them to carry meaning; None asks it.
+    """
+
+    DEFAULT_CSS: ClassVar[str] = """
+    Inspector { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, colours: bool | None = None, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._state = ViewState()
+        self._subject: Subject | None = None
+        self._header = InspectorHeader(tuple(view.name for view in VIEWS))
+        self._views = {view.name: view.widget(colours) for view in VIEWS}
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        for name, view in self._views.items():
+            view.display = name == self._state.view
+            yield view
+
+    @property
+    def view(self) -> ValueView:
+        """The view on screen."""
+        return self._views.get(self._state.view, self._views[VIEWS[0].name])
+
+    def show(self, state: ViewState, subject: Subject | None) -> None:
+        """Show what the state points at.
+
+        Args:
+            state: the app's.
+            subject: of `state.stage`; None before anything is loaded.
+        """
+        self._state, self._subject = state, subject
+        for view in self._views.values():
+            view.display = view is self.view
+        self._header.show(state, subject)
+        self.view.show(state, subject)
+
+    def moved(self, where: str, state: ViewState) -> ViewState:
+        """The state after `move WHERE`; a page is what the view shows at once."""
+        return self.view.moved(where, state, self._subject) if self._subject else state
+
+    def scaled(self, direction: str, state: ViewState) -> ViewState:
+        """The state after `contrast up|down|reset`."""
+        return scaled(direction, state)
+
+    def copy_text(self) -> str:
+        """The number under the cell cursor with its name and index; "" while there is none to be had."""
+        subject = self._subject
+        if subject is None:
+            return ""
+        plane = plane_of(subject, self._state)
+        state = clipped(self._state, plane)
+        views = (self.view, *self._views.values())
+        found = (view.number_of(subject, plane, state.row, state.column) for view in views)
+        number = next((number for number in found if number is not None), None)
+        index = ", ".join(map(str, plane.cell(state.row, state.column)))
+        return f"{subject.stage}[{index}] = {exact(number)}" if number is not None else ""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A low inspector has a short header."""
+        self._header.fit_into(event.size.height)

@@ -1,0 +1,188 @@
+"""The lines above the view: name, shape, formula, formula of shapes, the tabs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..plane import plane_of
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, cut, fit
+from ..widgets.value_view import ValueView
+
+TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
+
+Words = list[tuple[str, Style]]
+
+
+class InspectorHeader(Widget):
+    """What is shown, in one to five lines.
+
+    Args:
+        views: names of the views, in the order of their keys.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "header--name", "header--quiet", "header--formula", "header--tab", "header--tab-here", "header--mark",
+    }  # fmt: skip
+    DEFAULT_CSS: ClassVar[str] = """
+    InspectorHeader {
+        width: 1fr; height: 5;
+        & .header--name { color: $foreground; text-style: bold; }
+        & .header--quiet { color: $foreground 55%; }
+        & .header--formula { color: $foreground 85%; }
+        & .header--tab { color: $foreground 60%; }
+        & .header--tab-here { color: $accent; text-style: bold; }
+        & .header--mark { color: $warning; text-style: bold; }
+    }
+    """
+
+    def __init__(self, views: tuple[str, ...]) -> None:
+        super().__init__()
+        self._views = views
+        self._state = ViewState()
+        self._subject: Subject | None = None
+        self._inks: dict[str, Style] = {}
+
+    def show(self, state: ViewState, subject: Subject | None) -> None:
+        """Another state, another subject."""
+        if (subject, _seen(state)) != (self._subject, _seen(self._state)):
+            self.refresh()
+        self._state, self._subject = state, subject
+
+    def fit_into(self, height: int) -> None:
+        """Take as many lines as an inspector of that height can spare."""
+        lines = 5 if height >= TALL else 4 if height >= MIDDLE else 3 if height >= LOW else 1 if height >= 4 else 0
+        self.styles.height = lines
+        self.display = lines > 0
+
+    # -- painting --------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One line, exactly as wide as the widget."""
+        width, height = self.size
+        lines = self._lines(width, height) if self._subject is not None else []
+        words = lines[y] if y < len(lines) else []
+        ground = Style(bgcolor=self.background_colors[1].rich_color)
+        strip = Strip([Segment(text, style) for text, style in words if text])
+        return strip.adjust_cell_length(max(0, width)).apply_style(ground)
+
+    def _lines(self, width: int, height: int) -> list[Words]:
+        subject = self._subject
+        assert subject is not None
+        formula: Words = [(cut(subject.formula, width), self._ink("formula"))]
+        shapes: Words = [(cut(subject.formula_of_shapes, width), self._ink("quiet"))]
+        tabs = self._tabs(width)
+        if height >= 5:
+            return [self._title(width), self._axes(width), formula, shapes, tabs]
+        if height == 4:
+            return [self._title_and_axes(width), formula, shapes, tabs]
+        if height == 3:
+            return [self._title_and_axes(width), formula, tabs]
+        return [self._title(width)]
+
+    def _title(self, width: int) -> Words:
+        subject = self._subject
+        assert subject is not None
+        words = _written(subject)
+        name = cut(subject.stage, width)
+        spare = width - cell_len(name) - cell_len(words)
+        mark = self._ink("mark" if subject.patched else "quiet")
+        return [(name, self._ink("name")), *([(" " * spare + words, mark)] if spare >= 2 else [])]
+
+    def _axes(self, width: int) -> Words:
+        subject = self._subject
+        assert subject is not None
+        return [(cut(f"{_shape(subject)}  {subject.dtype}", width), self._ink("quiet"))]
+
+    def _title_and_axes(self, width: int) -> Words:
+        """Name, then shape as fully as there is room for, then what is to be known of it."""
+        subject = self._subject
+        assert subject is not None
+        name, status = cut(subject.stage, width), _written(subject) if subject.patched else ""
+        room = width - cell_len(name) - cell_len(status) - 2 * bool(status) - 2
+        sizes = f"[{', '.join(map(str, subject.shape))}]"
+        long, middle, short = f"{_shape(subject)}  {subject.dtype}", f"{sizes} {subject.dtype}", sizes
+        text = next((text for text in (long, middle, short) if cell_len(text) <= room), "")
+        words: Words = [(name, self._ink("name")), (f"  {text}", self._ink("quiet"))]
+        return [*words, (f"  {status}", self._ink("mark"))] if status else words
+
+    def _tabs(self, width: int) -> Words:
+        words: Words = []
+        for text, is_here in self._tab_texts(width):
+            words.append((text, self._ink("tab-here" if is_here else "tab")))
+        used = sum(cell_len(text) for text, _ in words)
+        for chosen in self._chosen():
+            if used + cell_len(chosen) + 2 <= width:
+                return [*words, (fit(chosen, width - used, "right"), self._ink("formula"))]
+        return words
+
+    def _tab_texts(self, width: int) -> list[tuple[str, bool]]:
+        here = self._state.view
+        space = " " * (width >= 60)
+        tabs = [
+            (f"{'▸' if name == here else ' '}{number} {name}{space}", name == here)
+            for number, name in enumerate(self._views, 1)
+        ]
+        if sum(len(text) for text, _ in tabs) <= width:
+            return tabs
+        return [(text if is_here else text[:2], is_here) for text, is_here in tabs]
+
+    def _chosen(self) -> list[str]:
+        """Which text and head are looked at, at length and shortly."""
+        subject = self._subject
+        assert subject is not None
+        plane = plane_of(subject, self._state)
+        long: list[str] = []
+        short: list[str] = []
+        for axis, size, index in zip(plane.axes, plane.shape, plane.fixed, strict=False):
+            name, keys = {"batch": ("text", "< >"), "head": ("head", "[ ]")}.get(axis, (axis, ""))
+            if size > 1:
+                long.append(f"{name} {index} of {size} {keys}".rstrip())
+                short.append(f"{name} {index}/{size}")
+            elif axis == "head":  # one head that stands for all of them
+                long.append("any head")
+                short.append("any head")
+        shortest = " ".join(text[0] + text.rpartition(" ")[2] for text in short if "/" in text)
+        return ["   ".join(long), "  ".join(short), " ".join(text.replace(" ", "") for text in short), shortest]
+
+    def _ink(self, name: str) -> Style:
+        if name not in self._inks:
+            self._inks[name] = self.get_component_rich_style(f"header--{name}")
+        return self._inks[name]
+
+    def notify_style_update(self) -> None:
+        """Forget styles of the old theme."""
+        super().notify_style_update()
+        self._inks.clear()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a tab asks for its view."""
+        if event.y != self.size.height - 1:
+            return
+        at = 0
+        for (text, _), name in zip(self._tab_texts(self.size.width), self._views, strict=True):
+            if at <= event.x < at + len(text):
+                self.post_message(ValueView.Asked(replace(self._state, view=name)))
+            at += len(text)
+
+
+def _seen(state: ViewState) -> tuple[str, int, int]:
+    """What of a state the header shows."""
+    return state.view, state.text, state.head
+
+
+def _shape(subject: Subject) -> str:
+    return " × ".join(f"{axis} {size}" for axis, size in zip(subject.axes, subject.shape, strict=True)) or "scalar"
+
+
+def _written(subject: Subject) -> str:
+    place = {"here": "● here", "done": "done", "ahead": "ahead"}[subject.place]
+    return f"{place} · patched" if subject.patched else place

@@ -1,0 +1,166 @@
+"""The tokens of the text that is shown, in as many lines as there is room for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..text import ELLIPSIS, cut, plain
+
+_SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
+_STARTS = ("▁", "Ġ")  # marks that begin a word, where the others carry it on
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the strip shows.
+
+    Attributes:
+        words: the tokens' strings.
+        row, column: the tokens of the cell that is looked at, None where an axis has no tokens.
+        text, texts: number of the text, and how many there are.
+    """
+
+    words: tuple[str, ...] = ()
+    row: int | None = None
+    column: int | None = None
+    text: int = 0
+    texts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A token on its line: what is before it, how it is written, where it stands."""
+
+    index: int
+    gap: str
+    text: str
+    special: bool
+    piece: bool
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The cell after its last."""
+        return self.start + cell_len(self.text)
+
+
+class TokenStrip(Widget, can_focus=False):
+    """Tokens in reading order; the row's token reversed, the column's underlined."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "tokens--special", "tokens--row", "tokens--column", "tokens--both", "tokens--text",
+    }  # fmt: skip
+    ALLOW_SELECT: ClassVar[bool] = False
+    MOST_LINES = 3
+
+    class Picked(Message):
+        """A token was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._tokens = Tokens()
+        self._lines: list[list[Placed]] = []
+        self._laid: tuple[object, ...] = ()
+        self._top = 0
+        self._line = 0
+
+    def show(self, tokens: Tokens) -> None:
+        """Show a text's tokens."""
+        before, self._tokens = self._tokens, tokens
+        if tokens == before:
+            return
+        if replace(tokens, row=None, column=None) != replace(before, row=None, column=None):
+            self._top = 0
+            self.refresh(layout=True)
+        # the one that moved is the one to keep in sight
+        focus = tokens.column if tokens.column != before.column and tokens.column is not None else tokens.row
+        if focus is not None:
+            self._line = focus
+        self.refresh()
+
+    @property
+    def _label(self) -> str:
+        return f"text {self._tokens.text} of {self._tokens.texts}  " if self._tokens.texts > 1 else ""
+
+    def _lay(self, width: int) -> list[list[Placed]]:
+        key = (self._tokens.words, self._label, width)
+        if key != self._laid:
+            self._laid = key
+            self._lines = lay(self._tokens.words, max(4, width - cell_len(self._label) - 1))
+        return self._lines
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as the tokens need and the screen can spare."""
+        most = 1 if viewport.height < 30 else 2 if viewport.height < 45 else self.MOST_LINES
+        return max(1, min(most, len(self._lay(width))))
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size.width, self.size.height
+        lines = self._lay(width)
+        here = next((at for at, line in enumerate(lines) if line and line[-1].index >= self._line), 0)
+        self._top = max(min(self._top, here), here - height + 1, 0)
+        at = y + self._top
+        base, label = self.rich_style, self._label
+        segments = [Segment(label if y == 0 else " " * cell_len(label), self.get_component_rich_style("tokens--text"))]
+        if at < len(lines):
+            before = at > 0 and y == 0
+            segments.append(Segment(ELLIPSIS if before else " ", base))
+            for token in lines[at]:
+                segments.append(Segment(token.gap, base))
+                segments.extend(self._segments(token))
+            if at < len(lines) - 1 and y == height - 1:
+                segments.append(Segment(ELLIPSIS, base))
+        return Strip(segments).crop_extend(0, width, base)
+
+    def _segments(self, token: Placed) -> list[Segment]:
+        tokens, special = self._tokens, self.get_component_rich_style("tokens--special")
+        is_row, is_column = token.index == tokens.row, token.index == tokens.column
+        if is_row or is_column:
+            name = "tokens--both" if is_row and is_column else "tokens--row" if is_row else "tokens--column"
+            return [Segment(token.text, self.get_component_rich_style(name))]
+        if token.special:
+            return [Segment(token.text, special)]
+        join = len(token.text) - len(token.text.lstrip("#·")) if token.piece else 0
+        return [Segment(token.text[:join], special), Segment(token.text[join:], self.rich_style)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to a token."""
+        at, cell = event.y + self._top, event.x - cell_len(self._label) - 1
+        for token in self._lines[at] if at < len(self._lines) else ():
+            if token.start <= cell < token.end:
+                self.post_message(self.Picked(token.index))
+
+
+def lay(words: Sequence[str], width: int) -> list[list[Placed]]:
+    """Break tokens into lines. Pieces of one word stand together; what begins a word stands after a space."""
+    marked = any(word.startswith(_STARTS) for word in words)
+    lines: list[list[Placed]] = [[]]
+    end = 0
+    for index, word in enumerate(words):
+        special = bool(_SPECIAL.fullmatch(word))
+        piece = word.startswith("##") or (marked and not word.startswith(_STARTS) and not special)
+        text = cut(plain(word[1:] if marked and word.startswith(_STARTS) and len(word) > 1 else word), width)
+        if marked and piece:
+            text = cut("·" + text, width)
+        gap = "" if piece or not lines[-1] else " "
+        if lines[-1] and end + len(gap) + cell_len(text) > width - 1:  # a cell is kept for an ellipsis
+            lines.append([])
+            end, gap = 0, ""
+        lines[-1].append(Placed(index, gap, text, special, piece, end + len(gap)))
+        end = lines[-1][-1].end
+    return lines

@@ -1,0 +1,179 @@
+"""The plane of a value that a screen can show: which axes make the picture, and how a cell cursor moves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from .state import ViewState
+from .subject import Subject
+from .text import plain
+
+TOKEN_AXES = frozenset({"token", "query", "key"})
+LOOKUP_AXES = {"batch": "text", "head": "head"}
+
+Index = tuple[int | slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The last two axes of a value, with every axis before them fixed.
+
+    Attributes:
+        stage: canonical name of the value.
+        axes, shape: of the whole value.
+        fixed: an index for each axis before the last two.
+    """
+
+    stage: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    fixed: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows; a vector is one row, and so is a single number."""
+        return self.shape[-2] if len(self.shape) > 1 else 1
+
+    @property
+    def columns(self) -> int:
+        """How many columns."""
+        return self.shape[-1] if self.shape else 1
+
+    @property
+    def size(self) -> int:
+        """How many cells."""
+        return self.rows * self.columns
+
+    @property
+    def row_axis(self) -> str:
+        """Name of the axis that runs down; "" for a vector."""
+        return self.axes[-2] if len(self.axes) > 1 else ""
+
+    @property
+    def column_axis(self) -> str:
+        """Name of the axis that runs across; "" for a single number."""
+        return self.axes[-1] if self.axes else ""
+
+    def window(self, rows: slice, columns: slice) -> Index:
+        """The index of a window of the plane in the whole value."""
+        return (*self.fixed, *((rows, columns)[-len(self.shape) :] if self.shape else ()))
+
+    def cell(self, row: int, column: int) -> tuple[int, ...]:
+        """The full index of one element."""
+        return (*self.fixed, *((row, column)[-len(self.shape) :] if self.shape else ()))
+
+    def text(self, row: int) -> int:
+        """Which text of the batch a row of the plane belongs to."""
+        if self.row_axis == "batch":
+            return row
+        return self.fixed[self.axes.index("batch")] if "batch" in self.axes[:-2] else 0
+
+
+def plane_of(subject: Subject, state: ViewState) -> Plane:
+    """The plane of a value that the state points at.
+
+    An axis of size one stands for any index: the additive mask has one head, which is every head's.
+    """
+    chosen = {"batch": state.text, "head": state.head}
+    pairs = list(zip(subject.axes, subject.shape, strict=True))[:-2]
+    fixed = tuple(max(0, min(chosen.get(axis, 0), size - 1)) for axis, size in pairs)
+    return Plane(subject.stage, subject.axes, subject.shape, fixed)
+
+
+def clipped(state: ViewState, plane: Plane) -> ViewState:
+    """The state with its cell inside the plane."""
+    row, column = _clip(state.row, plane.rows), _clip(state.column, plane.columns)
+    return state if (row, column) == (state.row, state.column) else replace(state, row=row, column=column)
+
+
+def moved(where: str, state: ViewState, plane: Plane, page: tuple[int, int] = (10, 10)) -> ViewState:
+    """The state after `move WHERE`.
+
+    Args:
+        where: left, right, up, down, page-up, page-down, row-start, row-end, top, bottom.
+        page: how many rows and columns are on screen.
+    """
+    state = clipped(state, plane)
+    last_row, last_column = max(0, plane.rows - 1), max(0, plane.columns - 1)
+    row, column = {
+        "left": (state.row, state.column - 1),
+        "right": (state.row, state.column + 1),
+        "up": (state.row - 1, state.column),
+        "down": (state.row + 1, state.column),
+        "page-up": (state.row - max(1, page[0]), state.column),
+        "page-down": (state.row + max(1, page[0]), state.column),
+        "row-start": (state.row, 0),
+        "row-end": (state.row, last_column),
+        "top": (0, state.column),
+        "bottom": (last_row, state.column),
+    }.get(where, (state.row, state.column))
+    return clipped(replace(state, row=row, column=column), plane)
+
+
+def scaled(direction: str, state: ViewState) -> ViewState:
+    """The state after `contrast up|down|reset`: each step is a factor of two, thirty-two of them either way."""
+    gain = {"up": state.gain + 1, "down": state.gain - 1}.get(direction, 0)
+    return replace(state, gain=max(-32, min(32, gain)))
+
+
+def origin_for(origin: int, cursor: int, shown: int, total: int) -> int:
+    """The first row (or column) to show so that the cursor is on screen, moving as little as can be."""
+    if shown <= 0 or total <= shown:
+        return 0
+    origin = min(origin, cursor) if cursor < origin else max(origin, cursor - shown + 1)
+    return max(0, min(origin, total - shown))
+
+
+def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
+    """What to write beside a row or above a column: the token where the axis has tokens, else its number."""
+    if axis in TOKEN_AXES and size == 1 and len(tokens) != 1:
+        return "any"
+    if axis in TOKEN_AXES and index < len(tokens):
+        return plain(tokens[index])
+    return str(index)
+
+
+def row_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
+    """A label for every row."""
+    return _row_labels(plane.row_axis, plane.rows, tuple(_tokens(subject, plane.text(0))))
+
+
+@lru_cache(maxsize=16)
+def _row_labels(axis: str, rows: int, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    if axis == "batch":
+        return tuple(f"text {row}" for row in range(rows))
+    return tuple(label(axis, row, rows, tokens) for row in range(rows))
+
+
+def column_label(plane: Plane, subject: Subject, row: int, column: int) -> str:
+    """A label for one column; it depends on the row where rows are texts."""
+    return label(plane.column_axis, column, plane.columns, _tokens(subject, plane.text(row)))
+
+
+def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tuple[str, ...]:
+    """Where a cell is, for people, from the longest form to the shortest.
+
+    `[query=7 "cross", key=2 "animal"]`, `[7 "cross", 2 "animal"]`, `[7, 2]`; "" for a single number.
+    """
+    long: list[str] = []
+    middle: list[str] = []
+    short: list[str] = []
+    for axis, size, index in ((plane.row_axis, plane.rows, row), (plane.column_axis, plane.columns, column)):
+        if axis:
+            text = label(axis, index, size, _tokens(subject, plane.text(row)))
+            token = "" if text == str(index) else f' "{text}"'
+            number = "any" if text == "any" and size == 1 else f"{index}{token}"
+            long.append(f"{axis}={number}")
+            middle.append(number)
+            short.append(str(index))
+    return tuple(f"[{', '.join(parts)}]" for parts in (long, middle, short)) if long else ("",)
+
+
+def _tokens(subject: Subject, text: int) -> Sequence[str]:
+    return subject.tokens[text] if text < len(subject.tokens) else ()
+
+
+def _clip(index: int, size: int) -> int:
+    return max(0, min(index, size - 1))

@@ -1,0 +1,130 @@
+"""All keys and commands, from the command table."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from ..text import cut, fit
+from ..widgets.lines import Lines, Spans
+
+if TYPE_CHECKING:
+    from ...engine.commands import Command, Table
+
+GROUPS = {
+    "motion": "Motion",
+    "breakpoints": "Breakpoints",
+    "values": "Values",
+    "changes": "Changes",
+    "files": "Files",
+    "screen": "Screen",
+}
+OURS = (
+    ("ctrl+c esc", "", "stop what is running; esc also leaves zoom and the command line"),
+    ("tab ↑ ↓", "", "on the command line: complete, recall"),
+    ("ctrl+z", "", "suspend, back to the shell until fg"),
+)
+KEY_WIDTH, USAGE_WIDTH = 10, 26
+
+Line = tuple[str, str, str, str]
+
+
+class KeyLines(Lines[Line], can_focus=True):
+    """A line is (kind, key, what is typed, text)."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--group", "keys--key", "keys--usage", "keys--text"}
+
+    def __init__(self, table: Table, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._table = table
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        self.put(lines_of(self._table, self.width))
+
+    def spans(self, face: Line, width: int) -> Spans:
+        """A group's name; or a key, what could be typed instead, what it does."""
+        kind, key, usage, text = face
+        if kind == "group":
+            return [("keys--group", fit(text, width))]
+        room = max(0, width - KEY_WIDTH - 1)
+        shown = f"{fit(usage, USAGE_WIDTH)} {text}" if text else cut(usage, room)
+        split = USAGE_WIDTH + 1 if text else len(shown)
+        return [("keys--key", f" {fit(key, KEY_WIDTH)}"), ("keys--usage", shown[:split]), ("keys--text", shown[split:])]
+
+
+class KeysScreen(ModalScreen[None]):
+    """Every key, grouped; any key that does not scroll closes it."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self._lines = KeyLines(table, id="keys")
+        self._length = len(lines_of(table, 86))
+
+    def compose(self) -> ComposeResult:
+        yield self._lines
+
+    def on_mount(self) -> None:
+        self._lines.border_title = "keys and commands"
+        self._lines.border_subtitle = "↑ ↓ scroll · any other key closes"
+        self._lines.styles.height = self._length + 2
+        self._lines.focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Scroll, or leave."""
+        event.stop()
+        event.prevent_default()
+        lines, page = self._lines, max(1, self._lines.scrollable_content_region.height - 1)
+        far = len(lines.faces)
+        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "pagedown": page, "space": page}
+        steps |= {"home": -far, "g": -far, "end": far, "G": far}
+        if event.key in steps:
+            lines.scroll_relative(y=steps[event.key], animate=False)
+        else:
+            self.dismiss()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click beside it closes it."""
+        if self.get_widget_at(event.screen_x, event.screen_y)[0] is not self._lines:
+            self.dismiss()
+
+
+def lines_of(table: Table, width: int) -> list[Line]:
+    """The help, grouped, in the table's order, in lines of so many cells."""
+    found: list[Line] = []
+    for group in dict.fromkeys(command.group for command in table):
+        found += [("text", "", "", "")] * bool(found)
+        found += [("group", "", "", GROUPS.get(group, group.capitalize()))]
+        entries = [entry for command in table if command.group == group for entry in entries_of(command)]
+        for entry in entries + list(OURS) * (group == "screen"):
+            found += _wrapped(*entry, width)
+    return found
+
+
+def entries_of(command: Command) -> list[tuple[str, str, str]]:
+    """Keys, what is typed, what it does: one for each thing a command's keys do, or one where it has no keys."""
+    by_line: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
+    for key in command.keys:
+        by_line.setdefault(key.line, []).append(key.name)
+        labels.setdefault(key.line, key.label)
+    if len(by_line) < 2:
+        return [(" ".join(next(iter(by_line.values()), [])), command.usage, command.help)]
+    return [(" ".join(names), line.strip(), labels[line]) for line, names in by_line.items()]
+
+
+def _wrapped(keys: str, usage: str, text: str, width: int) -> list[Line]:
+    """One entry; the text goes on below where it is long, and begins below where the usage is."""
+    room = max(16, width - KEY_WIDTH - USAGE_WIDTH - 2)
+    texts = textwrap.wrap(text, room) or [""]
+    lines: list[Line] = []
+    if cell_len(usage) > USAGE_WIDTH:
+        lines.append(("text", keys, usage, ""))
+        keys = usage = ""
+    lines.append(("text", keys, usage, texts[0]))
+    return lines + [("text", "", "", more) for more in texts[1:]]

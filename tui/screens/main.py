@@ -1,0 +1,188 @@
+"""The one main screen: title, tokens, the program's tree, the inspector, breakpoints and console, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from ..completion import Completion
+from ..facts import Position
+from ..panes.breakpoint_list import BreakpointList
+from ..panes.console import Console
+from ..panes.footer import Footer
+from ..panes.program_tree import ProgramTree
+from ..panes.title import Status, Title, bar_of
+from ..panes.token_strip import Tokens, TokenStrip
+from ..plane import TOKEN_AXES, clipped, plane_of
+from ..state import ViewState
+from ..subject import Subject, subject_of
+from ..widgets.rule import Rule
+from ..work import Wanted, Work
+
+if TYPE_CHECKING:
+    from ..panes.inspector import Inspector
+
+LEAST = (60, 18)
+
+
+class MainScreen(Screen[None]):
+    """Lays the panes out and hands each what it shows. Decides nothing.
+
+    Args:
+        complete: what Tab makes of a command line.
+    """
+
+    AUTO_FOCUS = ""
+    BINDING_GROUP_TITLE = "encoder-tui"
+
+    class Pressed(Message):
+        """A key that no widget took.
+
+        Attributes:
+            names: what the key is called.
+            typing: whether a command is being typed.
+        """
+
+        def __init__(self, names: list[str], typing: bool) -> None:
+            super().__init__()
+            self.names, self.typing = names, typing
+
+    def __init__(self, complete: Callable[[str], Completion]) -> None:
+        super().__init__()
+        self.title_line = Title(id="title")
+        self.tokens = TokenStrip(id="tokens")
+        self.program = ProgramTree(id="tree")
+        self.inspector: Inspector
+        self.breakpoints = BreakpointList(id="breakpoints")
+        self.console = Console(complete, id="console")
+        self.footer = Footer(id="footer")
+        self._room = Vertical(id="room")
+        self._loading = Static("loading", id="loading", markup=False)
+        self._notice = Static(id="too-small", markup=False)
+        self._state = ViewState()
+        self._subject: Subject | None = None
+        self._asked: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="all"):
+            yield self.title_line
+            yield self.tokens
+            with Horizontal(id="middle"):
+                yield self.program
+                yield Rule(id="rule")
+                with self._room:
+                    yield self._loading
+            with Horizontal(id="below"):
+                yield self.breakpoints
+                yield Rule("┼", id="below-rule")
+                yield self.console
+            yield self.footer
+        yield self._notice
+
+    def on_mount(self) -> None:
+        self.program.border_title = " program "
+        self.breakpoints.border_title = " breakpoints "
+        self.console.border_title = " console "
+
+    async def furnish(self) -> None:
+        """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
+        from ..panes.inspector import Inspector
+
+        self.inspector = Inspector(id="inspector")
+        self.inspector.display = False
+        await self._room.mount(self.inspector)
+
+    def load(self, text: str, share: float | None) -> None:
+        """Say how far loading has come."""
+        self.title_line.say(Status(text, "busy", share))
+        self._loading.update(text if share is None else f"{text}\n\n{bar_of(share)}")
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def show(self, state: ViewState, position: Position) -> None:
+        """Show a state of the view and of the debugger."""
+        self._state = state
+        if self._loading.display:
+            self._loading.display, self.inspector.display = False, True
+        self.set_class(state.zoomed, "-zoomed")
+        self.title_line.describe(position)
+        self.program.show(position, state.stage)
+        self.program.border_title = f" program {position.cursor + 1}/{len(position.world.program)} "
+        self.breakpoints.show(position)
+        self.tokens.show(tokens_of(state, position))
+        stage, generation = state.stage, position.generation
+        asked = (stage, position.cursor, position.furthest, position.patched, generation)
+        if asked != self._asked:
+            self._asked = asked
+            self.post_message(Wanted(self, Work("subject", lambda session: subject_of(session, stage))))
+        elif self._subject is not None:
+            self.inspector.show(state, self._subject)
+
+    def receive(self, work: Work, result: Subject) -> None:
+        """Take what the engine's thread knows of the stage looked at."""
+        if result.stage == self._state.stage:
+            self._subject = result
+            self.inspector.show(self._state, result)
+
+    @on(Console.Opened)
+    def _typing(self) -> None:
+        self.add_class("-typing")
+
+    @on(Console.Left)
+    def _typed(self) -> None:
+        self.remove_class("-typing")
+        self.set_focus(None)
+
+    # -- keys and size -------------------------------------------------------------------------------------------
+
+    def on_key(self, event: events.Key) -> None:
+        """Pass a key on that no widget took."""
+        typing = self.focused is not None
+        if not _is_ours(event.key, typing):
+            return
+        event.stop()
+        event.prevent_default()
+        self.post_message(self.Pressed([event.key, *event.aliases], typing))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say so when there is too little room."""
+        width, height = event.size
+        small = width < LEAST[0] or height < LEAST[1]
+        self.set_class(small, "-small")
+        self.set_class(width < 100 or height < 30, "-narrow")
+        if small:
+            needed = f"it needs {LEAST[0]}×{LEAST[1]}"
+            self._notice.update(
+                f"encoder-tui\n\nthis terminal has {width}×{height}\n{needed}\n\nmake it larger, or press q"
+            )
+
+
+def tokens_of(state: ViewState, position: Position) -> Tokens:
+    """The token strip for a state: which text, and which tokens the cell looked at belongs to."""
+    world = position.world
+    tokens = world.tokens
+    row = column = None
+    text = state.text
+    if state.stage in world.program:
+        stage = world.program[state.stage]
+        plane = plane_of(Subject(stage.name, world.shapes[stage.name], stage.axes), state)
+        cell = clipped(state, plane)
+        text = plane.text(cell.row) if "batch" in stage.axes else state.text
+        row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None
+        column = cell.column if plane.column_axis in TOKEN_AXES and plane.columns > 1 else None
+    text = max(0, min(text, len(tokens.strings) - 1))
+    return Tokens(tokens.strings[text], row, column, text, len(tokens.strings))
+
+
+def _is_ours(key: str, typing: bool) -> bool:
+    """Whether a key may stand for a command; the others are Textual's, or the command line's."""
+    if key in ("tab", "shift+tab") or (key.startswith("ctrl+") and key not in ("ctrl+c", "ctrl+p")):
+        return False
+    return not typing or key == "ctrl+p" or (key[0] == "f" and key[1:].isdigit())

@@ -1,0 +1,62 @@
+"""What the palette offers: every command of the table, and the themes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.markup import escape
+
+if TYPE_CHECKING:
+    from ...engine.commands import Command
+    from ..app import EncoderApp
+
+Offer = tuple[str, str, Callable[[], None]]
+
+
+class TableProvider(Provider):
+    """Offers the command table's lines."""
+
+    async def discover(self) -> Hits:
+        for text, help_, run in self._offers():
+            yield DiscoveryHit(escape(text), run, text=text, help=help_)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for text, help_, run in self._offers():
+            score = matcher.match(text) or 0.1 * (query.lower() in help_.lower())
+            if score > 0:
+                yield Hit(score, matcher.highlight(escape(text)), run, text=text, help=help_)
+
+    def _offers(self) -> Iterator[Offer]:
+        app = cast("EncoderApp", self.app)
+        for command in app.table:
+            for line, shown, help_ in lines_of(command):
+                yield shown, help_, partial(app.choose, line)
+        for name in sorted(app.available_themes):
+            yield f"theme {name}", "Change the colours.", partial(setattr, app, "theme", name)
+
+
+def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:
+    """Lines a command can be run with as they stand, or its name, to be completed, where it needs more.
+
+    Yields:
+        The line, what is shown of it, its help.
+    """
+    keys = {key.line: key.name for key in command.keys}
+    if isinstance(command.completes, tuple) and "STAGE" not in command.usage:
+        for word in command.completes:
+            line = f"{command.name} {word}"
+            yield line, line, _help(command, keys.get(line))
+        return
+    arguments = command.usage.partition(" ")[2]
+    line = f"{command.name} " if arguments and not arguments.startswith("[") else command.name
+    filled = f"{command.name} {{stage}}"
+    line = filled if filled in keys else line
+    yield line, command.usage, _help(command, keys.get(line))
+
+
+def _help(command: Command, key: str | None) -> str:
+    return f"{command.help}  ({key})" if key else command.help

@@ -1,0 +1,103 @@
+"""Text measured in terminal cells: a CJK character takes two, an emoji two, a joining mark none."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len as cell_len
+
+ELLIPSIS = "…"
+# categories that would move the terminal's cursor, change direction or show nothing
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINER = "\u200d"
+
+
+@lru_cache(maxsize=65_536)
+def plain(text: str) -> str:
+    """Text that is safe in one line of a terminal: what cannot be seen is written as `·`, and so is nothing at all."""
+    if text.isascii() and text.isprintable():
+        return text.replace(" ", "·") if text.isspace() else text or "·"
+    shown = "".join("·" if unicodedata.category(c) in _UNSEEN and c != _JOINER else c for c in text)
+    shown = shown.replace(_JOINER, "·") if shown.strip(_JOINER) == "" else shown
+    return shown if cell_len(shown) and not shown.isspace() else "·"
+
+
+@lru_cache(maxsize=16)
+def widest(texts: tuple[str, ...]) -> int:
+    """Cells of the widest of many texts."""
+    return max(map(cell_len, texts), default=0)
+
+
+def cut(text: str, width: int) -> str:
+    """As much of the text as fits, with an ellipsis where something was cut."""
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text
+    return _first_cells(text, width - 1) + ELLIPSIS
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """The text in exactly `width` cells, cut or padded.
+
+    Args:
+        align: left, right or center.
+    """
+    shown = cut(text, width)
+    spare = max(0, width - cell_len(shown))
+    before = {"right": spare, "center": spare // 2}.get(align, 0)
+    return " " * before + shown + " " * (spare - before)
+
+
+def chunks(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken between characters; a wide one may stand out of one cell."""
+    lines = [""]
+    for letter in letters_of(text):
+        if lines[-1] and cell_len(lines[-1]) + cell_len(letter) > width:
+            lines.append("")
+        lines[-1] += letter
+    return lines
+
+
+def stacked(lines: list[str], width: int, height: int) -> list[str]:
+    """Exactly `height` lines, the given ones at the bottom; an ellipsis where some were cut."""
+    if len(lines) > height:
+        # an ellipsis would take half of a narrow line
+        last = cut("".join(lines[height - 1 :]), width) if height and width > 2 else lines[max(0, height - 1)]
+        lines = [*lines[: max(0, height - 1)], last][:height]
+    return [*[""] * (height - len(lines)), *lines]
+
+
+def letters_of(text: str) -> tuple[str, ...]:
+    """What a reader takes for single characters: an emoji with its joiners is one, a letter with its accents too."""
+    letters: list[str] = []
+    for character in text:
+        joined = letters and (letters[-1].endswith(_JOINER) or character == _JOINER or not cell_len(character))
+        if joined or (letters and "\U0001f3fb" <= character <= "\U0001f3ff"):  # a skin tone
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return tuple(letters)
+
+
+def _first_cells(text: str, width: int) -> str:
+    taken, used = [], 0
+    for letter in letters_of(text):
+        used += cell_len(letter)
+        if used > width:
+            break
+        taken.append(letter)
+    return "".join(taken)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken between words."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}".strip()
+        if cell_len(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines

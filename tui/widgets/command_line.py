@@ -1,0 +1,103 @@
+"""The line where commands are typed: history with up and down, completion with Tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from ..completion import Completion
+
+
+class CommandLine(Input):
+    """An input of one line that remembers what was typed.
+
+    Args:
+        complete: what Tab makes of a line.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "older", show=False),
+        Binding("down", "newer", show=False),
+        Binding("tab", "complete", show=False),
+        Binding("escape", "leave", show=False),
+        Binding("ctrl+c", "stop", show=False),
+        Binding("pageup", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(1)", show=False),
+    ]
+
+    class Left(Message):
+        """Escape was pressed."""
+
+    class Stopped(Message):
+        """Ctrl-C was pressed on an empty line."""
+
+    class Offered(Message):
+        """Tab found several ways to go on."""
+
+        def __init__(self, choices: tuple[str, ...]) -> None:
+            super().__init__()
+            self.choices = choices
+
+    class Scrolled(Message):
+        """The lines above are to be scrolled, by pages."""
+
+        def __init__(self, pages: int) -> None:
+            super().__init__()
+            self.pages = pages
+
+    def __init__(self, complete: Callable[[str], Completion], *, id: str | None = None) -> None:
+        super().__init__(id=id, compact=True, select_on_focus=False)
+        self._complete = complete
+        self._past: list[str] = []
+        self._at = 0
+        self._unfinished = ""
+
+    def remember(self, line: str) -> None:
+        """Add a line to the history; the same one twice in a row is kept once."""
+        if line.strip() and self._past[-1:] != [line]:
+            self._past.append(line)
+        self._at = len(self._past)
+
+    def begin(self, text: str) -> None:
+        """Put the beginning of a command there."""
+        self.value = text
+        self.cursor_position = len(text)
+
+    def action_older(self) -> None:
+        self._recall(self._at - 1)
+
+    def action_newer(self) -> None:
+        self._recall(self._at + 1)
+
+    def _recall(self, at: int) -> None:
+        if not 0 <= at <= len(self._past):
+            return
+        if self._at == len(self._past):
+            self._unfinished = self.value
+        self._at = at
+        self.begin(self._past[at] if at < len(self._past) else self._unfinished)
+
+    def action_complete(self) -> None:
+        before, after = self.value[: self.cursor_position], self.value[self.cursor_position :]
+        found = self._complete(before)
+        self.value = found.line + after
+        self.cursor_position = len(found.line)
+        self.call_later(self.post_message, self.Offered(found.choices))  # after the change it makes is told
+
+    def action_leave(self) -> None:
+        self.value = ""
+        self._at = len(self._past)
+        self.post_message(self.Left())
+
+    def action_stop(self) -> None:
+        if self.value:
+            self.value = ""
+        else:
+            self.post_message(self.Stopped())
+
+    def action_scroll(self, pages: int) -> None:
+        self.post_message(self.Scrolled(pages))

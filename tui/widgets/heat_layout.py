@@ -1,0 +1,129 @@
+"""How a heat map lies on the screen: how large its cells are, where labels stand. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..text import cell_len, chunks, widest
+
+WIDEST_CELL, TALLEST_CELL = 9, 3
+TALLEST_LABEL = 6
+MARKER = 1  # before a label: the mark of the cursor's row
+
+
+@dataclass(frozen=True, slots=True)
+class HeatLayout:
+    """Where everything is.
+
+    Attributes:
+        gutter: columns of row labels, the marker and the space behind them included.
+        cell_width: columns of a cell.
+        cell_height: rows of a cell; 0 stands for half a row.
+        label_lines: rows of column labels; 0 stands for a ruler, which has one row, or none.
+        header: rows above the picture.
+        rows, columns: how many cells are on screen.
+        body: rows of the picture.
+        legend: whether there is a legend below it.
+    """
+
+    gutter: int
+    cell_width: int
+    cell_height: int
+    label_lines: int
+    header: int
+    rows: int
+    columns: int
+    body: int
+    legend: bool
+
+    @property
+    def half(self) -> bool:
+        """Whether a row of the screen shows two rows of the plane."""
+        return self.cell_height == 0
+
+    def rows_at(self, line: int) -> tuple[int, int]:
+        """The first cell row on a line of the picture (counted from its top) and how many are on that line."""
+        return (line * 2, 2) if self.half else (line // self.cell_height, 1)
+
+    def line_of(self, row: int) -> int:
+        """The first line of the picture that shows a cell row, counted from the first that is on screen."""
+        return row // 2 if self.half else row * self.cell_height
+
+
+def layout_of(
+    rows: int,
+    columns: int,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    width: int,
+    height: int,
+    *,
+    narrowest: int = 1,
+    halves: bool = True,
+) -> HeatLayout:
+    """Fit a plane into a part of the screen, as large and as labelled as there is room for.
+
+    Args:
+        rows, columns: of the plane.
+        row_labels: as many as need to be looked at to know how wide they are.
+        column_labels: of every column if there are few, otherwise of some.
+        width, height: of the screen, the status line not included.
+        narrowest: columns that a cell takes at least: two where a sign and a shade stand for colour.
+        halves: whether half blocks may be used, which need colours.
+    """
+    each = 2 if halves else 1
+    # where all rows could be seen but for the legend, it gives way
+    legend = height >= 5 and not (height - 2) * each < rows <= (height - 1) * each
+    room = max(1, height - legend)
+    longest = widest(tuple(row_labels))
+    gutter = _gutter(min(longest, max(4, width // 5)), width, columns) if width >= 16 else 0
+    across = max(1, width - gutter)
+    cell_width = max(narrowest, min(WIDEST_CELL, across // max(1, columns)))
+    header = 1 if room >= 3 else 0
+    body = max(1, room - header)
+    if rows <= body:
+        wanted = max(1, (cell_width + 1) // 3)
+        cell_height = max(1, min(TALLEST_CELL, wanted, body // max(1, rows)))
+        lines = rows * cell_height
+    else:
+        cell_height = 0 if halves else 1
+        lines = min(body, -(-rows // 2) if halves else rows)
+    shown_columns = max(1, min(columns, across // cell_width))
+    label_lines = _label_lines(column_labels, cell_width, room - lines) if columns <= shown_columns and header else 0
+    header = max(header, label_lines)
+    body = max(1, min(lines, room - header))
+    shown_rows = body * 2 if cell_height == 0 else body // cell_height
+    return HeatLayout(
+        gutter, cell_width, cell_height, label_lines, header, min(rows, shown_rows), shown_columns, body, legend
+    )
+
+
+def _gutter(longest: int, width: int, columns: int) -> int:
+    """Columns for row labels; a long one loses an end where that makes narrow cells wider."""
+    full = longest + MARKER + 1
+    wide = (width - full) // max(1, columns)
+    for less in (1, 2):
+        if longest - less >= 4 and 1 <= wide < 4 and (width - full + less) // max(1, columns) > wide:
+            return full - less
+    return full
+
+
+def _label_lines(labels: Sequence[str], cell_width: int, spare: int) -> int:
+    """How many lines labels broken to the width of a cell take; 0 when too little of them could be shown."""
+    room = label_width(cell_width)
+    needed = max((len(broken(label, cell_width)) for label in labels), default=1)
+    given = min(needed, spare, TALLEST_LABEL)
+    return given if given == needed or given * room >= 3 else 0
+
+
+def broken(label: str, cell_width: int) -> list[str]:
+    """A column's label in lines; `[SEP]` may fill its cell, for its brackets keep it from the next."""
+    if label.startswith("[") and label.endswith("]") and cell_len(label) <= cell_width:
+        return [label]
+    return chunks(label, label_width(cell_width))
+
+
+def label_width(cell_width: int) -> int:
+    """How wide a line of a column's label may be: a column is left free so that labels do not run together."""
+    return max(1, cell_width - 1)

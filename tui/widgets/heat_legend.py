@@ -1,0 +1,89 @@
+"""The legend below a heat map: what the colours stand for."""
+
+from __future__ import annotations
+
+from rich.style import Style
+
+from ..colours import MIDDLE, TOP, Palette, Scale, glyph
+from ..numbers import counted, short
+from ..text import cell_len
+from .extent import that_fits
+
+Painted = list[tuple[str, Style]]
+
+
+def legend(
+    scale: Scale,
+    palette: Palette | None,
+    where: tuple[str, ...],
+    width: int,
+    gain: int,
+    *,
+    quiet: Style,
+    note: Style,
+    warning: Style,
+) -> Painted:
+    """Ends of the scale around a strip of its colours, then what is no number, then which part is on screen.
+
+    Args:
+        palette: None where there are no colours; a key of shades then stands for the strip.
+        where: which part of the plane is on screen, in forms of which the first that fits is written at the right end.
+    """
+    if not scale.limit and not (scale.low or scale.high):
+        low = "all zero" if not (scale.nan or scale.inf or scale.masked) else "all others zero"
+        return _with([(low, note)], scale, where, width, gain=0, quiet=quiet, warning=warning)
+    low, high = _ends(scale)
+    used = cell_len(low) + cell_len(high) + 2
+    bar = _bar(palette, max(0, min(16, width - used))) if palette else _shades(scale)
+    bar = bar if _length(bar) + used <= width else [("…", quiet)]
+    words: Painted = [(low + " ", note), *bar, (" " + high, note)]
+    return _with(words, scale, where, width, gain=gain, quiet=quiet, warning=warning)
+
+
+def _with(
+    words: Painted, scale: Scale, where: tuple[str, ...], width: int, *, gain: int, quiet: Style, warning: Style
+) -> Painted:
+    """The words, and behind them whatever else there is to say as long as there is room."""
+    odd = (
+        (scale.nan, "N", "NaN", warning),
+        (scale.inf, "∞", "infinite", warning),
+        (scale.masked, "╱", "masked", quiet),
+    )
+    long = [(f"  {mark} {counted(count)} {name}", style) for count, mark, name, style in odd if count]
+    short = [(f"  {mark} {count}", style) for count, mark, _, style in odd if count]
+    more = [
+        (text, quiet) for text in (f"  ×2^{gain}" * bool(gain), "" if scale.whole else "  scale of this window") if text
+    ]
+    room = width - _length(words)
+    for text, style in (*(long if _length([*long, *more]) <= room else short), *more):
+        if _length(words) + cell_len(text) <= width:
+            words.append((text, style))
+    return [*words, (that_fits(where, width - _length(words)), quiet)]
+
+
+def _ends(scale: Scale) -> tuple[str, str]:
+    """What the first and last colours stand for; beyond the ends where the gain cuts them off."""
+    cut = scale.limit < max(abs(scale.low), abs(scale.high))
+    most = short(scale.limit, 3)
+    if not scale.signed:
+        return "0", ("≥" if cut else "") + most
+    return ("≤" if cut else "") + f"-{most}", ("≥" if cut else "") + f"+{most}"
+
+
+def _bar(palette: Palette, width: int) -> Painted:
+    painted: Painted = []
+    for cell in range(width):
+        left, right = (round((2 * cell + half) * TOP / max(1, 2 * width - 1)) for half in (0, 1))
+        style = Style(color=palette.style(left).bgcolor, bgcolor=palette.style(right).bgcolor)
+        middle = palette.signed and cell == width // 2
+        painted.append(("0", palette.style(MIDDLE)) if middle else ("▌", style))
+    return painted
+
+
+def _shades(scale: Scale) -> Painted:
+    levels = (4, 10, 16, 22, 30) if not scale.signed else (0, 4, 7, 10, 13, 15, 17, 20, 23, 26, 30)
+    return [(" ".join(glyph(level, signed=scale.signed).strip() or "0" for level in levels), Style())]
+
+
+def _length(words: Painted) -> int:
+    return sum(cell_len(text) for text, _ in words)

@@ -1,0 +1,137 @@
+"""Lines of coloured cells, with neighbours of one colour joined: a terminal is paid by the change of style."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.style import Style
+
+from ..colours import CODES, LONG_MARKS, MARKS, NOTHING, Palette, glyph
+from ..numbers import within
+from ..text import fit
+
+Codes = npt.NDArray[np.uint8]
+Painted = list[tuple[str, Style]]
+
+# A green that is in neither scale; what it says is said again by the marker beside the row and the label above.
+CURSOR = Style(color="#00120a", bgcolor="#4dff88", bold=True)
+_GREEN = "#4dff88"
+_PLAIN = Style()
+_REVERSE = Style(reverse=True, bold=True)
+
+
+def halves(upper: Codes, lower: Codes | None, cell_width: int, palette: Palette) -> Painted:
+    """Two rows of cells in one row of the screen."""
+    pairs = upper.astype(np.int32) * CODES + (NOTHING if lower is None else lower.astype(np.int32))
+    painted: Painted = []
+    for start, stop in _runs(pairs):
+        mark, style = _halves(palette, int(pairs[start]))
+        painted.append((mark * ((stop - start) * cell_width), style))
+    return painted
+
+
+def halves_with_cursor(
+    upper: Codes, lower: Codes | None, cell_width: int, palette: Palette, at: int, *, above: bool
+) -> Painted:
+    """The same, with the cursor on cell `at`, in the upper half or the lower.
+
+    A cell of three columns or more keeps its colour in the middle.
+    """
+    before = halves(upper[:at], None if lower is None else lower[:at], cell_width, palette)
+    after = halves(upper[at + 1 :], None if lower is None else lower[at + 1 :], cell_width, palette)
+    here = int(upper[at]), NOTHING if lower is None else int(lower[at])
+    mark, style = palette.halves(*here)
+    if mark != "▀":
+        framed = Style(color=_GREEN, bgcolor=style.bgcolor, bold=True, underline=True)
+        return [*before, (mark * cell_width, framed), *after]
+    other = here[1] if above else here[0]
+    bgcolor = None if other == NOTHING else palette.style(other).bgcolor
+    edge = Style(color=_GREEN, bgcolor=bgcolor)
+    block = "▀" if above else "▄"
+    if cell_width < 3:
+        return [*before, (block * cell_width, edge), *after]
+    return [*before, (block, edge), (mark * (cell_width - 2), style), (block, edge), *after]
+
+
+def large(codes: Codes, numbers: list[str], cell_width: int, palette: Palette) -> Painted:
+    """One row of cells, with numbers in them where `numbers` is not empty."""
+    painted: Painted = []
+    if numbers:
+        for code, number in zip(codes.tolist(), numbers, strict=True):
+            painted.append((_inside(int(code), number, cell_width), palette.style(int(code))))
+        return painted
+    for start, stop in _runs(codes):
+        code = int(codes[start])
+        painted.append((_inside(code, "", cell_width) * (stop - start), palette.style(code)))
+    return painted
+
+
+def large_with_cursor(codes: Codes, numbers: list[str], cell_width: int, palette: Palette, at: int) -> Painted:
+    """The same, with brackets around cell `at`."""
+    before = large(codes[:at], numbers[:at], cell_width, palette)
+    after = large(codes[at + 1 :], numbers[at + 1 :], cell_width, palette)
+    code = int(codes[at])
+    style = palette.style(code)
+    if cell_width == 1:
+        return [*before, (MARKS.get(code, " "), CURSOR), *after]
+    if cell_width < 4:
+        return [*before, ("[" + " " * (cell_width - 2) + "]", CURSOR), *after]
+    text = _inside(code, numbers[at] if numbers else "", cell_width).strip()
+    edge, inner = Style(color=_GREEN, bgcolor=style.bgcolor), style + Style(bold=True, underline=True)
+    if len(text) > cell_width - 2:  # only one bracket, rather than a number cut short
+        return [*before, ("▌", edge), (fit(text, cell_width - 1), inner), *after]
+    return [*before, ("▌", edge), (fit(text, cell_width - 2, "right"), inner), ("▐", edge), *after]
+
+
+def shades(codes: Codes, numbers: list[str], cell_width: int, *, signed: bool, at: int = -1) -> Painted:
+    """One row of cells without colours: signs and shades, and the numbers where there is room for them."""
+    painted: Painted = []
+    text = ""
+    for column, code in enumerate(codes.tolist()):
+        cell = shade(int(code), numbers[column] if numbers else "", cell_width, signed=signed)
+        if column == at:
+            painted += [(text, _PLAIN), (cell, _REVERSE)]
+            text = ""
+        else:
+            text += cell
+    return [*painted, (text, _PLAIN)]
+
+
+def shade(code: int, number: str, cell_width: int, *, signed: bool) -> str:
+    """One cell without colours. The shade fills it; a number stands before its shade."""
+    mark = glyph(code, signed=signed)
+    if code in MARKS:
+        return _inside(code, number, cell_width)
+    if number and cell_width >= len(number) + 2:
+        return fit(number, cell_width - 1, "right") + mark[-1]
+    return (mark[:-1] + mark[-1] * cell_width)[: max(1, cell_width - (cell_width > len(mark)))].ljust(cell_width)
+
+
+def in_cells(numbers: npt.NDArray[Any], width: int, decimals: int, *, signed: bool) -> list[str]:
+    """Numbers for a row of cells of a picture."""
+    return [within(float(number), width, decimals, signed=signed) for number in numbers.tolist()]
+
+
+def _inside(code: int, number: str, cell_width: int) -> str:
+    if code in MARKS:
+        mark = LONG_MARKS[code]
+        if mark[0] == MARKS[code] and code != 31:  # a hatch fills its cell
+            return MARKS[code] * cell_width
+        return fit(mark if len(mark) <= cell_width else MARKS[code], cell_width, "center")
+    return fit(number, cell_width - (cell_width > 4), "right").ljust(cell_width)
+
+
+@lru_cache(maxsize=8192)
+def _halves(palette: Palette, pair: int) -> tuple[str, Style]:
+    return palette.halves(*divmod(pair, CODES))
+
+
+def _runs(codes: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Where equal neighbours start and stop."""
+    if not codes.size:
+        return []
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    return list(zip([0, *edges.tolist()], [*edges.tolist(), codes.size], strict=True))

@@ -1,0 +1,101 @@
+"""A widget drawn line by line: what a line looks like is one small value, and only lines whose value changed are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from textual.cache import LRUCache
+from textual.events import MouseEvent
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+Face = TypeVar("Face", bound=Hashable)
+Spans = Sequence[tuple[str, str]]
+
+
+class Lines(ScrollView, Generic[Face], can_focus=False):
+    """Lines of text, each given by a *face*: everything its look depends on.
+
+    Subclasses say in `spans` what a face looks like; the rest (caching, scrolling, drawing what changed) is here.
+    """
+
+    DEFAULT_CSS = """
+    Lines { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+    ALLOW_SELECT: ClassVar[bool] = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.faces: list[Face] = []
+        self._strips: LRUCache[tuple[Face, int], Strip] = LRUCache(1024)
+
+    def spans(self, face: Face, width: int) -> Spans:
+        """The line's text in `width` cells, in pieces, each with the names of its component styles."""
+        raise NotImplementedError
+
+    def put(self, faces: Sequence[Face]) -> None:
+        """Show these lines."""
+        before, self.faces = self.faces, list(faces)
+        if len(before) != len(self.faces):
+            self.virtual_size = Size(0, len(self.faces))
+            self.refresh()
+            return
+        for line, (old, new) in enumerate(zip(before, self.faces, strict=True)):
+            if old != new:
+                self.refresh_lines(line)
+
+    def reveal(self, line: int, margin: int = 1) -> None:
+        """Scroll as little as shows a line with a few around it; what is far away comes to the middle."""
+        height = self.scrollable_content_region.height
+        if height <= 0:
+            return
+        margin = min(margin, max(0, (height - 1) // 2))
+        top = self.scroll_offset.y
+        if not top - 1 <= line <= top + height:
+            top = line - height // 2
+        top = min(top, line - margin) if line < top + margin else max(top, line + margin + 1 - height)
+        self.scroll_to(y=max(0, min(top, len(self.faces) - height)), animate=False, immediate=True, force=True)
+
+    def line_at(self, event: MouseEvent) -> int:
+        """The line under the mouse; -1 where there is none."""
+        offset = event.get_content_offset(self)
+        line = offset.y + self.scroll_offset.y if offset is not None else -1
+        return line if line < len(self.faces) else -1
+
+    @property
+    def width(self) -> int:
+        """Cells there are for a line."""
+        return self.scrollable_content_region.width
+
+    def render_line(self, y: int) -> Strip:
+        line, width = y + self.scroll_offset.y, self.width
+        base = self.rich_style
+        if line >= len(self.faces):
+            return Strip.blank(width, base)
+        key = (self.faces[line], width)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._draw(self.faces[line], width)
+        return strip
+
+    def _draw(self, face: Face, width: int) -> Strip:
+        segments = [
+            Segment(text, self.get_component_rich_style(*names.split()) if names else self.rich_style)
+            for names, text in self.spans(face, width)
+            if text
+        ]
+        return Strip(segments).crop_extend(0, width, segments[-1].style if segments else self.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Called by Textual when styles change: every strip is drawn anew."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Draw some lines anew; counted in lines of content."""
+        top = y_start - self.scroll_offset.y
+        if -line_count < top < self.size.height:
+            self.refresh(Region(0, top, self.size.width, line_count))

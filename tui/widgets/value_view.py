@@ -1,0 +1,389 @@
+"""What every view of a value has in common: asking for numbers, keeping the old picture till the new one is there."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from ..frames.window import Stale, Window
+from ..numbers import exact
+from ..plane import Plane, clipped, moved, plane_of
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, fit, wrapped
+from ..work import Wanted, Work
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+
+LATE = 0.12  # seconds; anything sooner would only flicker
+KEPT_BYTES = 96 << 20
+KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
+
+Words = Iterable[tuple[str, Style]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a view needs to paint.
+
+    Attributes:
+        key: equal requests have equal results as long as the session's generation is the same.
+        run: computes it on the engine's thread.
+        cost: how many bytes the result will hold.
+    """
+
+    key: Hashable
+    run: Callable[[Session], Any]
+    cost: int = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What is on screen: numbers and the subject they belong to."""
+
+    subject: Subject
+    plane: Plane
+    frame: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there are no numbers."""
+
+    text: str
+
+
+class ValueView(Widget):
+    """A view of one value. Subclasses say what they need (`request`) and paint lines of it (`paint`).
+
+    Args:
+        colours: whether the terminal has enough of them; None asks it.
+    """
+
+    name_of_view: ClassVar[str] = ""
+    smallest: ClassVar[tuple[int, int]] = (12, 3)
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--cursor",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    ValueView {
+        width: 1fr; height: 1fr;
+        & .view--label { color: $foreground 75%; }
+        & .view--label-here { color: $accent; text-style: bold; }
+        & .view--quiet { color: $foreground 45%; }
+        & .view--note { color: $foreground; }
+        & .view--warning { color: $warning; text-style: bold; }
+        & .view--cursor { text-style: reverse bold; }
+        &.-late { opacity: 55%; }
+    }
+    """
+
+    class Asked(Message):
+        """Someone clicked or turned the wheel: this is where they want to look."""
+
+        def __init__(self, state: ViewState) -> None:
+            super().__init__()
+            self.state = state
+
+    def __init__(self, colours: bool | None = None) -> None:
+        super().__init__()
+        self._colours = colours
+        self.state = ViewState()
+        self.subject: Subject | None = None
+        self.shown: Shown | None = None
+        self.trouble = ""
+        self._awaited: Request | None = None
+        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
+        self._timer: Timer | None = None
+        self._styles: dict[str, Style] = {}
+
+    # -- what subclasses say ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    def request(self, subject: Subject, plane: Plane) -> Request | None:
+        """What is needed to paint this plane at the present size and state; None when it cannot be painted."""
+
+    @abstractmethod
+    def paint(self, shown: Shown, y: int) -> Words:
+        """One line of the picture."""
+
+    def plane_of(self, subject: Subject) -> Plane:
+        """The plane to be shown; the same for every state that shows the same picture."""
+        return plane_of(subject, self.state)
+
+    def line_key(self, y: int) -> Hashable | None:
+        """What a line of the picture depends on besides the picture, if it is worth keeping painted."""
+        return None
+
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        """The state changed and the picture did not: repaint what the change touches. By default everything."""
+        self.refresh()
+
+    def arrived(self, shown: Shown) -> None:
+        """Another picture is about to be painted."""
+
+    def refusal(self, subject: Subject) -> str:
+        """Why this view has nothing to show of a value that has numbers; "" when it has."""
+        return ""
+
+    @property
+    def page(self) -> tuple[int, int]:
+        """How many rows and columns are on screen."""
+        return max(1, self.size.height - 3), max(1, self.size.width // 10)
+
+    def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
+        """The state after `move WHERE`."""
+        return moved(where, state, plane_of(subject, state), self.page)
+
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+        """The number of a cell, where the view has it at hand."""
+        shown = self.shown
+        if shown is None or (shown.subject, shown.plane) != (subject, plane):
+            return None
+        window = getattr(shown.frame, "window", shown.frame)
+        return window.at(row, column) if isinstance(window, Window) else None
+
+    def place_at(self, x: int, y: int) -> ViewState | None:
+        """The state with its cell under a point of the widget; None where there is no cell."""
+        return None
+
+    # -- showing ---------------------------------------------------------------------------------------------
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether colours may carry meaning here: not under NO_COLOR, nor where there are sixteen or none."""
+        if self._colours is None:
+            self._colours = not self.app.no_color and self.app.console.color_system in ("256", "truecolor", "windows")
+        return self._colours
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the theme's ground is dark."""
+        return self.app.current_theme.dark
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the picture on screen is an old one, the new one not having come yet."""
+        return self._awaited is not None
+
+    def show(self, state: ViewState, subject: Subject | None) -> None:
+        """Show what the state points at; what is on screen stays until the numbers are there."""
+        before, self.state = self.state, state
+        if subject is None or subject != self.subject:
+            if subject is None or self.subject is None or subject.generation != self.subject.generation:
+                self._results.clear()
+            self.subject = subject
+        if not self._ask() and self.shown is not None:
+            self.changed(self.shown, before)
+
+    def _ask(self) -> bool:
+        """See to it that what is needed is at hand or asked for; whether another picture took the screen."""
+        subject = self.subject
+        if subject is None or not subject.readable or self.refusal(subject) or not self._fits():
+            self._settle()
+            self.shown = None
+            self.refresh()
+            return True
+        plane = self.plane_of(subject)
+        request = self.request(subject, plane)
+        if request is None:
+            self._settle()
+            return False
+        if request.key in self._results:
+            self._results.move_to_end(request.key)
+            return self._adopt(subject, plane, self._results[request.key][0])
+        if self._awaited is None or self._awaited.key != request.key:
+            self._awaited = request
+            self._send(subject, plane, request)
+        return False
+
+    def _send(self, subject: Subject, plane: Plane, request: Request) -> None:
+        from ...engine.errors import InputError, one_line
+
+        def run(session: Session) -> Any:
+            if session.generation != subject.generation:
+                return subject, plane, request, Stale()
+            try:
+                return subject, plane, request, request.run(session)
+            except (InputError, MemoryError) as error:
+                return subject, plane, request, Trouble(one_line(error))
+
+        if self._timer is None:
+            self._timer = self.set_timer(LATE, self._is_late)
+        self.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run)))
+
+    def receive(self, work: Work, result: Any) -> None:
+        """Take what came back from the engine's thread; what is no longer wanted is kept but not shown."""
+        subject, plane, request, frame = result
+        wanted = self._awaited is not None and self._awaited.key == request.key
+        if isinstance(frame, Stale) or self.subject is None or subject.generation != self.subject.generation:
+            return
+        if not isinstance(frame, Trouble):
+            self._keep(request, frame)
+        if wanted:
+            self._adopt(self.subject, plane, frame)
+
+    def _keep(self, request: Request, frame: Any) -> None:
+        self._results[request.key] = (frame, request.cost)
+        self._results.move_to_end(request.key)
+        while len(self._results) > 1 and sum(cost for _, cost in self._results.values()) > KEPT_BYTES:
+            self._results.popitem(last=False)
+
+    def _adopt(self, subject: Subject, plane: Plane, frame: Any) -> bool:
+        self._settle()
+        self.trouble = frame.text if isinstance(frame, Trouble) else ""
+        shown = self.shown
+        if shown is not None and shown.frame is frame and shown.plane == plane and shown.subject == subject:
+            return False
+        self.shown = None if self.trouble else Shown(subject, plane, frame)
+        if self.shown is not None:
+            self._strips.clear()
+            self.arrived(self.shown)
+        self.refresh()
+        return True
+
+    def _settle(self) -> None:
+        self._awaited, self.trouble = None, ""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.remove_class("-late")
+
+    def _is_late(self) -> None:
+        self._timer = None
+        self.set_class(self.waiting, "-late")
+        self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size needs other numbers, or the same painted otherwise."""
+        self._ask()
+        self._strips.clear()
+        if self.shown is not None:
+            self.arrived(self.shown)
+        self.refresh()
+
+    # -- painting --------------------------------------------------------------------------------------------
+
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Row and column of the cell cursor in the plane on screen."""
+        if self.shown is None:
+            return 0, 0
+        state = clipped(self.state, self.shown.plane)
+        return state.row, state.column
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the widget, exactly as wide as it is."""
+        width = self.size.width
+        if width <= 0:
+            return Strip.blank(0)
+        if self.shown is None or not self._fits():
+            return self._strip(self._excuse(y), width)
+        key = self.line_key(y)
+        if key is None:
+            return self._strip(self.paint(self.shown, y), width)
+        if key not in self._strips:
+            if len(self._strips) >= KEPT_STRIPS:
+                self._strips.popitem(last=False)
+            self._strips[key] = self._strip(self.paint(self.shown, y), width)
+        return self._strips[key]
+
+    def _strip(self, words: Words, width: int) -> Strip:
+        ground = self.ground
+        segments = [
+            Segment(text, style if style.bgcolor is not None else ground + style) for text, style in words if text
+        ]
+        return Strip(segments).adjust_cell_length(width, ground)
+
+    def _fits(self) -> bool:
+        return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]
+
+    def _excuse(self, y: int) -> Words:
+        lines = self._excuses()
+        return [(fit(lines[y], self.size.width), self.ink("note"))] if y < len(lines) else []
+
+    def _excuses(self) -> list[str]:
+        """Why there is no picture, in lines."""
+        subject, width = self.subject, self.size.width
+        if not self._fits():
+            return [
+                next((words for words in ("too small to show it", "too small", "small") if len(words) <= width), "…")
+            ]
+        if subject is None:
+            return []
+        if subject.missing:
+            return wrapped("This recording does not hold the numbers of this stage.", width)
+        if not subject.readable:
+            return wrapped("Not reached yet: it has no numbers before it has run (t runs to it).", width)
+        if self.trouble:
+            return wrapped(self.trouble, width)
+        refused = self.refusal(subject)
+        return wrapped(refused, width) if refused else ["reading…"] if self.has_class("-late") else []
+
+    def status_words(self, places: tuple[str, ...], number: Any | None) -> Words:
+        """The last line of a view: a place and the exact number there; the number is never cut."""
+        text = "reading…" if self.has_class("-late") else "…" if number is None else exact(number)
+        room = self.size.width - cell_len(text) - 3
+        place = next((place for place in places if cell_len(place) <= room), "")
+        return [(f"{place} = " if place else "", self.ink("label")), (text, self.ink("note") + Style(bold=True))]
+
+    def refresh_lines(self, lines: Iterable[int]) -> None:
+        """Repaint some lines and no others."""
+        self.refresh(*[Region(0, y, self.size.width, 1) for y in lines])
+
+    @property
+    def ground(self) -> Style:
+        """The style of cells that nothing else colours."""
+        if "" not in self._styles:
+            self._styles[""] = Style(bgcolor=self.background_colors[1].rich_color)
+        return self._styles[""]
+
+    def ink(self, name: str) -> Style:
+        """The style of a component class, `label` for `view--label`."""
+        if name not in self._styles:
+            self._styles[name] = self.get_component_rich_style(f"view--{name}")
+        return self._styles[name]
+
+    def notify_style_update(self) -> None:
+        """Forget styles of the old theme."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
+    # -- the mouse -------------------------------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cell cursor."""
+        offset = event.get_content_offset(self)
+        state = self.place_at(offset.x, offset.y) if offset is not None and self.shown is not None else None
+        if state is not None:
+            self.post_message(self.Asked(state))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves the cell cursor three rows down."""
+        self._wheel(event, 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves the cell cursor three rows up."""
+        self._wheel(event, -3)
+
+    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
+        if self.shown is not None:
+            event.stop()
+            state = clipped(self.state, self.shown.plane)
+            self.post_message(self.Asked(clipped(replace(state, row=state.row + rows), self.shown.plane)))

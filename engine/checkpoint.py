@@ -88,6 +88,7 @@ class Checkpoint:
             longest,
             sizes.size("type_vocab_size", 2),
             sizes.index("pad_token_id", 0, vocabulary),
+            vocabulary,
         )
         words = reader.tokenizer.get_vocab_size(with_added_tokens=True)
         if words > vocabulary:

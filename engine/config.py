@@ -38,11 +38,13 @@ class Config:
             )
         return found
 
-    def size(self, name: str, default: int) -> int:
-        """A whole number of 1 or more."""
+    def size(self, name: str, default: int, most: int = 10**8) -> int:
+        """A whole number from 1 to `most`, beyond which no model goes and a program would fill the memory."""
         found = self.values.get(name, default)
         if not isinstance(found, int) or isinstance(found, bool) or found < 1:
             raise InputError(f"{self.where}: {name} is {found!r}, and must be a whole number of 1 or more")
+        if found > most:
+            raise InputError(f"{self.where}: {name} is {found!r}, and {most} is the most")
         return found
 
     def index(self, name: str, default: int, below: int) -> int:

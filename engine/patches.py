@@ -174,7 +174,7 @@ class _Scope:
 def _result(expression: Expression, window: torch.Tensor) -> torch.Tensor:
     whole_numbers = not window.dtype.is_floating_point
     x = window.double() if whole_numbers else window
-    found = torch.as_tensor(expression.value(_Scope(x)), device=window.device)
+    found = torch.as_tensor(expression.value(_Scope(x)), dtype=x.dtype, device=window.device)
     if whole_numbers:
         if not torch.equal(found.double(), found.double().round()):
             raise InputError(f"the patch gives {found.flatten()[0].item():g}, and this stage holds whole numbers")

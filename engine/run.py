@@ -21,7 +21,7 @@ from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
 from .run_value import RunValue
 from .shadows import shadows_of
-from .tokens import Tokens
+from .tokens import Tokens, visible
 from .trace import Trace
 from .value import Value
 
@@ -29,8 +29,6 @@ from .value import Value
 LARGEST_SHARE = 0.25
 ROW_BLOCK_BYTES = 32 << 20
 # A product of very few rows (1 to 3, as measured) goes through another kernel, whose last bits differ.
-LEAST_ROWS = 32
-# Products of fewer rows (1 to 3 on the machines measured) go through other kernels, whose last bits differ.
 LEAST_ROWS = 32
 
 
@@ -134,7 +132,7 @@ class Run(Trace):
 
     def word(self, number: int) -> str:
         found = self._word(number) if self._word is not None and number >= 0 else None
-        return found if found is not None else str(number)
+        return visible(found) if found is not None else str(number)
 
     # -- values ------------------------------------------------------------------------------------------------
 

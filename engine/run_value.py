@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -66,6 +67,21 @@ class RunValue(Value):
         wide = window if window.dtype in (torch.float32, torch.float64) else window.float()
         each = wide.sum(-1) if figure == "sum" else wide.var(-1, unbiased=False)
         return np.atleast_1d(to_numpy(each)).astype(np.float64).ravel()
+
+    def pieces(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
+        """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""
+        bound = self.bind(index)
+        axis = len(self.shape) - 2
+        if not self.run.is_windowed(self.name) or isinstance(self.stage.op, OneHot) or isinstance(bound[axis], int):
+            yield from self.blocks(bound)
+            return
+        part = cast(slice, bound[axis])
+        places = range(*part.indices(self.shape[axis]))
+        for start, stop in self.run.row_blocks(self.name):
+            if any(start <= place < stop for place in places):
+                rows = [place for place in places if start <= place < stop]
+                cut_here = slice(min(rows), max(rows) + 1, abs(places.step))
+                yield self.read((*bound[:axis], cut_here, bound[axis + 1]))
 
     def _window(self, index: Index) -> torch.Tensor:
         run = self.run

@@ -8,6 +8,7 @@ from .debugger import Debugger
 from .errors import InputError
 from .forks import Forks
 from .trace import Trace
+from .writing import Layout
 
 if TYPE_CHECKING:
     from .compare import Reference
@@ -25,14 +26,18 @@ class Session:
     Attributes:
         generation: counts what made earlier values stale (another text, another recording), so that a view can tell
             whether what it was sent still holds.
+        layout: how `print` writes tables.
         reference: what it was last compared with, for the view of differences; None before.
+        compared: how often it was compared with something.
         why_path: the explanations that were followed one from another, the latest last.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
         self.encoder = encoder
         self.generation = 0
+        self.layout = Layout()
         self.reference: Reference | None = None
+        self.compared = 0
         self.why_path: list[Explanation] = []
         self.branches = Forks(trace)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .errors import InputError, one_line
 from .index import Index
 from .program import Program, Shape, Stage
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
-from .tokens import Tokens
+from .tokens import Tokens, visible
 from .trace import Trace
 from .value import ArrayValue, Value
 
@@ -50,9 +50,7 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     Raises:
         InputError: another suffix, nothing selected, or a path that cannot be written.
     """
-    target = Path(os.path.expanduser(path))
-    if target.suffix not in (".safetensors", ".npz"):
-        raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
+    target = check_target(path)
     program = trace.program
     names = program.expect(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
     names = [name for name in names if name != ONE_HOT and trace.has(name)]
@@ -61,17 +59,31 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
         raise InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
     values = [trace.value(name) for name in names]
     if target.suffix == ".npz":
-        return write_npz(target, values, {f"{ENTRY}.json": manifest(trace)})
-    return write_safetensors(target, values, {ENTRY: manifest(trace)})
+        return write_npz(target, values, {f"{ENTRY}.json": manifest(trace, names)})
+    return write_safetensors(target, values, {ENTRY: manifest(trace, names)})
 
 
-def manifest(trace: Trace) -> str:
-    """The JSON that tells a snapshot's reader everything but the numbers."""
+def check_target(path: str | Path) -> Path:
+    """Where an export goes, before anything is computed for it.
+
+    Raises:
+        InputError: another suffix than .safetensors and .npz, or no such directory.
+    """
+    target = Path(os.path.expanduser(path))
+    if target.suffix not in (".safetensors", ".npz"):
+        raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
+    if not target.parent.is_dir():
+        raise InputError(f"cannot write {str(path)!r}: there is no directory {str(target.parent)!r}")
+    return target
+
+
+def manifest(trace: Trace, names: Sequence[str]) -> str:
+    """The JSON that tells a snapshot's reader everything but the numbers of the stages named."""
     tokens = trace.tokens
     ids = set(tokens.ids.ravel().tolist())
-    for stage in trace.program:
-        value = trace.value(stage.name)
-        if value.holds_ids and stage.name != "tokens.ids" and trace.has(stage.name):
+    for name in names:
+        value = trace.value(name)
+        if value.holds_ids:
             ids |= set(np.unique(value.read()).tolist())
     plain = asdict(tokens) | {name: getattr(tokens, name).tolist() for name in ("ids", "mask", "segments", "positions")}
     stages = []
@@ -117,7 +129,7 @@ def open_snapshot(path: str | Path) -> Recording:
     if ENTRY not in metadata:
         raise InputError(f"{path} holds tensors but is not a snapshot of encoder-tui: it has no {ENTRY!r} entry")
     try:
-        facts = json.loads(metadata[ENTRY])
+        facts = _visible(json.loads(metadata[ENTRY]))
         if facts["format"] > FORMAT:
             raise InputError(
                 f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it"
@@ -127,6 +139,17 @@ def open_snapshot(path: str | Path) -> Recording:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} has a damaged {ENTRY!r} entry ({one_line(error)}); export it again") from None
+
+
+def _visible(facts: Any) -> Any:
+    """The manifest with control characters written out: what a file holds must not steer the terminal."""
+    if isinstance(facts, str):
+        return visible(facts)
+    if isinstance(facts, list):
+        return [_visible(fact) for fact in facts]
+    if isinstance(facts, dict):
+        return {visible(name): fact if name in ("texts", "pair") else _visible(fact) for name, fact in facts.items()}
+    return facts
 
 
 def _count(upto: int | None, program: Program) -> int:

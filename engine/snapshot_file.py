@@ -83,6 +83,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: the path cannot be written.
     """
+    path = path.resolve()  # through a link to the file itself
     try:
         if path.is_dir():
             raise InputError(f"cannot write {str(path)!r}: it is a directory")
@@ -93,7 +94,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(number, "wb") as file:
             yield file
-        part.chmod(0o666 & ~_umask())
+        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; nothing was changed") from None

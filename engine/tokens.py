@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,13 @@ class Tokens:
         return int(self.ids.shape[0]), int(self.ids.shape[1])
 
 
+def visible(text: str) -> str:
+    """A token's text with control characters written out (`\\x1b`), so that no vocabulary can steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) == "Cc" else letter for letter in text)
+
+
 class TextReader:
     """A checkpoint's tokenizer together with the limits of its model.
 
@@ -55,10 +63,12 @@ class TextReader:
         longest: how many tokens the model takes.
         segments: how many segments it knows.
         padding_id: id of the padding token.
+        vocabulary: how many ids the model knows.
     """
 
-    def __init__(self, tokenizer: Tokenizer, longest: int, segments: int, padding_id: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, longest: int, segments: int, padding_id: int, vocabulary: int) -> None:
         self.tokenizer, self.longest, self.segments, self.padding_id = tokenizer, longest, segments, padding_id
+        self.vocabulary = vocabulary
         tokenizer.no_padding()
         tokenizer.no_truncation()
 
@@ -124,7 +134,11 @@ class TextReader:
         for row, encoding in enumerate(encoded):
             length = len(encoding.ids)
             ids[row, :length], mask[row, :length], segments[row, :length] = encoding.ids, 1, encoding.type_ids
-            strings.append((*encoding.tokens, *[padding] * (width - length)))
+            if max(encoding.ids, default=0) >= self.vocabulary:
+                raise InputError(
+                    f"the tokenizer gives id {max(encoding.ids)}, and the model has {self.vocabulary} words"
+                )
+            strings.append((*map(visible, encoding.tokens), *[padding] * (width - length)))
             places.append((*encoding.offsets, *[(0, 0)] * (width - length)))
         positions = np.broadcast_to(np.arange(width, dtype=np.int64), shape).copy()
         size = self.tokenizer.get_vocab_size(with_added_tokens=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,8 +13,21 @@ from .index import TOKEN_AXES, Index
 from .program import Shape, write_shape
 from .value import Value
 
-MOST_ROWS = 64
-MOST_COLUMNS = 16
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How `print` writes tables; `set` changes it.
+
+    Attributes:
+        digits: significant digits of a number in a table.
+        rows, columns: the most a table has; the rest is said to be there.
+        tables: the most tables for leading axes.
+    """
+
+    digits: int = 5
+    rows: int = 64
+    columns: int = 16
+    tables: int = 4
 
 
 def write_number(number: float | int | bool | np.generic) -> str:
@@ -53,27 +67,29 @@ def write_stats(title: str, value: Value, index: Index) -> str:
     return "\n".join([title, *(f"  {name:<8}{fact}" for name, fact in facts.items())])
 
 
-def write_value(value: Value, index: Index) -> str:
+def write_value(value: Value, index: Index, layout: Layout = Layout()) -> str:
     """A window as a labelled table (the last two of its axes), or a number alone.
 
-    Leading axes become one table each; what does not fit 64 rows by 16 columns is cut and said.
+    Leading axes become one table each; what does not fit the layout is cut and said.
     """
     shape = value.window_shape(index)
     place = _place(value, index)
     if not shape:
         return f"{place} = {write_number(value.read(index).item())}"
+    if 0 in shape:
+        return f"{place} selects nothing"
     axes = [axis for axis, part in enumerate(index) if isinstance(part, slice)]
     if len(axes) <= 2:
-        return "\n".join([place, *_table(value, index, axes)])
+        return "\n".join([place, *_table(value, index, axes, layout)])
     first = axes[0]
     part = index[first]
     assert isinstance(part, slice)
     places = range(*part.indices(value.shape[first]))
-    tables = [write_value(value, (*index[:first], at, *index[first + 1 :])) for at in places[:4]]
-    left = len(places) - 4
+    tables = [write_value(value, (*index[:first], at, *index[first + 1 :]), layout) for at in places[: layout.tables]]
+    left = len(places) - layout.tables
     if left > 0:
         tables.append(
-            f"... {left} more along {value.axes[first]}; print [{value.axes[first]}={places[4]}] to see the next"
+            f"... {left} more along {value.axes[first]}; print [{value.axes[first]}={places[layout.tables]}] to see the next"
         )
     return "\n\n".join(tables)
 
@@ -87,7 +103,7 @@ def _place(value: Value, index: Index) -> str:
         else:
             whole = part.indices(size) == (0, size, 1)
             step = f":{part.step}" if part.step not in (None, 1) else ""
-            parts.append(f"{axis}" if whole else f"{axis}={part.start}:{part.stop}{step}")
+            parts.append(f"{axis}" if whole else f"{axis}={part.start}:{'' if part.stop is None else part.stop}{step}")
     return f"{value.name}[{', '.join(parts)}]"
 
 
@@ -101,9 +117,9 @@ def _token(value: Value, index: Index, axis: str, at: int) -> str:
     return value.tokens[row][at] if at < len(value.tokens[row]) else ""
 
 
-def _table(value: Value, index: Index, axes: Sequence[int]) -> list[str]:
+def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> list[str]:
     ranges = []
-    for axis, most in zip(axes, (MOST_ROWS, MOST_COLUMNS) if len(axes) == 2 else (MOST_COLUMNS,), strict=True):
+    for axis, most in zip(axes, (layout.rows, layout.columns) if len(axes) == 2 else (layout.columns,), strict=True):
         part = index[axis]
         assert isinstance(part, slice)
         ranges.append((axis, range(*part.indices(value.shape[axis])), most))
@@ -118,7 +134,11 @@ def _table(value: Value, index: Index, axes: Sequence[int]) -> list[str]:
     ]
     rows = labels[0] if len(ranges) == 2 else [""]
     table = [["", *labels[-1]]]
-    short = (lambda number: f"{number} {value.word(int(number))}") if value.holds_ids else write_short
+    short = (
+        (lambda number: f"{number} {value.word(int(number))}")
+        if value.holds_ids
+        else (lambda number: write_short(number, layout.digits))
+    )
     table += [[row, *map(short, line)] for row, line in zip(rows, numbers, strict=True)]
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join([_left(line[0], widths[0]), *map(_right, line[1:], widths[1:])]).rstrip() for line in table]
@@ -128,9 +148,9 @@ def _table(value: Value, index: Index, axes: Sequence[int]) -> list[str]:
     return lines
 
 
-def write_short(number: np.generic) -> str:
-    """A number in a table: 5 significant digits."""
-    return str(number.item()) if not isinstance(number, np.inexact) else f"{number:.5g}"
+def write_short(number: np.generic, digits: int) -> str:
+    """A number in a table, to so many significant digits."""
+    return str(number.item()) if not isinstance(number, np.inexact) else f"{number:.{digits}g}"
 
 
 def cells(text: str) -> int:

@@ -41,7 +41,7 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
 def status(position: Position, stop: Stop | None = None) -> Status:
     """What the title line says between commands."""
     place = where(position)
-    if position.forks > 1:
+    if len(position.forks) > 1:
         place = f"{f'fork {position.fork}' if position.fork else 'original'}  {place}"
     if stop is not None and stop.position == position.cursor:
         if stop.reason == "breakpoint" and stop.breakpoint is not None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from ..engine.commands import Table
+    from .panes.inspector import Inspector
     from .widgets.value_view import ValueView
 
 TICK = 0.1
@@ -177,6 +178,10 @@ class EncoderApp(App[int]):
         """A view was clicked. (By its name, because importing the view takes numpy along.)"""
         self.controller.asked(message.state)
 
+    def on_inspector_followed(self, message: Inspector.Followed) -> None:
+        """An operand was found."""
+        self.controller.arrive(message.of, message.stage, message.index)
+
     # -- for the controller and the palette ----------------------------------------------------------------------
 
     @property
@@ -216,6 +221,15 @@ class EncoderApp(App[int]):
         from .screens.keys import KeysScreen
 
         self.push_screen(KeysScreen(self.table))
+
+    def show_reply(self) -> None:
+        """Show the last answer on the whole screen."""
+        from .screens.reply import ReplyScreen
+
+        if self.main.console.last:
+            self.push_screen(ReplyScreen(*self.main.console.last))
+        else:
+            self.main.footer.hint("no command has answered yet")
 
     def _fatal_error(self) -> None:
         """Called by Textual after a fault of ours: one line will tell of it, unless the traceback is asked for."""

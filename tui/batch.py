@@ -12,7 +12,7 @@ from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
 from ..engine.errors import InputError
 from ..engine.session import Session
-from ..engine.snapshot import save
+from ..engine.snapshot import check_target, save
 from ..engine.writing import write_stop
 
 STOPPED = 3
@@ -43,14 +43,20 @@ def run_batch(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter the terminal's encoding lacks is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    if export:
+        check_target(export)  # before the work, not after it
+    reply = Reply()
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
     for line in lines:
         reply = TABLE.execute(session, line)
         _print(session, reply, line)
         if reply.quit:
-            return STOPPED if session.held else 0
-    references = [read_against(session, line) for line in against]
-    if not session.held and session.debugger.position < session.debugger.last:
+            break
+    left = reply.quit
+    references = [] if left else [read_against(session, line) for line in against]
+    if select is not None:
+        session.trace.program.expect(select)
+    if not left and not session.held and session.debugger.position < session.debugger.last:
         stop = session.debugger.cont()
         _out(write_stop(stop, session.trace.shapes))
     if export:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from ..engine.errors import InputError, one_line
-from . import answers, looking
+from . import answers, following, looking
 from .completion import Completion, command_of, complete
 from .engine_thread import Answered, EngineThread
 from .facts import Position
@@ -79,8 +79,6 @@ class Controller:
         if key is None:
             if names[0] == "q" and not typing:  # before the commands are known there must be a way out
                 self.app.leave(0)
-            elif names[0] == "enter" and not typing and self.app.main.program.group:
-                self.app.main.program.fold()
             return
         self.app.main.footer.hint("")
         line = fill(key.line, self.state.stage)
@@ -117,7 +115,7 @@ class Controller:
         state = self.state
         if before is not None and before.world is not self.position.world:
             self.stop = None
-            state = looking.at_cursor(replace(state, text=0, head=0, row=0, column=0), self.position)
+            state = looking.at_cursor(replace(state, text=0, head=0, row=0, column=0, trail=()), self.position)
         if message.origin == "script":
             console.say("command", message.line)
         if message.error is not None:
@@ -146,7 +144,10 @@ class Controller:
     def asked(self, state: ViewState) -> None:
         """A view was clicked: look where it says, at what is looked at now."""
         self._show(
-            replace(self.state, row=state.row, column=state.column, head=state.head, text=state.text, view=state.view)
+            replace(
+                self.state, row=state.row, column=state.column, head=state.head, text=state.text, view=state.view,
+                term=state.term, factor=state.factor,
+            )  # fmt: skip
         )
 
     def token(self, index: int) -> None:
@@ -234,6 +235,8 @@ class Controller:
                 self.app.show_palette()
             case "keys":
                 self.app.show_keys()
+            case "reply":
+                self.app.show_reply()
             case _:
                 return False
         return True
@@ -266,6 +269,8 @@ class Controller:
                 return self._found(state, -1)
             case "fold":
                 main.program.fold()
+            case "follow":
+                return self._followed(argument, position)
             case "copy":
                 self.app.copy(main.inspector.copy_text())
             case what:
@@ -284,6 +289,23 @@ class Controller:
             stage = argument
         return looking.at_stage(self.state, stage) if stage else self.state
 
+    def _followed(self, argument: str, position: Position) -> ViewState:
+        state, main = self.state, self.app.main
+        if argument == "back":
+            return following.back(state)
+        if not argument and state.view != "why":
+            if not main.program.group or state.zoomed:
+                return replace(state, view="why")
+            main.program.fold()
+            return state
+        main.inspector.follow(state, following.cell_of(state, position.world), int(argument) if argument else None)
+        return state
+
+    def arrive(self, name: str, stage: str, index: tuple[int, ...]) -> None:
+        """An operand was found: go there."""
+        if self.position is not None:
+            self._show(following.followed(self.state, self.position.world, name, stage, index))
+
     def _found(self, state: ViewState, step: int) -> ViewState:
         assert self.position is not None
         found, at, count = looking.next_found(state, self.position.world, step)
@@ -294,7 +316,7 @@ class Controller:
         return found
 
     def _show(self, state: ViewState) -> None:
-        self.state = state
+        self.state = state = following.anew(self.state, state)
         if self.position is not None:
             self.app.main.show(state, self.position)
 

@@ -38,6 +38,20 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
+class Fork:
+    """One of the runs of a session.
+
+    Attributes:
+        number: 0 for the original; depth: how many forks lie between it and the original.
+        done: its patches, those its parent has left out.
+    """
+
+    number: int
+    depth: int
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Where the debugger stands, as of the last command.
 
@@ -48,7 +62,9 @@ class Position:
         patched: stages whose value was put there by hand.
         generation: the session's: grows whenever values seen before may no longer hold.
         watched: what each watch is worth at the cursor, by its number.
-        fork: number of the fork that is looked at, 0 for the original; forks: how many there are, with the original.
+        fork: number of the fork that is looked at, 0 for the original; forks: all of them, each before those that were forked from it.
+        stale: stages whose value was computed and no longer holds.
+        compared: how often this session was compared with something.
     """
 
     world: World
@@ -59,7 +75,9 @@ class Position:
     generation: int = 0
     watched: Mapping[int, str] = field(default_factory=dict)
     fork: int = 0
-    forks: int = 1
+    forks: tuple[Fork, ...] = ()
+    stale: frozenset[str] = field(default_factory=frozenset)
+    compared: int = 0
 
     @property
     def stage(self) -> str:
@@ -87,8 +105,25 @@ def look(session: Session, before: Position | None) -> Position:
         session.generation,
         {point.number: _worth(point, session) for point in points if point.watch is not None},
         session.branches.current.number,
-        len(session.branches.branches),
+        forks_of(session),
+        trace.stale,
+        session.compared,
     )
+
+
+def forks_of(session: Session) -> tuple[Fork, ...]:
+    """The tree of forks, from the original down."""
+    found: list[Fork] = []
+
+    def add(parent: int | None, depth: int, above: int) -> None:
+        for branch in session.branches.branches.values():
+            if branch.parent == parent:
+                patches = tuple(patch.text for patch in getattr(branch.trace, "patches", ()))
+                found.append(Fork(branch.number, depth, patches[above:]))
+                add(branch.number, depth + 1, len(patches))
+
+    add(None, 0, 0)
+    return tuple(found)
 
 
 def _worth(point: Breakpoint, session: Session) -> str:

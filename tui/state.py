@@ -6,17 +6,39 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """A number whose explanation was left to follow an operand of it.
+
+    Attributes:
+        name: what it is called, shortly: `scores[0, 1, 2 'cat', 3 'sat']`.
+        stage, text, head, row, column, term, factor: as in `ViewState`.
+    """
+
+    name: str
+    stage: str
+    text: int
+    head: int
+    row: int
+    column: int
+    term: int
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
 class ViewState:
     """Where someone is looking. The debugger's cursor is elsewhere: looking moves nothing.
 
     Attributes:
         stage: canonical name of the stage looked at; "" before anything is loaded.
-        view: `heat`, `numbers`, `heads` or `stats`.
+        view: `heat`, `numbers`, `heads`, `stats`, `why` or `diff`.
         text: row of the batch; head: of the attention.
         row, column: the cell cursor in the plane that is shown.
         gain: steps of colour scale, each a factor of two; 0 fits the largest magnitude.
         zoomed: whether the value has the whole screen.
         found: what was last looked for in the tree.
+        term: which term of the explanation is chosen, those of all its sums counted on; factor: which of its operands
+            that can be followed.
+        trail: the numbers that were left for one of their operands, the latest last.
     """
 
     stage: str = ""
@@ -28,3 +50,6 @@ class ViewState:
     gain: int = 0
     zoomed: bool = False
     found: str = ""
+    term: int = 0
+    factor: int = 0
+    trail: tuple[Spot, ...] = ()

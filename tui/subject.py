@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from .against import Against, against_of
+
 if TYPE_CHECKING:
     from ..engine.session import Session
 
@@ -25,6 +27,7 @@ class Subject:
         patched: whether its value was put there by hand.
         generation: the session's, when this was written; numbers of another generation are not this stage's.
         nearest_with_heads: the nearest stage whose value has a head axis; "" when no stage has.
+        against: what it was compared with; None before anything was.
     """
 
     stage: str
@@ -40,6 +43,7 @@ class Subject:
     patched: bool = False
     generation: int = 0
     nearest_with_heads: str = ""
+    against: Against | None = None
 
     def size(self, axis: str) -> int:
         """Size of an axis; 0 when the value has no such axis."""
@@ -73,6 +77,7 @@ def subject_of(session: Session, stage_name: str) -> Subject:
         stage_name in trace.patched,
         session.generation,
         _nearest_with_heads(session, position),
+        against_of(session, stage_name),
     )
 
 

@@ -21,6 +21,7 @@ WIDE = ("batch", "token", "intermediate")
 VECTOR = ("batch", "hidden")
 OVER_WORDS = ("batch", "token", "vocabulary")
 SHOWN_PREDICTIONS = 10
+MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Bert:
         sizes = cls(
             vocabulary=config.size("vocab_size", 30522),
             hidden=config.size("hidden_size", 768),
-            layers=config.size("num_hidden_layers", 12),
+            layers=config.size("num_hidden_layers", 12, most=MOST_LAYERS),
             heads=config.size("num_attention_heads", 12),
             intermediate=config.size("intermediate_size", 3072),
             activation=config.activation("hidden_act", "gelu"),

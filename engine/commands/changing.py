@@ -11,7 +11,7 @@ from ..forks import live
 from ..index import parse_index, split_index
 from ..patch_targets import check_range, token_id
 from ..session import Session
-from .table import Command, Reply, is_number, nothing_more, words_of
+from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
     from ..index import Index
@@ -201,8 +201,10 @@ COMMANDS = (
     Command("scale", SCALE, "Make a window larger or smaller.", _scale, "changes", (), (), "stage"),
     Command("noise", NOISE, "Add normal noise to a window; the same seed gives the same noise.", _noise, "changes", (), (), "stage"),
     Command("swap", SWAP, "Exchange two windows of a value.", _swap, "changes", (), (), "stage"),
-    Command("undo", "undo", "Take the last change back.", _exchange("undo"), "changes"),
-    Command("redo", "redo", "Do again what was taken back.", _exchange("redo"), "changes"),
+    Command("undo", "undo", "Take the last change back.", _exchange("undo"), "changes", (),
+            (Key("U", "undo", "take a change back"),)),
+    Command("redo", "redo", "Do again what was taken back.", _exchange("redo"), "changes", (),
+            (Key("R", "redo", "do it again"),)),
     Command("fork", "fork", "Go on in a copy; the original stays as it is.", _fork, "changes"),
     Command("switch", "switch N", "Go to another fork; 0 is the original.", _switch, "changes"),
     Command("run", 'run "TEXT" ...', "Start over with other texts.", _run, "changes"),

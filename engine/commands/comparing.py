@@ -72,7 +72,8 @@ def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]
         session.trace, wanted.trace, tolerance=wanted.tolerance, title=wanted.title,
         stopped=lambda: session.debugger.interrupted,
     )  # fmt: skip
-    session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment)
+    session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
+    session.compared += 1
     return found, write_comparison(found, everything=wanted.everything)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 from ..errors import InputError, nearest
 from ..program import write_shape
 from ..session import Session
 from ..watches import write_watched
 from ..writing import write_stats, write_value
-from .table import Command, Reply
+from .table import Command, Reply, is_number
 
 
 def _target(session: Session, rest: str) -> str:
@@ -21,7 +22,7 @@ def _target(session: Session, rest: str) -> str:
 
 def _print(session: Session, rest: str) -> Reply:
     value, index = session.trace.at(_target(session, rest))
-    return Reply(write_value(value, value.bind(index)))
+    return Reply(write_value(value, value.bind(index), session.layout))
 
 
 def _stats(session: Session, rest: str) -> Reply:
@@ -123,6 +124,19 @@ def _info(session: Session, rest: str) -> Reply:
         raise
 
 
+def _set(session: Session, rest: str) -> Reply:
+    known = {field.name: getattr(session.layout, field.name) for field in fields(session.layout)}
+    if not rest:
+        return Reply("\n".join(f"{name:<8} {number}" for name, number in known.items()))
+    name, _, number = rest.partition(" ")
+    if name not in known:
+        raise InputError(f"{name!r} is no setting{nearest(name, known)}; write `{SET}`")
+    if not is_number(number) or not 1 <= int(number) <= MOST[name]:
+        raise InputError(f"{name} goes from 1 to {MOST[name]}, not {number or 'nothing'!r}; write `{SET}`")
+    session.layout = replace(session.layout, **{name: int(number)})
+    return Reply(f"{name} {number}")
+
+
 def _help(session: Session, rest: str) -> Reply:
     from . import TABLE
 
@@ -136,6 +150,9 @@ def _help(session: Session, rest: str) -> Reply:
     return Reply("\n".join(f"{command.usage:<{width}}  {command.help}" for command in TABLE))
 
 
+SET = "set digits|rows|columns|tables N"
+MOST = {"digits": 17, "rows": 100_000, "columns": 100_000, "tables": 100_000}
+
 COMMANDS = (
     Command(
         "print", "print [STAGE][INDEX]", "Print a value or a window of it: print layers.0.attention.weights[head=3].",
@@ -145,6 +162,10 @@ COMMANDS = (
     Command(
         "info", f"info {'|'.join(INFO)}|STAGE", "Print facts: all stages, the breakpoints, the model, one stage.",
         _info, "values", ("i",), (), (*INFO,),
+    ),
+    Command(
+        "set", SET, "Set how many digits, rows, columns and tables `print` writes; without a name, list them.",
+        _set, "values", (), (), tuple(MOST),
     ),
     Command("help", "help [COMMAND]", "List the commands, or explain one.", _help, "values", (), (), "command"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from ..errors import InputError, nearest
 from ..session import Session
 from .table import Command, Key, Reply, Request, is_number, nothing_more
 
-VIEWS = ("heat", "numbers", "heads", "stats")
+VIEWS = ("heat", "numbers", "heads", "stats", "why", "diff")
 MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
 NEIGHBOURS = ("next", "previous")
 
@@ -51,6 +51,12 @@ def _find(session: Session, rest: str) -> Reply:
     return Reply(request=Request("find", rest))
 
 
+def _follow(session: Session, rest: str) -> Reply:
+    if rest not in ("", "back") and not is_number(rest):
+        raise InputError(f"{rest!r} is not the number of an operand; write `follow`, `follow N` or `follow back`")
+    return Reply(request=Request("follow", rest))
+
+
 COMMANDS = (
     Command(
         "look", "look STAGE|up|down|here", "Show a stage without moving the cursor.", _look, "screen", (),
@@ -60,7 +66,7 @@ COMMANDS = (
         ), "stage",
     ),
     Command(
-        "view", "view heat|numbers|heads|stats", "Show the value another way.",
+        "view", f"view {'|'.join(VIEWS)}", "Show the value another way.",
         _one_of("view", VIEWS), "screen", (),
         tuple(Key(str(place), f"view {name}", name) for place, name in enumerate(VIEWS, 1)), VIEWS,
     ),
@@ -75,6 +81,13 @@ COMMANDS = (
             Key("home", "move row-start", "start of row", "Home"), Key("end", "move row-end", "end of row", "End"),
             Key("g", "move top", "first row"), Key("G", "move bottom", "last row"),
         ), MOVES,
+    ),
+    Command(
+        "follow", "follow [N|back]",
+        "Show why the number under the cursor is what it is; there, go to the operand that is chosen, or back.",
+        _follow, "screen", (),
+        (Key("enter", "follow", "why; then to the operand", "enter"), Key("o", "follow back", "back from the operand")),
+        ("back",),
     ),
     Command(
         "head", "head N|next|previous", "Show another head.", _neighbour("head"), "screen", (),
@@ -125,5 +138,7 @@ COMMANDS = (
             (Key("colon", "console", "command line", ":"),)),
     Command("palette", "palette", "Choose a command from a list.", _alone("palette"), "screen", (),
             (Key("ctrl+p", "palette", "palette"),)),
+    Command("reply", "reply", "Read the last answer on the whole screen.", _alone("reply"), "screen", (),
+            (Key("v", "reply", "read the answer"),)),
     Command("keys", "keys", "Show all keys.", _alone("keys"), "screen", (), (Key("question_mark", "keys", "keys", "?"),)),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from .measure import coarser, hidden_below
 
 if TYPE_CHECKING:
     from ..session import Session
+    from .walk import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,16 @@ class Reference:
         trace: the other one.
         ours: what it was compared with.
         alignment: which token belongs to which.
+        comparison: the figures of every stage, as they were then; None where only values are wanted.
+        generation: the session's, then.
     """
 
     title: str
     trace: Trace
     ours: Trace
     alignment: Alignment
+    comparison: Comparison | None = None
+    generation: int = 0
 
 
 class AlignedValue(Value):

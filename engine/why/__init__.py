@@ -9,6 +9,9 @@ puts it in words. Nothing here needs torch, so recordings are explained as well,
 
 from .explain import EXPLAINERS, explain
 from .parts import Explanation, Operand, Row, Sum, Term, Terms
-from .writing import write_why
+from .writing import exactness, write_count, write_why
 
-__all__ = ["EXPLAINERS", "Explanation", "Operand", "Row", "Sum", "Term", "Terms", "explain", "write_why"]
+__all__ = [
+    "EXPLAINERS", "Explanation", "Operand", "Row", "Sum", "Term", "Terms", "exactness", "explain", "write_count",
+    "write_why",
+]  # fmt: skip

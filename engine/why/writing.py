@@ -22,10 +22,10 @@ def write_why(explanation: Explanation, most: int = MOST) -> str:
     lines += [f"  {note}" for note in explanation.notes]
     lines += _culprit(explanation)
     if explanation.sum is not None:
-        lines += ["", *_exactness(explanation), *_table(explanation, 0, most)]
+        lines += ["", *(f"  {line}" for line in exactness(explanation)), *_table(explanation, 0, most)]
     for number, part in enumerate(explanation.parts, start=len(explanation.sums) - len(explanation.parts)):
         title = f"{part.title} = {write_number(part.terms.total)}" if "Σ" in part.title else part.title
-        lines += ["", f"  {title}: {_count(part.terms)}", *_table(explanation, number, most)]
+        lines += ["", f"  {title}: {write_count(part.terms)}", *_table(explanation, number, most)]
     if explanation.names:
         width = max(map(cells, explanation.names))
         lines += ["", *(f"  {_left(short, width)}  {name}" for short, name in explanation.names.items())]
@@ -51,25 +51,28 @@ def _culprit(explanation: Explanation) -> list[str]:
     return [f"  the first operand that is not finite is {bad.place} = {write_number(bad.value)}{here}{follow}"]
 
 
-def _exactness(explanation: Explanation) -> list[str]:
+def exactness(explanation: Explanation) -> list[str]:
+    """How many terms there are, what they come to, and how far that is from the stored number; one line or two."""
+    if explanation.sum is None:
+        return []
     total, difference = explanation.total, explanation.difference
-    assert explanation.sum is not None
     assert total is not None
     assert difference is not None
-    count = _count(explanation.sum.terms)
+    count = write_count(explanation.sum.terms)
     if not difference:
-        return [f"  {count}; sum {write_number(total)}, the stored number to the last digit"]
+        return [f"{count}; sum {write_number(total)}, the stored number to the last digit"]
     if math.isinf(explanation.stored) and math.isfinite(total):
-        return [f"  {count}", f"  sum {total:.12g} in float64, too large for {explanation.dtype}"]
+        return [count, f"sum {total:.12g} in float64, too large for {explanation.dtype}"]
     allowed = "rounding allows" if explanation.holds else "MORE than rounding allows:"
     stored = f"stored {write_number(explanation.stored)}"
     return [
-        f"  {count}",
-        f"  sum {total:.12g} in float64, {stored}, difference {difference:.2g} ({allowed} {explanation.bound:.2g})",
+        count,
+        f"sum {total:.12g} in float64, {stored}, difference {difference:.2g} ({allowed} {explanation.bound:.2g})",
     ]
 
 
-def _count(terms: Terms) -> str:
+def write_count(terms: Terms) -> str:
+    """How many terms, and how many of them make most of it."""
     if len(terms) == 1:
         return "1 term"
     enough = terms.for_90

@@ -13,7 +13,7 @@ TEXTS = ["The cat sat on the mat. " * 17, *THREE]
 
 @pytest.fixture(scope="module")
 def directory(make_checkpoint):
-    return make_checkpoint(head=True, max_position_embeddings=128, hidden_size=64)
+    return make_checkpoint(max_position_embeddings=128, hidden_size=64)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,15 @@ def test_blocks_of_rows_equal_the_whole(directory, whole, block, monkeypatch):
     run = limited(directory, 1)
     for name in whole:
         assert_same(run, name, whole)
+
+
+def test_predictions_too_are_the_same(make_checkpoint):
+    """Probabilities over the vocabulary are by far the largest value of a short text."""
+    directory = make_checkpoint(head=True)
+    free, limited = load(directory, "cpu").run(THREE), load(directory, "cpu", budget=100_000).run(THREE)
+    assert limited.is_windowed("head.words.probabilities")
+    for name in ("head.words.best", "head.words.probabilities"):
+        assert torch.equal(limited[name].tensor(), free[name].tensor())
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 31, 32, 63, 64, 65, 512, 513])

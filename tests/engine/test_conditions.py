@@ -48,7 +48,7 @@ def test_any_text_parses_or_is_refused_in_one_line(text: str) -> None:
     try:
         parse(text)
     except InputError as error:
-        assert "\n" not in str(error)
+        assert "\n" not in str(error)  # noqa: PT017 - most texts parse, some do not
 
 
 numbers = st.integers(0, 9).map(str)

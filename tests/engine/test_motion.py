@@ -81,6 +81,15 @@ def test_steps_can_be_taken_back(run, names, data):
     assert debugger.position == -1
 
 
+@pytest.mark.parametrize("word", COUNTED)
+def test_every_motion_from_everywhere(run, names, word):
+    for start in range(-1, len(names)):
+        debugger, walker = Debugger(run), Walker(names)
+        debugger.goto(start)
+        walker.at = start
+        assert getattr(debugger, word)().position == walker.move(word, 1), start
+
+
 def test_next_ends_on_the_last_stage_of_a_block(run):
     debugger = Debugger(run)
     debugger.until("embeddings.norm")

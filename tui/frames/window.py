@@ -45,6 +45,11 @@ class Bounds:
     column: int
     last_column: int
 
+    @property
+    def cells(self) -> int:
+        """How many cells they hold."""
+        return (self.last_row - self.row) * (self.last_column - self.column)
+
     def hold(self, row: int, last_row: int, column: int, last_column: int) -> bool:
         """Whether all of these rows and columns (the last ones not included) are inside."""
         return (
@@ -57,9 +62,9 @@ def all_of(plane: Plane) -> Bounds:
     return Bounds(0, plane.rows, 0, plane.columns)
 
 
-def reads_whole(plane: Plane) -> bool:
+def reads_whole(plane: Plane, most: int = WHOLE_PLANE) -> bool:
     """Whether a plane is read at once: not when it is huge, nor over a vocabulary, where rows may be made when read."""
-    return plane.size <= WHOLE_PLANE and plane.column_axis != "vocabulary"
+    return plane.size <= most and plane.column_axis != "vocabulary"
 
 
 def bounds_around(plane: Plane, row: int, last_row: int, column: int, last_column: int) -> Bounds:

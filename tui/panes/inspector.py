@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
+from ..frames.why import find_operand
 from ..numbers import exact
 from ..plane import clipped, plane_of, scaled
 from ..state import ViewState
 from ..subject import Subject
+from ..widgets.diff_map import DiffMap
 from ..widgets.head_gallery import HeadGallery
 from ..widgets.heat_map import HeatMap
 from ..widgets.number_grid import NumberGrid
 from ..widgets.statistics import Statistics
 from ..widgets.value_view import ValueView
+from ..widgets.why_view import WhyView
+from ..work import Wanted, Work
 from .inspector_header import InspectorHeader
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,8 @@ VIEWS = (
     View("numbers", NumberGrid),
     View("heads", HeadGallery),
     View("stats", Statistics),
+    View("why", WhyView),
+    View("diff", DiffMap),
 )
 
 
@@ -47,6 +57,18 @@ class Inspector(Vertical):
     DEFAULT_CSS: ClassVar[str] = """
     Inspector { width: 1fr; height: 1fr; }
     """
+
+    class Followed(Message):
+        """An operand was found.
+
+        Attributes:
+            name: what the number is called whose operand it is.
+            stage, index: the operand.
+        """
+
+        def __init__(self, name: str, stage: str, index: tuple[int, ...]) -> None:
+            super().__init__()
+            self.of, self.stage, self.index = name, stage, index
 
     def __init__(self, colours: bool | None = None, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -82,6 +104,19 @@ class Inspector(Vertical):
     def moved(self, where: str, state: ViewState) -> ViewState:
         """The state after `move WHERE`; a page is what the view shows at once."""
         return self.view.moved(where, state, self._subject) if self._subject else state
+
+    def follow(self, state: ViewState, index: tuple[int, ...], number: int | None) -> None:
+        """Find the operand that is chosen in the explanation of an element, or the one of that number."""
+
+        def run(session: Session) -> Any:
+            name, operand = find_operand(session, state.stage, index, state.term, state.factor, number)
+            return name, operand.name, operand.index
+
+        self.post_message(Wanted(self, Work("inspector.follow", run)))
+
+    def receive(self, work: Work, result: tuple[str, str, tuple[int, ...]]) -> None:
+        """Take what was found."""
+        self.post_message(self.Followed(*result))
 
     def scaled(self, direction: str, state: ViewState) -> ViewState:
         """The state after `contrast up|down|reset`."""

@@ -118,7 +118,7 @@ class MainScreen(Screen[None]):
         self.breakpoints.show(position)
         self.tokens.show(tokens_of(state, position))
         stage, generation = state.stage, position.generation
-        asked = (stage, position.cursor, position.furthest, position.patched, generation)
+        asked = (stage, position.cursor, position.furthest, position.patched, generation, position.compared)
         if asked != self._asked:
             self._asked = asked
             self.post_message(Wanted(self, Work("subject", lambda session: subject_of(session, stage))))

@@ -18,6 +18,7 @@ def legend(
     where: tuple[str, ...],
     width: int,
     gain: int,
+    hidden: str = "masked",
     *,
     quiet: Style,
     note: Style,
@@ -28,26 +29,27 @@ def legend(
     Args:
         palette: None where there are no colours; a key of shades then stands for the strip.
         where: which part of the plane is on screen, in forms of which the first that fits is written at the right end.
+        hidden: what numbers are that are left out of the scale.
     """
     if not scale.limit and not (scale.low or scale.high):
         low = "all zero" if not (scale.nan or scale.inf or scale.masked) else "all others zero"
-        return _with([(low, note)], scale, where, width, gain=0, quiet=quiet, warning=warning)
+        return _with([(low, note)], scale, where, width, hidden, gain=0, quiet=quiet, warning=warning)
     low, high = _ends(scale)
     used = cell_len(low) + cell_len(high) + 2
     bar = _bar(palette, max(0, min(16, width - used))) if palette else _shades(scale)
     bar = bar if _length(bar) + used <= width else [("…", quiet)]
     words: Painted = [(low + " ", note), *bar, (" " + high, note)]
-    return _with(words, scale, where, width, gain=gain, quiet=quiet, warning=warning)
+    return _with(words, scale, where, width, hidden, gain=gain, quiet=quiet, warning=warning)
 
 
 def _with(
-    words: Painted, scale: Scale, where: tuple[str, ...], width: int, *, gain: int, quiet: Style, warning: Style
+    words: Painted, scale: Scale, where: tuple[str, ...], width: int, hidden: str, *, gain: int, quiet: Style, warning: Style
 ) -> Painted:
     """The words, and behind them whatever else there is to say as long as there is room."""
     odd = (
         (scale.nan, "N", "NaN", warning),
         (scale.inf, "∞", "infinite", warning),
-        (scale.masked, "╱", "masked", quiet),
+        (scale.masked, "╱", hidden, quiet),
     )
     long = [(f"  {mark} {counted(count)} {name}", style) for count, mark, name, style in odd if count]
     short = [(f"  {mark} {count}", style) for count, mark, _, style in odd if count]

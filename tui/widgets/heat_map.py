@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..colours import Palette
 from ..frames.heat import Heat, read_heat
-from ..frames.window import all_of, bounds_around, reads_whole
+from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
 from ..numbers import decimals_for
 from ..plane import Plane, column_label, origin_for, row_labels, written_place
 from ..state import ViewState
@@ -27,6 +27,8 @@ class HeatMap(ValueView):
     """A plane in colours."""
 
     name_of_view: ClassVar[str] = "heat"
+    hidden_word: ClassVar[str] = "masked"
+    most_cells: ClassVar[int] = WHOLE_PLANE
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
@@ -37,8 +39,7 @@ class HeatMap(ValueView):
     # -- what is needed --------------------------------------------------------------------------------------
 
     def request(self, subject: Subject, plane: Plane) -> Request | None:
-        gain, dtype = self.state.gain, subject.dtype
-        if reads_whole(plane):
+        if reads_whole(plane, self.most_cells):
             bounds = all_of(plane)
         else:
             layout = self._layout_for(subject, plane, signed=True)
@@ -48,15 +49,24 @@ class HeatMap(ValueView):
             held = shown.frame.bounds if shown and (shown.plane, shown.subject) == (plane, subject) else None
             inside = held is not None and held.hold(row, last_row, column, last_column)
             bounds = held if held and inside else bounds_around(plane, row, last_row, column, last_column)
-        cells = (bounds.last_row - bounds.row) * (bounds.last_column - bounds.column)
+        return self.request_of(subject, plane, bounds)
+
+    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> Request:
+        """What paints a window of a plane."""
+        gain, dtype = self.state.gain, subject.dtype
         key = (subject, plane, bounds, gain)
-        return Request(key, lambda session: read_heat(session, plane, bounds, gain, dtype), cells * 9)
+        return Request(key, lambda session: read_heat(session, plane, bounds, gain, dtype), bounds.cells * 9)
+
+    @property
+    def foot(self) -> int:
+        """How many lines there are below the legend."""
+        return 1
 
     def _layout_for(self, subject: Subject, plane: Plane, *, signed: bool) -> HeatLayout:
         labels = [column_label(plane, subject, self.state.row, column) for column in range(min(plane.columns, 64))]
         colours = self.has_colours
         return layout_of(
-            plane.rows, plane.columns, row_labels(plane, subject), labels, self.size.width, self.size.height - 1,
+            plane.rows, plane.columns, row_labels(plane, subject), labels, self.size.width, self.size.height - self.foot,
             narrowest=1 if colours or not signed else 2, halves=colours,
         )  # fmt: skip
 
@@ -92,8 +102,8 @@ class HeatMap(ValueView):
             return
         lines = {layout.header + layout.line_of(row - origin[0]) + more for row in (before.row, self.state.row)
                  for more in range(max(1, layout.cell_height))}  # fmt: skip
-        lines |= {*range(layout.header), self.size.height - 1}
         height = self.size.height
+        lines |= {*range(layout.header), *range(height - self.foot, height)}
         self.refresh_lines(y for y in lines if 0 <= y < height)
 
     @property
@@ -117,9 +127,10 @@ class HeatMap(ValueView):
             return []
         if shown.plane.size == 0:
             return [("an axis has size 0: there is nothing in it", self.ink("note"))] if y == 0 else []
-        if y == self.size.height - 1:
-            return self._status(shown)
-        if layout.legend and y == self.size.height - 2:
+        foot = self.size.height - self.foot
+        if y >= foot:
+            return self.foot_line(shown, y - foot)
+        if layout.legend and y == foot - 1:
             return self._legend(shown)
         if y < layout.header:
             return self._labels(shown, y) if layout.label_lines else self._ruler(shown)
@@ -228,11 +239,11 @@ class HeatMap(ValueView):
         layout = self._layout
         where = extents(shown.plane, *self._origin, layout.rows, layout.columns) if layout else ()
         return legend(
-            scale, palette, where, self.size.width, self.state.gain,
+            scale, palette, where, self.size.width, self.state.gain, self.hidden_word,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
-    def _status(self, shown: Shown) -> Words:
+    def foot_line(self, shown: Shown, line: int) -> Words:
         """The number under the cursor, exactly, and where it is."""
         row, column = self.cell
         number = shown.frame.window.at(row, column)

@@ -1,0 +1,75 @@
+"""Ours, the reference's and the difference in one window, quantised for a heat map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..against import Against
+from ..colours import MASKED, codes_of, scale_of
+from ..plane import TOKEN_AXES, Plane
+from .heat import Heat
+from .window import Bounds, Window, all_of
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+    from ...engine.value import Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference(Heat):
+    """The difference as a picture, and both sides' numbers.
+
+    Attributes:
+        ours, theirs: the numbers it is the difference of.
+    """
+
+    ours: Window
+    theirs: Window
+
+
+def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, against: Against) -> Difference:
+    """Read all three and quantise. Runs on the engine's thread."""
+    from ...engine.compare import difference_value, reference_value
+
+    apart = difference_value(session, plane.stage)
+    window = _read(apart, plane, bounds)
+    numbers = window.numbers
+    alone = _alone(plane, bounds, against)
+    judged = numbers if alone is None else np.where(alone, 0, numbers)
+    # masks' large numbers are no masks here: what both hide is no difference
+    scale = scale_of(judged, "float64", whole=bounds == all_of(plane))
+    scale = replace(scale, signed=True, masked=0 if alone is None else int(alone.sum())).with_gain(gain)
+    codes = codes_of(judged, scale, "float64")
+    if alone is not None:
+        codes[alone] = MASKED
+    ours, theirs = session.trace.value(plane.stage), reference_value(session, plane.stage)
+    return Difference(bounds, window, codes, scale, _read(ours, plane, bounds), _read(theirs, plane, bounds))
+
+
+def _read(value: Value, plane: Plane, bounds: Bounds) -> Window:
+    rows, columns = slice(bounds.row, bounds.last_row), slice(bounds.column, bounds.last_column)
+    numbers = np.asarray(value.read(plane.window(rows, columns)))
+    return Window(bounds.row, bounds.column, numbers.reshape(rows.stop - rows.start, columns.stop - columns.start))
+
+
+def _alone(plane: Plane, bounds: Bounds, against: Against) -> np.ndarray | None:
+    """Where a token of ours has no partner in the reference, as far as rows and columns are tokens."""
+    if against.alone is None:
+        return None
+    rows = np.arange(bounds.row, bounds.last_row)
+    columns = np.arange(bounds.column, bounds.last_column)
+    found = np.zeros((len(rows), len(columns)), dtype=bool)
+    if plane.row_axis == "batch" and plane.column_axis in TOKEN_AXES:
+        for at, row in enumerate(rows):
+            found[at] = np.isin(columns, against.alone[row] if row < len(against.alone) else ())
+        return found
+    text = plane.text(0)
+    places = against.alone[text] if text < len(against.alone) else ()
+    if plane.row_axis in TOKEN_AXES and plane.rows > 1:
+        found |= np.isin(rows, places)[:, None]
+    if plane.column_axis in TOKEN_AXES and plane.columns > 1:
+        found |= np.isin(columns, places)[None, :]
+    return found

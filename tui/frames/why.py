@@ -1,0 +1,152 @@
+"""An explanation, made on the engine's thread: words, and the terms that are near the one that is chosen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..numbers import Aligned, aligned_for, short
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+    from ...engine.why import Explanation, Operand, Row
+
+TILE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the sums of an explanation.
+
+    Attributes:
+        title: "" for the number itself; of a part what it is and comes to.
+        about: how many terms, and how many of them make most of it.
+        count: of terms; first: of its terms, among those of all sums.
+        largest: magnitude of the largest term; 0 where there are no shares to be told.
+        format: how its values are written.
+    """
+
+    title: str
+    about: str
+    count: int
+    first: int
+    largest: float
+    format: Aligned
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Why:
+    """Why a number is what it is, as a screen shows it.
+
+    Attributes:
+        index, number: the element, in its own dtype.
+        place, name: what it is called, at length and shortly; formula: with its own indices.
+        sums: how many terms, what they come to, how far that is from the number; holds: whether rounding explains it.
+        facts, notes: lines; names: what short names stand for.
+        parts: the sums; start, rows: the terms at hand, from that one on, with the part each belongs to.
+    """
+
+    index: tuple[int, ...]
+    number: Any
+    place: str
+    name: str
+    formula: str
+    sums: tuple[str, ...]
+    holds: bool
+    facts: str
+    notes: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+    start: int
+    rows: tuple[tuple[int, Row], ...]
+
+    @property
+    def count(self) -> int:
+        """How many terms there are in all sums."""
+        return sum(part.count for part in self.parts)
+
+    def row(self, term: int) -> tuple[int, Row] | None:
+        """A term with its part; None where it is not at hand."""
+        at = term - self.start
+        return self.rows[at] if 0 <= at < len(self.rows) else None
+
+
+def tile_of(term: int) -> tuple[int, int]:
+    """Which terms to read when this one is chosen."""
+    first = max(0, term // TILE - 1) * TILE
+    return first, first + 3 * TILE
+
+
+def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, stop: int) -> Why:
+    """Explain an element; of its terms only those from `start` to `stop` are made."""
+    from ...engine.why import exactness, explain
+
+    found = explain(session.trace, stage, index)
+    parts, rows, first = [], [], 0
+    for number, sum_ in enumerate(found.sums):
+        terms = sum_.terms
+        parts.append(_part(sum_.title, terms, first))
+        low, high = max(0, start - first), max(0, min(len(terms), stop - first))
+        rows += [(number, row) for row in found.rows(number, low, high)] if low < high else []
+        first += len(terms)
+    culprit = _culprit(found)
+    return Why(
+        found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
+        found.formula, tuple(exactness(found)), found.holds,
+        "   ".join(f"{name} {short(number, 6)}" for name, number in found.facts.items()),
+        (*found.notes, *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
+    )  # fmt: skip
+
+
+def _part(title: str, terms: Any, first: int) -> Part:
+    from ...engine.why import write_count
+
+    if title:
+        title = f"{title} = {short(terms.total, 6)}" if "Σ" in title else title
+    largest = abs(terms[0].value) if len(terms) > 1 and math.isfinite(terms.magnitude) else 0.0
+    return Part(title, write_count(terms), len(terms), first, largest, aligned_for(terms.values))
+
+
+def _culprit(found: Explanation) -> tuple[str, ...]:
+    """Where a NaN or an infinity comes from."""
+    if math.isfinite(found.stored):
+        return ()
+    bad = found.culprit
+    if bad is None:
+        return (f"no operand is NaN or infinite: {short(found.stored)} arises here",)
+    number = found.number_of(bad)
+    follow = f"; `follow {number}` goes there" if number else f", in {bad.name}"
+    return (f"the first operand that is not finite is {bad.place} = {short(bad.value)}{follow}",)
+
+
+def find_operand(
+    session: Session, stage: str, index: tuple[int, ...], term: int, factor: int, number: int | None
+) -> tuple[str, Operand]:
+    """The operand to be followed, and what the number is called that it belongs to. Runs on the engine's thread.
+
+    Args:
+        term, factor: which is chosen, as in `ViewState`.
+        number: which was named instead, as `why` numbers them.
+
+    Raises:
+        InputError: there is none, or nothing stands behind it.
+    """
+    from ...engine.errors import InputError
+    from ...engine.why import explain
+
+    found = explain(session.trace, stage, index)
+    if number is not None:
+        return found.short, found.operand(number)
+    for part, sum_ in enumerate(found.sums):
+        if term < len(sum_.terms):
+            row = found.rows(part, term, term + 1)[0]
+            followed = [number for number in row.numbers if number]
+            if followed:
+                return found.short, found.operand(followed[min(factor, len(followed) - 1)])
+            behind = " · ".join(operand.place for operand in row.term.factors) or row.term.how
+            raise InputError(f"nothing to follow: {behind or 'this term'} comes from no other stage")
+        term -= len(sum_.terms)
+    raise InputError(f"{found.short} is no sum of terms, so there is nothing to follow")

@@ -1,0 +1,97 @@
+"""The view `diff`: ours less the reference, in colours, and all three numbers under the cell cursor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from rich.style import Style
+
+from ..frames.diff import Difference, read_difference
+from ..frames.window import Bounds
+from ..numbers import exact
+from ..plane import Plane, written_place
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, cut
+from .heat_map import HeatMap
+from .value_view import Request, Shown, Words
+
+NEVER = "Nothing was compared yet: type for instance `:compare dtype float64` (or text \"...\", model M, snapshot PATH, fork 0)."
+LARGEST = 1 << 22  # cells; three windows are kept of it
+
+
+class DiffMap(HeatMap):
+    """A heat map of the difference, on a scale of its own with zero in the middle."""
+
+    name_of_view: ClassVar[str] = "diff"
+    hidden_word: ClassVar[str] = "without a partner"
+    most_cells: ClassVar[int] = LARGEST
+
+    @property
+    def foot(self) -> int:
+        height = self.size.height
+        return 4 if height >= 14 else 3 if height >= 9 else 1
+
+    def show(self, state: ViewState, subject: Subject | None) -> None:
+        """Rows and columns are called by both sides' tokens."""
+        if subject is not None and subject.against is not None and subject.against.tokens:
+            subject = replace(subject, tokens=subject.against.tokens)
+        super().show(state, subject)
+
+    def refusal(self, subject: Subject) -> str:
+        return NEVER if subject.against is None else subject.against.refused
+
+    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> Request:
+        gain, against, cells = self.state.gain, subject.against, bounds.cells
+        assert against is not None
+        key = (subject, plane, bounds, gain)
+        return Request(key, lambda session: read_difference(session, plane, bounds, gain, against), cells * 25)
+
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+        """The numbers of this view are not the value's."""
+        return None
+
+    def foot_line(self, shown: Shown, line: int) -> Words:
+        """The three numbers; the figures of the stage; the verdict; what it was compared with."""
+        against, width = shown.subject.against, self.size.width
+        assert against is not None
+        if line == 0:
+            return self._three(shown)
+        if line == 1:
+            figures = [*against.figures] or [against.verdict]
+            while len(figures) > 1 and cell_len("  ".join(figures)) > width:
+                figures.pop()
+            return [(cut("  ".join(figures), width), self.ink("label"))]
+        title = f"B is {against.title}"
+        if line == 2:
+            said = against.verdict if against.figures else title
+            return [(cut(said, width), self.ink("warning" if against.beyond else "note"))]
+        notes = "; ".join([title, *against.notes])
+        return [(cut(notes, width), self.ink("quiet"))]
+
+    def _three(self, shown: Shown) -> Words:
+        found: Difference = shown.frame
+        row, column = self.cell
+        numbers = [window.at(row, column) for window in (found.ours, found.theirs, found.window)]
+        texts = ["…" if number is None else exact(number) for number in numbers]
+        if self._is_alone(shown, row, column):
+            texts[1:] = ["no partner", "-"]
+        short = ["…" if number is None else f"{float(number):.6g}" for number in numbers]
+        place = written_place(shown.plane, shown.subject, row, column)
+        bold = self.ink("note") + Style(bold=True)
+        for values in (texts, short):
+            written = f"A {values[0]}  B {values[1]}  A−B {values[2]}"
+            for form in (*place, ""):
+                if cell_len(form) + cell_len(written) + 2 * bool(form) <= self.size.width:
+                    return [(f"{form}  " if form else "", self.ink("label")), (written, bold)]
+        return [(cut(f"A−B {short[2]}", self.size.width), bold)]
+
+    @staticmethod
+    def _is_alone(shown: Shown, row: int, column: int) -> bool:
+        from ..colours import MASKED
+
+        heat: Difference = shown.frame
+        down, across = row - heat.bounds.row, column - heat.bounds.column
+        inside = 0 <= down < heat.codes.shape[0] and 0 <= across < heat.codes.shape[1]
+        return inside and heat.codes[down, across] == MASKED

@@ -1,0 +1,205 @@
+"""The view `why`: a number as the sum of its terms, largest first, each of which can be followed to where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.style import Style
+
+from ..frames.why import Why, read_why, tile_of
+from ..numbers import exact
+from ..plane import Plane, clipped
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, cut, fit
+from . import why_layout as layout
+from .bars import across
+from .value_view import Request, Shown, ValueView, Words
+from .why_layout import RANK, SHARE, STAGE, Block, Columns, Page
+
+if TYPE_CHECKING:
+    from ...engine.why import Operand, Row
+
+HEAD = 3
+Line = list[tuple[str, Style]]
+
+
+class WhyView(ValueView):
+    """An explanation. Up and down choose a term, left and right one of its operands."""
+
+    name_of_view: ClassVar[str] = "why"
+    smallest: ClassVar[tuple[int, int]] = (16, 2)
+
+    def __init__(self, colours: bool | None = None) -> None:
+        super().__init__(colours)
+        self._page: Page | None = None
+        self._columns: dict[int, Columns] = {}
+        self._top = 0
+
+    # -- what is needed --------------------------------------------------------------------------------------
+
+    def request(self, subject: Subject, plane: Plane) -> Request | None:
+        if not plane.size:
+            return None
+        state = clipped(self.state, plane)
+        index = plane.cell(state.row, state.column)
+        start, stop = tile_of(self.state.term)
+        key = (subject, index, start)
+        return Request(key, lambda session: read_why(session, subject.stage, index, start, stop), (stop - start) * 1000)
+
+    def arrived(self, shown: Shown) -> None:
+        why: Why = shown.frame
+        self._page = Page(why, self.size.width)
+        self._columns = {part: layout.columns_of(why, part, self.size.width) for part in range(len(why.parts))}
+        self._scroll(why)
+
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        self._scroll(shown.frame)
+        self.refresh()
+
+    def _scroll(self, why: Why) -> None:
+        if self._page is not None:
+            self._top = self._page.top_for(self._top, self._term(why), why.count, self._room)
+
+    def _term(self, why: Why) -> int:
+        return max(0, min(self.state.term, why.count - 1))
+
+    # -- moving ----------------------------------------------------------------------------------------------
+
+    def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
+        """Up and down choose a term, left and right one of its operands; the cell stays where it is."""
+        if self.shown is None or self.shown.subject.stage != subject.stage:
+            return state
+        why: Why = self.shown.frame
+        term, last, page = self._term(why), max(0, why.count - 1), max(1, self._room - 1)
+        steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page, "top": -last, "bottom": last}
+        if where in steps:
+            return replace(state, term=max(0, min(term + steps[where], last)), factor=state.factor)
+        count = len(self._followed(why.row(term)))
+        factor = min(state.factor, max(0, count - 1))
+        to = {"left": factor - 1, "right": factor + 1, "row-start": 0, "row-end": count}.get(where, factor)
+        return replace(state, term=term, factor=max(0, min(to, count - 1)))
+
+    def _wheel(self, event: Any, rows: int) -> None:
+        if self.shown is not None:
+            event.stop()
+            self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
+
+    def place_at(self, x: int, y: int) -> ViewState | None:
+        if self.shown is None or self._page is None or not HEAD <= y < HEAD + self._room:
+            return None
+        term = self._page.term_at(self._top + y - HEAD)
+        return None if term is None else replace(self.state, term=term)
+
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+        shown = self.shown
+        same = shown is not None and shown.subject == subject and shown.frame.index == plane.cell(row, column)
+        return shown.frame.number if shown is not None and same else None
+
+    @staticmethod
+    def _followed(found: tuple[int, Row] | None) -> list[Operand]:
+        return [operand for operand in found[1].term.factors if operand.kind == STAGE] if found else []
+
+    # -- painting --------------------------------------------------------------------------------------------
+
+    @property
+    def _foot(self) -> int:
+        return 2 if self.size.height >= 9 else 1 if self.size.height >= 5 else 0
+
+    @property
+    def _room(self) -> int:
+        return max(0, self.size.height - HEAD - self._foot)
+
+    def paint(self, shown: Shown, y: int) -> Words:
+        why: Why = shown.frame
+        if y < HEAD:
+            return self._head(why)[y]
+        if y >= HEAD + self._room:
+            return self._feet(why)[y - HEAD - self._room]
+        found = self._page.at(self._top + y - HEAD) if self._page else None
+        if found is None:
+            return []
+        block, line = found
+        return self._row(why, block.first + line) if block.count else self._words(block, line)
+
+    def _words(self, block: Block, line: int) -> Words:
+        return [(cut(block.lines[line], self.size.width), self.ink(block.kind))]
+
+    def _head(self, why: Why) -> list[Line]:
+        places = tuple(cut(place, max(0, self.size.width - cell_len(exact(why.number)) - 3)) for place in (why.name,))
+        sums = "; ".join(why.sums) or "the terms of this number are not known"
+        ink = self.ink("note" if why.holds else "warning")
+        if cell_len(sums) > self.size.width and len(why.sums) > 1:
+            sums = why.sums[-1]
+        for long, short in ((" in float64", ""), ("difference", "off by"), ("rounding allows", "may be")):
+            sums = sums if cell_len(sums) <= self.size.width else sums.replace(long, short)
+        return [
+            list(self.status_words((why.place, *places), why.number)),
+            [(cut(why.formula, self.size.width), self.ink("label"))],
+            [(cut(sums, self.size.width), ink)],
+        ]
+
+    def _row(self, why: Why, term: int) -> Line:
+        """Rank, value, bar, share up to here, operands."""
+        here, found = term == self._term(why), why.row(term)
+        if found is None:
+            return [("  …", self.ink("quiet"))]
+        (number, row), columns = found, self._columns[found[0]]
+        part = why.parts[number]
+        note, quiet = self.ink("note"), self.ink("quiet")
+        rank = f"{'▸' if here else ' '}{row.rank + 1:>{RANK - 2}} "
+        line: Line = [(rank, self.ink("label-here") if here else quiet)]
+        line.append((fit(part.format.write(row.term.value), part.format.width), note + Style(bold=here or None)))
+        if columns.bar:
+            line += [(" ", note), (across(abs(row.term.value) / part.largest, columns.bar - 1), self.ink("label"))]
+        if columns.share:
+            line.append((f"{row.share:>{SHARE}.1%}", quiet))
+        return [*line, ("  ", note), *self._operands(row, columns, chosen=here)]
+
+    def _operands(self, row: Row, columns: Columns, *, chosen: bool) -> Line:
+        line: Line = []
+        chose = self._chosen(row) if chosen else None
+        for at, operand in enumerate(row.term.factors):
+            text = layout.operand_text(operand, columns.form, columns.varying[at])
+            if at:
+                line.append((" · " if not row.term.how else "   ", self.ink("quiet")))
+            ink = self.ink("cursor" if operand is chose else "note" if operand.kind == STAGE else "label")
+            line.append((text, ink))
+            if at + 1 < len(row.term.factors):
+                line.append((" " * (columns.factors[at] - cell_len(text)), self.ink("note")))
+        if row.term.how:
+            line.append((f"  {row.term.how}".removeprefix("" if line else "  "), self.ink("quiet")))
+        return line
+
+    def _chosen(self, row: Row) -> Operand | None:
+        followed = self._followed((0, row))
+        return followed[min(self.state.factor, len(followed) - 1)] if followed else None
+
+    def _feet(self, why: Why) -> list[Line]:
+        """Where Enter goes; which keys there are."""
+        width, found = self.size.width, why.row(self._term(why))
+        operand = self._chosen(found[1]) if found else None
+        label, note = self.ink("label"), self.ink("note")
+        first: Line = [(cut(_no_way(found[1]) if found else "nothing to follow", width), label)]
+        if operand is not None:
+            bracket = operand.place.partition("[")[2]
+            value = f" = {operand.value:.7g}"
+            forms = (f"{operand.name}[{bracket}", operand.place, operand.place.rpartition(".")[2])
+            room = width - cell_len(value) - 6
+            text = next((form for form in forms if cell_len(form) <= room), cut(forms[-1], room))
+            first = [("enter ", self.ink("label-here")), (text + value, note)]
+        keys = "↑↓ term  ←→ operand"
+        trail = self.state.trail
+        if trail:
+            keys += f"  o back to {trail[-1].name}" if len(trail) == 1 else f"  o back ({len(trail)}) to {trail[-1].name}"
+        at = f"  term {self._term(why) + 1}/{why.count}" if why.count else ""
+        return [first, [(fit(keys, max(0, width - cell_len(at))), self.ink("quiet")), (at, self.ink("quiet"))]]
+
+
+def _no_way(row: Row) -> str:
+    """Why there is nothing to follow."""
+    if not row.term.factors:
+        return f"{row.term.how or 'this term'}: the walk ends here"
+    texts = [f"{operand.place} is a {operand.kind}, {operand.name}" for operand in row.term.factors]
+    return f"{'; '.join(texts)}: nothing to follow"

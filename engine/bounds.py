@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 Ends = tuple[float, float]
 # How far below the largest number of the dtype a bound must lie for rounding to be no concern.
 SLACK = 0.5
-# Operations whose results `finite_from` can bound.
-BOUNDED = (AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads)
+# From how many elements on a bound from the inputs' ends is cheaper than a sum.
+WORTH_BOUNDING = 1 << 16
+# Operations that keep the order of numbers; that give nothing larger than they take; whose results can be bounded.
+MONOTONE = frozenset({Concat, Scale, SplitHeads})
+SHRINKING = MONOTONE | {Softmax}
+BOUNDED = SHRINKING | {AddMask, Context, Scores}
 
 
 class Extents:
@@ -52,21 +56,42 @@ class Extents:
         """Whether every element of a value is finite."""
         found = self._finite.get(name)
         if found is None:
-            found = self._finite[name] = self._bounded(name) or all(map(math.isfinite, self.ends(name)))
+            found = self._finite[name] = self._bounded(name) or self._summed(name)
         return found
 
+    def figure(self, name: str, word: str) -> float | None:
+        """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
+        if word in ("nan", "inf"):
+            return 0.0 if self.finite(name) else None
+        return figure_of(self.ends(name), word)
+
     def _derived(self, name: str) -> Ends | None:
-        if name in self._run.patched:
-            return None
         stage = self._run.program[name]
+        if type(stage.op) not in MONOTONE or name in self._run.patched:
+            return None
         return ends_from(stage.op, Inputs(self, stage.inputs), self._run.dtype(name))
 
     def _bounded(self, name: str) -> bool:
+        """Whether the inputs already say so. Where that takes their ends, it pays only for a large result."""
         stage = self._run.program[name]
-        if name in self._ends or name in self._run.patched or not isinstance(stage.op, BOUNDED):
+        kind = type(stage.op)
+        if kind not in BOUNDED or name in self._run.patched:
+            return False
+        if kind in SHRINKING:
+            return self.finite(stage.inputs[0])
+        shape = self._run.shapes[name]
+        if math.prod(shape) < WORTH_BOUNDING:
             return False
         size = self._run.shapes[stage.inputs[0]][-1]
         return finite_from(stage.op, Inputs(self, stage.inputs), self._run.dtype(name), size)
+
+    def _summed(self, name: str) -> bool:
+        """A NaN or an infinity shows in the sum; a sum that overflows by itself is looked into."""
+        if name not in self._ends:
+            tensor = self._run.tensor(name)
+            if not tensor.is_floating_point() or math.isfinite(tensor.sum().item()):
+                return True
+        return all(map(math.isfinite, self.ends(name)))
 
 
 class Inputs:
@@ -84,9 +109,17 @@ class Inputs:
         return self._extents.finite(self._names[place])
 
 
+def figure_of(found: Ends, word: str) -> float | None:
+    """A figure from the least and the greatest element; None when they are not finite."""
+    low, high = found
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": max(abs(low), abs(high))}[word]
+
+
 def ends(tensor: torch.Tensor) -> Ends:
     """The least and the greatest element of a tensor; both NaN if any is, or if there are none to compare."""
-    if not tensor.numel() or not tensor.is_floating_point():
+    if not tensor.numel():
         return math.nan, math.nan
     if 0 in tensor.stride():  # the same numbers over and over: once is enough
         tensor = tensor[tuple(slice(0, 1) if not stride else slice(None) for stride in tensor.stride())]
@@ -113,8 +146,6 @@ def finite_from(op: object, inputs: Inputs, dtype: torch.dtype, size: int) -> bo
     limit = torch.finfo(dtype).max * SLACK
     if isinstance(op, Scores):
         return _most(inputs.ends(0)) * _most(inputs.ends(1)) * size < limit  # NaN compares false
-    if isinstance(op, SplitHeads | Concat | Scale | Softmax):  # dividing and softmax make nothing larger
-        return inputs.finite(0)
     if isinstance(op, AddMask):
         return dtype == torch.float32 and inputs.finite(0) and _most(inputs.ends(0)) < 1e30 and _hidden(inputs.ends(1))
     if isinstance(op, Context):  # rows of weights sum to 1, so the values bound it

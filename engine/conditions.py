@@ -151,10 +151,14 @@ class StageScope:
         elif word == "entropy" and not is_softmax(self.stage):
             found = math.nan
         else:
-            value = self.trace.value(self.stage.name)
-            found = measure(value, word, self._bind(value, Written()) if self.head is not None else ())
+            quick = self.trace.quick(self.stage.name, word) if self.head is None else None
+            found = self._measured(word) if quick is None else quick
         self.seen[word] = found
         return found
+
+    def _measured(self, word: str) -> float:
+        value = self.trace.value(self.stage.name)
+        return measure(value, word, self._bind(value, Written()) if self.head is not None else ())
 
     def window(self, word: str, index: Written) -> Any:
         """A number or several of this stage (`x`) or another."""

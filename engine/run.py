@@ -19,7 +19,7 @@ from .index import Index
 from .ops import Given, Op, no_memory
 from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
-from .run_value import RunValue
+from .run_value import QUICK, RunValue
 from .shadows import shadows_of
 from .tokens import Tokens, visible
 from .trace import Trace
@@ -121,6 +121,9 @@ class Run(Trace):
         name = self.program[position].name
         if not self.is_windowed(name):
             self.tensor(name)
+
+    def quick(self, name: str, word: str) -> float | None:
+        return None if word not in QUICK or self.is_windowed(name) else self.extents.figure(name, word)
 
     @property
     def patched(self) -> frozenset[str]:

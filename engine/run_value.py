@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from .arrays import cut, to_numpy
-from .bounds import ends
+from .bounds import ends, figure_of
 from .index import Index
 from .ops import OneHot
 from .program import Stage
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 
-FLOATS = ("float32", "float64", "float16", "bfloat16")
+QUICK = ("nan", "inf", "min", "max", "absmax")
 
 
 class RunValue(Value):
@@ -34,7 +33,6 @@ class RunValue(Value):
         self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
         self.tokens = run.tokens.strings
         self.word = run.word
-        self._whole = tuple(slice(0, size, 1) for size in self.shape)
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         return to_numpy(self._window(self.bind(index)))
@@ -48,22 +46,18 @@ class RunValue(Value):
         None when only counting or leaving out elements gives the answer.
         """
         run = self.run
-        if word not in ("nan", "inf", "min", "max", "absmax") or run.is_windowed(self.name):
+        if word not in QUICK:
             return None
-        if self.dtype not in FLOATS:
-            return None if word not in ("nan", "inf") else 0.0
-        whole = not index or (not isinstance(index, str) and index == self._whole)
-        if whole and word in ("nan", "inf"):
-            return 0.0 if run.extents.finite(self.name) else None
-        low, high = run.extents.ends(self.name) if whole else ends(self._window(self.bind(index)))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return None
-        return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": max(abs(low), abs(high))}[word]
+        if run.is_windowed(self.name):
+            return float(word not in ("nan", "inf", "min")) if isinstance(self.stage.op, OneHot) else None
+        if not index:
+            return run.extents.figure(self.name, word)
+        return figure_of(ends(self._window(self.bind(index))), word)
 
     def rows(self, figure: str, index: Index | str = ()) -> npt.NDArray[np.float64]:
         if self.run.is_windowed(self.name):
             return super().rows(figure, index)
-        window = self._window(self.bind(index))
+        window = self._window(self.bind(index)) if index else self.run.tensor(self.name)
         wide = window if window.dtype in (torch.float32, torch.float64) else window.float()
         each = wide.sum(-1) if figure == "sum" else wide.var(-1, unbiased=False)
         return np.atleast_1d(to_numpy(each)).astype(np.float64).ravel()

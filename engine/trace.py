@@ -66,6 +66,10 @@ class Trace(ABC):
     def reach(self, position: int) -> None:
         """Compute what the stage at this position needs and yields, where there is anything to compute."""
 
+    def quick(self, name: str, word: str) -> float | None:
+        """A figure of a stage's value where it can be had without reading out every number; see `Value.quick`."""
+        return None
+
     def word(self, number: int) -> str:
         """The token of an id, or the id itself where it is not known."""
         return str(number)

@@ -33,7 +33,8 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
         return "bundled", BUNDLED
     path = Path(os.path.expanduser(model))
     if os.path.isdir(path):  # unlike Path.is_dir it says no, rather than raising, to a name too long for a file
-        return path.resolve().name, path
+        whole = path.resolve()
+        return whole.name if whole.name not in ("model", "checkpoint", "encoder") else "/".join(whole.parts[-2:]), path
     if os.path.exists(path):
         raise InputError(f"model {str(model)!r} is a file; give the directory it is in")
     text = str(model)

@@ -56,30 +56,33 @@ def against_of(session: Session, stage: str) -> Against | None:
         return Against(reference.title, session.compared, one_line(error))
     current = reference.ours is session.trace
     alignment = reference.alignment if current else align(tokens_of(session.trace), tokens_of(reference.trace))
-    tokens, alone = _labels(session.generation, session.compared, _Held(alignment))
+    tokens, alone = _labels(_Held(alignment))
     figures, verdict, beyond = _judged(session, reference, stage, current)
-    return Against(
-        reference.title, session.compared, "", tokens, alone, figures, verdict, beyond, tuple(alignment.notes())
-    )
+    return Against(reference.title, session.compared, "", tokens, alone, figures, verdict, beyond, _notes(alignment))
+
+
+def _notes(alignment: Alignment) -> tuple[str, ...]:
+    """What has no partner comes first: pairs of different tokens are seen on the labels."""
+    notes = [note.removeprefix("text 0: ") if len(alignment.pairs) == 1 else note for note in alignment.notes()]
+    return tuple(sorted(notes, key=lambda note: "paired" in note))
 
 
 class _Held:
-    """An alignment as an argument that is not looked at when results are looked up."""
+    """An alignment that is told from others by which object it is."""
 
     def __init__(self, alignment: Alignment) -> None:
         self.alignment = alignment
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
+        return isinstance(other, _Held) and other.alignment is self.alignment
 
     def __hash__(self) -> int:
-        return 0
+        return id(self.alignment)
 
 
 @lru_cache(maxsize=2)
-def _labels(
-    generation: int, number: int, held: _Held
-) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[int, ...], ...] | None]:
+def _labels(held: _Held) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[int, ...], ...] | None]:
+    """Tokens as both sides call them, and where there is only one side."""
     alignment = held.alignment
     ours, theirs = alignment.ours.strings, alignment.theirs.strings
     rows = [[plain(word) for word in row] for row in ours]
@@ -111,7 +114,12 @@ def _judged(session: Session, reference: Reference, stage: str, current: bool) -
 def _figures(row: Difference) -> tuple[str, ...]:
     if not row.dtype:
         return (f"{row.differing:,} of {row.count:,} differ",)
-    found = [f"largest {row.largest:.3g}", f"mean {row.mean:.3g}", f"relative {row.relative:.3g}", f"{row.ulps:.3g} ulps"]
+    found = [
+        f"largest {row.largest:.3g}",
+        f"mean {row.mean:.3g}",
+        f"relative {row.relative:.3g}",
+        f"{row.ulps:.3g} ulps",
+    ]
     if row.added is not None and row.inherited is not None:
         found += [f"added {row.added:.3g}", f"inherited {row.inherited:.3g}"]
     odd = ((row.nan, "NaN"), (row.inf, "infinite"), (row.hidden, "masked"))

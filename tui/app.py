@@ -18,6 +18,7 @@ from ..engine.errors import InputError
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .keys import fill, is_begun
+from .panes.breakpoint_list import BreakpointList
 from .panes.console import Console
 from .panes.footer import Footer
 from .panes.program_tree import ProgramTree
@@ -131,6 +132,8 @@ class EncoderApp(App[int]):
 
     @on(Worked)
     def _worked(self, message: Worked) -> None:
+        if message.position is not None:
+            self.controller.refreshed(message.position)
         if not self.engine.current(message):
             return
         if isinstance(message.result, BaseException):
@@ -169,6 +172,10 @@ class EncoderApp(App[int]):
     @on(ProgramTree.Chosen)
     def _chosen(self, message: ProgramTree.Chosen) -> None:
         self.controller.look_at(message.stage)
+
+    @on(BreakpointList.Switched)
+    def _switched(self, message: BreakpointList.Switched) -> None:
+        self.controller.run(f"switch {message.number}", "key")
 
     @on(TokenStrip.Picked)
     def _picked(self, message: TokenStrip.Picked) -> None:

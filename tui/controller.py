@@ -122,7 +122,11 @@ class Controller:
             self.app.complain(message.error)
         if reply is not None:
             if reply.text:
+                if not typed:
+                    console.say("command", message.line)
                 console.say("text", reply.text)
+                if console.is_cut and not self.app.main.console.line.has_focus:
+                    self.app.main.footer.hint(f"v reads all {len(reply.text.splitlines())} lines on the whole screen")
             if reply.stop is not None:
                 self.stop = reply.stop
                 said = answers.told(reply.stop, self.position, typed)
@@ -137,6 +141,11 @@ class Controller:
         elif reply is not None and reply.request is not None:
             self._request(reply.request)
 
+    def refreshed(self, position: Position) -> None:
+        """Looking has computed something again that was stale."""
+        self.position = position
+        self._show(self.state)
+
     def look_at(self, stage: str) -> None:
         """A stage was chosen with the mouse."""
         self._show(looking.at_stage(self.state, stage))
@@ -145,9 +154,8 @@ class Controller:
         """A view was clicked: look where it says, at what is looked at now."""
         self._show(
             replace(
-                self.state, row=state.row, column=state.column, head=state.head, text=state.text, view=state.view,
-                term=state.term, factor=state.factor,
-            )  # fmt: skip
+                state, stage=self.state.stage, zoomed=self.state.zoomed, gain=self.state.gain, found=self.state.found
+            )
         )
 
     def token(self, index: int) -> None:

@@ -70,11 +70,15 @@ class Answered(Message):
 
 
 class Worked(Message):
-    """Work is done; `result` is what it returned, or the exception it raised."""
+    """Work is done; `result` is what it returned, or the exception it raised.
 
-    def __init__(self, sender: Widget, work: Work, result: Any, ticket: int) -> None:
+    Attributes:
+        position: where the debugger stands, if looking has changed what is known of it; None if not.
+    """
+
+    def __init__(self, sender: Widget, work: Work, result: Any, ticket: int, position: Position | None = None) -> None:
         super().__init__()
-        self.sender, self.work, self.result, self.ticket = sender, work, result, ticket
+        self.sender, self.work, self.result, self.ticket, self.position = sender, work, result, ticket, position
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,10 @@ class EngineThread:
             result = work.run(self._session)
         except BaseException as error:
             result = error
-        self._send(Worked(sender, work, result, ticket))
+        position = None
+        if self._position is not None and self._position.stale != self._session.trace.stale:
+            position = self._position = look(self._session, self._position)  # what was stale has been computed again
+        self._send(Worked(sender, work, result, ticket, position))
 
     def _report(self, text: str, share: float | None = None) -> None:
         self._send(Progress(text, share))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Fork:
 
     Attributes:
         number: 0 for the original; depth: how many forks lie between it and the original.
-        done: its patches, those its parent has left out.
+        done: its patches, but for those at the beginning that its parent has as well.
     """
 
     number: int
@@ -115,14 +116,16 @@ def forks_of(session: Session) -> tuple[Fork, ...]:
     """The tree of forks, from the original down."""
     found: list[Fork] = []
 
-    def add(parent: int | None, depth: int, above: int) -> None:
+    def add(parent: int | None, depth: int, above: tuple[str, ...]) -> None:
         for branch in session.branches.branches.values():
             if branch.parent == parent:
                 patches = tuple(patch.text for patch in getattr(branch.trace, "patches", ()))
-                found.append(Fork(branch.number, depth, patches[above:]))
-                add(branch.number, depth + 1, len(patches))
+                both = zip(patches, above, strict=False)
+                shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+                found.append(Fork(branch.number, depth, patches[shared:]))
+                add(branch.number, depth + 1, patches)
 
-    add(None, 0, 0)
+    add(None, 0, ())
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driving import lines_of, press, running, write
+from driving import lines_of, press, running, screen_of, settled, write
 from encoder_tui.tui.panes.console import MOST_LINES, wrapped
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +28,27 @@ def test_what_follows_stands_under_the_text_of_a_list() -> None:
     ]
 
 
-def test_what_follows_in_a_table_stands_beside_its_first_column() -> None:
+def test_a_line_of_a_wide_table_is_cut() -> None:
     lines = wrapped(("text", "", "0 [CLS]   0.1   0.2   0.3   0.4"), 22)
-    assert [mark + line for _, mark, line in lines] == ["0 [CLS]   0.1   0.2", "          0.3   0.4"]
+    assert lines == [("text", "", "0 [CLS]   0.1   0.2  …")]
+
+
+async def test_the_last_answer_can_be_read_on_the_whole_screen() -> None:
+    async with running(size=(80, 24)) as (app, pilot):
+        await press(pilot, "v")
+        assert app.screen is app.main
+        app.controller.run("info stages", "key")
+        await settled(pilot)
+        assert screen_of(app)[-1].rstrip() == " v reads all 46 lines on the whole screen"
+        await press(pilot, "v")
+        reply = app.screen.query_one("#reply")
+        lines = app.main.console.last[1].splitlines()
+        assert lines_of(reply)[0] == lines[0][: reply.width].rstrip()  # type: ignore[attr-defined]
+        await press(pilot, "j", "right")
+        assert lines_of(reply)[0] == lines[1][reply.left :].rstrip()  # type: ignore[attr-defined]
+        assert 0 < reply.left == max(map(len, lines)) - reply.width  # type: ignore[attr-defined]
+        await press(pilot, "escape")
+        assert app.screen is app.main
 
 
 def test_an_error_is_marked_and_what_follows_is_indented() -> None:

@@ -38,7 +38,7 @@ def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, a
     window = _read(apart, plane, bounds)
     numbers = window.numbers
     alone = _alone(plane, bounds, against)
-    judged = numbers if alone is None else np.where(alone, 0, numbers)
+    judged = (numbers if alone is None else np.where(alone, 0, numbers)).astype(np.float64)
     # masks' large numbers are no masks here: what both hide is no difference
     scale = scale_of(judged, "float64", whole=bounds == all_of(plane))
     scale = replace(scale, signed=True, masked=0 if alone is None else int(alone.sum())).with_gain(gain)

@@ -44,7 +44,8 @@ class Why:
     Attributes:
         index, number: the element, in its own dtype.
         place, name: what it is called, at length and shortly; formula: with its own indices.
-        sums: how many terms, what they come to, how far that is from the number; holds: whether rounding explains it.
+        sums: how many terms, what they come to, how far that is from the number; brief: the same in few words; holds:
+            whether rounding explains it.
         facts, notes: lines; names: what short names stand for.
         parts: the sums; start, rows: the terms at hand, from that one on, with the part each belongs to.
     """
@@ -55,6 +56,7 @@ class Why:
     name: str
     formula: str
     sums: tuple[str, ...]
+    brief: str
     holds: bool
     facts: str
     notes: tuple[str, ...]
@@ -95,10 +97,20 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     culprit = _culprit(found)
     return Why(
         found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
-        found.formula, tuple(exactness(found)), found.holds,
+        found.formula, tuple(exactness(found)), _brief(found), found.holds,
         "   ".join(f"{name} {short(number, 6)}" for name, number in found.facts.items()),
         (*found.notes, *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
+
+
+def _brief(found: Explanation) -> str:
+    if found.sum is None:
+        return ""
+    count = len(found.terms)
+    terms = f"{count:,} term{'s' * (count != 1)}"
+    if not found.difference:
+        return f"{terms}, exactly the stored number"
+    return f"{terms}, off by {found.difference:.2g} ({'may be' if found.holds else '✗ may be'} {found.bound:.2g})"
 
 
 def _part(title: str, terms: Any, first: int) -> Part:

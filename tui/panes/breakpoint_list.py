@@ -1,4 +1,4 @@
-"""The breakpoints: number, place, condition, how often they stopped."""
+"""The breakpoints with place, condition and count, the watches with what they are worth, and the tree of forks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
+from textual.message import Message
 
-from ..facts import Position
-from ..text import cut, fit
+from ..facts import Fork, Position
+from ..text import cut, fit, plain
 from ..widgets.lines import Lines, Spans
-from .program_tree import STOP, STOP_IF, STOP_OFF, WATCH, ProgramTree
+from .program_tree import HERE, PATCHED, STOP, STOP_IF, STOP_OFF, WATCH, ProgramTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +22,33 @@ class Entry:
     mark: str
     text: str
     count: str = ""
+    fork: bool = False
 
 
 NOTHING = (Entry("", " none; b sets one on the"), Entry("", " stage that is looked at"))
 
 
 class BreakpointList(Lines[Entry]):
-    """One line a breakpoint."""
+    """One line a breakpoint, then one line a fork as soon as there are any, or anything is patched."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"breaks--mark", "breaks--off", "breaks--count"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "breaks--mark", "breaks--off", "breaks--count", "breaks--here", "breaks--patched",
+    }  # fmt: skip
+
+    class Switched(Message):
+        """A fork is to be gone to."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._stages: list[str] = []
+        self._forks: list[int] = []
 
     def show(self, position: Position) -> None:
-        """Show the breakpoints there are."""
+        """Show the breakpoints and forks there are."""
         points = position.breakpoints
         order = [stage.name for stage in position.world.program]
         self._stages = [next((name for name in order if name in point.stages), "") for point in points]
@@ -47,7 +59,12 @@ class BreakpointList(Lines[Entry]):
             counts += [f"{point.hits}×"] * bool(point.hits)
             counts += ["once"] * point.temporary + [f"passes {point.ignore}"] * bool(point.ignore)
             entries.append(Entry(mark if point.enabled else STOP_OFF, f"{point.number} {point}", " ".join(counts)))
-        self.border_title = f" breakpoints {len(points)} " if points else " breakpoints "
+        forks = position.forks if len(position.forks) > 1 or any(fork.done for fork in position.forks) else ()
+        self._forks = [fork.number for fork in forks]
+        entries += [_fork(fork, fork.number == position.fork) for fork in forks]
+        titles = [f"breakpoints {len(points)}" if points else "" if forks else "breakpoints"]
+        titles.append(f"forks {len(forks) - 1}" if len(forks) > 1 else "changes" if forks else "")
+        self.border_title = f" {' · '.join(filter(None, titles))} "
         self.put(entries or NOTHING)
 
     def spans(self, face: Entry, width: int) -> Spans:
@@ -56,11 +73,36 @@ class BreakpointList(Lines[Entry]):
             return [("breaks--off", face.text)]
         right = f" {cut(face.count, width // 2)}" if face.count else ""  # it changes: the place gives way to it
         left = fit(face.text, width - 2 - cell_len(right))
+        if face.fork:
+            here = face.mark == HERE
+            return [("breaks--here", f"{face.mark} "), ("breaks--here" if here else "", left)]
         name = "breaks--off" if face.mark == STOP_OFF else ""
         return [("breaks--mark", f"{face.mark} "), (name, left), ("breaks--count", right)]
 
     def on_click(self, event: events.Click) -> None:
-        """Look at the first stage of a breakpoint."""
+        """Look at the first stage of a breakpoint; go to a fork."""
         line = self.line_at(event)
+        fork = line - len(self._stages)
         if 0 <= line < len(self._stages):
             self.post_message(ProgramTree.Chosen(self._stages[line]))
+        elif 0 <= fork < len(self._forks):
+            self.post_message(self.Switched(self._forks[fork]))
+
+
+def _fork(fork: Fork, here: bool) -> Entry:
+    """`▶ └ 1 ◆ ablate layers.1…`: the number `switch` takes, and what was done there."""
+    branch = "  " * (fork.depth - 1) + "└ " if fork.depth else ""
+    name = f"{fork.number}" if fork.depth else "0 original"
+    done = f" {PATCHED} {plain('; '.join(map(_brief, fork.done)))}" if fork.done else " unchanged" * bool(fork.depth)
+    return Entry(HERE if here else " ", f"{branch}{name}{done}", fork=True)
+
+
+def _brief(text: str) -> str:
+    """A patch with the middle of its stage's name left out: `ablate L1 weights[head=1]`."""
+    verb, _, rest = text.partition(" ")
+    stage, bracket, index = rest.partition("[")
+    words = stage.split(".")
+    if len(words) < 3:
+        return text
+    layer = f"L{words[1]}" if words[0] == "layers" and words[1].isdigit() else words[0]
+    return f"{verb} {layer} {words[-1]}{bracket}{index}"

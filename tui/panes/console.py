@@ -14,11 +14,12 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from ..completion import Completion
-from ..text import letters_of, plain
+from ..text import cut, letters_of, plain
 from ..widgets.command_line import CommandLine
 from ..widgets.lines import Lines, Spans
 
 MOST_LINES = 5000
+TABLE = 4  # from so many gaps on, a line is one of a table
 _GAP = re.compile(r"\S {2,}(?=\S)")
 MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": ""}
 
@@ -75,6 +76,9 @@ class Console(Vertical):
 
     Args:
         complete: what Tab makes of a line.
+
+    Attributes:
+        last: the last answer, after the command it answers; None before there is one.
     """
 
     class Typed(Message):
@@ -100,6 +104,8 @@ class Console(Vertical):
     def __init__(self, complete: Callable[[str], Completion], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._once = False
+        self._asked = ""
+        self.last: tuple[str, str] | None = None
         self._scrollback = Scrollback(id="said")
         self.line = CommandLine(complete, id="line")
 
@@ -115,7 +121,20 @@ class Console(Vertical):
         Args:
             kind: command, error, stop, text or note.
         """
+        if kind == "command":
+            self._asked = text
+        elif kind == "text":
+            self.last = self._asked, text
         self._scrollback.say(kind, text)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more to the last answer than can be seen at once."""
+        if self.last is None:
+            return False
+        lines = self.last[1].splitlines()
+        size = self._scrollback.scrollable_content_region
+        return len(lines) > size.height or any(is_table(line) and cell_len(line) > size.width for line in lines)
 
     def open(self) -> None:
         """Have commands typed, one after the other, until someone leaves."""
@@ -176,6 +195,11 @@ class Console(Vertical):
             self.open()
 
 
+def is_table(line: str) -> bool:
+    """Whether a line is one of a wide table: it has many columns."""
+    return len(_GAP.findall(line)) >= TABLE
+
+
 def _lines(text: str) -> list[str]:
     """Lines without anything that would move the terminal's cursor."""
     return [plain(line) if line.strip() else "" for line in text.expandtabs().splitlines()] or [""]
@@ -184,10 +208,12 @@ def _lines(text: str) -> list[str]:
 def wrapped(said: Said, width: int) -> list[Said]:
     """One line as the lines it takes: broken at a space where one is near the end, else anywhere.
 
-    What follows stands under the text of a list, beside the rows' labels of a table, or below.
+    What follows stands under the text of a list or below. A line of a wide table is cut: `reply` shows all of it.
     """
     kind, mark, text = said
     columns = [found.end() for found in _GAP.finditer(text)]
+    if kind == "text" and is_table(text):
+        return [(kind, mark, cut(text, width - cell_len(mark)))]
     table = columns[:1] if len(columns) > 2 else columns[::-1]
     hang = len(mark) + next((at for at in table if at <= width // 2), 2 * bool(columns))
     found: list[Said] = []

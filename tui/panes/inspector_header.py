@@ -131,9 +131,14 @@ class InspectorHeader(Widget):
             (f"{'▸' if name == here else ' '}{number} {name}{space}", name == here)
             for number, name in enumerate(self._views, 1)
         ]
-        if sum(len(text) for text, _ in tabs) <= width:
-            return tabs
-        return [(text if is_here else text[:2], is_here) for text, is_here in tabs]
+        # which head one looks at must be seen: names of views make way, from the left
+        room = width - len(self._chosen()[-1]) - 2
+        shown = tabs
+        for drop in range(len(tabs) + 1):
+            shown = [(text if is_here or at >= drop else text[:2], is_here) for at, (text, is_here) in enumerate(tabs)]
+            if sum(len(text) for text, _ in shown) <= room:
+                break
+        return shown
 
     def _chosen(self) -> list[str]:
         """Which text and head are looked at, at length and shortly."""

@@ -17,7 +17,7 @@ from ..widgets.lines import Lines, Spans
 
 HERE, DONE, SEEN, AHEAD = "▶", "✓", "›", "·"
 STOP, STOP_IF, STOP_OFF, WATCH = "●", "◐", "○", "◇"
-PATCHED, OPEN, CLOSED = "◆", "▾", "▸"
+PATCHED, STALE, OPEN, CLOSED = "◆", "~", "▾", "▸"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Row:
     stop: str = ""
     fold: str = ""
     patched: bool = False
+    stale: bool = False
     shape: str = ""
     looked: bool = False
 
@@ -39,7 +40,7 @@ class ProgramTree(Lines[Row]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tree--here", "tree--done", "tree--seen", "tree--ahead", "tree--stop", "tree--patched", "tree--group",
-        "tree--shape", "tree--looked",
+        "tree--shape", "tree--looked", "tree--stale",
     }  # fmt: skip
 
     class Chosen(Message):
@@ -148,7 +149,8 @@ class ProgramTree(Lines[Row]):
             _mark(node, position, open_),
             _stop(position, hidden),
             (OPEN if open_ else CLOSED) if node.is_group else "",
-            any(name in position.patched for name in hidden) if position.patched else False,
+            not position.patched.isdisjoint(hidden),
+            not position.stale.isdisjoint(hidden),
             f"{len(names)} stages" if node.is_group else short(position.world.shapes[names[0]]),
             line == self.line,
         )
@@ -163,7 +165,8 @@ class ProgramTree(Lines[Row]):
         before = f"{face.fold} " if face.fold else "  " if not face.depth else ""
         label = before + face.label
         patched = f" {PATCHED}" if face.patched else ""
-        room = width - 3 - len(indent) - len(patched)
+        stale = f" {STALE}" if face.stale else ""
+        room = width - 3 - len(indent) - len(patched) - len(stale)
         label = cut(label, room)
         spare = room - cell_len(label)
         shape = f" {face.shape}{' ' * (width > 34)}"
@@ -173,6 +176,7 @@ class ProgramTree(Lines[Row]):
             (mark + looked, f"{face.mark} {indent}"),
             (name + looked, label),
             ("tree--patched" + looked, patched),
+            ("tree--stale" + looked, stale),
             (looked.strip(), " " * (spare - cell_len(shape))),
             ("tree--shape" + looked, shape),
         ]

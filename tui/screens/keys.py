@@ -10,6 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from ..panes import program_tree as marks
 from ..text import cut, fit
 from ..widgets.lines import Lines, Spans
 
@@ -28,6 +29,18 @@ OURS = (
     ("ctrl+c esc", "", "stop what is running; esc also leaves zoom and the command line"),
     ("tab ↑ ↓", "", "on the command line: complete, recall"),
     ("ctrl+z", "", "suspend, back to the shell until fg"),
+)
+MARKS = (
+    (marks.HERE, "the debugger's cursor: this stage ran last; in the list of forks, the fork one is in"),
+    (marks.DONE, "done: before the cursor"),
+    (marks.SEEN, "has run, and lies ahead of the cursor again"),
+    (marks.AHEAD, "ahead: has not run"),
+    (marks.PATCHED, "patched: its value was put there by hand"),
+    (marks.STALE, "stale: something before it was changed since; computed again when it is reached or looked at"),
+    (marks.STOP, "breakpoint"),
+    (marks.STOP_IF, "breakpoint with a condition"),
+    (marks.STOP_OFF, "breakpoint that is switched off"),
+    (marks.WATCH, "watch, with what it is worth at the cursor"),
 )
 KEY_WIDTH, USAGE_WIDTH = 10, 26
 
@@ -52,6 +65,8 @@ class KeyLines(Lines[Line], can_focus=True):
         kind, key, usage, text = face
         if kind == "group":
             return [("keys--group", fit(text, width))]
+        if kind == "mark":
+            return [("keys--key", f" {fit(key, KEY_WIDTH)}"), ("keys--text", text)]
         room = max(0, width - KEY_WIDTH - 1)
         shown = f"{fit(usage, USAGE_WIDTH)} {text}" if text else cut(usage, room)
         split = USAGE_WIDTH + 1 if text else len(shown)
@@ -103,6 +118,10 @@ def lines_of(table: Table, width: int) -> list[Line]:
         entries = [entry for command in table if command.group == group for entry in entries_of(command)]
         for entry in entries + list(OURS) * (group == "screen"):
             found += _wrapped(*entry, width)
+    found += [("text", "", "", ""), ("group", "", "", "Marks")]
+    for mark, meaning in MARKS:
+        texts = textwrap.wrap(meaning, max(16, width - KEY_WIDTH - 2))
+        found += [("mark", mark * (at == 0), "", text) for at, text in enumerate(texts)]
     return found
 
 

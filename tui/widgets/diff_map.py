@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 from rich.style import Style
 
 from ..frames.diff import Difference, read_difference
+from ..frames.heat import Heat
 from ..frames.window import Bounds
 from ..numbers import exact
 from ..plane import Plane, written_place
@@ -17,7 +21,7 @@ from ..text import cell_len, cut
 from .heat_map import HeatMap
 from .value_view import Request, Shown, Words
 
-NEVER = "Nothing was compared yet: type for instance `:compare dtype float64` (or text \"...\", model M, snapshot PATH, fork 0)."
+NEVER = "Nothing compared yet: try :compare dtype float64"
 LARGEST = 1 << 22  # cells; three windows are kept of it
 
 
@@ -59,16 +63,33 @@ class DiffMap(HeatMap):
         if line == 0:
             return self._three(shown)
         if line == 1:
-            figures = [*against.figures] or [against.verdict]
+            power = self._power(shown.frame)
+            figures = [f"cells ×1e{power}"] * bool(power and self._has_numbers) + list(against.figures)
             while len(figures) > 1 and cell_len("  ".join(figures)) > width:
                 figures.pop()
             return [(cut("  ".join(figures), width), self.ink("label"))]
-        title = f"B is {against.title}"
         if line == 2:
-            said = against.verdict if against.figures else title
-            return [(cut(said, width), self.ink("warning" if against.beyond else "note"))]
-        notes = "; ".join([title, *against.notes])
+            return [(cut(against.verdict, width), self.ink("warning" if against.beyond else "note"))]
+        notes = "; ".join([*against.notes, f"A is this run, B is {against.title}"])
         return [(cut(notes, width), self.ink("quiet"))]
+
+    @property
+    def _has_numbers(self) -> bool:
+        return self._layout is not None and self._layout.cell_width >= 4
+
+    @staticmethod
+    def _power(heat: Heat) -> int:
+        """Small differences are written in units of a power of ten, or they would all read as zero."""
+        largest = max(abs(heat.scale.low), abs(heat.scale.high))
+        return math.floor(math.log10(largest)) if 0 < largest < 0.1 else 0
+
+    def numbers_in(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
+        power = self._power(heat)
+        if power:
+            unit = 10.0**power
+            scale = replace(heat.scale, low=heat.scale.low / unit, high=heat.scale.high / unit)
+            heat, numbers = replace(heat, scale=scale), numbers.astype(np.float64) / unit
+        return super().numbers_in(heat, numbers, width)
 
     def _three(self, shown: Shown) -> Words:
         found: Difference = shown.frame

@@ -43,7 +43,15 @@ def legend(
 
 
 def _with(
-    words: Painted, scale: Scale, where: tuple[str, ...], width: int, hidden: str, *, gain: int, quiet: Style, warning: Style
+    words: Painted,
+    scale: Scale,
+    where: tuple[str, ...],
+    width: int,
+    hidden: str,
+    *,
+    gain: int,
+    quiet: Style,
+    warning: Style,
 ) -> Painted:
     """The words, and behind them whatever else there is to say as long as there is room."""
     odd = (

@@ -182,14 +182,15 @@ class HeatMap(ValueView):
             return paint.halves_with_cursor(codes[down], lower, width, palette, at, above=here == row)
         numbers: list[str] = []
         if width >= 4 and line % layout.cell_height == (layout.cell_height - 1) // 2:
-            numbers = self._numbers(heat, heat.window.numbers[down, left : left + layout.columns], width)
+            numbers = self.numbers_in(heat, heat.window.numbers[down, left : left + layout.columns], width)
         if not self.has_colours:
             return paint.shades(codes[down], numbers, width, signed=heat.scale.signed, at=at)
         if at < 0:
             return paint.large(codes[down], numbers, width, palette)
         return paint.large_with_cursor(codes[down], numbers, width, palette, at)
 
-    def _numbers(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
+    def numbers_in(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
+        """What is written in the cells of a line."""
         signed = heat.scale.signed
         room = width - 1 if self.has_colours else width - 2
         largest = max(abs(heat.scale.low), abs(heat.scale.high))

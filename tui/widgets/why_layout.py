@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ...engine.why import Operand, Row
     from ..frames.why import Why
 
-RANK, SHARE, BAR = 5, 7, 9
-WIDE = 66  # from this width on there is a bar for every term
+SHARE, BAR = 7, 9
+WIDE = 60  # below this width values are written as short as can be
 STAGE = "stage"
 
 
@@ -112,58 +112,90 @@ class Columns:
     """How the terms of one sum are written.
 
     Attributes:
-        bar: cells of the bar; 0 for none. share: whether there are shares.
+        rank, value: cells of the rank and of the term's value; aligned: whether values stand point under point.
+        bar, share: cells of the bar and of the share; 0 for none.
         factors: how wide the operands of each place are; form: how they are written, see `operand_text`.
+        how: whether there is room for how the operands make the term.
         varying: for each place of an operand, which of its indices are not the same in all terms.
     """
 
+    rank: int
+    value: int
+    aligned: bool
     bar: int
-    share: bool
+    share: int
     form: int
     factors: tuple[int, ...]
-    varying: tuple[frozenset[int] | None, ...]
+    how: bool
+    varying: tuple[frozenset[int], ...]
 
 
 def columns_of(why: Why, part: int, width: int) -> Columns:
     """The fullest way to write the operands of a sum's terms that fits."""
     rows = [row for of, row in why.rows if of == part]
-    share, bar = why.parts[part].largest > 0, BAR if width >= WIDE and why.parts[part].largest > 0 else 0
+    shares, aligned = why.parts[part].largest > 0, width >= WIDE
+    rank = len(str(max(found.count for found in why.parts))) + 2
+    value = why.parts[part].format.width
+    if not aligned:
+        value = max((len(brief(row.term.value)) for row in rows), default=1)
+    how = max((cell_len(row.term.how) for row in rows), default=0)
     varying = _varying(rows)
-    room = width - RANK - why.parts[part].format.width - SHARE * share - bar - 1
-    columns = Columns(bar, share, 0, (), varying)
-    for form in range(3):
-        sizes: list[int] = []
-        for row in rows:
-            for at, operand in enumerate(row.term.factors):
-                size = cell_len(operand_text(operand, form, varying[at]))
-                if at < len(sizes):
-                    sizes[at] = max(sizes[at], size)
-                else:
-                    sizes.append(size)
-        columns = Columns(bar, share, form, tuple(sizes), varying)
-        if sum(sizes) + 3 * max(0, len(sizes) - 1) <= room:
+    columns = Columns(rank, value, aligned, 0, 0, 0, (), False, varying)
+    for form, bar, share in (
+        (0, BAR, SHARE),
+        (1, BAR, SHARE),
+        (2, BAR, SHARE),
+        (2, 0, SHARE),
+        (3, BAR, SHARE),
+        (3, 0, SHARE),
+        (3, 0, 0),
+    ):
+        sizes = _sizes(rows, form, varying)
+        taken = rank + value + (bar + share) * shares + 2 + sum(sizes) + 3 * max(0, len(sizes) - 1)
+        columns = Columns(
+            rank, value, aligned, bar * shares, share * shares, form, sizes, taken + how + 2 <= width, varying
+        )
+        if taken <= width:
             break
     return columns
 
 
-def operand_text(operand: Operand, form: int, varying: frozenset[int] | None) -> str:
-    """An operand: with all its indices and its value (0), with those that differ from term to term (1), shorter still (2)."""
+def brief(value: float) -> str:
+    """A term's value where there is little room."""
+    return f"{value:+.3g}"
+
+
+def _sizes(rows: list[Row], form: int, varying: tuple[frozenset[int], ...]) -> tuple[int, ...]:
+    """Cells of the widest operand of each place."""
+    sizes = [0] * len(varying)
+    for row in rows:
+        for at, operand in enumerate(row.term.factors):
+            sizes[at] = max(sizes[at], cell_len(operand_text(operand, form, varying[at])))
+    return tuple(sizes)
+
+
+def operand_text(operand: Operand, form: int, varying: frozenset[int]) -> str:
+    """An operand as `form` says.
+
+    Args:
+        form: 0 with all its indices and its value, 1 only with those that differ from term to term, 2 with fewer digits,
+            3 without its value.
+        varying: which of its indices differ.
+    """
     name, bracket, inside = operand.place.partition("[")
     parts = inside.removesuffix("]").split(", ")
     place = operand.place
-    if form and bracket and len(parts) == len(operand.index) and varying is not None:
+    if form and bracket and len(parts) == len(operand.index):
         kept = [part for at, part in enumerate(parts) if at in varying]
         name = name.rpartition(".")[2]
         place = f"{name}[{', '.join(kept)}]" if kept else name
-    if place == "given":
-        return place
-    return f"{place} = {operand.value:.{(6, 4, 3)[form]}g}"
+    return place if form == 3 else f"{place} = {operand.value:.{(6, 5, 4)[form]}g}"
 
 
-def _varying(rows: list[Row]) -> tuple[frozenset[int] | None, ...]:
-    """For each place of an operand the axes whose index differs; None where the terms have nothing in common there."""
+def _varying(rows: list[Row]) -> tuple[frozenset[int], ...]:
+    """For each place of an operand the axes whose index differs from term to term."""
     most = max((len(row.term.factors) for row in rows), default=0)
-    found: list[frozenset[int] | None] = []
+    found: list[frozenset[int]] = []
     for at in range(most):
         operands = [row.term.factors[at] for row in rows if at < len(row.term.factors)]
         indices: dict[tuple[str, int], list[tuple[int, ...]]] = {}

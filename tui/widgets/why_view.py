@@ -16,12 +16,11 @@ from ..text import cell_len, cut, fit
 from . import why_layout as layout
 from .bars import across
 from .value_view import Request, Shown, ValueView, Words
-from .why_layout import RANK, SHARE, STAGE, Block, Columns, Page
+from .why_layout import STAGE, Block, Columns, Page
 
 if TYPE_CHECKING:
     from ...engine.why import Operand, Row
 
-HEAD = 3
 Line = list[tuple[str, Style]]
 
 
@@ -36,12 +35,14 @@ class WhyView(ValueView):
         self._page: Page | None = None
         self._columns: dict[int, Columns] = {}
         self._top = 0
+        self._head: list[Line] = []
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    def refusal(self, subject: Subject) -> str:
+        return "" if self.plane_of(subject).size else "an axis has size 0: there is nothing in it"
+
     def request(self, subject: Subject, plane: Plane) -> Request | None:
-        if not plane.size:
-            return None
         state = clipped(self.state, plane)
         index = plane.cell(state.row, state.column)
         start, stop = tile_of(self.state.term)
@@ -50,6 +51,7 @@ class WhyView(ValueView):
 
     def arrived(self, shown: Shown) -> None:
         why: Why = shown.frame
+        self._head = self._write_head(why)
         self._page = Page(why, self.size.width)
         self._columns = {part: layout.columns_of(why, part, self.size.width) for part in range(len(why.parts))}
         self._scroll(why)
@@ -87,9 +89,9 @@ class WhyView(ValueView):
             self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
 
     def place_at(self, x: int, y: int) -> ViewState | None:
-        if self.shown is None or self._page is None or not HEAD <= y < HEAD + self._room:
+        if self.shown is None or self._page is None or not 0 <= y - len(self._head) < self._room:
             return None
-        term = self._page.term_at(self._top + y - HEAD)
+        term = self._page.term_at(self._top + y - len(self._head))
         return None if term is None else replace(self.state, term=term)
 
     def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
@@ -109,15 +111,16 @@ class WhyView(ValueView):
 
     @property
     def _room(self) -> int:
-        return max(0, self.size.height - HEAD - self._foot)
+        return max(0, self.size.height - len(self._head) - self._foot)
 
     def paint(self, shown: Shown, y: int) -> Words:
         why: Why = shown.frame
-        if y < HEAD:
-            return self._head(why)[y]
-        if y >= HEAD + self._room:
-            return self._feet(why)[y - HEAD - self._room]
-        found = self._page.at(self._top + y - HEAD) if self._page else None
+        head = len(self._head)
+        if y < head:
+            return self._head[y]
+        if y >= head + self._room:
+            return self._feet(why)[y - head - self._room]
+        found = self._page.at(self._top + y - len(self._head)) if self._page else None
         if found is None:
             return []
         block, line = found
@@ -126,19 +129,21 @@ class WhyView(ValueView):
     def _words(self, block: Block, line: int) -> Words:
         return [(cut(block.lines[line], self.size.width), self.ink(block.kind))]
 
-    def _head(self, why: Why) -> list[Line]:
-        places = tuple(cut(place, max(0, self.size.width - cell_len(exact(why.number)) - 3)) for place in (why.name,))
-        sums = "; ".join(why.sums) or "the terms of this number are not known"
-        ink = self.ink("note" if why.holds else "warning")
-        if cell_len(sums) > self.size.width and len(why.sums) > 1:
-            sums = why.sums[-1]
-        for long, short in ((" in float64", ""), ("difference", "off by"), ("rounding allows", "may be")):
-            sums = sums if cell_len(sums) <= self.size.width else sums.replace(long, short)
-        return [
-            list(self.status_words((why.place, *places), why.number)),
-            [(cut(why.formula, self.size.width), self.ink("label"))],
-            [(cut(sums, self.size.width), ink)],
-        ]
+    def _write_head(self, why: Why) -> list[Line]:
+        """What it is called and how it is made; how many terms, and how well they add up."""
+        width, height = self.size
+        name = cut(why.name, max(0, width - cell_len(exact(why.number)) - 3))
+        lines = [list(self.status_words((why.place, name), why.number)), [(cut(why.formula, width), self.ink("label"))]]
+        sums = ["; ".join(why.sums) or "the terms of this number are not known"]
+        if cell_len(sums[0]) > width and len(why.sums) > 1:
+            sums = list(why.sums) if height >= 12 else [why.sums[-1]]
+        for line in sums:
+            for long, short in ((" in float64", ""), ("difference", "off by"), ("rounding allows", "may be")):
+                line = line if cell_len(line) <= width else line.replace(long, short)
+            line = line if cell_len(line) <= width or len(sums) > 1 else why.brief
+            lines.append([(cut(line, width), self.ink("note" if why.holds else "warning"))])
+        lines += [[]] * (height >= 16)
+        return lines[: max(1, height - 2)]
 
     def _row(self, why: Why, term: int) -> Line:
         """Rank, value, bar, share up to here, operands."""
@@ -148,13 +153,14 @@ class WhyView(ValueView):
         (number, row), columns = found, self._columns[found[0]]
         part = why.parts[number]
         note, quiet = self.ink("note"), self.ink("quiet")
-        rank = f"{'▸' if here else ' '}{row.rank + 1:>{RANK - 2}} "
+        rank = f"{'▸' if here else ' '}{row.rank + 1:>{columns.rank - 2}} "
         line: Line = [(rank, self.ink("label-here") if here else quiet)]
-        line.append((fit(part.format.write(row.term.value), part.format.width), note + Style(bold=here or None)))
+        value = part.format.write(row.term.value) if columns.aligned else layout.brief(row.term.value)
+        line.append((fit(value, columns.value, "right"), note + Style(bold=here or None)))
         if columns.bar:
             line += [(" ", note), (across(abs(row.term.value) / part.largest, columns.bar - 1), self.ink("label"))]
         if columns.share:
-            line.append((f"{row.share:>{SHARE}.1%}", quiet))
+            line.append((f"{row.share:>{columns.share}.1%}", quiet))
         return [*line, ("  ", note), *self._operands(row, columns, chosen=here)]
 
     def _operands(self, row: Row, columns: Columns, *, chosen: bool) -> Line:
@@ -163,12 +169,12 @@ class WhyView(ValueView):
         for at, operand in enumerate(row.term.factors):
             text = layout.operand_text(operand, columns.form, columns.varying[at])
             if at:
-                line.append((" · " if not row.term.how else "   ", self.ink("quiet")))
+                line.append((" · " if not row.term.how else " , ", self.ink("quiet")))
             ink = self.ink("cursor" if operand is chose else "note" if operand.kind == STAGE else "label")
             line.append((text, ink))
             if at + 1 < len(row.term.factors):
                 line.append((" " * (columns.factors[at] - cell_len(text)), self.ink("note")))
-        if row.term.how:
+        if row.term.how and (columns.how or not line):
             line.append((f"  {row.term.how}".removeprefix("" if line else "  "), self.ink("quiet")))
         return line
 
@@ -186,13 +192,15 @@ class WhyView(ValueView):
             bracket = operand.place.partition("[")[2]
             value = f" = {operand.value:.7g}"
             forms = (f"{operand.name}[{bracket}", operand.place, operand.place.rpartition(".")[2])
-            room = width - cell_len(value) - 6
+            room = width - cell_len(value) - 8
             text = next((form for form in forms if cell_len(form) <= room), cut(forms[-1], room))
-            first = [("enter ", self.ink("label-here")), (text + value, note)]
+            first = [("enter → ", self.ink("label-here")), (text + value, note)]
         keys = "↑↓ term  ←→ operand"
         trail = self.state.trail
         if trail:
-            keys += f"  o back to {trail[-1].name}" if len(trail) == 1 else f"  o back ({len(trail)}) to {trail[-1].name}"
+            keys += (
+                f"  o back to {trail[-1].name}" if len(trail) == 1 else f"  o back ({len(trail)}) to {trail[-1].name}"
+            )
         at = f"  term {self._term(why) + 1}/{why.count}" if why.count else ""
         return [first, [(fit(keys, max(0, width - cell_len(at))), self.ink("quiet")), (at, self.ink("quiet"))]]
 

@@ -1,0 +1,133 @@
+"""The view `diff`: ours, the reference and the difference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from driving import lines_of, press, running, settled, until
+from encoder_tui.engine import Encoder
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.session import Session
+from encoder_tui.tui.against import against_of
+from encoder_tui.tui.state import ViewState
+from inspector_app import InspectorApp
+from rich.cells import cell_len
+
+WEIGHTS, NORM = "layers.1.attention.weights", "embeddings.norm"
+
+
+@pytest.fixture
+def session(small: Encoder) -> Session:
+    session = Session(small.run("The cat sat on the mat"), small)
+    session.debugger.cont()
+    return session
+
+
+async def seen(session: Session, state: ViewState, size: tuple[int, int] = (100, 20)) -> list[str]:
+    app = InspectorApp(session, state, colours=False)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        lines = app.lines()
+    assert {cell_len(line) for line in lines} == {size[0]}
+    return [line.rstrip() for line in lines]
+
+
+async def test_before_a_comparison_it_says_how_to_make_one(session: Session) -> None:
+    lines = await seen(session, ViewState(WEIGHTS, view="diff"), (60, 8))
+    assert lines[0] == "Nothing compared yet: try :compare dtype float64"
+    assert not any(lines[1:])
+
+
+async def test_an_equal_run_is_all_zero(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The cat sat on the mat"')
+    lines = await seen(session, ViewState(NORM, view="diff", row=1))
+    number = session.trace.value(NORM).read((0, 1, 0))
+    assert "all zero" in lines[-5]
+    assert lines[-4] == f'[token=1 "the", hidden=0]  A {number!s}  B {number!s}  A−B 0.0'
+    assert lines[-3].startswith("largest 0  mean 0  relative 0  0 ulps")
+    assert lines[-2] == "equal to the last bit; no stage is beyond"
+    assert lines[-1] == "A is this run, B is text The cat sat on the mat"
+
+
+async def test_three_numbers_and_figures(session: Session) -> None:
+    TABLE.execute(session, "compare dtype float64")
+    lines = await seen(session, ViewState(NORM, view="diff", row=1, column=2))
+    ours, theirs = session.trace.value(NORM).read((0, 1, 2)), session.reference.trace.value(NORM).read((0, 1, 2))
+    assert lines[-4] == f'[token=1 "the", hidden=2]  A {ours!s}  B {theirs}  A−B {np.float64(ours) - theirs!s}'
+    row = session.reference.comparison.row(NORM)
+    assert f"largest {row.largest:.3g}  mean {row.mean:.3g}" in lines[-3]
+    assert lines[-2].startswith("within tolerance ")
+
+
+async def test_the_first_stage_beyond_is_said_there_and_elsewhere(session: Session) -> None:
+    TABLE.execute(session, "fork")
+    TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")
+    TABLE.execute(session, "compare fork 0")
+    assert against_of(session, "embeddings.sum").verdict == "✗ the first stage beyond tolerance 0"
+    assert against_of(session, NORM).verdict == "✗ beyond tolerance 0; the first beyond is embeddings.sum"
+    assert against_of(session, "embeddings.token").verdict == (
+        "equal to the last bit; the first beyond is embeddings.sum"
+    )
+    assert (await seen(session, ViewState("embeddings.sum", view="diff")))[-2] == "✗ the first stage beyond tolerance 0"
+
+
+async def test_after_a_change_the_old_figures_are_not_shown(session: Session) -> None:
+    TABLE.execute(session, "compare dtype float64")
+    TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")
+    against = against_of(session, NORM)
+    assert (against.figures, against.verdict) == (
+        (), "values have changed since: `compare dtype float64` again for figures",
+    )  # fmt: skip
+
+
+async def test_tokens_of_another_text_are_named_and_those_alone_are_said(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The dog sat on the small mat"')
+    lines = await seen(session, ViewState(NORM, view="diff", row=2))
+    assert next(line for line in lines if line.startswith("▸")).split()[0] == "▸cat≠dog"
+    assert lines[-1].startswith("without a partner in theirs: 'small' at 6; paired though different: cat / dog")
+
+
+async def test_a_token_of_ours_without_a_partner_has_no_difference(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The cat sat on mat"')
+    lines = await seen(session, ViewState(WEIGHTS, view="diff", row=5, column=1))
+    assert lines[-1].startswith("without a partner in ours: 'the' at 5")
+    assert "B no partner  A−B -" in lines[-4]
+    assert "╱ 15 without a partner" in lines[-5]
+    row = next(line for line in lines if line.startswith("▸"))
+    assert "the≠∅" in row
+    assert "╱╱" in row
+
+
+async def test_a_stage_the_reference_lacks_says_so(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The cat sat"')
+    session.reference.trace.has = lambda name: name != NORM  # type: ignore[method-assign]
+    lines = await seen(session, ViewState(NORM, view="diff"), (90, 8))
+    assert lines[0] == f"the reference (text The cat sat) has no {NORM}"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 4), (23, 9), (50, 14), (84, 28), (200, 60)])
+async def test_no_size_is_too_small_or_too_large(session: Session, size: tuple[int, int]) -> None:
+    TABLE.execute(session, 'compare text "A dog sat on the small mat"')
+    for stage in (NORM, WEIGHTS, "tokens.ids", "mask.additive", "tokens.one_hot"):
+        await seen(session, ViewState(stage, view="diff", row=3, column=3, head=2), size)
+
+
+async def test_comparing_brings_the_view_to_life(session: Session) -> None:
+    async with running(lambda progress: session) as (app, pilot):
+        await press(pilot, "6")
+        view = app.main.inspector.view
+        assert lines_of(view)[0] == "Nothing compared yet: try :compare dtype float64"
+        app.controller.run("compare dtype float64", "console")
+        await settled(pilot)
+        await until(pilot, lambda: "B is dtype float64" in lines_of(view)[-1], "the difference")
+        assert "A " in lines_of(view)[-4]
+        assert " A−B " in lines_of(view)[-4]
+
+
+async def test_small_differences_are_written_in_a_unit_of_their_own(session: Session) -> None:
+    TABLE.execute(session, "compare dtype float64")
+    lines = await seen(session, ViewState(WEIGHTS, view="diff", row=1, column=2), (100, 24))
+    apart = session.trace.value(WEIGHTS).read((0, 0)) - session.reference.trace.value(WEIGHTS).read((0, 0))
+    power = int(np.floor(np.log10(np.abs(apart).max())))
+    assert lines[-3].startswith(f"cells ×1e{power}  largest ")
+    assert f"{apart[1, 2] / 10.0**power:+.3f}".replace("0.", ".", 1)[:4] in next(x for x in lines if x.startswith("▸"))

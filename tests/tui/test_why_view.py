@@ -175,7 +175,7 @@ async def test_enter_goes_to_the_operand_and_o_back() -> None:
         state = app.controller.state
         assert (state.stage, state.row, state.column, state.view) == (KEY, 5, 1, "why")
         view = app.main.inspector.view
-        place = "key_heads[0, 0, 5 't', 1] = 4.0"
+        place = f"{KEY}[batch=0, head=0, token=5 't', head_dim=1] = 4.0"
         await settled(pilot)
         await until(pilot, lambda: lines_of(view)[0] == place, place)
         assert "o back to scores[0, 0, 2 'animal', 5 't']" in lines_of(view)[-1]

@@ -11,7 +11,7 @@ from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .program import Program
 from .run import Run
-from .shadows import shadows_of
+from .shadows import Shadow, shadows_of
 from .tokens import Tokens
 
 Progress = Callable[[str], None]
@@ -34,7 +34,7 @@ class Encoder:
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.program: Program = checkpoint.program(str(dtype).removeprefix("torch."))
         self.weights = Weights(checkpoint, self.program.weights, device, dtype)
-        self._shadows: dict[tuple[int, int], dict[str, torch.Tensor]] = {}
+        self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
         """Tokenise texts into one padded batch; see `TextReader.read`."""
@@ -93,7 +93,7 @@ class Encoder:
             "not used": ", ".join(unused) or "none of the stored tensors",
         }
 
-    def _shadows_of(self, shape: tuple[int, int]) -> dict[str, torch.Tensor]:
+    def _shadows_of(self, shape: tuple[int, int]) -> dict[str, Shadow]:
         if shape not in self._shadows:
             if len(self._shadows) >= KEPT_SHADOWS:
                 self._shadows.clear()

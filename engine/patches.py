@@ -179,7 +179,13 @@ def _result(expression: Expression, window: torch.Tensor) -> torch.Tensor:
         if not torch.equal(found.double(), found.double().round()):
             raise InputError(f"the patch gives {found.flatten()[0].item():g}, and this stage holds whole numbers")
         return found.to(window.dtype)
-    return found.to(window.dtype)
+    meant = any(isinstance(part, Name) and part.word == "inf" for part in expression.parts())
+    if not meant and bool(torch.isinf(found).any()) and not bool(torch.isinf(window).any()):
+        most = torch.finfo(window.dtype).max
+        raise InputError(
+            f"the patch gives numbers beyond {most:g}, the largest {str(window.dtype).removeprefix('torch.')}; write inf if that is meant"
+        )
+    return found
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from .ops import Given, Op, no_memory
 from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
 from .run_value import QUICK, RunValue
-from .shadows import shadows_of
+from .shadows import Shadow, shadows_of
 from .tokens import Tokens, visible
 from .trace import Trace
 from .value import Value
@@ -61,7 +62,7 @@ class Run(Trace):
         dtype: torch.dtype = torch.float32,
         budget: int | None = None,
         cache: Cache | None = None,
-        shadows: Mapping[str, torch.Tensor] | None = None,
+        shadows: Mapping[str, Shadow] | None = None,
         word: Callable[[int], str | None] | None = None,
         base: Run | None = None,
     ) -> None:
@@ -81,7 +82,7 @@ class Run(Trace):
         self._values: dict[str, RunValue] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
-        self._shapes = {name: tuple(shadow.shape) for name, shadow in self._shadows.items()}
+        self._shapes = {name: shadow.shape for name, shadow in self._shadows.items()}
         anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
         self._cache = cache if cache is not None else Cache(budget, anchors)
         self._cache.clear()
@@ -365,7 +366,7 @@ class Run(Trace):
         shadow = self._shadows[name]
         count = shadow.shape[-2]
         width = max(shadow.shape[-1], self.tokens.shape[1])  # the same for a square and for what is made of its rows
-        row_bytes = shadow[..., :1, :1].numel() * width * shadow.itemsize
+        row_bytes = math.prod(shadow.shape[:-2]) * width * shadow.dtype.itemsize
         step = max(LEAST_ROWS, ROW_BLOCK_BYTES // max(1, row_bytes) // LEAST_ROWS * LEAST_ROWS)
         starts = range(0, max(1, count // step) * step, step)  # the last block takes what is left over as well
         return [(start, start + step if start != starts[-1] else count) for start in starts]
@@ -376,7 +377,7 @@ class Run(Trace):
 
     def _buffer(self, name: str) -> torch.Tensor:
         shadow = self._shadows[name]
-        return self._cache.buffer(tuple(shadow.shape), shadow.dtype, self.device)
+        return self._cache.buffer(shadow.shape, shadow.dtype, self.device)
 
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()

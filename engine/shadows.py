@@ -1,30 +1,47 @@
-"""A program run on nothing: shapes and dtypes without numbers."""
+"""What every value will be like before any is computed: shapes and dtypes without numbers.
+
+torch's `meta` device would say the same, but loading what it needs takes longer than loading a model; the tests hold the
+two against each other.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 
-from .ops import Given, Op, no_memory
-from .program import Program
+from .ops import Op
+from .program import Program, Shape
 
 
-def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> dict[str, torch.Tensor]:
-    """Every value on the `meta` device: shapes and dtypes without numbers, by running the program on nothing.
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Shape and dtype of a value."""
+
+    shape: Shape
+    dtype: torch.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the value would take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> dict[str, Shadow]:
+    """The shadow of every value of a program.
 
     Args:
         dtype: of the weights.
         shape: of the batch, (batch, token).
     """
-    weights = {name: torch.empty(size, dtype=dtype, device="meta") for name, size in program.weights.items()}
-    shadows: dict[str, torch.Tensor] = {}
+    shapes: dict[str, Shape] = {}
+    shadows: dict[str, Shadow] = {}
     for stage in program:
-        if isinstance(stage.op, Given):
-            shadows[stage.name] = torch.empty(shape, dtype=torch.int64, device="meta")
-        else:
-            inputs = [shadows[name] for name in stage.inputs]
-            shadows[stage.name] = cast(Op, stage.op).compute(
-                inputs, [weights[name] for name in stage.weights], no_memory
-            )
+        op = cast(Op, stage.op)
+        inputs = [shapes[name] for name in stage.inputs] or [shape]
+        found = op.shape(inputs, [program.weights[name] for name in stage.weights])
+        shapes[stage.name] = found
+        shadows[stage.name] = Shadow(found, torch.int64 if op.whole_numbers else dtype)
     return shadows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
+from ..program import Shape
 from .base import Op, Out, Tensors
 
 
@@ -19,6 +21,10 @@ class SplitHeads(Op):
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
         return x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        batch, tokens, hidden = inputs[0]
+        return (batch, self.heads, tokens, hidden // self.heads)
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} cut into {self.heads} heads"
@@ -33,6 +39,9 @@ class Scores(Op):
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         query, key = inputs
         return torch.matmul(query, key.transpose(2, 3), out=out())
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0][:-1], inputs[1][-2])
 
     def write(self, *operands: str) -> str:
         query, key = operands
@@ -93,6 +102,9 @@ class Context(Op):
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.matmul(inputs[0], inputs[1], out=out())
 
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0][:-1], inputs[1][-1])
+
     def write(self, *operands: str) -> str:
         return " · ".join(operands)
 
@@ -110,6 +122,10 @@ class Concat(Op):
             return apart.reshape(batch, tokens, heads * size)
         memory.view(batch, tokens, heads, size).copy_(apart)
         return memory
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        batch, heads, tokens, size = inputs[0]
+        return (batch, tokens, heads * size)
 
     def write(self, *operands: str) -> str:
         return f"heads of {operands[0]} side by side"

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import torch
 
+from ..program import Shape
+
 Tensors = Sequence[torch.Tensor]
 # Memory for the result, on request: a buffer of the right shape, or None for "allocate it yourself". torch takes
 # either as `out=`. Fresh memory costs more than the arithmetic for long texts (page faults), so a run keeps buffers.
@@ -21,12 +23,14 @@ class Op(ABC):
         symbols: what the formula calls the weights, in order.
         rows: for ops whose result has rows (its last axis but one) that can be computed apart: for each input whether
             it is cut to the same rows. None for ops that are only computed whole.
+        whole_numbers: whether the result is int64 rather than of the weights' dtype.
         windows: True for results so large and so simple that they are never built, only read by `window`.
     """
 
     symbols: ClassVar[tuple[str, ...]] = ()
     rows: ClassVar[tuple[bool, ...] | None] = None
     windows: ClassVar[bool] = False
+    whole_numbers: ClassVar[bool] = False
 
     @abstractmethod
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -34,6 +38,10 @@ class Op(ABC):
 
         It makes no assumption on device or dtype, and runs on torch's `meta` device.
         """
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        """Shape of the result from those of inputs and weights (of a given value: from that of the batch)."""
+        return inputs[0]
 
     @abstractmethod
     def write(self, *operands: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
+from ..program import Shape
 from .base import Op, Out, Tensors
 
 
@@ -16,6 +19,9 @@ class FirstToken(Op):
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0][:, 0]
 
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (inputs[0][0], inputs[0][2])
+
     def write(self, *operands: str) -> str:
         return f"{operands[0]} at token 0"
 
@@ -25,9 +31,13 @@ class Best(Op):
     """Ids of the largest entries of the last axis, best first: (batch, token, vocabulary) -> (batch, token, rank)."""
 
     count: int
+    whole_numbers: ClassVar[bool] = True
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.topk(inputs[0], min(self.count, inputs[0].shape[-1]), dim=-1).indices
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0][:-1], min(self.count, inputs[0][-1]))
 
     def write(self, *operands: str) -> str:
         return f"ids of the {self.count} largest of {operands[0]}"
@@ -41,6 +51,9 @@ class MeanPool(Op):
         x, mask = inputs
         seen = mask.unsqueeze(-1).expand(x.size()).to(x.dtype)  # (batch, token, hidden)
         return torch.sum(x * seen, 1) / torch.clamp(seen.sum(1), min=1e-9)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (inputs[0][0], inputs[0][2])
 
     def write(self, *operands: str) -> str:
         x, mask = operands

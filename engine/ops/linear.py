@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch.nn import functional
 
+from ..program import Shape
 from .base import Op, Out, Tensors
 
 
@@ -26,6 +27,9 @@ class Linear(Op):
         # `functional.linear` comes down to this very call, but has no `out=`.
         y = torch.addmm(bias, x.reshape(-1, matrix.shape[1]), matrix.t(), out=flat)
         return y.view(*x.shape[:-1], matrix.shape[0])
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0][:-1], weights[0][0])
 
     def write(self, *operands: str) -> str:
         x, matrix, bias = operands

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
+from ..program import Shape
 from .base import Op, Out, Tensors
 
 
@@ -15,6 +17,7 @@ class Given(Op):
     """A value that comes from the tokenizer rather than from a computation."""
 
     what: str
+    whole_numbers: ClassVar[bool] = True
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         raise AssertionError(f"{self.what} is given to the run, not computed")
@@ -29,6 +32,7 @@ class OneHot(Op):
 
     size: int
     windows: ClassVar[bool] = True
+    whole_numbers: ClassVar[bool] = True
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return self.window(inputs, (slice(None), slice(None), slice(None)))
@@ -38,6 +42,9 @@ class OneHot(Op):
         (ids,) = inputs
         places = torch.arange(self.size, device=ids.device)[index[2]]
         return (ids[index[0], index[1], None] == places).to(ids.dtype)  # (batch, token, vocabulary)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0], self.size)
 
     def write(self, *operands: str) -> str:
         return f"1 at {operands[0]}, 0 elsewhere, of {self.size} places"
@@ -54,6 +61,9 @@ class Lookup(Op):
         memory = out()
         flat = None if memory is None else memory.view(-1, table.shape[1])
         return torch.index_select(table, 0, ids.reshape(-1), out=flat).view(*ids.shape, table.shape[1])
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0], weights[0][1])
 
     def write(self, *operands: str) -> str:
         ids, table = operands
@@ -79,6 +89,10 @@ class AdditiveMask(Op):
         seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
         zero = torch.zeros((), dtype=dtype, device=mask.device)
         return torch.where(seen, zero, torch.finfo(dtype).min).expand(batch, 1, tokens, tokens)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        batch, tokens = inputs[0]
+        return (batch, 1, tokens, tokens)
 
     def write(self, *operands: str) -> str:
         return f"0 where {operands[0]} = 1, {torch.finfo(getattr(torch, self.dtype)).min:.4g} where 0, for every query"

@@ -150,6 +150,8 @@ def test_forks_are_listed_as_a_tree(session) -> None:
         ("patch tokens.mask[0, 1] = 2", "goes from 0 to 1"),
         ('patch layers.0.output[0, 0, 0] = "cat"', "holds no tokens"),
         ("patch layers.0.output =", "cannot read"),
+        ("patch layers.0.output[0, 0] = 1e39", "beyond 3.40282e+38, the largest float32; write inf"),
+        ("patch layers.0.output[0, 0] = x / 0", "write inf"),
         ("patch tokens.one_hot[0, 0, 0] = 1", "never built"),
         ("patch layers.0.output[0, 5:2] = 1", "selects nothing"),
         ('patch layers.0.output = text "one" "two"', "same number of tokens"),

@@ -6,6 +6,7 @@ that says everything else (program, tokens, formulas). It opens without torch.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,8 @@ def check_target(path: str | Path) -> Path:
     if target.suffix not in (".safetensors", ".npz"):
         raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
     if not target.parent.is_dir():
-        raise InputError(f"cannot write {str(path)!r}: there is no directory {str(target.parent)!r}")
+        wrong = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
+        raise InputError(f"cannot write {str(path)!r}: {os.strerror(wrong)}")
     return target
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .text import cell_len, fit
+
 INFINITY = "∞"
+LONGEST_WORD = 12
 
 
 def exact(number: Any) -> str:
@@ -100,6 +103,26 @@ class Aligned:
     def wider(self, other: Aligned) -> Aligned:
         """A format that takes the numbers of both."""
         return Aligned(max(self.whole, other.whole), max(self.fraction, other.fraction), self.plus or other.plus)
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """Ids written as the tokens they are, cut to a common width."""
+
+    words: Mapping[int, str]
+
+    @property
+    def width(self) -> int:
+        """Cells a token takes."""
+        return min(LONGEST_WORD, max((cell_len(word) for word in self.words.values()), default=1))
+
+    def write(self, number: Any) -> str:
+        """The token of an id, or the id."""
+        return fit(self.words.get(int(number), str(number)), self.width)
+
+    def wider(self, other: Worded) -> Worded:
+        """What has room for the tokens of both."""
+        return Worded({**self.words, **other.words})
 
 
 def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from encoder_tui.tui.numbers import aligned_for, decimals_for, exact, short, within
+from encoder_tui.tui.numbers import Worded, aligned_for, decimals_for, exact, short, within
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -102,3 +102,10 @@ def test_formats_join_into_one_that_takes_both() -> None:
     small, large = aligned_for(np.array([0.5])), aligned_for(np.array([4000.0]))
     both = small.wider(large)
     assert [both.write(number) for number in (0.5, 4000.0)] == ["   +0.5000", "+4000     "]
+
+
+def test_ids_are_written_as_their_tokens() -> None:
+    written = Worded({7: "cat", 8: "[MASK]", 9: "貓"})
+    assert written.width == 6
+    assert [written.write(number) for number in (7, 8, 9, 5)] == ["cat   ", "[MASK]", "貓    ", "5     "]
+    assert written.wider(Worded({1: "unbelievably-long"})).width == 12

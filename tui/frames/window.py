@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +24,12 @@ class Stale(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """Numbers of a plane from `row` and `column` on."""
+    """Numbers of a plane from `row` and `column` on; for ids, the tokens they are as well."""
 
     row: int
     column: int
     numbers: npt.NDArray[Any]
+    words: Mapping[int, str] = field(default_factory=dict)
 
     def at(self, row: int, column: int) -> Any | None:
         """The number of a cell of the plane; None when the window does not hold it."""
@@ -83,5 +85,8 @@ def bounds_around(plane: Plane, row: int, last_row: int, column: int, last_colum
 def read_window(session: Session, plane: Plane, bounds: Bounds) -> Window:
     """Read a window. Runs on the engine's thread."""
     rows, columns = slice(bounds.row, bounds.last_row), slice(bounds.column, bounds.last_column)
-    numbers = np.asarray(session.trace.value(plane.stage).read(plane.window(rows, columns)))
-    return Window(bounds.row, bounds.column, numbers.reshape(rows.stop - rows.start, columns.stop - columns.start))
+    value = session.trace.value(plane.stage)
+    numbers = np.asarray(value.read(plane.window(rows, columns)))
+    words = {int(number): value.word(int(number)) for number in np.unique(numbers)} if value.holds_ids else {}
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    return Window(bounds.row, bounds.column, numbers.reshape(shape), words)

@@ -11,7 +11,7 @@ import numpy as np
 from rich.style import Style
 
 from ..frames.window import Bounds, Window, bounds_around, read_window
-from ..numbers import Aligned, aligned_for
+from ..numbers import Aligned, Worded, aligned_for
 from ..plane import Plane, column_label, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
@@ -33,7 +33,7 @@ class NumberGrid(ValueView):
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
         self._origin = (0, 0)
-        self._format = Aligned()
+        self._format: Aligned | Worded = Aligned()
         self._formatted: object = None
         self._row_labels: tuple[str, ...] = ()
         self._gutter = 0
@@ -78,10 +78,10 @@ class NumberGrid(ValueView):
     def arrived(self, shown: Shown) -> None:
         self._strips.clear()
         window: Window = shown.frame
-        found = aligned_for(window.numbers)
+        found = Worded(window.words) if window.words else aligned_for(window.numbers)
         of = (shown.subject, shown.plane.fixed)
         # while one value is looked at columns may grow wider but never narrower, or they would dance
-        self._format = self._format.wider(found) if self._formatted == of else found
+        self._format = _together(self._format, found) if self._formatted == of else found
         self._formatted = of
         self._row_labels = row_labels(shown.plane, shown.subject)
         longest = widest(self._row_labels)
@@ -160,9 +160,19 @@ class NumberGrid(ValueView):
         words = list(
             self.status_words(written_place(shown.plane, shown.subject, row, column), shown.frame.at(row, column))
         )
+        word = shown.frame.words.get(shown.frame.at(row, column))
+        if word is not None:
+            words.append((f' "{word}"', self.ink("label-here")))
         forms = extents(shown.plane, *self._origin, self._rows, self._columns)
         room = self.size.width - sum(cell_len(text) for text, _ in words)
         return [*words, (that_fits(forms, room), self.ink("quiet"))]
+
+
+def _together(one: Aligned | Worded, other: Aligned | Worded) -> Aligned | Worded:
+    """A format that takes what both take."""
+    if isinstance(one, Aligned) and isinstance(other, Aligned):
+        return one.wider(other)
+    return one.wider(other) if isinstance(one, Worded) and isinstance(other, Worded) else other
 
 
 def _bounds(window: Window) -> Bounds:

@@ -13,7 +13,6 @@ from torch.nn import functional
 from ..program import Shape
 from .base import Op, Out, Tensors
 
-
 # The call that norms into given memory takes 36 microseconds more than the plain one; page faults cost more than that
 # only for a result of a megabyte (measured on 2 cores of an AMD EPYC, 2026-11-22).
 WORTH_A_BUFFER = 1 << 18

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,11 @@ class Checkpoint:
         """A stored weight, mapped from its file and read when it is used."""
         file, stored = self._need(name)
         return file.get_tensor(stored)
+
+    def parameters(self, program: Program) -> int:
+        """How many numbers a program's weights have, tied ones counted once."""
+        sizes = {self._source(name): math.prod(shape) for name, shape in program.weights.items()}
+        return sum(sizes.values())
 
     def unused(self, program: Program) -> list[str]:
         """Stored tensors that a program does not use, by the names they are stored under."""

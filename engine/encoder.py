@@ -85,7 +85,7 @@ class Encoder:
 
     def facts(self) -> dict[str, str]:
         """More facts: where it came from, how large it is, what of it is not used."""
-        parameters = sum(torch.Size(shape).numel() for shape in self.program.weights.values())
+        parameters = self.checkpoint.parameters(self.program)
         unused = self.checkpoint.unused(self.program)
         return {
             "directory": str(self.checkpoint.directory),

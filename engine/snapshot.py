@@ -60,7 +60,7 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
         raise InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
     values = [trace.value(name) for name in names]
     if target.suffix == ".npz":
-        return write_npz(target, values, {f"{ENTRY}.json": manifest(trace, names)})
+        return write_npz(target, values, {ENTRY: manifest(trace, names)})
     return write_safetensors(target, values, {ENTRY: manifest(trace, names)})
 
 

@@ -72,7 +72,8 @@ def write_npz(path: Path, values: Sequence[Value], texts: Mapping[str, str]) -> 
             with archive.open(f"{value.name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, value.numpy(), allow_pickle=False)
         for name, text in texts.items():
-            archive.writestr(name, text)
+            with archive.open(f"{name}.npy", "w") as member:  # as an array of one string, so that loops over it work
+                np.lib.format.write_array(member, np.array(text), allow_pickle=False)
     return Saved(tuple(value.name for value in values), path.stat().st_size)
 
 

@@ -100,7 +100,7 @@ def test_export_holds_only_what_was_reached(batch, tmp_path):
 def test_select(batch, tmp_path):
     assert batch("one", "--export", tmp_path / "s.npz", "--select", "layers.*.weights")[0] == 0
     with np.load(tmp_path / "s.npz") as arrays:
-        assert set(arrays) == {f"layers.{layer}.attention.weights" for layer in (0, 1)} | {"encoder_tui.json"}
+        assert set(arrays) == {f"layers.{layer}.attention.weights" for layer in (0, 1)} | {"encoder_tui"}
 
 
 def test_open_a_recording(batch, tmp_path):

@@ -118,7 +118,7 @@ COMMANDS = (
     ),
     Command(
         "watch", "watch EXPR", "Stop where a value changes: watch absmax > 100, watch layers.1.output[0, 3, 7].",
-        _watch, "breakpoints", ("w",), (Key("w", "watch {stage}[", "watch a number"),), "stage",
+        _watch, "breakpoints", ("w",), (Key("w", "watch {stage}[ ", "watch a number"),), "stage",
     ),
     Command("delete", "delete [N ...]", "Delete breakpoints, or all of them.", _delete, "breakpoints", ("del",)),
     Command("enable", "enable [N ...]", "Switch breakpoints on.", _switch("enable [N ...]", True), "breakpoints"),

@@ -74,7 +74,20 @@ def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]
     )  # fmt: skip
     session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
     session.compared += 1
-    return found, write_comparison(found, everything=wanted.everything)
+    return found, _patches_of(session.trace, wanted.trace) + write_comparison(found, everything=wanted.everything)
+
+
+def _patches_of(ours: Trace, theirs: Trace) -> str:
+    """A line on whose stages are patched, so that nobody takes a patch for a fault; "" where none is."""
+    sides = [
+        f"{side} {', '.join(sorted(trace.patched))}"
+        for side, trace in (("ours", ours), ("theirs", theirs))
+        if trace.patched
+    ]
+    if not sides:
+        return ""
+    both = len(sides) == 2
+    return f"patched    {'; '.join(sides)}{'' if both else '; the other side is not'}\n"
 
 
 def _compare(session: Session, rest: str) -> Reply:

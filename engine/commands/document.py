@@ -10,7 +10,6 @@ GROUPS = {
     "breakpoints": "Stopping",
     "values": "Looking",
     "changes": "Changing",
-    "comparing": "Comparing",
     "files": "Files",
     "screen": "On the screen",
 }

@@ -127,7 +127,7 @@ class Table:
         Raises:
             InputError: whatever is wrong with the line; nothing has been changed then.
         """
-        line = line.strip()
+        line = line.strip().lstrip(":")  # whoever is on the command line already may type the colon again
         if not line or line.startswith("#"):
             return Reply()
         word, *rest = line.split(maxsplit=1)

@@ -77,7 +77,7 @@ def test_numpy_reads_npz(run, tmp_path):
     assert save(run, path, "layers.0.*").size == path.stat().st_size
     with np.load(path, allow_pickle=False) as arrays:
         names = run.program.match("layers.0.*")
-        assert set(arrays) == {*names, "encoder_tui.json"}
+        assert set(arrays) == {*names, "encoder_tui"}
         for name in names:
             assert np.array_equal(arrays[name], run[name].numpy()), name
 

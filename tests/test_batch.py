@@ -48,7 +48,7 @@ def test_stops_at_a_breakpoint_and_prints_statistics(batch, minilm, minilm_dir):
     name = "layers.2.attention.weights"
     status, out, err = batch(SENTENCE, "-b", name, "-ex", "continue", "-ex", f"stats {name}", model=minilm_dir)
     assert (status, err) == (3, "")
-    assert ran(out)[:2] == [f"breakpoint 1 at {name}", f"breakpoint 1 at {name}"]
+    assert ran(out)[:2] == [f"breakpoint 1 set at {name}", f"breakpoint 1 at {name}"]
     assert f"min     {minilm.run(SENTENCE)[name].stats().min:.9g}" in out
 
 
@@ -67,8 +67,8 @@ def test_order_of_breakpoints_commands_and_scripts(batch, tmp_path):
     script.write_text("# a comment\n\n  step\t2\nbreak embeddings.norm\ncontinue\n")
     status, out, _ = batch("one", "-ex", "step 3", "-x", script, "-b", "embeddings.sum", "-ex", "reverse-continue")
     assert ran(out) == [
-        "at tokens.segments", "at tokens.one_hot", "breakpoint 1 at embeddings.norm", "breakpoint 1 at embeddings.norm",
-        "breakpoint 2 at embeddings.sum", "breakpoint 2 at embeddings.sum",
+        "at tokens.segments", "at tokens.one_hot", "breakpoint 1 set at embeddings.norm", "breakpoint 1 at embeddings.norm",
+        "breakpoint 2 set at embeddings.sum", "breakpoint 2 at embeddings.sum",
     ]  # fmt: skip
     assert status == 3
 

@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).parent.parent / "samples" / "scripts"
 # What each script must have printed: one pattern for each thing it shows.
 SHOWN = {
     "conditions": [
-        r"breakpoint 1 at \d+ stages if unexpected\nat the end",
+        r"breakpoint 1 set at \d+ stages if unexpected\nat the end",
         r"breakpoint 2 at layers\.\d\.attention\.weights .*: head = \d, entropy = 0|breakpoint 2 at layers\.\d\.attention\.weights .*: head = \d, entropy = 1\.",
         r"breakpoint 3 at layers\.\d\.attention\.weights .*: x = 0\.\d+",
         r"absmax > 20: 1 -> 0",

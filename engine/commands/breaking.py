@@ -21,7 +21,7 @@ def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
         count = len(found.stages)
         where = next(iter(found.stages)) if count == 1 else f"{count} stages"
         when = f" if {found.condition.text}" if found.condition else ""
-        return Reply(f"{'temporary ' if temporary else ''}breakpoint {found.number} at {where}{when}")
+        return Reply(f"{'temporary ' if temporary else ''}breakpoint {found.number} set at {where}{when}")
 
     return run
 
@@ -60,7 +60,7 @@ def _toggle(session: Session, rest: str) -> Reply:
         for found in own:
             session.debugger.delete(found.number)
         return Reply(f"deleted the breakpoint at {name}")
-    return Reply(f"breakpoint {session.debugger.add(name).number} at {name}")
+    return Reply(f"breakpoint {session.debugger.add(name).number} set at {name}")
 
 
 def _numbers(session: Session, rest: str, usage: str) -> list[int]:

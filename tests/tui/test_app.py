@@ -175,7 +175,7 @@ async def test_lines_given_at_the_start_run_in_order_as_if_typed() -> None:
         await settled(pilot)
         assert app.main.console.text[1:] == [
             "> break layers.*.attention.weights",
-            "breakpoint 1 at 2 stages",
+            "breakpoint 1 set at 2 stages",
             "> continue",
             "● breakpoint 1 at 16/46 layers.0.attention.weights [2, 4, 14, 14]",
             "> qqq",

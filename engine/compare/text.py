@@ -143,7 +143,9 @@ def _referee(comparison: Comparison) -> list[str]:
             f"rounding: {coarse} explains all of it; the most a stage adds is {share:.2g} of what rounding may, at {worst.name}"
         ]
     said = [f"{row.name} ({row.added_relative / (row.rounding or 1.0):.3g} times)" for row in found]
-    return [f"rounding: {coarse} does not explain what {len(found)} stage{'s' * (len(found) != 1)} add{'s' * (len(found) == 1)}: {_few(said, SHOWN)}"]
+    return [
+        f"rounding: {coarse} does not explain what {len(found)} stage{'s' * (len(found) != 1)} add{'s' * (len(found) == 1)}: {_few(said, SHOWN)}"
+    ]
 
 
 def _table(comparison: Comparison, rows: Iterable[Difference], marked: Difference | None = None) -> list[str]:

@@ -28,14 +28,20 @@ class Predicate:
     Attributes:
         text: as typed.
         by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
+        figure: the one figure it speaks of, where it speaks of nothing else; "" otherwise.
     """
 
     text: str
     expression: Expression
     by_head: bool
+    figure: str = ""
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
+        if self.figure and not self.by_head:  # one figure alone: most stages are done with at once
+            found = trace.quick(stage.name, self.figure)
+            if found is not None and not truth(self.expression.value(Figure(self.figure, found)), self.text):
+                return ""
         heads: list[int | None] = [None]
         if self.by_head:
             if "head" not in stage.axes:
@@ -69,7 +75,9 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
-    return Predicate(text, expression, by_head)
+    words = {part.word for part in expression.parts() if isinstance(part, Name)}
+    alone = len(words) == 1 and not any(isinstance(part, Window | Call) for part in expression.parts())
+    return Predicate(text, expression, by_head, words.pop() if alone else "")
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
@@ -129,6 +137,26 @@ def truth(result: Any, text: str) -> bool:
     if isinstance(result, np.ndarray) and result.size != 1:
         raise InputError(f"{text!r} gives {result.size} numbers; take one of them, or a figure such as max(...)")
     return not (isinstance(result, float) and math.isnan(result)) and bool(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A scope with one figure in it, known already."""
+
+    word: str
+    number: float
+
+    def name(self, word: str) -> Any:
+        """The figure."""
+        return self.number
+
+    def window(self, word: str, index: Written) -> Any:
+        """Never asked: a condition on one figure has no windows."""
+        raise AssertionError(word)
+
+    def call(self, function: str, argument: Any) -> Any:
+        """Never asked: a condition on one figure calls nothing."""
+        raise AssertionError(function)
 
 
 class StageScope:

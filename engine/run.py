@@ -110,10 +110,6 @@ class Run(Trace):
     def shapes(self) -> Mapping[str, Shape]:
         return self._shapes
 
-    @property
-    def weight_shapes(self) -> Mapping[str, Shape]:
-        return self.program.weights
-
     def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
         return to_numpy(self.weights[name][index])
 

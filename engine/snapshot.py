@@ -217,10 +217,6 @@ class Recording(Trace):
         return self._shapes
 
     @property
-    def weight_shapes(self) -> Mapping[str, Shape]:
-        return self.program.weights
-
-    @property
     def patched(self) -> frozenset[str]:
         return self._patched
 

@@ -51,9 +51,9 @@ class Trace(ABC):
         """Shape of every stage's value."""
 
     @property
-    @abstractmethod
     def weight_shapes(self) -> Mapping[str, Shape]:
         """Shape of every weight the program uses."""
+        return self.program.weights
 
     def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
         """A window of a weight, as a numpy array of its own: an int or slice for each axis from the first.

@@ -7,13 +7,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
-from .architectures import family_of
+from .architectures import Family, Options, family_of
 from .config import Config
 from .errors import InputError, one_line
 from .program import Program, Shape, write_shape
@@ -40,17 +39,17 @@ class Checkpoint:
             raise InputError(f"no model directory {str(directory)!r}; give a directory with config.json and {WEIGHTS}")
         self.directory = directory
         self.config = _config(directory)
-        self.family: ModuleType = family_of(self.config.model_type)
+        self.family: Family = family_of(self.config.model_type)
         self._files = [_open(path) for path in _weight_files(directory)]
         self._stored = {self._canonical(name): (file, name) for file in self._files for name in file.keys()}  # noqa: SIM118
 
-    def program(self, dtype: str) -> Program:
+    def program(self, options: Options) -> Program:
         """What this checkpoint computes, every weight of which has been found with the right shape.
 
         Raises:
             InputError: weights that are missing or of another shape, by name.
         """
-        program = self.family.build(self.config, self._stored, dtype)
+        program = self.family.build(self.config, self._stored, options)
         missing = [name for name in program.weights if self._source(name) is None]
         if missing:
             raise InputError(f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}")
@@ -86,20 +85,15 @@ class Checkpoint:
     @cached_property
     def reader(self) -> TextReader:
         """The tokenizer with the model's limits."""
-        sizes = self.config
-        longest = sizes.size("max_position_embeddings", 512)
-        vocabulary = sizes.size("vocab_size", 30522)
+        limits = self.family.limits(self.config)
         reader = TextReader(
-            open_tokenizer(self.directory),
-            longest,
-            sizes.size("type_vocab_size", 2),
-            sizes.index("pad_token_id", 0, vocabulary),
-            vocabulary,
+            open_tokenizer(self.directory), limits.longest, limits.segments, limits.padding_id, limits.vocabulary
         )
         words = reader.tokenizer.get_vocab_size(with_added_tokens=True)
-        if words > vocabulary:
+        if words > limits.vocabulary:
             raise InputError(
-                f"{self.directory}: the tokenizer has {words} words and the model {vocabulary}; they do not belong together"
+                f"{self.directory}: the tokenizer has {words} words and the model {limits.vocabulary}; "
+                "they do not belong together"
             )
         return reader
 

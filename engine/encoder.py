@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from .architectures import Options
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .program import Program
@@ -26,13 +27,22 @@ class Encoder:
         checkpoint, program: where the numbers come from, and what is computed.
         device, dtype: where and in what.
         budget: bytes of values a run keeps; None for no limit.
+        causal: whether each token is kept from those after it, whatever the checkpoint says.
     """
 
     def __init__(
-        self, name: str, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, budget: int | None
+        self,
+        name: str,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        dtype: torch.dtype,
+        budget: int | None,
+        *,
+        causal: bool = False,
     ) -> None:
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
-        self.program: Program = checkpoint.program(str(dtype).removeprefix("torch."))
+        self.causal = causal
+        self.program: Program = checkpoint.program(Options(str(dtype).removeprefix("torch."), causal))
         self.weights = Weights(checkpoint, self.program.weights, device, dtype)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
@@ -107,6 +117,7 @@ def load(
     dtype: str = "float32",
     *,
     budget: int | None = None,
+    causal: bool = False,
     progress: Progress | None = None,
 ) -> Encoder:
     """Load an encoder.
@@ -116,6 +127,7 @@ def load(
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `float32`, `float64`, `bfloat16` or `float16`.
         budget: bytes of values a run keeps; the rest is computed again on demand.
+        causal: hide from each token those after it, as in a masked self-attention.
         progress: is told in a few words what is being done.
 
     Raises:
@@ -127,4 +139,4 @@ def load(
     place, number = device_of(device), dtype_of(dtype)
     name, directory = locate(model, say)
     say(f"reading {name}")
-    return Encoder(name, Checkpoint(directory), place, number, budget)
+    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal)

@@ -94,7 +94,7 @@ class Stage:
 
     def _symbols(self) -> list[str]:
         symbols = getattr(self.op, "symbols", ())
-        return list(symbols) if len(symbols) == len(self.weights) else list(self.weights)
+        return list(symbols[: len(self.weights)]) if len(symbols) >= len(self.weights) else list(self.weights)
 
 
 def write_shape(shape: Iterable[int]) -> str:

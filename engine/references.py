@@ -91,7 +91,7 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
     from .encoder import Encoder
 
     encoder = _encoder(session, "dtype")
-    other = Encoder(encoder.name, encoder.checkpoint, device, dtype, encoder.budget)
+    other = Encoder(encoder.name, encoder.checkpoint, device, dtype, encoder.budget, causal=encoder.causal)
     run = other.run(session.trace.original_tokens)
     patches = getattr(session.trace, "patches", ())
     if patches:

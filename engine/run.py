@@ -87,10 +87,10 @@ class Run(Trace):
         self._cache = cache if cache is not None else Cache(budget, anchors)
         self._cache.clear()
         self._stages = {stage.name: (stage, cast(Op, stage.op)) for stage in program}
-        given = {"tokens.ids": tokens.ids, "tokens.mask": tokens.mask}
-        given |= {"tokens.segments": tokens.segments, "tokens.positions": tokens.positions}
         self._given = {
-            stage.name: torch.from_numpy(given[stage.name]).to(self.device)
+            stage.name: torch.from_numpy(tokens.given(stage.name)).to(
+                device=self.device, dtype=torch.int64 if stage.op.whole_numbers else dtype
+            )
             for stage in program
             if isinstance(stage.op, Given)
         }
@@ -238,18 +238,20 @@ class Run(Trace):
 
     def _patched_tokens(self) -> Tokens:
         """The tokens as they are with their patches, strings included."""
-        ids, mask, segments, positions = (
-            to_numpy(self.tensor(f"tokens.{name}")) for name in ("ids", "mask", "segments", "positions")
-        )
         original = self._original
+        arrays = {
+            name: to_numpy(self.tensor(f"tokens.{name}"))
+            for name in ("ids", "mask", "segments", "positions")
+            if f"tokens.{name}" in self.program
+        }
         strings = tuple(
             tuple(
                 word if now == before else self.word(int(now))
                 for word, now, before in zip(words, row, old, strict=True)
             )
-            for words, row, old in zip(original.strings, ids, original.ids, strict=True)
+            for words, row, old in zip(original.strings, arrays.get("ids", original.ids), original.ids, strict=True)
         )
-        return replace(original, ids=ids, mask=mask, segments=segments, positions=positions, strings=strings)
+        return replace(original, **arrays, strings=strings)
 
     def _shares(self, name: str) -> bool:
         """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""

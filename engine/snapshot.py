@@ -10,7 +10,7 @@ import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from .value import ArrayValue, Value
 FORMAT = 1
 ENTRY = "encoder_tui"
 ONE_HOT = "tokens.one_hot"
+ARRAYS = ("ids", "mask", "segments", "positions")
 
 __all__ = ["FORMAT", "Recording", "Saved", "manifest", "open_snapshot", "save"]
 
@@ -87,7 +88,8 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
         value = trace.value(name)
         if value.holds_ids:
             ids |= set(np.unique(value.read()).tolist())
-    plain = asdict(tokens) | {name: getattr(tokens, name).tolist() for name in ("ids", "mask", "segments", "positions")}
+    plain = asdict(replace(tokens, arrays={})) | {name: getattr(tokens, name).tolist() for name in ARRAYS}
+    del plain["arrays"]  # whatever else went in is a stage of its own
     stages = []
     for stage in trace.program:
         written, sized = trace.formulas(stage.name)
@@ -291,10 +293,10 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
 
 
 def _tokens(facts: Mapping[str, Any]) -> Tokens:
-    arrays = {name: np.array(facts[name], dtype=np.int64) for name in ("ids", "mask", "segments", "positions")}
+    ids, mask, segments, positions = (np.array(facts[name], dtype=np.int64) for name in ARRAYS)
     strings = tuple(tuple(map(str, row)) for row in facts["strings"])
     places = tuple(tuple((int(a), int(b)) for a, b in row) for row in facts["places"])
     return Tokens(
-        tuple(facts["texts"]), facts["pair"], **arrays, strings=strings, places=places,
+        tuple(facts["texts"]), facts["pair"], ids, mask, segments, positions, strings, places,
         vocabulary_size=int(facts["vocabulary_size"]),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ class Tokens:
         strings: the tokens' strings, `strings[batch][token]`.
         places: for each token the first and last-but-one character of its text it came from; (0, 0) for special ones.
         vocabulary_size: how many ids there are.
+        arrays: whatever else goes in, by the name of its stage: `{"image.pixels": (batch, channel, height, width)}`.
     """
 
     texts: tuple[str, ...]
@@ -41,6 +42,12 @@ class Tokens:
     strings: tuple[tuple[str, ...], ...]
     places: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False, default=())
     vocabulary_size: int = 0
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
+
+    def given(self, stage: str) -> npt.NDArray[Any]:
+        """What goes in at a stage: `tokens.ids`, `image.pixels`."""
+        front, _, what = stage.partition(".")
+        return getattr(self, what) if front == "tokens" else self.arrays[stage]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,13 +67,15 @@ class TextReader:
 
     Args:
         tokenizer: of the `tokenizers` library.
-        longest: how many tokens the model takes.
+        longest: how many tokens the model takes; None where it sets no limit.
         segments: how many segments it knows.
         padding_id: id of the padding token.
         vocabulary: how many ids the model knows.
     """
 
-    def __init__(self, tokenizer: Tokenizer, longest: int, segments: int, padding_id: int, vocabulary: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, longest: int | None, segments: int, padding_id: int, vocabulary: int
+    ) -> None:
         self.tokenizer, self.longest, self.segments, self.padding_id = tokenizer, longest, segments, padding_id
         self.vocabulary = vocabulary
         tokenizer.no_padding()
@@ -85,17 +94,18 @@ class TextReader:
         """
         rows = (texts,) if isinstance(texts, str) else tuple(texts)
         self._check(rows, pair, max_length)
-        limit = min(max_length or self.longest, self.longest)
+        limits = [limit for limit in (max_length, self.longest) if limit is not None]
+        limit = min(limits) if limits else None
         encoded = [
             self.tokenizer.encode(text, pair) if pair is not None else self.tokenizer.encode(text) for text in rows
         ]
         for row, encoding in enumerate(encoded):
-            if len(encoding.ids) > self.longest and max_length is None:
+            if self.longest is not None and len(encoding.ids) > self.longest and max_length is None:
                 raise InputError(
                     f"text {row} is {len(encoding.ids)} tokens long and the model takes {self.longest}; "
                     f"`--max-length {self.longest}` cuts it to its first {self.longest} tokens"
                 )
-        if any(len(encoding.ids) > limit for encoding in encoded):
+        if limit is not None and any(len(encoding.ids) > limit for encoding in encoded):
             encoded = [self._cut(text, pair, limit) for text in rows]
         return self._batch(rows, pair, encoded)
 

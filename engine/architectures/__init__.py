@@ -1,20 +1,26 @@
 """Families of encoders: each a short module that turns a config into a program.
 
-A family is a module with `PREFIXES` (what its checkpoints put before the names of weights) and
-`build(config, stored, dtype) -> Program`. It is found by the `model_type` of config.json.
+A family is a module with the names that `family.Family` lists. It is found by the `model_type` of config.json, and
+imported when a checkpoint of it is opened.
 """
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
+from typing import cast
 
 from ..errors import InputError, nearest
-from . import bert
+from .family import Family, Limits, Options
 
-FAMILIES: dict[str, ModuleType] = {"bert": bert}
+__all__ = ["FAMILIES", "Family", "Limits", "Options", "family_of"]
+
+# model_type -> the module of this folder.
+FAMILIES: dict[str, str] = {
+    "bert": "bert",
+}
 
 
-def family_of(model_type: str) -> ModuleType:
+def family_of(model_type: str) -> Family:
     """The family of a `model_type`.
 
     Raises:
@@ -25,4 +31,4 @@ def family_of(model_type: str) -> ModuleType:
         raise InputError(
             f"model_type {model_type!r} is not a known family{nearest(model_type, FAMILIES)}; known: {known}"
         )
-    return FAMILIES[model_type]
+    return cast(Family, import_module(f".{FAMILIES[model_type]}", __name__))

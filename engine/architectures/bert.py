@@ -10,6 +10,7 @@ from ..ops import Best, FirstToken, MeanPool, Normalize, Softmax, Sum
 from ..program import Program
 from . import parts
 from .builder import Builder
+from .family import Limits, Options
 
 PREFIXES = ("bert.",)
 # Weights that are another one unless the config says `tie_word_embeddings: false`.
@@ -62,18 +63,19 @@ class Bert:
         return sizes
 
 
-def build(config: Config, stored: Container[str], dtype: str) -> Program:
-    """The program of a BERT checkpoint, with the heads whose weights are stored.
+def limits(config: Config) -> Limits:
+    """What text it can take."""
+    sizes = Bert.of(config)
+    padding = config.index("pad_token_id", 0, sizes.vocabulary)
+    return Limits(sizes.vocabulary, sizes.longest, sizes.segments, padding)
 
-    Args:
-        config: its config.json.
-        stored: names of the weights there are.
-        dtype: to compute in.
-    """
+
+def build(config: Config, stored: Container[str], options: Options) -> Program:
+    """The program of a BERT checkpoint, with the heads whose weights are stored."""
     sizes, b = Bert.of(config), Builder()
     parts.tokens(b, sizes.vocabulary)
     x = _embeddings(b, sizes)
-    mask = parts.padding_mask(b, dtype)
+    mask = parts.additive_mask(b, options)
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, mask)
     b.alias("output", x)

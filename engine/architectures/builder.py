@@ -37,15 +37,35 @@ class Builder:
         """Rows of an embedding matrix."""
         return self.add(name, Lookup(), (ids,), weights=[(f"{module}.weight", (rows, columns))], module=module)
 
-    def linear(self, name: str, x: str, module: str, fan_in: int, fan_out: int, axes: Sequence[str] = HIDDEN) -> str:
-        """A product with a weight matrix, and a bias."""
+    def linear(
+        self,
+        name: str,
+        x: str,
+        module: str,
+        fan_in: int,
+        fan_out: int,
+        axes: Sequence[str] = HIDDEN,
+        *,
+        bias: bool = True,
+    ) -> str:
+        """A product with a weight matrix, and a bias where there is one."""
         weights = [(f"{module}.weight", (fan_out, fan_in)), (f"{module}.bias", (fan_out,))]
-        return self.add(name, Linear(), (x,), axes, weights, module)
+        return self.add(name, Linear(), (x,), axes, weights[: 1 + bias], module)
 
-    def norm(self, name: str, x: str, module: str, size: int, epsilon: float) -> str:
+    def norm(
+        self,
+        name: str,
+        x: str,
+        module: str,
+        size: int,
+        epsilon: float,
+        axes: Sequence[str] = HIDDEN,
+        *,
+        bias: bool = True,
+    ) -> str:
         """A layer norm."""
         weights = [(f"{module}.weight", (size,)), (f"{module}.bias", (size,))]
-        return self.add(name, LayerNorm(epsilon), (x,), HIDDEN, weights, module)
+        return self.add(name, LayerNorm(epsilon), (x,), axes, weights[: 1 + bias], module)
 
     def activation(self, name: str, x: str, kind: str, axes: Sequence[str] = HIDDEN, module: str = "") -> str:
         """A function of each element."""

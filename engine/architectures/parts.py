@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..ops import AdditiveMask, AddMask, Concat, Context, Given, OneHot, Scale, Scores, Softmax, SplitHeads
 from .builder import Builder
+from .family import Options
 
 TOKENS = ("batch", "token")
 PER_HEAD = ("batch", "head", "token", "head_dim")
 SQUARE = ("batch", "head", "query", "key")
 
 
-def tokens(b: Builder, vocabulary: int) -> None:
-    """`tokens.*`: what the tokenizer gives."""
-    for what in ("ids", "mask", "segments", "positions"):
+def tokens(b: Builder, vocabulary: int, *, also: Sequence[str] = ("segments", "positions")) -> None:
+    """`tokens.*`: what the tokenizer gives, and of segments and positions what the family uses."""
+    for what in ("ids", "mask", *also):
         b.add(f"tokens.{what}", Given(what), axes=TOKENS)
     b.add("tokens.one_hot", OneHot(vocabulary), ("tokens.ids",), (*TOKENS, "vocabulary"))
 
 
-def padding_mask(b: Builder, dtype: str) -> str:
-    """`mask.additive`: hides padding from every query."""
-    return b.add("mask.additive", AdditiveMask(dtype), ("tokens.mask",), SQUARE)
+def additive_mask(b: Builder, options: Options) -> str:
+    """`mask.additive`: hides padding from every query, and what comes after it where the mask is to be causal."""
+    return b.add("mask.additive", AdditiveMask(options.dtype, options.causal), ("tokens.mask",), SQUARE)
 
 
 def attention(b: Builder, block: str, query: str, key: str, value: str, mask: str, heads: int, head_dim: int) -> str:
@@ -29,12 +32,22 @@ def attention(b: Builder, block: str, query: str, key: str, value: str, mask: st
         query, key, value: names of the projections, (batch, token, hidden) each.
         mask: name of the additive mask.
     """
-    split = {}
-    for role, x in (("query", query), ("key", key), ("value", value)):
-        split[role] = b.add(f"{block}.{role}_heads", SplitHeads(heads), (x,), PER_HEAD)
-    scores = b.add(f"{block}.scores", Scores(), (split["query"], split["key"]), SQUARE)
+    query, key, value = (
+        split_heads(b, block, role, x, heads) for role, x in (("query", query), ("key", key), ("value", value))
+    )
+    scores = b.add(f"{block}.scores", Scores(), (query, key), SQUARE)
     scaled = b.add(f"{block}.scaled", Scale(head_dim), (scores,), SQUARE)
     masked = b.add(f"{block}.masked", AddMask(), (scaled, mask), SQUARE)
+    return attend(b, block, masked, value)
+
+
+def split_heads(b: Builder, block: str, role: str, x: str, heads: int) -> str:
+    """`query_heads`, `key_heads` or `value_heads`."""
+    return b.add(f"{block}.{role}_heads", SplitHeads(heads), (x,), PER_HEAD)
+
+
+def attend(b: Builder, block: str, masked: str, value: str) -> str:
+    """From masked scores and the values of each head to the heads side by side: `weights`, `context`, `concat`."""
     weights = b.add(f"{block}.weights", Softmax(), (masked,), SQUARE)
-    context = b.add(f"{block}.context", Context(), (weights, split["value"]), PER_HEAD)
+    context = b.add(f"{block}.context", Context(), (weights, value), PER_HEAD)
     return b.add(f"{block}.concat", Concat(), (context,))

@@ -20,24 +20,25 @@ WORTH_A_BUFFER = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Linear(Op):
-    """x · Wᵀ + b, as `torch.nn.Linear`: (..., in) and (out, in) -> (..., out)."""
+    """x · Wᵀ + b, as `torch.nn.Linear`: (..., in) and (out, in) -> (..., out); the bias may be absent."""
 
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        (x,), (matrix, bias) = inputs, weights
+        (x,), (matrix, *bias) = inputs, weights
         memory = out()
         flat = None if memory is None else memory.view(-1, matrix.shape[0])
-        # `functional.linear` comes down to this very call, but has no `out=`.
-        y = torch.addmm(bias, x.reshape(-1, matrix.shape[1]), matrix.t(), out=flat)
+        rows = x.reshape(-1, matrix.shape[1])
+        # `functional.linear` comes down to these very calls, but has no `out=`.
+        y = torch.addmm(bias[0], rows, matrix.t(), out=flat) if bias else torch.mm(rows, matrix.t(), out=flat)
         return y.view(*x.shape[:-1], matrix.shape[0])
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], weights[0][0])
 
     def write(self, *operands: str) -> str:
-        x, matrix, bias = operands
-        return f"{x} · {matrix}ᵀ + {bias}"
+        x, matrix, *bias = operands
+        return f"{x} · {matrix}ᵀ" + "".join(f" + {b}" for b in bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,14 @@ class Sum(Op):
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm(Op):
-    """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`."""
+    """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`; β may be absent."""
 
     epsilon: float
     symbols: ClassVar[tuple[str, ...]] = ("γ", "β")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        (x,), (gamma, beta) = inputs, weights
+        (x,), (gamma, *more) = inputs, weights
+        beta = more[0] if more else None
         memory = out() if x.numel() >= WORTH_A_BUFFER else None
         if memory is None:
             return functional.layer_norm(x, x.shape[-1:], gamma, beta, self.epsilon)
@@ -73,8 +75,8 @@ class LayerNorm(Op):
         return memory
 
     def write(self, *operands: str) -> str:
-        x, gamma, beta = operands
-        return f"({x} − mean) / √(variance + {self.epsilon:g}) · {gamma} + {beta}"
+        x, gamma, *beta = operands
+        return f"({x} − mean) / √(variance + {self.epsilon:g}) · {gamma}" + "".join(f" + {b}" for b in beta)
 
 
 def _gelu(approximate: str) -> Callable[..., torch.Tensor]:

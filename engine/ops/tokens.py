@@ -27,6 +27,23 @@ class Given(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class GivenNumbers(Given):
+    """A value given to the run that holds numbers of the run's own dtype: pixels, vectors.
+
+    Attributes:
+        sizes: of the axes after the batch, or after the token where `by_token` is set.
+    """
+
+    sizes: tuple[int, ...] = ()
+    by_token: bool = False
+    whole_numbers: ClassVar[bool] = False
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        batch, tokens = inputs[0]
+        return (batch, tokens, *self.sizes) if self.by_token else (batch, *self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
 class OneHot(Op):
     """A row of zeros for each token, with a one in the place of its id: (batch, token) -> (batch, token, vocabulary)."""
 
@@ -74,19 +91,28 @@ class Lookup(Op):
 class AdditiveMask(Op):
     """0 where a key may be seen, the most negative number of the dtype where not: (batch, token) -> (batch, 1, query, key).
 
-    Equal to `eager_mask` of transformers' `masking_utils`. Every query sees the same keys, so the rows share memory.
-    Where nothing is masked transformers adds no mask at all; the zeros then take no memory, and `AddMask` sees that.
+    Equal to `eager_mask` of transformers' `masking_utils`. Unless it is causal, every query sees the same keys, and the
+    rows share memory. Where nothing is masked transformers adds no mask at all; the zeros then take no memory, and
+    `AddMask` sees that.
+
+    Attributes:
+        dtype: of the numbers.
+        causal: whether what comes after a query is hidden from it as well.
     """
 
     dtype: str
+    causal: bool = False
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (mask,) = inputs
         dtype = getattr(torch, self.dtype)
         batch, tokens = mask.shape
-        if mask.device.type != "meta" and bool((mask != 0).all()):
+        if not self.causal and mask.device.type != "meta" and bool((mask != 0).all()):
             return torch.zeros((), dtype=dtype, device=mask.device).expand(batch, 1, tokens, tokens)
         seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
+        if self.causal:
+            places = torch.arange(tokens, device=mask.device)
+            seen = seen & (places <= places[:, None])  # (batch, 1, query, key)
         zero = torch.zeros((), dtype=dtype, device=mask.device)
         return torch.where(seen, zero, torch.finfo(dtype).min).expand(batch, 1, tokens, tokens)
 
@@ -95,4 +121,7 @@ class AdditiveMask(Op):
         return (batch, 1, tokens, tokens)
 
     def write(self, *operands: str) -> str:
-        return f"0 where {operands[0]} = 1, {torch.finfo(getattr(torch, self.dtype)).min:.4g} where 0, for every query"
+        lowest = f"{torch.finfo(getattr(torch, self.dtype)).min:.4g}"
+        if self.causal:
+            return f"0 where {operands[0]} = 1 and key ≤ query, {lowest} elsewhere"
+        return f"0 where {operands[0]} = 1, {lowest} where 0, for every query"

@@ -76,15 +76,23 @@ def one_hot(element: Element) -> Explanation:
 
 
 def additive_mask(element: Element) -> Explanation:
-    """0 where the key may be seen, the lowest number of the dtype where not; the same for every query."""
-    batch, _, _, key = element.index
+    """0 where the key may be seen, the lowest number of the dtype where not."""
+    batch, _, query, key = element.index
     stands = element.one(0, (batch, key))
     lowest = LOWEST[str(element.options.get("dtype", element.value.dtype))]
-    value = 0.0 if stands.value else lowest
-    terms = Terms([value], lambda _: Term(value, (stands,), f"0 if 1, {lowest:.4g} if 0"))
+    causal = bool(element.options.get("causal", False))
+    after = causal and key > query
+    value = 0.0 if stands.value and not after else lowest
+    rule = f"0 if 1, {lowest:.4g} if 0" + " or key > query" * causal
+    terms = Terms([value], lambda _: Term(value, (stands,), rule))
     who = element.token("key", key)
-    note = f"{who} may be seen" if stands.value else f"{who} is padding: hidden from every query"
-    formula = f"0 where {element.input_name(0)}{at(batch, key)} = 1, {lowest:.4g} where 0"
+    if not stands.value:
+        note = f"{who} is padding: hidden from every query"
+    else:
+        note = f"{who} comes after the query: a causal mask hides it" if after else f"{who} may be seen"
+    formula = (
+        f"0 where {element.input_name(0)}{at(batch, key)} = 1{' and key ≤ query' * causal}, {lowest:.4g} elsewhere"
+    )
     return element.explain(formula, terms, notes=[note])
 
 

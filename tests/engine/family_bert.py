@@ -1,0 +1,52 @@
+"""BERT for the tests that every family passes."""
+
+from typing import Any
+
+import transformers.models.bert.modeling_bert as modeling
+from encoder_tui.engine.ops import ACTIVATIONS
+from family_kit import SIZES, Sample
+from hypothesis import strategies as st
+from transformers import BertConfig, BertForMaskedLM, BertModel
+
+SMALL = {
+    "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
+    "max_position_embeddings": 64, "initializer_range": 0.3,
+}  # fmt: skip
+
+
+def model(words: bool = False, pooler: bool = True, **options: Any) -> Any:
+    """A BERT with or without its masked-LM head and pooler."""
+    config = BertConfig(**(SMALL | options), attn_implementation="eager")
+    return BertForMaskedLM(config) if words else BertModel(config, add_pooling_layer=pooler)
+
+
+@st.composite
+def options(draw: st.DrawFn) -> dict[str, Any]:
+    """Any BERT that is small."""
+    hidden, heads = draw(SIZES)
+    return {
+        "hidden_size": hidden,
+        "num_attention_heads": heads,
+        "num_hidden_layers": draw(st.integers(1, 3)),
+        "intermediate_size": draw(st.integers(1, 50)),
+        "type_vocab_size": draw(st.integers(1, 3)),
+        "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),
+        "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),
+        "tie_word_embeddings": draw(st.booleans()),
+        "words": draw(st.booleans()),
+        "pooler": draw(st.booleans()),
+    }
+
+
+SAMPLE = Sample(
+    family="BERT",
+    example="google-bert/bert-base-uncased",
+    model=model,
+    options=options(),
+    modeling=(modeling,),
+    outputs={"logits": "head.words.logits"},
+    not_compared=(
+        "embeddings.sum", "*.attention.concat", "*.residual",  # sums that transformers never names
+        "head.pooler.first", "head.words.probabilities", "head.words.best",  # made after its output
+    ),
+)  # fmt: skip

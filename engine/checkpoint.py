@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from .architectures import Family, Options, family_of
+from .architectures.sentence import with_sentence
 from .config import Config
 from .errors import InputError, one_line
 from .program import Program, Shape, write_shape
+from .sentence import read_sentence
 from .tokens import TextReader, open_tokenizer
+from .weight_files import SAFETENSORS, WeightFile, open_weights, weight_files
 
-INDEX = "model.safetensors.index.json"
-WEIGHTS = "model.safetensors"
 # What TensorFlow called the two weights of a layer norm; old checkpoints still do.
 OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
@@ -36,12 +36,21 @@ class Checkpoint:
 
     def __init__(self, directory: Path) -> None:
         if not directory.is_dir():
-            raise InputError(f"no model directory {str(directory)!r}; give a directory with config.json and {WEIGHTS}")
-        self.directory = directory
-        self.config = _config(directory)
+            raise InputError(
+                f"no model directory {str(directory)!r}; give a directory with config.json and {SAFETENSORS}"
+            )
+        self.sentence = read_sentence(directory)
+        self.directory = directory / self.sentence.transformer if self.sentence is not None else directory
+        self.config = Config(_read_json(self.directory, "config.json"), str(self.directory / "config.json"))
         self.family: Family = family_of(self.config.model_type)
-        self._files = [_open(path) for path in _weight_files(directory)]
-        self._stored = {self._canonical(name): (file, name) for file in self._files for name in file.keys()}  # noqa: SIM118
+        self.files = weight_files(self.directory)
+        self.notes: list[str] = []
+        if self.files[0].suffix == ".bin":
+            self.notes.append(f"weights from {self.files[0].name}, read without running it; {SAFETENSORS} is preferred")
+        self._stored = {
+            self._canonical(name): (file, name) for file in map(open_weights, self.files) for name in file.names()
+        }
+        self._stored |= self._of_sentence(directory)
 
     def program(self, options: Options) -> Program:
         """What this checkpoint computes, every weight of which has been found with the right shape.
@@ -49,7 +58,7 @@ class Checkpoint:
         Raises:
             InputError: weights that are missing or of another shape, by name.
         """
-        program = self.family.build(self.config, self._stored, options)
+        program = self._with_sentence(self.family.build(self.config, self._stored, options))
         missing = [name for name in program.weights if self._source(name) is None]
         if missing:
             raise InputError(f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}")
@@ -65,12 +74,12 @@ class Checkpoint:
     def shape(self, name: str) -> Shape:
         """Shape of a stored weight, from the file's header alone."""
         file, stored = self._need(name)
-        return tuple(file.get_slice(stored).get_shape())
+        return file.shape(stored)
 
     def weight(self, name: str) -> torch.Tensor:
         """A stored weight, mapped from its file and read when it is used."""
         file, stored = self._need(name)
-        return file.get_tensor(stored)
+        return file.tensor(stored)
 
     def parameters(self, program: Program) -> int:
         """How many numbers a program's weights have, tied ones counted once."""
@@ -108,7 +117,26 @@ class Checkpoint:
         tied = self.family.TIED.get(name) if self.config.flag("tie_word_embeddings", True) else None
         return next((found for found in (tied, name) if found in self._stored), None)
 
-    def _need(self, name: str) -> tuple[Any, str]:
+    def _with_sentence(self, program: Program) -> Program:
+        """The program with its sentence embedding; without, and a note, where that is made in a way not known here."""
+        if self.sentence is None or not self.sentence.modules:
+            return program
+        try:
+            return with_sentence(program, self.sentence)
+        except InputError as error:
+            self.notes.append(f"no sentence embedding: {error}")
+            return program
+
+    def _of_sentence(self, directory: Path) -> dict[str, tuple[WeightFile, str]]:
+        """Weights of the modules after the encoder, by the folder and their name in it: `2_Dense.linear.weight`."""
+        found = {}
+        for module in self.sentence.modules if self.sentence is not None else ():
+            if module.kind in ("Dense", "LayerNorm"):
+                for file in map(open_weights, weight_files(directory / module.path)):
+                    found |= {f"{module.path}.{name}": (file, name) for name in file.names()}
+        return found
+
+    def _need(self, name: str) -> tuple[WeightFile, str]:
         source = self._source(name)
         assert source is not None, name
         return self._stored[source]
@@ -136,34 +164,11 @@ class Weights(Mapping[str, torch.Tensor]):
         return len(self._names)
 
 
-def _config(directory: Path) -> Config:
-    values = _read_json(directory, "config.json")
-    pooling, normalize = _sentence(directory)
-    return Config(values, str(directory / "config.json"), pooling, normalize)
-
-
-def _sentence(directory: Path) -> tuple[bool, bool]:
-    """Whether sentence-transformers' modules are the mean over tokens, and whether they normalise it."""
-    if not (directory / "modules.json").is_file():
-        return False, False
-    try:
-        modules = json.loads((directory / "modules.json").read_text("utf-8"))
-        kinds = {str(module.get("type", "")).rpartition(".")[2]: str(module.get("path", "")) for module in modules}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"cannot read {directory / 'modules.json'}: {one_line(error)}") from None
-    if "Pooling" not in kinds or kinds.keys() - {"Transformer", "Pooling", "Normalize"}:
-        return False, False
-    settings = Path(kinds["Pooling"]) / "config.json"
-    modes = _read_json(directory, str(settings)) if (directory / settings).is_file() else {}
-    chosen = [name for name, on in modes.items() if name.startswith("pooling_mode") and on]
-    return chosen == ["pooling_mode_mean_tokens"], "Normalize" in kinds
-
-
 def _read_json(directory: Path, name: str) -> dict[str, Any]:
     path = directory / name
     if not path.is_file():
         raise InputError(
-            f"no {name} in {str(directory)!r}; a model directory has config.json, {WEIGHTS} and a tokenizer"
+            f"no {name} in {str(directory)!r}; a model directory has config.json, {SAFETENSORS} and a tokenizer"
         )
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -172,33 +177,6 @@ def _read_json(directory: Path, name: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"cannot read {path}: it holds {type(values).__name__}, not an object")
     return values
-
-
-def _weight_files(directory: Path) -> list[Path]:
-    if (directory / WEIGHTS).is_file():
-        return [directory / WEIGHTS]
-    if (directory / INDEX).is_file():
-        shards = _read_json(directory, INDEX).get("weight_map")
-        if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
-            raise InputError(f"cannot read {directory / INDEX}: its weight_map does not say where each weight is")
-        return [directory / name for name in dict.fromkeys(shards.values())]
-    other = (
-        "; pytorch_model.bin is there, save it again as safetensors"
-        if (directory / "pytorch_model.bin").is_file()
-        else ""
-    )
-    raise InputError(f"no {WEIGHTS} in {str(directory)!r}{other}")
-
-
-def _open(path: Path) -> Any:
-    try:
-        return safe_open(str(path), framework="pt", device="cpu")
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing, though {INDEX} names it") from None
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
-        ) from None
 
 
 def _few(names: list[str], between: str = ", ", most: int = 3) -> str:

@@ -16,13 +16,10 @@ class Config:
     Attributes:
         values: as they stand there.
         where: the file, for messages.
-        sentence_pooling, sentence_normalize: what a sentence-transformers directory does with the output.
     """
 
     values: Mapping[str, Any]
     where: str
-    sentence_pooling: bool = False
-    sentence_normalize: bool = False
 
     @property
     def model_type(self) -> str:

@@ -97,11 +97,14 @@ class Encoder:
         """More facts: where it came from, how large it is, what of it is not used."""
         parameters = self.checkpoint.parameters(self.program)
         unused = self.checkpoint.unused(self.program)
-        return {
+        files = [path.name for path in self.checkpoint.files]
+        facts = {
             "directory": str(self.checkpoint.directory),
+            "weights": f"{files[0]}" + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
             "not used": ", ".join(unused) or "none of the stored tensors",
         }
+        return facts | ({"note": "; ".join(self.checkpoint.notes)} if self.checkpoint.notes else {})
 
     def _shadows_of(self, shape: tuple[int, int]) -> dict[str, Shadow]:
         if shape not in self._shadows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from .errors import InputError, one_line
 
 BUNDLED = Path(__file__).parent.parent / "samples" / "encoder"
 NEEDED = (
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "modules.json",
-    "*_Pooling/config.json",
-)
-WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+    "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
+    "preprocessor_config.json", "modules.json", "sentence_bert_config.json", "[0-9]_*/config.json",
+)  # fmt: skip
+# The folders of sentence-transformers' modules (`2_Dense`) have weights of their own.
+WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "[0-9]_*/model.safetensors")
+# Only where a repository has no safetensors.
+OLD_WEIGHTS = (
+    "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json", "[0-9]_*/pytorch_model.bin",
+)  # fmt: skip
+BAR = 20
 
 
 def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, Path]:
@@ -44,16 +46,16 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
 
 
 def _download(model: str, say: Callable[[str], None]) -> Path:
-    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub import errors
     from huggingface_hub.utils.logging import set_verbosity
 
     set_verbosity(logging.CRITICAL)  # what goes wrong is said here, once
     name, _, revision = model.partition("@")
     say(f"looking for {model} on the Hub")
     try:
-        found = snapshot_download(
-            name, revision=revision or None, allow_patterns=[*NEEDED, *WEIGHTS], tqdm_class=_progress(say)
-        )
+        found = _fetch(name, revision, (*NEEDED, *WEIGHTS), say)
+        if not any(found.rglob("*.safetensors")):
+            found = _fetch(name, revision, OLD_WEIGHTS, say)
     except errors.GatedRepoError:
         raise InputError(f"model {name!r} is gated: ask for access on its page, then `hf auth login`") from None
     except errors.RepositoryNotFoundError:
@@ -69,6 +71,14 @@ def _download(model: str, say: Callable[[str], None]) -> Path:
         raise InputError(f"model {model!r} is no directory here and not a Hub id ({one_line(error)})") from None
     except Exception as error:  # network failures come in many classes
         raise InputError(f"download of {model!r} failed: {one_line(error)}; try again, or give a directory") from None
+    return found
+
+
+def _fetch(name: str, revision: str, patterns: Sequence[str], say: Callable[[str], None]) -> Path:
+    """A repository's files of these patterns, from the local cache or downloaded into it; its directory."""
+    from huggingface_hub import snapshot_download
+
+    found = snapshot_download(name, revision=revision or None, allow_patterns=list(patterns), tqdm_class=_progress(say))
     return Path(found)
 
 
@@ -85,7 +95,9 @@ def _progress(say: Callable[[str], None]) -> Any:
 
         def display(self, *args: Any, **options: Any) -> None:
             if self.unit == "B" and self.total:
-                say(f"downloading {self.n / 1e6:.0f} of {self.total / 1e6:.0f} MB")
+                done = round(BAR * min(1.0, self.n / self.total))
+                bar = "━" * done + "─" * (BAR - done)
+                say(f"downloading {bar} {self.n / 1e6:.0f} of {self.total / 1e6:.0f} MB")
 
         def close(self) -> None:
             super().close()

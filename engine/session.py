@@ -57,6 +57,11 @@ class Session:
         self.why_path.clear()
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how the model was read: a sentence each."""
+        return tuple(self.encoder.checkpoint.notes) if self.encoder is not None else ()
+
+    @property
     def trace(self) -> Trace:
         """What is looked at: the run of the current fork, or a recording."""
         return self.branches.current.trace

@@ -117,7 +117,7 @@ def test_missing_files(refused, model, missing, says):
 
 def test_old_pytorch_weights(refused, model):
     (model / "model.safetensors").rename(model / "pytorch_model.bin")
-    assert "save it again as safetensors" in refused("one", "--batch", "-m", model)
+    assert "save the model as model.safetensors" in refused("one", "--batch", "-m", model)
 
 
 @pytest.mark.parametrize(

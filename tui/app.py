@@ -113,7 +113,7 @@ class EncoderApp(App[int]):
 
     @on(Ready)
     def _stands(self, message: Ready) -> None:
-        self.controller.ready(message.position)
+        self.controller.ready(message.position, message.notes)
         for line in self._lines:
             self.controller.run(line, "script")
 

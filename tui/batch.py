@@ -47,6 +47,8 @@ def run_batch(
         check_target(export)  # before the work, not after it
     reply = Reply()
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
+    for note in session.notes:
+        _say(note)
     for line in lines:
         reply = TABLE.execute(session, line)
         _print(session, reply, line)

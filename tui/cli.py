@@ -40,6 +40,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--pair", metavar="TEXT", help="a second segment")
     p.add_argument("-m", "--model", metavar="MODEL", help="directory or Hub id; the bundled model if not given")
     p.add_argument(
+        "--list-models",
+        action="store_true",
+        help="list the bundled model, the local Hub cache and the families, and exit",
+    )
+    p.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where to compute (default: auto)"
     )
     p.add_argument(
@@ -130,6 +135,11 @@ def _fail(message: str, status: int) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.list_models:
+        from ..engine.models import write_models
+
+        print(write_models())
+        return 0
     _check(options)
     lines = _lines(options.commands or [])
     start = _starter(options, _texts(options))

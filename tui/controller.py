@@ -62,11 +62,13 @@ class Controller:
         self.keyboard = Keyboard(table)
         self.app.main.footer.show(self.keyboard.footer())
 
-    def ready(self, position: Position) -> None:
+    def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
         self.position = position
         self._show(looking.at_cursor(self.state, position))
         self.say_status()
+        for note in notes:
+            self.app.main.console.say("note", note)
         count = len(position.world.program)
         self.app.main.console.say("note", f"{count} stages; s runs the next, ? shows all keys")
 

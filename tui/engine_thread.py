@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,9 @@ class Listed(Message):
 class Ready(Message):
     """The engine stands; commands are run from now on."""
 
-    def __init__(self, position: Position) -> None:
+    def __init__(self, position: Position, notes: Sequence[str] = ()) -> None:
         super().__init__()
-        self.position = position
+        self.position, self.notes = position, notes
 
 
 class Failed(Message):
@@ -184,7 +184,7 @@ class EngineThread:
         except BaseException as error:
             self._send(Failed(error))
             return
-        self._send(Ready(self._position))
+        self._send(Ready(self._position, self._session.notes))
         while True:
             with self._awake:
                 self._awake.wait_for(lambda: self._closing or self._lines or self._work)

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..ops import Best, FirstToken, MeanPool, Normalize, Softmax, Sum
+from ..ops import Best, FirstToken, Softmax, Sum
 from ..program import Program
 from . import parts
 from .builder import Builder
@@ -83,8 +83,6 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
         _pooler(b, sizes, x)
     if "cls.predictions.transform.dense.weight" in stored:
         _masked_words(b, sizes, x)
-    if config.sentence_pooling:
-        _sentence(b, x, normalize=config.sentence_normalize)
     return b.program()
 
 
@@ -141,9 +139,3 @@ def _masked_words(b: Builder, sizes: Bert, x: str) -> None:
     x = b.linear("head.words.logits", x, "cls.predictions.decoder", sizes.hidden, sizes.vocabulary, OVER_WORDS)
     x = b.add("head.words.probabilities", Softmax("vocabulary"), (x,), OVER_WORDS)
     b.add("head.words.best", Best(SHOWN_PREDICTIONS), (x,), ("batch", "token", "rank"))
-
-
-def _sentence(b: Builder, x: str, *, normalize: bool) -> None:
-    x = b.add("head.sentence.mean", MeanPool(), (x, "tokens.mask"), VECTOR)
-    if normalize:
-        b.add("head.sentence.normalized", Normalize(), (x,), VECTOR)

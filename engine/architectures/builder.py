@@ -18,6 +18,18 @@ class Builder:
         self.aliases: dict[str, str] = {}
         self.weights: dict[str, Shape] = {}
 
+    @classmethod
+    def after(cls, program: Program) -> Builder:
+        """A builder that goes on where a program ends."""
+        found = cls()
+        found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
+        return found
+
+    def fresh(self, name: str) -> str:
+        """The name, or with a number where it is taken: `head.sentence.dense_2`."""
+        taken = {stage.name for stage in self.stages}
+        return next(found for found in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if found not in taken)
+
     def add(
         self,
         name: str,
@@ -30,6 +42,7 @@ class Builder:
         """Add a stage; `weights` are names and shapes."""
         self.weights.update(weights)
         names = tuple(weight for weight, _ in weights)
+        inputs = [self.aliases.get(source, source) for source in inputs]
         self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module))
         return name
 

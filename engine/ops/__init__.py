@@ -2,12 +2,13 @@
 
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
 from .base import Op, Out, Tensors, no_memory
-from .heads import Best, FirstToken, MeanPool, Normalize
+from .heads import Best, FirstToken, Normalize
 from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Sum
+from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
 
 __all__ = [
-    "ACTIVATIONS", "Activation", "AddMask", "AdditiveMask", "Best", "Concat", "Context", "FirstToken", "Given",
-    "GivenNumbers", "LayerNorm", "Linear", "Lookup", "MeanPool", "Normalize", "OneHot", "Op", "Out", "Scale", "Scores", "Softmax",
-    "SplitHeads", "Sum", "Tensors", "no_memory",
+    "ACTIVATIONS", "Activation", "AddMask", "AdditiveMask", "Beside", "Best", "Concat", "Context", "FirstSeen",
+    "FirstToken", "Given", "GivenNumbers", "LastSeen", "LayerNorm", "Linear", "Lookup", "MaxPool", "MeanPool", "Normalize", "OneHot", "Op", "Out", "Scale", "Scores", "Softmax",
+    "SplitHeads", "Sum", "Tensors", "WeightedMeanPool", "no_memory",
 ]  # fmt: skip

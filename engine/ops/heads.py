@@ -44,23 +44,6 @@ class Best(Op):
 
 
 @dataclass(frozen=True, slots=True)
-class MeanPool(Op):
-    """The mean over tokens that are not padding, as sentence-transformers' `Pooling`: -> (batch, hidden)."""
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        x, mask = inputs
-        seen = mask.unsqueeze(-1).expand(x.size()).to(x.dtype)  # (batch, token, hidden)
-        return torch.sum(x * seen, 1) / torch.clamp(seen.sum(1), min=1e-9)
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return (inputs[0][0], inputs[0][2])
-
-    def write(self, *operands: str) -> str:
-        x, mask = operands
-        return f"Σ {x} · {mask} / Σ {mask} over tokens"
-
-
-@dataclass(frozen=True, slots=True)
 class Normalize(Op):
     """A vector divided by its Euclidean length, as `torch.nn.functional.normalize`."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, inputs, moves, products, rows
+from . import curves, inputs, moves, pooling, products, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -20,7 +20,12 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Sum": products.added,
     "Softmax": rows.softmax,
     "LayerNorm": rows.layer_norm,
-    "MeanPool": rows.mean_pool,
+    "MeanPool": pooling.mean_pool,
+    "WeightedMeanPool": pooling.weighted_mean,
+    "MaxPool": pooling.max_pool,
+    "FirstSeen": pooling.first_seen,
+    "LastSeen": pooling.last_seen,
+    "Beside": pooling.beside,
     "Normalize": rows.normalize,
     "Activation": curves.activation,
     "SplitHeads": moves.split_heads,

@@ -1,4 +1,4 @@
-"""What depends on a whole row: softmax, layer norm, the mean over tokens, length one."""
+"""What depends on a whole row: softmax, layer norm, length one."""
 
 from __future__ import annotations
 
@@ -103,25 +103,6 @@ def _affine(x: Operand, normal: float, affine: list[Operand]) -> Terms:
     value = normal * (affine[0].value if affine else 1.0)
     pair = [Term(value, (x, *affine[:1]), how), *(Term(beta.value, (beta,)) for beta in affine[1:])]
     return Terms([term.value for term in pair], pair.__getitem__, [1, 0][: len(pair)])
-
-
-def mean_pool(element: Element) -> Explanation:
-    """y[j] = Σₜ x[t, j] · mask[t] / Σₜ mask[t], over the tokens that are not padding."""
-    batch, j = element.index
-    x, mask = element.read(0, (batch, ALL, j)), element.read(1, (batch, ALL))
-    count = max(float(mask.sum()), 1e-9)
-    with np.errstate(all="ignore"):
-        values = x * mask / count
-    one = element.constant(f"1/{count:g}", 1 / count)
-
-    def make(t: int) -> Term:
-        return Term(values[t], (element.operand(0, (batch, t, j), x[t]), element.operand(1, (batch, t), mask[t]), one))
-
-    terms = Terms(values, make, 2)
-    name, seen = element.input_name(0), element.input_name(1)
-    formula = f"Σₜ {name}{at(batch, 't', j)} · {seen}{at(batch, 't')} / Σₜ {seen}{at(batch, 't')}"
-    bound = rounding.of_products(element.value.dtype, terms, element.stored)
-    return element.explain(formula, terms, facts={f"Σ {seen}": count}, bound=bound + 2 * rounding.UNIT["float64"])
 
 
 def normalize(element: Element) -> Explanation:

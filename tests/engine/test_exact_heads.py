@@ -1,7 +1,5 @@
 """What stands on the encoder: masked words, tied and untied; sentence embeddings."""
 
-import json
-
 import pytest
 import torch
 from conftest import THREE
@@ -45,14 +43,3 @@ def test_sentence_embedding(minilm, minilm_dir):
     order = range(len(THREE))
     for ours, row in zip(minilm.run(THREE)["head.sentence.normalized"].tensor(), order, strict=True):
         assert torch.equal(ours, theirs[row])
-
-
-def test_sentence_head_only_for_mean_pooling(minilm_dir, tmp_path):
-    import shutil
-
-    directory = shutil.copytree(minilm_dir, tmp_path / "model")
-    settings = directory / "1_Pooling" / "config.json"
-    modes = json.loads(settings.read_text())
-    modes |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
-    settings.write_text(json.dumps(modes))
-    assert "head.sentence.mean" not in load(directory, "cpu").program

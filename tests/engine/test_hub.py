@@ -183,3 +183,19 @@ def test_offline_and_not_in_the_cache(ask):
 
 def test_nobody_answers(ask):
     refused(ask("org/model", LIGHT + MAIN, HF_ENDPOINT="http://127.0.0.1:9"), "the Hub cannot be reached")
+
+
+def test_old_weights_only_where_there_are_no_others(ask, hub, small_dir):
+    import io
+
+    import torch
+    from safetensors.torch import load_file
+
+    content = io.BytesIO()
+    torch.save(load_file(small_dir / "model.safetensors"), content)
+    hub.files["pytorch_model.bin"] = content.getvalue()
+    del hub.files["model.safetensors"]
+    done = ask("org/model")
+    assert done.returncode == 0, done.stderr
+    assert "weights from pytorch_model.bin, read without running it; model.safetensors is preferred" in done.stdout
+    assert not set(hub.fetched) & {"tf_model.h5", "onnx/model.onnx", "flax_model.msgpack", "README.md"}

@@ -64,7 +64,7 @@ def check(trace: Trace, stage: Stage, index: tuple[int, ...]) -> Explanation:
 
 def test_every_kind_of_operation_is_explained(padded: Run, words: Encoder) -> None:
     kinds = {stage.kind for run in (padded, words.run("a")) for stage in run.program}
-    assert kinds == set(EXPLAINERS)
+    assert kinds <= set(EXPLAINERS)
 
 
 def test_every_stage_adds_up(padded: Run) -> None:

@@ -1,0 +1,148 @@
+"""Files that weights are stored in: safetensors, mapped into memory; older ones of torch, read without running anything."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from .errors import InputError, one_line
+from .program import Shape
+
+SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
+TORCH, TORCH_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+
+
+class WeightFile(Protocol):
+    """Tensors by name, each read when it is asked for."""
+
+    def names(self) -> Sequence[str]:
+        """What is stored."""
+        ...
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a tensor, without reading it."""
+        ...
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """A tensor as it is stored, on the CPU."""
+        ...
+
+
+class SafetensorsFile:
+    """A .safetensors file, mapped into memory.
+
+    Raises:
+        InputError: not there, truncated, or not safetensors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file: Any = safe_open(str(path), framework="pt", device="cpu")
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing, though {SAFETENSORS_INDEX} names it") from None
+        except (SafetensorError, OSError) as error:
+            raise InputError(
+                f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
+            ) from None
+
+    def names(self) -> Sequence[str]:
+        return list(self._file.keys())
+
+    def shape(self, name: str) -> Shape:
+        return tuple(self._file.get_slice(name).get_shape())
+
+    def tensor(self, name: str) -> torch.Tensor:
+        return self._file.get_tensor(name)
+
+
+class TorchFile:
+    """A file of `torch.save`, read with `weights_only=True`: it can hold tensors and containers, and runs nothing.
+
+    Raises:
+        InputError: not there, not readable, or holding something else than tensors by name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise InputError(f"{path} is missing, though {TORCH_INDEX} names it")
+        try:
+            found = _load(path)
+        except Exception as error:  # torch raises whatever its reader, zip or pickle's refusal does
+            code = re.search(r"(?i)unsupported (?:global|class|operand)\W*(?:global )?([\w.]+\.\w+)", str(error))
+            why = f"it names {code[1]}, which is code" if code else "truncated, or not a file of tensors"
+            raise InputError(
+                f"cannot read {path}: {why}, and nothing from it is run; save the model as {SAFETENSORS}"
+            ) from None
+        if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
+            found = found["state_dict"]
+        tensors = (
+            {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+            if isinstance(found, dict)
+            else {}
+        )
+        if not tensors:
+            raise InputError(
+                f"{path} holds a {type(found).__name__} and no tensors by name; save the model as {SAFETENSORS}"
+            )
+        self._tensors: dict[str, torch.Tensor] = {str(name): value.detach() for name, value in tensors.items()}
+
+    def names(self) -> Sequence[str]:
+        return list(self._tensors)
+
+    def shape(self, name: str) -> Shape:
+        return tuple(self._tensors[name].shape)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        return self._tensors[name]
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError as error:
+        if "mmap" not in str(error):
+            raise
+        return torch.load(path, map_location="cpu", weights_only=True)  # a file from before torch 1.6 cannot be mapped
+
+
+def weight_files(directory: Path) -> list[Path]:
+    """The files a directory's weights are in: one, or the shards its index names; safetensors before torch's own.
+
+    Raises:
+        InputError: there are none, or the index does not say.
+    """
+    for single, index in ((SAFETENSORS, SAFETENSORS_INDEX), (TORCH, TORCH_INDEX)):
+        if (directory / single).is_file():
+            return [directory / single]
+        if (directory / index).is_file():
+            return [directory / name for name in _shards(directory / index)]
+    raise InputError(f"no {SAFETENSORS} in {str(directory)!r}, and no {TORCH} either")
+
+
+def open_weights(path: Path) -> WeightFile:
+    """Open a file by its suffix.
+
+    Raises:
+        InputError: see the two classes.
+    """
+    return TorchFile(path) if path.suffix == ".bin" else SafetensorsFile(path)
+
+
+def _shards(index: Path) -> list[str]:
+    """The shards that an index names, each once; only files beside it."""
+    try:
+        places = json.loads(index.read_text("utf-8")).get("weight_map")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"cannot read {index}: {one_line(error)}") from None
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise InputError(f"cannot read {index}: its weight_map does not say where each weight is")
+    strange = [name for name in places.values() if Path(name).name != name]
+    if strange:
+        raise InputError(f"cannot read {index}: it names {strange[0]!r}, which is not a file beside it")
+    return list(dict.fromkeys(places.values()))

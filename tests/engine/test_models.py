@@ -1,0 +1,53 @@
+"""What `--list-models` shows."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
+
+
+def listed(cache):
+    environment = os.environ | {"HF_HUB_CACHE": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "--list-models"], capture_output=True, text=True, env=environment, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def put(cache, name, directory):
+    snapshot = cache / f"models--{name.replace('/', '--')}" / "snapshots" / ("0" * 40)
+    snapshot.parent.mkdir(parents=True)
+    shutil.copytree(directory, snapshot)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("0" * 40)
+    return snapshot
+
+
+def test_nothing_cached(tmp_path):
+    lines = listed(tmp_path / "none")
+    assert lines[0] == "bundled"
+    assert lines[1].split()[:4] == ["bundled", "(when", "no", "--model"]
+    assert " bert " in lines[1]
+    assert "  nothing yet; --model org/name downloads a model once" in lines
+
+
+def test_cached_ones(small_dir, tmp_path):
+    put(tmp_path, "org/good", small_dir)
+    strange = put(tmp_path, "org/strange", small_dir)
+    (strange / "config.json").write_text('{"model_type": "gpt2"}')
+    (put(tmp_path, "org/empty", small_dir) / "model.safetensors").unlink()
+    lines = {line.split()[0]: line for line in listed(tmp_path) if line.startswith("  org/")}
+    assert list(lines) == ["org/empty", "org/good", "org/strange"]
+    assert "cannot be opened: no weights" in lines["org/empty"]
+    assert "cannot" not in lines["org/good"]
+    assert "cannot be opened: family 'gpt2' is not known" in lines["org/strange"]
+    assert "MB" in lines["org/good"]
+
+
+def test_every_family_is_named(tmp_path):
+    from encoder_tui.engine.architectures import FAMILIES
+
+    words = " ".join(listed(tmp_path)).replace(",", " ").split()
+    assert set(FAMILIES) <= set(words)

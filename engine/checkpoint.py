@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -142,10 +142,18 @@ class Checkpoint:
         return self._stored[source]
 
 
+class Stored(Protocol):
+    """Whatever has weights by name."""
+
+    def weight(self, name: str) -> torch.Tensor:
+        """A weight as it is stored."""
+        ...
+
+
 class Weights(Mapping[str, torch.Tensor]):
     """The weights of a program on one device and in one dtype, each brought there when it is first used."""
 
-    def __init__(self, checkpoint: Checkpoint, names: Iterable[str], device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, checkpoint: Stored, names: Iterable[str], device: torch.device, dtype: torch.dtype) -> None:
         self._checkpoint, self._names = checkpoint, tuple(names)
         self._device, self._dtype = device, dtype
         self._ready: dict[str, torch.Tensor] = {}

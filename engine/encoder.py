@@ -10,10 +10,14 @@ import torch
 from .architectures import Options
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
+from .errors import InputError
+from .outline import Outline
+from .presets import PREFIX, PresetCheckpoint, preset
 from .program import Program
 from .run import Run
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens
+from .trace import Trace
 
 Progress = Callable[[str], None]
 KEPT_SHADOWS = 16
@@ -33,7 +37,7 @@ class Encoder:
     def __init__(
         self,
         name: str,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | PresetCheckpoint,
         device: torch.device,
         dtype: torch.dtype,
         budget: int | None,
@@ -49,6 +53,20 @@ class Encoder:
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
         """Tokenise texts into one padded batch; see `TextReader.read`."""
         return self.checkpoint.reader.read(texts, pair, max_length)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether values can be computed; of a preset too large for that only shapes and costs are known."""
+        return self.device.type != "meta"
+
+    def trace(
+        self, texts: str | Sequence[str] | Tokens, pair: str | None = None, max_length: int | None = None
+    ) -> Trace:
+        """A run, or an outline where there are no numbers; see `run`."""
+        if self.has_numbers:
+            return self.run(texts, pair, max_length)
+        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length)
+        return Outline(self.program, tokens, self._shadows_of(tokens.shape), self.about)
 
     def run(
         self,
@@ -67,8 +85,10 @@ class Encoder:
                 saves the page faults of fresh memory (a quarter of the time at 512 tokens).
 
         Raises:
-            InputError: text the model cannot take.
+            InputError: text the model cannot take, or a model without numbers.
         """
+        if not self.has_numbers:
+            raise InputError(f"{self.name} has no numbers to run with, only shapes and costs; open it with `cost`")
         tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length)
         return Run(
             self.program,
@@ -126,7 +146,7 @@ def load(
     """Load an encoder.
 
     Args:
-        model: a directory, a Hub id (`org/name` or `org/name@revision`), or None for the bundled model.
+        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, or None for the bundled model.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `float32`, `float64`, `bfloat16` or `float16`.
         budget: bytes of values a run keeps; the rest is computed again on demand.
@@ -140,6 +160,10 @@ def load(
 
     say = progress or (lambda _: None)
     place, number = device_of(device), dtype_of(dtype)
+    if isinstance(model, str) and model.startswith(PREFIX):
+        made = preset(model)
+        place = place if made.preset.numbers else torch.device("meta")
+        return Encoder(model, made, place, number, budget, causal=causal)
     name, directory = locate(model, say)
     say(f"reading {name}")
     return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal)

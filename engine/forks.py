@@ -134,7 +134,7 @@ def live(trace: Trace) -> Run:
     """
     if not trace.live:
         raise InputError(
-            "this is a recording: it computes nothing, so nothing can be patched or forked; load the model"
+            "nothing is computed here, so nothing can be patched or forked: a recording, or a model of shapes alone"
         )
     from .run import Run
 

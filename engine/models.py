@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .architectures import FAMILIES
 from .hub import BUNDLED
+from .presets import PREFIX, PRESETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def write_models() -> str:
     """What `--list-models` prints: the bundled model, the Hub cache, the families."""
     lines = ["bundled", _line(bundled()), "", "in the local Hub cache"]
     lines += [_line(model) for model in cached()] or ["  nothing yet; --model org/name downloads a model once"]
+    lines += ["", "presets: published sizes, not trained"]
+    lines += [f"  {PREFIX + name:<48} {made.about}" for name, made in PRESETS.items()]
     lines += ["", "families (model_type in config.json)"]
     by_module: dict[str, list[str]] = {}
     for model_type, module in FAMILIES.items():

@@ -47,7 +47,7 @@ def _text(session: Session, rest: Sequence[str]) -> Trace:
     """Another text through the same model; words without quotes are one text."""
     encoder = _encoder(session, "text")
     alone = session.trace.tokens.shape[0] == 1
-    return encoder.run([" ".join(rest)] if alone else list(rest))
+    return encoder.trace([" ".join(rest)] if alone else list(rest))
 
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
@@ -58,7 +58,7 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
     device = about.get("device", "cpu") if known is None else str(known.device)
     encoder = load(rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None)
     tokens = session.trace.tokens
-    return encoder.run(list(tokens.texts), tokens.pair, _limit(session.trace))
+    return encoder.trace(list(tokens.texts), tokens.pair, _limit(session.trace))
 
 
 def _limit(trace: Trace) -> int | None:

@@ -77,7 +77,7 @@ def _print(session: Session, reply: Reply, line: str) -> None:
         _out(write_stop(reply.stop, session.trace.shapes))
     if reply.text:
         _out(reply.text)
-    if reply.request is not None:
+    if reply.request is not None and not reply.text:
         _say(f"`{line}` changes the screen, and there is none")
 
 

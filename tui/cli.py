@@ -38,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
         "text", nargs="*", metavar="TEXT", help="several texts are one padded batch; - reads lines from standard input"
     )
     p.add_argument("--pair", metavar="TEXT", help="a second segment")
-    p.add_argument("-m", "--model", metavar="MODEL", help="directory or Hub id; the bundled model if not given")
+    p.add_argument(
+        "-m", "--model", metavar="MODEL", help="directory, Hub id or preset:NAME; the bundled model if not given"
+    )
     p.add_argument(
         "--list-models",
         action="store_true",
@@ -226,7 +228,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
         encoder = load(options.model, options.device, options.dtype, budget=options.budget, progress=progress)
         progress("reading the text")
-        return Session(encoder.run(texts, options.pair, options.max_length), encoder)
+        return Session(encoder.trace(texts, options.pair, options.max_length), encoder)
 
     return start
 

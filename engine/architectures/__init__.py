@@ -17,6 +17,7 @@ __all__ = ["FAMILIES", "Family", "Limits", "Options", "family_of"]
 # model_type -> the module of this folder.
 FAMILIES: dict[str, str] = {
     "bert": "bert",
+    "transformer": "transformer",
 }
 
 

@@ -20,9 +20,10 @@ def tokens(b: Builder, vocabulary: int, *, also: Sequence[str] = ("segments", "p
     b.add("tokens.one_hot", OneHot(vocabulary), ("tokens.ids",), (*TOKENS, "vocabulary"))
 
 
-def additive_mask(b: Builder, options: Options) -> str:
+def additive_mask(b: Builder, options: Options, *, causal: bool = False) -> str:
     """`mask.additive`: hides padding from every query, and what comes after it where the mask is to be causal."""
-    return b.add("mask.additive", AdditiveMask(options.dtype, options.causal), ("tokens.mask",), SQUARE)
+    op = AdditiveMask(options.dtype, causal or options.causal)
+    return b.add("mask.additive", op, ("tokens.mask",), SQUARE)
 
 
 def attention(b: Builder, block: str, query: str, key: str, value: str, mask: str, heads: int, head_dim: int) -> str:

@@ -186,7 +186,7 @@ def _run(session: Session, rest: str) -> Reply:
         raise InputError('run what? write `run "TEXT" ...`; several texts are one padded batch')
     if session.encoder is None:
         raise InputError("this is a recording: there is no model to run another text with")
-    session.show(session.encoder.run(texts))
+    session.show(session.encoder.trace(texts))
     words = session.trace.tokens.shape
     return Reply(f"{words[0]} text{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
 

@@ -56,6 +56,25 @@ class Sum(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Multiply(Op):
+    """A number of the program times every element: √hidden times an embedding (Vaswani et al. 2017, section 3.4).
+
+    Attributes:
+        factor: the number.
+        written: how a formula writes it: `√512`.
+    """
+
+    factor: float
+    written: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.mul(inputs[0], self.factor, out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"{self.written} · {operands[0]}"
+
+
+@dataclass(frozen=True, slots=True)
 class LayerNorm(Op):
     """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`; β may be absent."""
 

@@ -15,6 +15,8 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Linear": products.linear,
     "Scores": products.scores,
     "Scale": products.scale,
+    "Multiply": products.multiply,
+    "Sinusoid": inputs.sinusoid,
     "AddMask": products.add_mask,
     "Context": products.context,
     "Sum": products.added,

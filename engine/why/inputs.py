@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..errors import InputError
+from . import rounding
 from .parts import Explanation, Term, Terms, plain
 from .reading import ALL, Element, at
 
@@ -73,6 +74,22 @@ def one_hot(element: Element) -> Explanation:
         ", this place" if value else f", not {place}"
     )
     return element.explain(f"1 if {ids.place} = {place}, else 0", terms, notes=[note])
+
+
+def sinusoid(element: Element) -> Explanation:
+    """PE(p, j) = sin or cos of p / 10000^(2i/d), 2i being j or the even number before it (Vaswani et al. 2017, 3.5)."""
+    batch, token, j = element.index
+    position = element.one(0, (batch, token))
+    even, size = j - j % 2, int(element.options["hidden"])
+    angle = position.value / 10000.0 ** (even / size)
+    wave = "cos" if j % 2 else "sin"
+    value = math.cos(angle) if j % 2 else math.sin(angle)
+    terms = Terms([value], lambda _: Term(value, (position,), f"{wave}(p / 10000^({even}/{size}))"))
+    length = 2 * math.pi * 10000.0 ** (even / size)
+    notes = [f"this feature's wave comes round every {length:,.4g} positions"]
+    bound = rounding.of_steps("float32", 16, abs(angle)) + rounding.of_steps(element.value.dtype, 2, 1.0)
+    formula = f"{wave}({element.input_name(0)}{at(batch, token)} / 10000^({even}/{size}))"
+    return element.explain(formula, terms, facts={"angle": angle, "wavelength": length}, notes=notes, bound=bound)
 
 
 def additive_mask(element: Element) -> Explanation:

@@ -71,6 +71,15 @@ def scale(element: Element) -> Explanation:
     return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
 
 
+def multiply(element: Element) -> Explanation:
+    """y = c · x, with a number c of the program."""
+    x = element.one(0, element.index)
+    factor = element.constant(str(element.options["written"]), float(element.options["factor"]))
+    terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (factor, x)))
+    formula = f"{factor.name} · {element.input_name(0)}{at(*element.index)}"
+    return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
+
+
 def add_mask(element: Element) -> Explanation:
     """masked = scaled + mask: what is hidden becomes so negative that the softmax gives it 0."""
     x = element.one(0, element.index)

@@ -188,7 +188,7 @@ async def test_a_recording_may_lack_numbers() -> None:
     session.trace.without = frozenset({WEIGHTS})  # type: ignore[attr-defined]
     assert (await lines_of(session, ViewState(WEIGHTS), (84, 28)))[
         0
-    ] == "This recording does not hold the numbers of this stage."
+    ] == "No numbers here: a recording without this stage, or a model of shapes alone."
 
 
 async def test_copying_gives_every_digit_and_the_whole_index() -> None:

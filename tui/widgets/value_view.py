@@ -327,7 +327,7 @@ class ValueView(Widget):
         if subject is None:
             return []
         if subject.missing:
-            return wrapped("This recording does not hold the numbers of this stage.", width)
+            return wrapped("No numbers here: a recording without this stage, or a model of shapes alone.", width)
         if not subject.readable:
             return wrapped("Not reached yet: it has no numbers before it has run (t runs to it).", width)
         if self.trouble:

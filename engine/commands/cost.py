@@ -1,0 +1,38 @@
+"""The command that says what the program costs."""
+
+from __future__ import annotations
+
+from ..session import Session
+from .table import Command, Key, Reply, Request
+
+
+def _cost(session: Session, rest: str) -> Reply:
+    from ..cost import by_room, costs, times, together, write_costs
+
+    trace, encoder = session.trace, session.encoder
+    chosen = set() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
+    session.debugger.interrupted = False
+    seconds = {}
+    if encoder is not None and encoder.has_numbers:
+        seconds = times(encoder, trace, lambda: session.debugger.interrupted)
+    found = costs(trace, seconds)
+    whole = together("all", found)
+    batch, tokens = trace.tokens.shape
+    size = f"{batch} x {tokens} tokens"
+    if rest:
+        listed = [cost for cost in found if not chosen or cost.name in chosen]
+        return Reply(write_costs(size, listed, whole), request=Request("reply"))
+    here = session.debugger.stage or next((stage for stage in trace.program if stage.layer == 0), trace.program[0])
+    inside = [cost for stage, cost in zip(trace.program, found, strict=True) if stage.room == here.room]
+    tables = [write_costs(size, by_room(trace, found), whole)]
+    tables.append(write_costs(f"within {here.room}", inside, together(here.room, inside)))
+    return Reply("\n\n".join(tables), request=Request("reply"))
+
+
+COMMANDS = (
+    Command(
+        "cost", "cost [STAGE|all]",
+        "Show parameters, multiply-adds, memory and time by layer and stage: where they go.",
+        _cost, "values", (), (Key("dollar_sign", "cost", "what it costs", "$"),), "stage",
+    ),
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""What a program costs, against torch's own counts."""
+
+import math
+
+import pytest
+from encoder_tui.engine import Session, load
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.cost import by_room, costs, times, together, write_costs
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def test_multiply_adds_are_torchs(minilm):
+    """torch counts two operations for each multiply-add of a matrix product."""
+    run = minilm.run("one two three four")
+    with FlopCounterMode(display=False) as counter:
+        for position in range(len(run.program)):
+            run.reach(position)
+    assert 2 * together("all", costs(run)).multiply_adds == counter.get_total_flops()
+
+
+def test_parameters_are_counted_once(minilm):
+    whole = together("all", costs(minilm.run("one")))
+    assert whole.parameters == minilm.checkpoint.parameters(minilm.program)
+
+
+def test_tied_words_cost_their_parameters_once():
+    bundled = load(None, "cpu")
+    by_name = {cost.name: cost for cost in costs(bundled.run("one"))}
+    assert by_name["embeddings.token"].parameters == 8000 * 128
+
+
+def test_bytes_are_those_of_the_value(minilm):
+    run = minilm.run("one two three")
+    for cost in costs(run):
+        value = run[cost.name].tensor() if "one_hot" not in cost.name else None
+        assert cost.bytes in (0, value.nbytes if value is not None else 0), cost.name
+
+
+def test_rooms_add_up(minilm):
+    run = minilm.run("one two")
+    found = costs(run)
+    rooms, whole = by_room(run, found), together("all", found)
+    assert sum(room.multiply_adds for room in rooms) == whole.multiply_adds
+    assert [room.name for room in rooms][:4] == ["tokens", "embeddings", "mask", "layers.0"]
+    assert math.isnan(whole.seconds)
+
+
+def test_times_are_of_every_stage(small):
+    run = small.run("one two")
+    found = times(small, run)
+    assert set(found) == {stage.name for stage in run.program} - {"tokens.one_hot"}
+    assert all(seconds > 0 for seconds in found.values())
+
+
+def test_the_command(small):
+    session = Session(small.run("one two"), small)
+    whole, one = TABLE.execute(session, "cost").text, TABLE.execute(session, "cost layers.1.ffn").text
+    assert "within layers.0" in whole
+    assert "share of time" in whole
+    assert [line.split()[0] for line in one.splitlines()[1:]] == [
+        "layers.1.ffn.up", "layers.1.ffn.activation", "layers.1.ffn.down", "layers.1.ffn.residual", "layers.1.ffn.norm",
+        "all",
+    ]  # fmt: skip
+    assert len(TABLE.execute(session, "cost all").text.splitlines()) == len(session.trace.program) + 2
+    with pytest.raises(ValueError, match="no stage"):
+        TABLE.execute(session, "cost nowhere")
+
+
+def test_a_recording_has_costs_without_times(small, tmp_path):
+    from encoder_tui.engine import open_snapshot, save
+
+    run = small.run("one two")
+    save(run, tmp_path / "s.safetensors")
+    assert costs(open_snapshot(tmp_path / "s.safetensors")) == costs(run)
+
+
+def test_written():
+    from encoder_tui.engine.cost import Cost
+
+    lines = write_costs(
+        "1 x 2 tokens", [Cost("a", 1000, 2_000_000, 2048, 0.001)], Cost("all", 1000, 4_000_000, 2048, 0.004)
+    )
+    assert lines.splitlines() == [
+        "1 x 2 tokens                       parameters  mult-adds     memory      time  share of time",
+        "a                                       1,000        2 M      2 KiB   1.00 ms   25.0% ████",
+        "all                                     1,000        4 M      2 KiB   4.00 ms  100.0% ████████████████",
+    ]

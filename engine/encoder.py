@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .architectures import Options
+from .architectures import Options, task_heads
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .errors import InputError
@@ -123,6 +123,7 @@ class Encoder:
             "weights": f"{files[0]}" + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
             "not used": ", ".join(unused) or "none of the stored tensors",
+            **task_heads.facts(self.checkpoint.config, unused),
         }
         return facts | ({"note": "; ".join(self.checkpoint.notes)} if self.checkpoint.notes else {})
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .errors import InputError, nearest
 from .program import Shape, write_shape
 
+WORD_AXES = ("vocabulary", "label")
 TOKEN_AXES = ("token", "query", "key")
 MOST_DIGITS = 18  # what an int64 holds; Python itself refuses to read thousands
 
@@ -63,12 +64,14 @@ def bind_index(
     shape: Shape,
     axes: Sequence[str],
     tokens: Sequence[Sequence[str]] = (),
+    labels: Sequence[str] = (),
 ) -> Index:
     """Match an index to a value: one int or slice for each axis, ints not negative, slices within the axis.
 
     Args:
         shape, axes: of the value.
         tokens: the tokens' strings, `tokens[batch][token]`, for selectors such as `query="cat"`.
+        labels: names of the places along the axis `label`.
 
     Raises:
         InputError: too many selectors, no such axis, out of range, or a token that is not in the text.
@@ -80,7 +83,7 @@ def bind_index(
     for axis, size in zip(axes, shape, strict=True):
         selector = chosen.get(axis, slice(None))
         if isinstance(selector, str):
-            selector = _token(selector, axis, tokens, row)
+            selector = _label(selector, labels) if axis == "label" else _token(selector, axis, tokens, row)
         if isinstance(selector, slice):
             start, stop, step = selector.indices(size)
             if not len(range(start, stop, step)):
@@ -126,6 +129,14 @@ def _token(text: str, axis: str, tokens: Sequence[Sequence[str]], row: int) -> i
         if form in words:
             return words.index(form)
     raise InputError(f"no token {text!r} in text {row}{nearest(text, words)}; its tokens are {' '.join(words[:12])}")
+
+
+def _label(text: str, labels: Sequence[str]) -> int:
+    if text not in labels:
+        raise InputError(
+            f"no label {text!r}{nearest(text, labels)}; the labels are {', '.join(labels[:12]) or 'not named'}"
+        )
+    return list(labels).index(text)
 
 
 class _Reader:

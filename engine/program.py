@@ -37,6 +37,7 @@ class Stage:
         weights: names of parameters, as the checkpoint's modules call them.
         axes: a name for each axis of the result: `("batch", "head", "query", "key")`.
         module: the Hugging Face module whose output this is, or "".
+        labels: names of the places along the axis `label`, or of what the numbers along `rank` stand for; () for tokens.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Stage:
     weights: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
     module: str = ""
+    labels: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:

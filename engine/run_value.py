@@ -32,7 +32,7 @@ class RunValue(Value):
         self.shape = run.shapes[stage.name]
         self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
         self.tokens = run.tokens.strings
-        self.word = run.word
+        self.word, self.labels = run.reader(stage), stage.labels
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         return to_numpy(self._window(self.bind(index)))

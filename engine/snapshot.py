@@ -97,6 +97,7 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
             {
                 "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
                 "kind": stage.kind, "options": stage.options, "module": stage.module,
+                "labels": stage.labels,
                 "formula": written, "formula_of_shapes": sized,
                 "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
             }
@@ -239,7 +240,7 @@ class Recording(Trace):
             value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
         else:
             value = MissingValue(name, stage.axes, self.shapes[name], str(facts["dtype"]))
-        value.tokens, value.word = self.tokens.strings, self.word
+        value.tokens, value.word, value.labels = self.tokens.strings, self.reader(stage), stage.labels
         return value
 
 
@@ -289,6 +290,7 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
         tuple(facts["weights"]),
         tuple(facts["axes"]),
         facts["module"],
+        tuple(map(str, facts.get("labels", ()))),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy.typing as npt
 
 from .errors import InputError
 from .index import Index, split_index
-from .program import Program, Shape
+from .program import Program, Shape, Stage
 from .tokens import Tokens
 from .value import Value
 
@@ -73,6 +73,11 @@ class Trace(ABC):
     def word(self, number: int) -> str:
         """The token of an id, or the id itself where it is not known."""
         return str(number)
+
+    def reader(self, stage: Stage) -> Callable[[int], str]:
+        """What the numbers a stage holds, or the places along its last axis, are called: its labels, or tokens."""
+        labels = stage.labels
+        return (lambda number: labels[number] if 0 <= number < len(labels) else str(number)) if labels else self.word
 
     @property
     def patched(self) -> frozenset[str]:

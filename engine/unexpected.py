@@ -20,7 +20,7 @@ HOLD_WHOLE_NUMBERS = ("Given", "OneHot", "Best")
 # Of these more is asked than that they are finite.
 CHECKED = ("Softmax", "AdditiveMask", "LayerNorm")
 # These change no number: what is wrong with theirs was wrong before.
-MOVES_ONLY = ("SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside")
+MOVES_ONLY = ("SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick")
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.

@@ -32,7 +32,8 @@ class Value(ABC):
         shape: a size for each axis.
         dtype: as torch calls it: `float32`, `bfloat16`, `int64`, `bool`.
         tokens: the tokens' strings, `tokens[batch][token]`.
-        word: the token of an id, for values that hold ids and for axes over the vocabulary.
+        word: the token of an id, for values that hold ids and for axes over the vocabulary; of labels, their names.
+        labels: names of the places along the axis `label`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Value(ABC):
     dtype: str
     tokens: Sequence[Sequence[str]] = ()
     word: Callable[[int], str] = str
+    labels: Sequence[str] = ()
 
     @property
     def size(self) -> int:
@@ -49,7 +51,7 @@ class Value(ABC):
 
     @property
     def holds_ids(self) -> bool:
-        """Whether its numbers are token ids, to be read as words."""
+        """Whether its numbers are ids of tokens or labels, to be read as words."""
         return self.name == "tokens.ids" or self.axes[-1:] == ("rank",)
 
     @abstractmethod
@@ -99,8 +101,8 @@ class Value(ABC):
         if not isinstance(index, str):
             from .index import Written
 
-            return bind_index(Written(tuple(index)), self.shape, self.axes, self.tokens)
-        return bind_index(parse_index(index), self.shape, self.axes, self.tokens)
+            return bind_index(Written(tuple(index)), self.shape, self.axes, self.tokens, self.labels)
+        return bind_index(parse_index(index), self.shape, self.axes, self.tokens, self.labels)
 
     def window_shape(self, index: Index) -> Shape:
         """Shape of what `read` returns for a bound index."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .debugger import Stop
-from .index import TOKEN_AXES, Index
+from .index import TOKEN_AXES, WORD_AXES, Index
 from .program import Shape, write_shape
 from .value import Value
 
@@ -108,7 +108,7 @@ def _place(value: Value, index: Index) -> str:
 
 
 def _token(value: Value, index: Index, axis: str, at: int) -> str:
-    if axis == "vocabulary":
+    if axis in WORD_AXES:
         return value.word(at)
     if axis not in TOKEN_AXES or not value.tokens:
         return ""

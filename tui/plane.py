@@ -127,17 +127,17 @@ def origin_for(origin: int, cursor: int, shown: int, total: int) -> int:
 
 
 def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
-    """What to write beside a row or above a column: the token where the axis has tokens, else its number."""
+    """What to write beside a row or above a column: the token, or the label's name, where the axis has them, else its number."""
     if axis in TOKEN_AXES and size == 1 and len(tokens) != 1:
         return "any"
-    if axis in TOKEN_AXES and index < len(tokens):
+    if (axis in TOKEN_AXES or axis == "label") and index < len(tokens):
         return plain(tokens[index])
     return str(index)
 
 
 def row_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
     """A label for every row."""
-    return _row_labels(plane.row_axis, plane.rows, tuple(_tokens(subject, plane.text(0))))
+    return _row_labels(plane.row_axis, plane.rows, tuple(_words(subject, plane.row_axis, plane.text(0))))
 
 
 @lru_cache(maxsize=16)
@@ -149,7 +149,7 @@ def _row_labels(axis: str, rows: int, tokens: tuple[str, ...]) -> tuple[str, ...
 
 def column_label(plane: Plane, subject: Subject, row: int, column: int) -> str:
     """A label for one column; it depends on the row where rows are texts."""
-    return label(plane.column_axis, column, plane.columns, _tokens(subject, plane.text(row)))
+    return label(plane.column_axis, column, plane.columns, _words(subject, plane.column_axis, plane.text(row)))
 
 
 def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tupl
     short: list[str] = []
     for axis, size, index in ((plane.row_axis, plane.rows, row), (plane.column_axis, plane.columns, column)):
         if axis:
-            text = label(axis, index, size, _tokens(subject, plane.text(row)))
+            text = label(axis, index, size, _words(subject, axis, plane.text(row)))
             token = "" if text == str(index) else f' "{text}"'
             number = "any" if text == "any" and size == 1 else f"{index}{token}"
             long.append(f"{axis}={number}")
@@ -171,7 +171,10 @@ def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tupl
     return tuple(f"[{', '.join(parts)}]" for parts in (long, middle, short)) if long else ("",)
 
 
-def _tokens(subject: Subject, text: int) -> Sequence[str]:
+def _words(subject: Subject, axis: str, text: int) -> Sequence[str]:
+    """What the places of an axis are called, where they are called anything."""
+    if axis == "label":
+        return subject.labels
     return subject.tokens[text] if text < len(subject.tokens) else ()
 
 

@@ -21,6 +21,7 @@ class Subject:
         stage: canonical name; shape, axes, dtype: of its value.
         formula: with names; formula_of_shapes: the same with shapes.
         tokens: the tokens' strings, `tokens[batch][token]`.
+        labels: names of the places along the axis `label`.
         place: where it lies from the debugger's cursor: under it, behind it or ahead of it.
         readable: whether there are numbers: it has run once, and the recording holds it.
         missing: whether it has run but the recording does not hold it.
@@ -44,6 +45,7 @@ class Subject:
     generation: int = 0
     nearest_with_heads: str = ""
     against: Against | None = None
+    labels: tuple[str, ...] = ()
 
     def size(self, axis: str) -> int:
         """Size of an axis; 0 when the value has no such axis."""
@@ -78,6 +80,7 @@ def subject_of(session: Session, stage_name: str) -> Subject:
         session.generation,
         _nearest_with_heads(session, position),
         against_of(session, stage_name),
+        tuple(value.labels),
     )
 
 

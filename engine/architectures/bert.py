@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..config import Config
 from ..ops import Best, FirstToken, Softmax, Sum
 from ..program import Program
-from . import parts
+from . import parts, task_heads
 from .builder import Builder
 from .family import Limits, Options
 
@@ -79,10 +79,12 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, mask)
     b.alias("output", x)
-    if "pooler.dense.weight" in stored:
-        _pooler(b, sizes, x)
+    pooled = _pooler(b, sizes, x) if "pooler.dense.weight" in stored else ""
     if "cls.predictions.transform.dense.weight" in stored:
         _masked_words(b, sizes, x)
+    if pooled and "cls.seq_relationship.weight" in stored:
+        _next_sentence(b, sizes, pooled)
+    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 
@@ -125,10 +127,10 @@ def _layer(b: Builder, sizes: Bert, layer: int, x: str, mask: str) -> str:
     return b.alias(f"layers.{layer}.output", norm)
 
 
-def _pooler(b: Builder, sizes: Bert, x: str) -> None:
+def _pooler(b: Builder, sizes: Bert, x: str) -> str:
     first = b.add("head.pooler.first", FirstToken(), (x,), VECTOR)
     dense = b.linear("head.pooler.dense", first, "pooler.dense", sizes.hidden, sizes.hidden, VECTOR)
-    b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
+    return b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
 
 
 def _masked_words(b: Builder, sizes: Bert, x: str) -> None:
@@ -139,3 +141,11 @@ def _masked_words(b: Builder, sizes: Bert, x: str) -> None:
     x = b.linear("head.words.logits", x, "cls.predictions.decoder", sizes.hidden, sizes.vocabulary, OVER_WORDS)
     x = b.add("head.words.probabilities", Softmax("vocabulary"), (x,), OVER_WORDS)
     b.add("head.words.best", Best(SHOWN_PREDICTIONS), (x,), ("batch", "token", "rank"))
+
+
+def _next_sentence(b: Builder, sizes: Bert, pooled: str) -> None:
+    """Whether the second text follows the first (Devlin et al. 2018, section 3.1), numbered as transformers numbers it."""
+    names = ("follows", "random")
+    module = "cls.seq_relationship"
+    logits = b.linear("head.next.logits", pooled, module, sizes.hidden, 2, ("batch", "label"), labels=names)
+    task_heads.best(b, "head.next", logits, ("batch",), names)

@@ -38,12 +38,13 @@ class Builder:
         axes: Sequence[str] = HIDDEN,
         weights: Sequence[tuple[str, Shape]] = (),
         module: str = "",
+        labels: tuple[str, ...] = (),
     ) -> str:
-        """Add a stage; `weights` are names and shapes."""
+        """Add a stage; `weights` are names and shapes, `labels` what the places of its last axis stand for."""
         self.weights.update(weights)
         names = tuple(weight for weight, _ in weights)
         inputs = [self.aliases.get(source, source) for source in inputs]
-        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module))
+        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels))
         return name
 
     def lookup(self, name: str, ids: str, module: str, rows: int, columns: int) -> str:
@@ -60,10 +61,11 @@ class Builder:
         axes: Sequence[str] = HIDDEN,
         *,
         bias: bool = True,
+        labels: tuple[str, ...] = (),
     ) -> str:
         """A product with a weight matrix, and a bias where there is one."""
         weights = [(f"{module}.weight", (fan_out, fan_in)), (f"{module}.bias", (fan_out,))]
-        return self.add(name, Linear(), (x,), axes, weights[: 1 + bias], module)
+        return self.add(name, Linear(), (x,), axes, weights[: 1 + bias], module, labels)
 
     def norm(
         self,

@@ -16,8 +16,7 @@ from .measure import EPSILONS
 PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
-    "Activation", "AddMask", "AdditiveMask", "Concat", "FirstToken", "Given", "Lookup", "Multiply", "Scale", "Sinusoid", "SplitHeads", "Sum",
-    "Beside", "FirstSeen", "LastSeen", "MaxPool",
+    "Activation", "AddMask", "AdditiveMask", "Beside", "Concat", "FirstSeen", "FirstToken", "Given", "LastSeen", "Lookup", "MaxPool", "Multiply", "Pick", "Scale", "Sinusoid", "SplitHeads", "Sum",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ class AlignedValue(Value):
 
     def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
         self.name, self.axes, self.shape, self.dtype = ours.name, ours.axes, ours.shape, theirs.dtype
-        self.tokens, self.word = ours.tokens, theirs.word
+        self.tokens, self.word, self.labels = ours.tokens, theirs.word, theirs.labels
         self.theirs, self.alignment = theirs, alignment
         if not alignment.same and not theirs.dtype.startswith(("float", "bfloat")):
             self.dtype = "float64"  # to have NaN in it
@@ -115,7 +115,7 @@ class DifferenceValue(Value):
     def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
         self.ours, self.theirs = ours, AlignedValue(ours, theirs, alignment)
         self.name, self.axes, self.shape = ours.name, ours.axes, ours.shape
-        self.tokens, self.word = ours.tokens, ours.word
+        self.tokens, self.word, self.labels = ours.tokens, ours.word, ours.labels
         self._hidden = (hidden_below(ours.dtype), hidden_below(theirs.dtype)) if ours.axes[-1:] == ("key",) else None
         self._whole = not coarser(ours.dtype, theirs.dtype)
         self.dtype = "float64" if self._whole or "float64" in (ours.dtype, theirs.dtype) else "float32"

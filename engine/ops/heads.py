@@ -27,10 +27,28 @@ class FirstToken(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Pick(Op):
+    """One column of the last axis: (batch, token, label) -> (batch, token)."""
+
+    place: int
+    which: str = ""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return inputs[0][..., self.place]
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return inputs[0][:-1]
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} at {self.which or self.place}"
+
+
+@dataclass(frozen=True, slots=True)
 class Best(Op):
-    """Ids of the largest entries of the last axis, best first: (batch, token, vocabulary) -> (batch, token, rank)."""
+    """Places of the largest entries of the last axis, best first: (batch, token, vocabulary) -> (batch, token, rank)."""
 
     count: int
+    of: str = "ids"
     whole_numbers: ClassVar[bool] = True
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -40,7 +58,7 @@ class Best(Op):
         return (*inputs[0][:-1], min(self.count, inputs[0][-1]))
 
     def write(self, *operands: str) -> str:
-        return f"ids of the {self.count} largest of {operands[0]}"
+        return f"{self.of} of the {self.count} largest of {operands[0]}"
 
 
 @dataclass(frozen=True, slots=True)

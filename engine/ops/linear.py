@@ -128,6 +128,7 @@ ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "gelu_pytorch_tanh": (_gelu("tanh"), "gelu_tanh({x})"),
     "gelu_new": (_gelu_new, "gelu_tanh({x})"),
     "relu": (_relu, "max(0, {x})"),
+    "sigmoid": (lambda x, out: torch.sigmoid(x, out=out), "sigmoid({x})"),
     "silu": (_silu, "{x} · sigmoid({x})"),
     "swish": (_silu, "{x} · sigmoid({x})"),
     "tanh": (lambda x, out: torch.tanh(x, out=out), "tanh({x})"),

@@ -20,6 +20,7 @@ class Curve:
         gate: what the input is multiplied by, and how that is written; None where the function is no such product.
         output, slope: the function and its derivative.
         steps: how many roundings, of the input's magnitude, may lie between it and what is stored.
+        least: the magnitude that is rounded even where the input is smaller.
     """
 
     written: str
@@ -28,6 +29,7 @@ class Curve:
     gate: Callable[[float], float] | None = None
     gate_written: str = ""
     steps: int = 16
+    least: float = 0.0
 
 
 def _normal(x: float) -> float:
@@ -72,11 +74,12 @@ SILU = Curve(
     "{x} · sigmoid({x})", lambda x: x * _sigmoid(x), lambda x: _sigmoid(x) * (1 + x * (1 - _sigmoid(x)) if x < 40 else 1),
     _sigmoid, "sigmoid(x)",
 )  # fmt: skip
+SIGMOID = Curve("sigmoid({x})", _sigmoid, lambda x: _sigmoid(x) * (1 - _sigmoid(x)), least=1.0)
 TANH = Curve("tanh({x})", math.tanh, lambda x: 1 - math.tanh(x) ** 2)
 
 CURVES: dict[str, Curve] = {
     "gelu": GELU, "gelu_python": GELU, "gelu_new": GELU_TANH, "gelu_pytorch_tanh": GELU_TANH,
-    "relu": RELU, "silu": SILU, "swish": SILU, "tanh": TANH,
+    "relu": RELU, "sigmoid": SIGMOID, "silu": SILU, "swish": SILU, "tanh": TANH,
 }  # fmt: skip
 
 
@@ -99,5 +102,5 @@ def activation(element: Element) -> Explanation:
     facts = {"input": x.value, "output": value, "slope": curve.slope(x.value)}
     return element.explain(
         curve.written.format(x=place) if len(place) < 24 else curve.written.format(x="x") + f" at x = {place}",
-        terms, facts=facts, bound=rounding.of_steps(element.value.dtype, curve.steps, abs(x.value)),
+        terms, facts=facts, bound=rounding.of_steps(element.value.dtype, curve.steps, max(abs(x.value), curve.least)),
     )  # fmt: skip

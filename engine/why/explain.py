@@ -33,6 +33,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "SplitHeads": moves.split_heads,
     "Concat": moves.concat,
     "FirstToken": moves.first_token,
+    "Pick": moves.pick,
     "Best": moves.best,
     "Lookup": inputs.lookup,
     "OneHot": inputs.one_hot,

@@ -28,6 +28,11 @@ def first_token(element: Element) -> Explanation:
     return _same(element, (batch, 0, j), "")
 
 
+def pick(element: Element) -> Explanation:
+    """y[...] = x[..., place]."""
+    return _same(element, (*element.index, int(element.options["place"])), "")
+
+
 def best(element: Element) -> Explanation:
     """The id at a rank: the place of the largest entry, of the next, and so on."""
     *lead, rank = element.index
@@ -39,8 +44,8 @@ def best(element: Element) -> Explanation:
     ids = np.asarray(element.value.read((*lead, ALL)))
     for other in (rank - 1, rank + 1):
         if 0 <= other < len(ids):
-            word = element.trace.word(int(ids[other]))
-            notes.append(f"rank {other}: {ids[other]} {word!r} with {row[int(ids[other])]:.6g}")
+            word = f" {element.value.word(int(ids[other]))!r}" if element.value.holds_ids else ""
+            notes.append(f"rank {other}: {ids[other]}{word} with {row[int(ids[other])]:.6g}")
     terms = Terms([element.stored], lambda _: Term(element.stored, (operand,), "place of"))
     which = f"number {rank + 1} by size" if rank else "the largest"
     formula = f"place of {which} among {element.input_name(0)}{at(*lead, 'v')}"

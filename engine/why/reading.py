@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
-from ..index import TOKEN_AXES, Index
+from ..index import TOKEN_AXES, WORD_AXES, Index
 from ..program import Stage, write_shape
 from ..trace import Trace
 from ..value import Value
@@ -189,7 +189,7 @@ def one_element(value: Value, index: Index | str) -> Place:
 
 
 def _word(value: Value, index: Sequence[int], axis: str, at: int) -> str:
-    if axis == "vocabulary":
+    if axis in WORD_AXES:
         return value.word(at)
     if axis not in TOKEN_AXES or not value.tokens:
         return ""

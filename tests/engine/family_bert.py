@@ -4,9 +4,18 @@ from typing import Any
 
 import transformers.models.bert.modeling_bert as modeling
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import SIZES, Sample
+from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
-from transformers import BertConfig, BertForMaskedLM, BertModel
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForNextSentencePrediction,
+    BertForPreTraining,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+)
 
 SMALL = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
@@ -14,10 +23,21 @@ SMALL = {
 }  # fmt: skip
 
 
-def model(words: bool = False, pooler: bool = True, **options: Any) -> Any:
-    """A BERT with or without its masked-LM head and pooler."""
+HEADS = {
+    "pooler": BertModel,
+    "words": BertForMaskedLM,
+    "next": BertForNextSentencePrediction,
+    "both": BertForPreTraining,
+    "classes": BertForSequenceClassification,
+    "labels": BertForTokenClassification,
+    "answer": BertForQuestionAnswering,
+}
+
+
+def model(head: str = "pooler", **options: Any) -> Any:
+    """A BERT with one of its heads, or none at all."""
     config = BertConfig(**(SMALL | options), attn_implementation="eager")
-    return BertForMaskedLM(config) if words else BertModel(config, add_pooling_layer=pooler)
+    return HEADS[head](config) if head in HEADS else BertModel(config, add_pooling_layer=False)
 
 
 @st.composite
@@ -33,8 +53,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),
         "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "tie_word_embeddings": draw(st.booleans()),
-        "words": draw(st.booleans()),
-        "pooler": draw(st.booleans()),
+        **draw(with_head(["none", *HEADS])),
     }
 
 
@@ -44,9 +63,12 @@ SAMPLE = Sample(
     model=model,
     options=options(),
     modeling=(modeling,),
-    outputs={"logits": "head.words.logits"},
+    outputs={
+        "prediction_logits": "head.words.logits", "seq_relationship_logits": "head.next.logits",
+        "start_logits": "head.answer.start", "end_logits": "head.answer.end",
+    },
     not_compared=(
         "embeddings.sum", "*.attention.concat", "*.residual",  # sums that transformers never names
-        "head.pooler.first", "head.words.probabilities", "head.words.best",  # made after its output
+        *NOT_COMPARED_IN_HEADS,
     ),
 )  # fmt: skip

@@ -65,6 +65,7 @@ class Sample:
         tokens: lengths of the rows, random generator, encoder -> what goes in; None for random ids.
         not_compared: globs of stages that transformers never has by themselves (with why, in a comment).
         exact_from: how far off a stage may be, in absolute terms, where operations cannot be the same: glob -> limit.
+        why_not: the reason in a few words, for the README, where some stage is not equal to the last bit.
         dtypes: to be tried besides float32.
         shortest: how few tokens make sense.
     """
@@ -81,6 +82,7 @@ class Sample:
     tokens: Callable[[Sequence[int], np.random.Generator, Encoder], Tokens] | None = None
     not_compared: tuple[str, ...] = ()
     exact_from: Mapping[str, float] = field(default_factory=dict)
+    why_not: str = ""
     dtypes: tuple[str, ...] = ("bfloat16", "float16", "float64")
     shortest: int = 1
 

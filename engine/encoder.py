@@ -32,6 +32,7 @@ class Encoder:
         device, dtype: where and in what.
         budget: bytes of values a run keeps; None for no limit.
         causal: whether each token is kept from those after it, whatever the checkpoint says.
+        train_seed: the seed of dropout in training mode; None outside it.
     """
 
     def __init__(
@@ -43,10 +44,16 @@ class Encoder:
         budget: int | None,
         *,
         causal: bool = False,
+        train_seed: int | None = None,
     ) -> None:
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
-        self.causal = causal
-        self.program: Program = checkpoint.program(Options(str(dtype).removeprefix("torch."), causal))
+        self.causal, self.train_seed = causal, train_seed
+        self.program: Program = checkpoint.program(Options(str(dtype).removeprefix("torch."), causal, train_seed))
+        if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
+            family = self.checkpoint.config.model_type
+            raise InputError(
+                f"--train-mode does nothing to {name}: its config sets no dropout, or {family} has none here"
+            )
         self.weights = Weights(checkpoint, self.program.weights, device, dtype)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
@@ -142,6 +149,7 @@ def load(
     *,
     budget: int | None = None,
     causal: bool = False,
+    train_seed: int | None = None,
     progress: Progress | None = None,
 ) -> Encoder:
     """Load an encoder.
@@ -152,6 +160,7 @@ def load(
         dtype: `float32`, `float64`, `bfloat16` or `float16`.
         budget: bytes of values a run keeps; the rest is computed again on demand.
         causal: hide from each token those after it, as in a masked self-attention.
+        train_seed: run as in training, with dropout drawn from this seed.
         progress: is told in a few words what is being done.
 
     Raises:
@@ -164,7 +173,7 @@ def load(
     if isinstance(model, str) and model.startswith(PREFIX):
         made = preset(model)
         place = place if made.preset.numbers else torch.device("meta")
-        return Encoder(model, made, place, number, budget, causal=causal)
+        return Encoder(model, made, place, number, budget, causal=causal, train_seed=train_seed)
     name, directory = locate(model, say)
     say(f"reading {name}")
-    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal)
+    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal, train_seed=train_seed)

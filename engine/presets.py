@@ -6,7 +6,6 @@ used, from a seed and its own name, so that the same preset has the same numbers
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,10 @@ from .config import Config
 from .errors import InputError, nearest
 from .hub import BUNDLED
 from .program import Program, Shape
+from .seeds import seed_of
 from .tokens import TextReader, open_tokenizer
 
 PREFIX = "preset:"
-# torch would draw the same numbers for the same seed; the name keeps one weight from depending on another's size.
-SEED_BYTES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +121,7 @@ class PresetCheckpoint:
         shape = self._shapes[name]
         if len(shape) == 1:
             return torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
-        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:SEED_BYTES], "big"))
+        generator = torch.Generator().manual_seed(seed_of(self.seed, name))
         if self.config.model_type == "bert":
             deviation = 0.02
         elif "embeddings" in name:

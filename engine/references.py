@@ -91,7 +91,15 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
     from .encoder import Encoder
 
     encoder = _encoder(session, "dtype")
-    other = Encoder(encoder.name, encoder.checkpoint, device, dtype, encoder.budget, causal=encoder.causal)
+    other = Encoder(
+        encoder.name,
+        encoder.checkpoint,
+        device,
+        dtype,
+        encoder.budget,
+        causal=encoder.causal,
+        train_seed=encoder.train_seed,
+    )
     run = other.run(session.trace.original_tokens)
     patches = getattr(session.trace, "patches", ())
     if patches:

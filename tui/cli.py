@@ -89,6 +89,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--export", metavar="PATH", help="with --batch: write what was reached to .safetensors or .npz")
     p.add_argument("--select", metavar="GLOB", help="with --export: only these stages")
     p.add_argument("--open", metavar="SNAPSHOT", help="look at a recording; no model needed")
+    p.add_argument(
+        "--train-mode", action="store_true", help="run as in training: with dropout, its masks stages of their own"
+    )
+    p.add_argument("--seed", type=int, metavar="N", help="with --train-mode: what dropout is drawn from (default: 0)")
     p.add_argument("--max-length", type=int, metavar="N", help="cut longer texts to N tokens")
     p.add_argument(
         "--memory",
@@ -157,6 +161,8 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if options.export and not options.batch:
         raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
+    if options.seed is not None and not options.train_mode:
+        raise InputError("--seed needs --train-mode: nothing else is drawn at random")
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
     if options.open:
@@ -226,7 +232,10 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         progress("importing torch")
         from ..engine.encoder import load
 
-        encoder = load(options.model, options.device, options.dtype, budget=options.budget, progress=progress)
+        seed = (options.seed or 0) if options.train_mode else None
+        encoder = load(
+            options.model, options.device, options.dtype, budget=options.budget, train_seed=seed, progress=progress
+        )
         progress("reading the text")
         return Session(encoder.trace(texts, options.pair, options.max_length), encoder)
 

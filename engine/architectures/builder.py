@@ -25,6 +25,10 @@ class Builder:
         found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
         return found
 
+    def axes(self, name: str) -> tuple[str, ...]:
+        """The axes of a stage that has been added."""
+        return next(stage.axes for stage in self.stages if stage.name == self.aliases.get(name, name))
+
     def fresh(self, name: str) -> str:
         """The name, or with a number where it is taken: `head.sentence.dense_2`."""
         taken = {stage.name for stage in self.stages}

@@ -17,10 +17,12 @@ class Options:
     Attributes:
         dtype: to compute in, as torch calls it: `float32`.
         causal: hide from each token those after it, also where the model itself does not.
+        train_seed: run as in training, with dropout drawn from this seed; None to run as in use, without.
     """
 
     dtype: str = "float32"
     causal: bool = False
+    train_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

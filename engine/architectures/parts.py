@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ..ops import AdditiveMask, AddMask, Concat, Context, Given, OneHot, Scale, Scores, Softmax, SplitHeads
+from ..ops import (
+    AdditiveMask,
+    AddMask,
+    Concat,
+    Context,
+    Dropout,
+    DropoutMask,
+    Given,
+    OneHot,
+    Scale,
+    Scores,
+    Softmax,
+    SplitHeads,
+)
+from ..seeds import seed_of
 from .builder import Builder
 from .family import Options
 
 TOKENS = ("batch", "token")
 PER_HEAD = ("batch", "head", "token", "head_dim")
 SQUARE = ("batch", "head", "query", "key")
+
+Drop = Callable[[str], str]
+
+
+def keep(x: str) -> str:
+    """No dropout: the stage itself."""
+    return x
 
 
 def tokens(b: Builder, vocabulary: int, *, also: Sequence[str] = ("segments", "positions")) -> None:
@@ -26,12 +47,33 @@ def additive_mask(b: Builder, options: Options, *, causal: bool = False) -> str:
     return b.add("mask.additive", op, ("tokens.mask",), SQUARE)
 
 
-def attention(b: Builder, block: str, query: str, key: str, value: str, mask: str, heads: int, head_dim: int) -> str:
+def dropped(b: Builder, x: str, rate: float, options: Options) -> str:
+    """Where the program is to run as in training: `x_dropout_mask`, and `x_dropout`, what is left of `x`; else `x`."""
+    if options.train_seed is None or not rate:
+        return x
+    axes = b.axes(x)
+    mask = b.add(f"{x}_dropout_mask", DropoutMask(rate, seed_of(options.train_seed, x)), (x,), axes)
+    return b.add(f"{x}_dropout", Dropout(), (x, mask), axes)
+
+
+def attention(
+    b: Builder,
+    block: str,
+    query: str,
+    key: str,
+    value: str,
+    mask: str,
+    heads: int,
+    head_dim: int,
+    *,
+    drop: Drop = keep,
+) -> str:
     """Scaled dot-product attention in `block`, from the three projections to the heads side by side.
 
     Args:
         query, key, value: names of the projections, (batch, token, hidden) each.
         mask: name of the additive mask.
+        drop: what training does to the weights.
     """
     query, key, value = (
         split_heads(b, block, role, x, heads) for role, x in (("query", query), ("key", key), ("value", value))
@@ -39,7 +81,7 @@ def attention(b: Builder, block: str, query: str, key: str, value: str, mask: st
     scores = b.add(f"{block}.scores", Scores(), (query, key), SQUARE)
     scaled = b.add(f"{block}.scaled", Scale(head_dim), (scores,), SQUARE)
     masked = b.add(f"{block}.masked", AddMask(), (scaled, mask), SQUARE)
-    return attend(b, block, masked, value)
+    return attend(b, block, masked, value, drop=drop)
 
 
 def split_heads(b: Builder, block: str, role: str, x: str, heads: int) -> str:
@@ -47,8 +89,8 @@ def split_heads(b: Builder, block: str, role: str, x: str, heads: int) -> str:
     return b.add(f"{block}.{role}_heads", SplitHeads(heads), (x,), PER_HEAD)
 
 
-def attend(b: Builder, block: str, masked: str, value: str) -> str:
+def attend(b: Builder, block: str, masked: str, value: str, *, drop: Drop = keep) -> str:
     """From masked scores and the values of each head to the heads side by side: `weights`, `context`, `concat`."""
-    weights = b.add(f"{block}.weights", Softmax(), (masked,), SQUARE)
+    weights = drop(b.add(f"{block}.weights", Softmax(), (masked,), SQUARE))
     context = b.add(f"{block}.context", Context(), (weights, value), PER_HEAD)
     return b.add(f"{block}.concat", Concat(), (context,))

@@ -78,10 +78,14 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program; there are no heads."""
     sizes, b = Transformer.of(config), Builder()
     parts.tokens(b, sizes.vocabulary, also=("positions",))
-    x = _embeddings(b, sizes, options)
+
+    def drop(x: str) -> str:
+        return parts.dropped(b, x, sizes.dropout, options)
+
+    x = b.alias("embeddings.output", drop(_embeddings(b, sizes, options)))
     mask = parts.additive_mask(b, options, causal=sizes.causal)
     for layer in range(sizes.layers):
-        x = _layer(b, sizes, layer, x, mask)
+        x = _layer(b, sizes, layer, x, mask, drop)
     if sizes.before:
         x = b.norm("head.norm", x, "norm", sizes.hidden, sizes.epsilon)
     b.alias("output", x)
@@ -97,10 +101,10 @@ def _embeddings(b: Builder, sizes: Transformer, options: Options) -> str:
         position = b.lookup(
             "embeddings.position", "tokens.positions", "embeddings.position", sizes.longest, sizes.hidden
         )
-    return b.alias("embeddings.output", b.add("embeddings.sum", Sum(), (x, position)))
+    return b.add("embeddings.sum", Sum(), (x, position))
 
 
-def _layer(b: Builder, sizes: Transformer, layer: int, x: str, mask: str) -> str:
+def _layer(b: Builder, sizes: Transformer, layer: int, x: str, mask: str, drop: parts.Drop) -> str:
     module = f"layers.{layer}"
     attention, ffn = f"{module}.attention", f"{module}.ffn"
 
@@ -110,15 +114,15 @@ def _layer(b: Builder, sizes: Transformer, layer: int, x: str, mask: str) -> str
         for role in ("query", "key", "value")
     )
     head_dim = sizes.hidden // sizes.heads
-    concat = parts.attention(b, attention, query, key, value, mask, sizes.heads, head_dim)
-    output = b.linear(f"{attention}.output", concat, f"{attention}.output", sizes.hidden, sizes.hidden)
+    concat = parts.attention(b, attention, query, key, value, mask, sizes.heads, head_dim, drop=drop)
+    output = drop(b.linear(f"{attention}.output", concat, f"{attention}.output", sizes.hidden, sizes.hidden))
     x = b.add(f"{attention}.residual", Sum(), (output, x))
     x = x if sizes.before else _norm(b, sizes, attention, x)
 
     entry = _norm(b, sizes, ffn, x) if sizes.before else x
     up = b.linear(f"{ffn}.up", entry, f"{ffn}.up", sizes.hidden, sizes.intermediate, WIDE)
     active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE)
-    down = b.linear(f"{ffn}.down", active, f"{ffn}.down", sizes.intermediate, sizes.hidden)
+    down = drop(b.linear(f"{ffn}.down", active, f"{ffn}.down", sizes.intermediate, sizes.hidden))
     x = b.add(f"{ffn}.residual", Sum(), (down, x))
     return b.alias(f"{module}.output", x if sizes.before else _norm(b, sizes, ffn, x))
 

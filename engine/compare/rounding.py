@@ -16,7 +16,7 @@ from .measure import EPSILONS
 PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
-    "Activation", "AddMask", "AdditiveMask", "Beside", "Concat", "FirstSeen", "FirstToken", "Given", "LastSeen", "Lookup", "MaxPool", "Multiply", "Pick", "Scale", "Sinusoid", "SplitHeads", "Sum",
+    "Activation", "AddMask", "AdditiveMask", "Beside", "Concat", "Dropout", "DropoutMask", "FirstSeen", "FirstToken", "Given", "LastSeen", "Lookup", "MaxPool", "Multiply", "Pick", "Scale", "Sinusoid", "SplitHeads", "Sum",
 }  # fmt: skip
 
 

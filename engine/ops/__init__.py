@@ -2,6 +2,7 @@
 
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
 from .base import Op, Out, Tensors, no_memory
+from .dropout import Dropout, DropoutMask
 from .heads import Best, FirstToken, Normalize, Pick
 from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Multiply, Sum
 from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool
@@ -17,6 +18,8 @@ __all__ = [
     "Best",
     "Concat",
     "Context",
+    "Dropout",
+    "DropoutMask",
     "FirstSeen",
     "FirstToken",
     "Given",

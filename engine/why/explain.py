@@ -31,6 +31,8 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Normalize": rows.normalize,
     "Activation": curves.activation,
     "SplitHeads": moves.split_heads,
+    "Dropout": moves.dropout,
+    "DropoutMask": moves.dropout_mask,
     "Concat": moves.concat,
     "FirstToken": moves.first_token,
     "Pick": moves.pick,

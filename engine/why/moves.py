@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import rounding
 from .parts import Explanation, Operand, Term, Terms
 from .reading import ALL, Element, Place, at
 
@@ -20,6 +21,25 @@ def concat(element: Element) -> Explanation:
     batch, token, j = element.index
     size = element.input(0).shape[-1]
     return _same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")
+
+
+def dropout_mask(element: Element) -> Explanation:
+    """0 if the draw said so, else 1 / (1 − rate)."""
+    rate = float(element.options["rate"])
+    value = 1 / (1 - rate) if element.stored else 0.0
+    what = "kept" if element.stored else "dropped"
+    terms = Terms([value], lambda _: Term(value, (element.constant(f"1/(1 − {rate:g})", 1 / (1 - rate)),), what), 0)
+    notes = [f"{what} by the draw of seed {element.options['seed']}, as one in {1 / rate:.4g} is dropped"]
+    formula = f"0 with probability {rate:g}, else 1/(1 − {rate:g})"
+    return element.explain(formula, terms, notes=notes, bound=rounding.of_steps(element.value.dtype, 2, value))
+
+
+def dropout(element: Element) -> Explanation:
+    """y = x · mask: 0 where the mask drops it, else x / (1 − rate)."""
+    x, mask = element.one(0, element.index), element.one(1, element.index)
+    terms = Terms([x.value * mask.value], lambda _: Term(x.value * mask.value, (x, mask)), 2)
+    formula = f"{element.input_name(0)}{at(*element.index)} · {element.input_name(1)}{at(*element.index)}"
+    return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 1, terms.magnitude))
 
 
 def first_token(element: Element) -> Explanation:

@@ -1,0 +1,82 @@
+"""Training mode: dropout as torch draws it, masks that are stages, and nothing of it otherwise."""
+
+import numpy as np
+import pytest
+import torch
+from encoder_tui.engine import InputError, load
+from encoder_tui.engine.seeds import seed_of
+from encoder_tui.engine.why import explain
+
+TEXT = ["The cat sat on the mat", "a dog"]
+MODEL = "preset:transformer-base"
+
+
+@pytest.fixture(scope="module")
+def run():
+    return load(MODEL, "cpu", train_seed=7).run(TEXT)
+
+
+def dropped(run):
+    return [stage for stage in run.program if stage.kind == "Dropout"]
+
+
+def test_every_place_of_the_paper(run):
+    """Residual dropout at each sub-layer and the embeddings (section 5.4); on the weights as implementations have it."""
+    names = [stage.name for stage in dropped(run) if stage.layer in (None, 0)]
+    assert names == [
+        "embeddings.sum_dropout", "layers.0.attention.weights_dropout", "layers.0.attention.output_dropout",
+        "layers.0.ffn.down_dropout",
+    ]  # fmt: skip
+    assert len(dropped(run)) == 1 + 6 * 3
+
+
+def test_equal_to_torchs(run):
+    for stage in dropped(run)[:4]:
+        source, mask = stage.inputs
+        torch.manual_seed(seed_of(7, source))
+        expected = torch.nn.functional.dropout(run[source].tensor(), 0.1, training=True)
+        assert torch.equal(run[stage.name].tensor(), expected), stage.name
+        values = np.unique(run[mask].read())
+        assert np.allclose(values, [0, 1 / 0.9])
+
+
+def test_what_follows_uses_what_is_left(run):
+    weights = run["layers.0.attention.weights_dropout"].tensor()
+    values = run["layers.0.attention.value_heads"].tensor()
+    assert torch.equal(run["layers.0.attention.context"].tensor(), weights @ values)
+
+
+def test_the_share_is_the_rate(run):
+    mask = run["layers.2.ffn.down_dropout_mask"].read()
+    assert 0.05 < (mask == 0).mean() < 0.15
+
+
+def test_a_seed_is_a_draw(run):
+    same, other = (load(MODEL, "cpu", train_seed=seed).run(TEXT) for seed in (7, 8))
+    name = "layers.0.attention.output_dropout_mask"
+    assert torch.equal(same[name].tensor(), run[name].tensor())
+    assert not torch.equal(other[name].tensor(), run[name].tensor())
+
+
+def test_evicted_masks_come_out_the_same(run):
+    small = load(MODEL, "cpu", train_seed=7, budget=1 << 18).run(TEXT)
+    small.reach(len(small.program) - 1)
+    for stage in dropped(run):
+        assert torch.equal(small[stage.name].tensor(), run[stage.name].tensor())
+
+
+def test_explained(run):
+    for stage in (*dropped(run)[:4], *(run.program[stage.inputs[1]] for stage in dropped(run)[:4])):
+        for at in (0, 1):
+            index = tuple(min(at, size - 1) for size in run.shapes[stage.name])
+            assert explain(run, stage.name, index).holds, stage.name
+
+
+def test_absent_otherwise():
+    assert not dropped(load(MODEL, "cpu").run(TEXT))
+
+
+def test_a_model_without_dropout_says_so(make_checkpoint):
+    directory = make_checkpoint(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    with pytest.raises(InputError, match="--train-mode does nothing to"):
+        load(directory, "cpu", train_seed=1)

@@ -107,7 +107,7 @@ class Extents:
 
     def at_hand(self, name: str) -> bool:
         """Whether the ends of a value can be had without computing it anew."""
-        return name in self._ends or self._run.keeps(name)
+        return name in self._ends or self._run._known(name) is not None
 
 
 class Inputs:

@@ -276,10 +276,6 @@ class Run(Trace):
         """Bytes of the values kept at the moment."""
         return self._cache.bytes
 
-    def keeps(self, name: str) -> bool:
-        """Whether a value is at hand: nothing would be computed to read it."""
-        return self._known(name) is not None
-
     def release(self) -> Cache:
         """Give up all values; what is returned lets another run compute in the same memory."""
         self._cache.clear()

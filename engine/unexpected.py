@@ -92,7 +92,7 @@ def _rows(trace: Trace, stage: Stage) -> str:
 
 def _padding(trace: Trace, value: Value) -> str:
     """No padded key gets any weight."""
-    if _all_shown(trace):
+    if not trace.has("tokens.mask") or _all_shown(trace):
         return ""
     padded = trace.value("tokens.mask").read() == 0  # (batch, key)
     for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):

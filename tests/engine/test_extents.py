@@ -117,7 +117,7 @@ def test_what_is_asked_of_one_stage_computes_no_other_anew(small) -> None:
     for name in run.program[last].inputs:
         run._cache.drop(name)
     assert run.between(last, "nan") == (0, 0)
-    assert not any(run.keeps(name) for name in run.program[last].inputs)
+    assert all(run._known(name) is None for name in run.program[last].inputs)
 
 
 @pytest.mark.parametrize(

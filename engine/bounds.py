@@ -1,162 +1,111 @@
-"""What is known of a result's size from its inputs alone, so that a scan for NaN need not read every number.
+"""How large a result can be, from how large its inputs are: one certain rule for each operation that has one.
 
-Two facts are worked out, both certain: the least and greatest element where an operation keeps the order of numbers, and
-that a result is finite where its inputs bound it far from overflow. A NaN in any input makes an answer impossible, and
-then the numbers are read.
+`most` of a value is a number that the magnitude of none of its elements exceeds. Every rule leaves room for rounding, and
+answers NaN where it cannot be sure: an input with a NaN in it, or a bound near overflow. Then the numbers must be read.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cache
+from typing import Protocol
 
 import torch
 
-from .ops import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
+from .ops import Activation, AddMask, Concat, Context, FirstToken, Scale, Scores, Softmax, SplitHeads, Sum
 
-if TYPE_CHECKING:
-    from .run import Run
-
-Ends = tuple[float, float]
-# How far below the largest number of the dtype a bound must lie for rounding to be no concern.
-SLACK = 0.5
-# From how many elements on a bound from the inputs' ends is cheaper than a sum.
-WORTH_BOUNDING = 1 << 16
-# Operations that keep the order of numbers; that give nothing larger than they take; whose results can be bounded.
-MONOTONE = frozenset({Concat, Scale, SplitHeads})
-SHRINKING = MONOTONE | {Softmax}
-BOUNDED = SHRINKING | {AddMask, Context, Scores}
+# Rounding makes no result twice as large as it should be, in any dtype (a sum's terms are added in float32 at least).
+ROOM = 2.0
+# |f(x)| is at most |x| for every x.
+NO_LARGER = frozenset({"gelu", "gelu_python", "gelu_pytorch_tanh", "gelu_new", "relu", "silu", "swish", "tanh"})
+# Added to the most negative float32, numbers below this leave it as it is.
+LOST_BESIDE_A_MASK = 1e30
 
 
-class Extents:
-    """Least and greatest elements of a run's values, and whether they are finite; remembered until a patch changes them.
+class Sizes(Protocol):
+    """What a rule may ask about a stage's inputs and its result."""
 
-    Args:
-        run: whose values.
-    """
+    def most(self, place: int) -> float:
+        """The bound of the input at a place; NaN where there is none."""
+        ...
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._ends: dict[str, Ends] = {}
-        self._finite: dict[str, bool] = {}
+    def highest(self, place: int) -> float:
+        """The greatest element of the input at a place; NaN where it is not known."""
+        ...
 
-    def clear(self) -> None:
-        """Forget everything: a patch has changed values."""
-        self._ends.clear()
-        self._finite.clear()
+    @property
+    def inputs(self) -> int:
+        """How many inputs there are."""
+        ...
 
-    def ends(self, name: str) -> Ends:
-        """The least and the greatest element of a value; both NaN if anything is."""
-        found = self._ends.get(name)
-        if found is None:
-            found = self._ends[name] = self._derived(name) or ends(self._run.tensor(name))
-        return found
+    @property
+    def terms(self) -> int:
+        """The last axis of the first input: how many products a matrix product adds up."""
+        ...
 
-    def finite(self, name: str) -> bool:
-        """Whether every element of a value is finite."""
-        found = self._finite.get(name)
-        if found is None:
-            found = self._finite[name] = self._bounded(name) or self._summed(name)
-        return found
-
-    def figure(self, name: str, word: str) -> float | None:
-        """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
-        if word in ("nan", "inf"):
-            return 0.0 if self.finite(name) else None
-        return figure_of(self.ends(name), word)
-
-    def _derived(self, name: str) -> Ends | None:
-        stage = self._run.program[name]
-        if type(stage.op) not in MONOTONE or name in self._run.patched:
-            return None
-        return ends_from(stage.op, Inputs(self, stage.inputs), self._run.dtype(name))
-
-    def _bounded(self, name: str) -> bool:
-        """Whether the inputs already say so. Where that takes their ends, it pays only for a large result."""
-        stage = self._run.program[name]
-        kind = type(stage.op)
-        if kind not in BOUNDED or name in self._run.patched:
-            return False
-        if kind in SHRINKING:
-            return self.finite(stage.inputs[0])
-        shape = self._run.shapes[name]
-        if math.prod(shape) < WORTH_BOUNDING:
-            return False
-        size = self._run.shapes[stage.inputs[0]][-1]
-        return finite_from(stage.op, Inputs(self, stage.inputs), self._run.dtype(name), size)
-
-    def _summed(self, name: str) -> bool:
-        """A NaN or an infinity shows in the sum; a sum that overflows by itself is looked into."""
-        if name not in self._ends:
-            tensor = self._run.tensor(name)
-            if not tensor.is_floating_point() or math.isfinite(tensor.sum().item()):
-                return True
-        return all(map(math.isfinite, self.ends(name)))
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the result."""
+        ...
 
 
-class Inputs:
-    """What may be asked of a stage's inputs, by their place."""
-
-    def __init__(self, extents: Extents, names: tuple[str, ...]) -> None:
-        self._extents, self._names = extents, names
-
-    def ends(self, place: int) -> Ends:
-        """The least and the greatest element."""
-        return self._extents.ends(self._names[place])
-
-    def finite(self, place: int) -> bool:
-        """Whether every element is finite."""
-        return self._extents.finite(self._names[place])
+@cache
+def largest(dtype: torch.dtype) -> float:
+    """The largest number of a dtype."""
+    return torch.finfo(dtype).max
 
 
-def figure_of(found: Ends, word: str) -> float | None:
-    """A figure from the least and the greatest element; None when they are not finite."""
-    low, high = found
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return None
-    return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": max(abs(low), abs(high))}[word]
+def bound(op: object, sizes: Sizes) -> float:
+    """The bound of the result of an operation that is in `BOUNDED`; NaN where its rule is not sure."""
+    found = _RULES[type(op)](op, sizes)
+    return found if found <= largest(sizes.dtype) else math.nan  # NaN compares false
 
 
-def ends(tensor: torch.Tensor) -> Ends:
-    """The least and the greatest element of a tensor; both NaN if any is, or if there are none to compare."""
-    if not tensor.numel():
-        return math.nan, math.nan
-    if 0 in tensor.stride():  # the same numbers over and over: once is enough
-        tensor = tensor[tuple(slice(0, 1) if not stride else slice(None) for stride in tensor.stride())]
-    low, high = torch.aminmax(tensor)
-    return low.item(), high.item()
+def _same(op: object, sizes: Sizes) -> float:
+    """The same numbers, or some of them, elsewhere."""
+    return sizes.most(0)
 
 
-def ends_from(op: object, inputs: Inputs, dtype: torch.dtype) -> Ends | None:
-    """The least and greatest element of a result, exactly, where the inputs' tell; None where they do not."""
-    if isinstance(op, SplitHeads | Concat):
-        return inputs.ends(0)
-    if isinstance(op, Scale):  # rounding keeps the order: the largest product is the product of the largest
-        low, high = (torch.tensor(end, dtype=dtype).mul(op.head_dim**-0.5).item() for end in inputs.ends(0))
-        return low, high
-    return None
+def _scale(op: object, sizes: Sizes) -> float:
+    assert isinstance(op, Scale)
+    return ROOM * op.head_dim**-0.5 * sizes.most(0)
 
 
-def finite_from(op: object, inputs: Inputs, dtype: torch.dtype, size: int) -> bool:
-    """Whether a result is certainly finite, from its inputs alone.
-
-    Args:
-        size: how many terms each of the result's elements is the sum of (the last axis of the first input).
-    """
-    limit = torch.finfo(dtype).max * SLACK
-    if isinstance(op, Scores):
-        return _most(inputs.ends(0)) * _most(inputs.ends(1)) * size < limit  # NaN compares false
-    if isinstance(op, AddMask):
-        return dtype == torch.float32 and inputs.finite(0) and _most(inputs.ends(0)) < 1e30 and _hidden(inputs.ends(1))
-    if isinstance(op, Context):  # rows of weights sum to 1, so the values bound it
-        return inputs.finite(0) and _most(inputs.ends(1)) < limit
-    return False
+def _product(op: object, sizes: Sizes) -> float:
+    return ROOM * sizes.terms * sizes.most(0) * sizes.most(1)
 
 
-def _most(ends: Ends) -> float:
-    return max(abs(ends[0]), abs(ends[1])) if not math.isnan(ends[0]) else math.nan
+def _sum(op: object, sizes: Sizes) -> float:
+    return ROOM * sum(sizes.most(place) for place in range(sizes.inputs))
 
 
-def _hidden(ends: Ends) -> bool:
-    """Whether a mask is made of zeros and finite negative numbers: a small number added to those stays finite."""
-    return math.isfinite(ends[0]) and ends[1] <= 0
+def _mask(op: object, sizes: Sizes) -> float:
+    """A mask of zeros and the most negative number overflows by no score that is small beside it."""
+    scores, mask = sizes.most(0), sizes.most(1)
+    together = ROOM * (scores + mask)
+    limit = largest(sizes.dtype)
+    lost = sizes.dtype == torch.float32 and scores < LOST_BESIDE_A_MASK
+    if together > limit >= mask and lost and sizes.highest(1) <= 0:
+        return limit
+    return together
+
+
+def _softmax(op: object, sizes: Sizes) -> float:
+    """At most 1, but NaN where all of a row are -inf; so only of what is finite."""
+    return ROOM if math.isfinite(sizes.most(0)) else math.nan
+
+
+def _activation(op: object, sizes: Sizes) -> float:
+    """No larger than what it is of; some cube that on the way, so that may not overflow either."""
+    assert isinstance(op, Activation)
+    most = sizes.most(0)
+    small = op.kind in NO_LARGER and most <= largest(sizes.dtype) ** (1 / 4)
+    return ROOM * most if small else math.nan
+
+
+_RULES: dict[type, Callable[[object, Sizes], float]] = {
+    Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Scale: _scale,
+    Scores: _product, Softmax: _softmax, SplitHeads: _same, Sum: _sum,
+}  # fmt: skip
+BOUNDED = frozenset(_RULES)

@@ -12,6 +12,7 @@ import numpy as np
 from .errors import InputError, nearest
 from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
 from .index import Written, bind_index
+from .limits import Limit, limit_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
 from .program import Program, Stage
 from .trace import Trace
@@ -29,15 +30,21 @@ class Predicate:
         text: as typed.
         by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
         figure: the one figure it speaks of, where it speaks of nothing else; "" otherwise.
+        limit: the limit it sets that figure, where it says nothing else.
     """
 
     text: str
     expression: Expression
     by_head: bool
     figure: str = ""
+    limit: Limit | None = None
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
+        if self.limit is not None:
+            between = trace.between(stage.name, self.limit.word)
+            if between is not None and not self.limit.may_hold(between):
+                return ""
         if self.figure and not self.by_head:  # one figure alone: most stages are done with at once
             found = trace.quick(stage.name, self.figure)
             if found is not None and not truth(self.expression.value(Figure(self.figure, found)), self.text):
@@ -77,7 +84,7 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
     words = {part.word for part in expression.parts() if isinstance(part, Name)}
     alone = len(words) == 1 and not any(isinstance(part, Window | Call) for part in expression.parts())
-    return Predicate(text, expression, by_head, words.pop() if alone else "")
+    return Predicate(text, expression, by_head, words.pop() if alone else "", limit_of(expression))
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:

@@ -145,7 +145,10 @@ class Program:
         return name in self._index or name in self.aliases
 
     def __getitem__(self, key: str | int) -> Stage:
-        return self.stages[key if isinstance(key, int) else self.index(key)]
+        if isinstance(key, int):
+            return self.stages[key]
+        found = self._index.get(key)
+        return self.stages[self.index(key) if found is None else found]
 
     def index(self, name: str) -> int:
         """Position of a stage given by its canonical name or an alias; `KeyError` if there is none."""

@@ -13,13 +13,14 @@ import numpy.typing as npt
 import torch
 
 from .arrays import to_numpy
-from .bounds import Extents
 from .cache import Cache
 from .errors import InputError
+from .extents import Extents
 from .index import Index
 from .ops import Given, Op, no_memory
 from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
+from .row_figures import row_ends
 from .run_value import QUICK, RunValue
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens, visible
@@ -121,6 +122,13 @@ class Run(Trace):
 
     def quick(self, name: str, word: str) -> float | None:
         return None if word not in QUICK or self.is_windowed(name) else self.extents.figure(name, word)
+
+    def between(self, name: str, word: str) -> tuple[float, float] | None:
+        return self.extents.between(name, word) if word in QUICK else None
+
+    def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
+        at_once = not self.is_windowed(name)
+        return row_ends(self.tensor(name), figure, first) if at_once else super().row_ends(name, figure, first)
 
     @property
     def patched(self) -> frozenset[str]:

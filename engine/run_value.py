@@ -10,10 +10,11 @@ import numpy.typing as npt
 import torch
 
 from .arrays import cut, to_numpy
-from .bounds import ends, figure_of
+from .extents import ends, figure_of
 from .index import Index
 from .ops import OneHot
 from .program import Stage
+from .row_figures import row_figures
 from .value import Value
 
 if TYPE_CHECKING:
@@ -54,13 +55,10 @@ class RunValue(Value):
             return run.extents.figure(self.name, word)
         return figure_of(ends(self._window(self.bind(index))), word)
 
-    def rows(self, figure: str, index: Index | str = ()) -> npt.NDArray[np.float64]:
+    def rows(self, figure: str, first: int | None = None) -> npt.NDArray[np.float64]:
         if self.run.is_windowed(self.name):
-            return super().rows(figure, index)
-        window = self._window(self.bind(index)) if index else self.run.tensor(self.name)
-        wide = window if window.dtype in (torch.float32, torch.float64) else window.float()
-        each = wide.sum(-1) if figure == "sum" else wide.var(-1, unbiased=False)
-        return np.atleast_1d(to_numpy(each)).astype(np.float64).ravel()
+            return super().rows(figure, first)
+        return to_numpy(row_figures(self.run.tensor(self.name), figure, first)).astype(np.float64).ravel()
 
     def pieces(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""

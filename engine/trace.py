@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -69,6 +70,15 @@ class Trace(ABC):
     def quick(self, name: str, word: str) -> float | None:
         """A figure of a stage's value where it can be had without reading out every number; see `Value.quick`."""
         return None
+
+    def between(self, name: str, word: str) -> tuple[float, float] | None:
+        """Two numbers that such a figure certainly lies between, where less than reading them all tells."""
+        return None
+
+    def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
+        """The least and the greatest of `Value.rows`; both NaN if any is, or if there are none."""
+        found = self.value(name).rows(figure, first)
+        return (float(found.min()), float(found.max())) if found.size else (math.nan, math.nan)
 
     def word(self, number: int) -> str:
         """The token of an id, or the id itself where it is not known."""

@@ -5,6 +5,7 @@ It needs no exceptions on a healthy model, and names the first faulty stage of a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +18,14 @@ from .value import Value
 # Infinity is how some models hide keys; nowhere else does one belong.
 MAY_BE_INFINITE = ("AdditiveMask", "AddMask")
 HOLD_WHOLE_NUMBERS = ("Given", "OneHot", "Best")
-# Of these more is asked than that they are finite.
-CHECKED = ("Softmax", "AdditiveMask", "LayerNorm")
 # These change no number: what is wrong with theirs was wrong before.
 MOVES_ONLY = ("SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick")
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
 DEVIATION_TOLERANCE = 0.05
+# How many numbers of a row mostly show that its variance is large enough.
+PART_OF_A_ROW = 8
 # Below this an additive mask is meant to hide a key: half of the -10000 of the first BERT.
 HIDES = -5000.0
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -40,21 +41,16 @@ class Unexpected:
         """What is wrong with the stage's value, or ""."""
         if not trace.has(stage.name) or stage.kind in HOLD_WHOLE_NUMBERS:
             return ""
-        if stage.kind not in CHECKED and trace.quick(stage.name, "nan") == 0:
-            return ""  # all finite, which is all there is to ask
-        value = trace.value(stage.name)
-        if value.dtype not in EPSILON:
-            return ""
-        return (
-            _not_finite(trace, value, stage)
-            or (stage.kind == "Softmax" and _rows(trace, value, stage))
-            or (stage.kind == "AdditiveMask" and _mask(trace, value))
-            or (stage.kind == "LayerNorm" and _norm(trace, stage))
-            or ""
-        )
+        if trace.between(stage.name, "nan") != (0, 0) and (found := _not_finite(trace, stage)):
+            return found
+        more = _MORE.get(stage.kind)
+        return more(trace, stage) if more else ""
 
 
-def _not_finite(trace: Trace, value: Value, stage: Stage) -> str:
+def _not_finite(trace: Trace, stage: Stage) -> str:
+    value = trace.value(stage.name)
+    if value.dtype not in EPSILON:
+        return ""
     if stage.kind in MOVES_ONLY and stage.name not in trace.patched:
         return ""
     nan, inf = measure(value, "nan"), measure(value, "inf")
@@ -77,13 +73,17 @@ def _first(value: Value, wrong: np.ufunc) -> str:
     return ""
 
 
-def _rows(trace: Trace, value: Value, stage: Stage) -> str:
+def _rows(trace: Trace, stage: Stage) -> str:
     """Rows of a softmax lie in [0, 1], sum to 1, and give padding nothing."""
+    value = trace.value(stage.name)
+    if value.dtype not in EPSILON:
+        return ""
     if stage.name in trace.patched or not trace.live:  # exp() itself gives nothing below 0
         low = measure(value, "min")
         if low < 0:
             return f"a softmax weight is negative: {low:.6g}"
-    off = float(np.abs(value.rows("sum") - 1).max(initial=0))
+    low, high = trace.row_ends(stage.name, "sum")
+    off = max(1 - low, high - 1)
     most = ROW_SUM_ULPS * EPSILON[value.dtype] * value.shape[-1] ** 0.5
     if off > most:
         return f"a softmax row sums to 1 only within {off:.3g}, and rounding explains no more than {most:.3g}"
@@ -92,6 +92,8 @@ def _rows(trace: Trace, value: Value, stage: Stage) -> str:
 
 def _padding(trace: Trace, value: Value) -> str:
     """No padded key gets any weight."""
+    if not trace.has("tokens.mask") or _all_shown(trace):
+        return ""
     padded = trace.value("tokens.mask").read() == 0  # (batch, key)
     for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):
         for start, stop in _stretches(padded[row]):
@@ -101,14 +103,22 @@ def _padding(trace: Trace, value: Value) -> str:
     return ""
 
 
+def _all_shown(trace: Trace) -> bool:
+    """Whether it is known at once that nothing is padded."""
+    return (trace.quick("tokens.mask", "min") or 0) > 0
+
+
 def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
     """Where runs of true begin and end."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def _mask(trace: Trace, value: Value) -> str:
+def _mask(trace: Trace, stage: Stage) -> str:
     """A text whose keys are all hidden attends to nothing; a softmax then makes equal weights of it."""
+    if _all_shown(trace) and trace.quick(stage.name, "min") == 0:
+        return ""
+    value = trace.value(stage.name)
     seen = trace.value("tokens.mask").read() != 0
     for row in range(value.shape[0]):
         first = value.read((row, 0, 0))
@@ -122,18 +132,32 @@ def _mask(trace: Trace, value: Value) -> str:
     return ""
 
 
+def _deviation(variance: float, epsilon: float) -> float:
+    """Of a row of that variance, once normalised."""
+    return (1 + epsilon / variance) ** -0.5 if variance > 0 else 0.0
+
+
 def _norm(trace: Trace, stage: Stage) -> str:
     """Before its affine a norm has mean 0 and deviation 1: an epsilon that is not small beside the variance spoils it."""
     epsilon = getattr(stage.op, "epsilon", None)
     source = stage.inputs[0]
     if epsilon is None or not trace.has(source):
         return ""
+    length = trace.shapes[source][-1]
+    # The squares of a whole row, less its mean, sum to no less than those of a part, less the part's own.
+    part = min(PART_OF_A_ROW, length)
+    least = trace.row_ends(source, "var", part)[0] * part / length
+    if _deviation(least, epsilon) >= 1 - DEVIATION_TOLERANCE:
+        return ""
     spread = trace.value(source).rows("var")
     varied = spread > 0  # a row of equal numbers has no deviation to begin with
-    deviation = np.sqrt(spread[varied] / (spread[varied] + epsilon))
-    lowest = float(deviation.min(initial=1.0))
+    lowest = _deviation(float(spread[varied].min(initial=math.inf)), epsilon)
     if lowest < 1 - DEVIATION_TOLERANCE:
         return (
             f"a normalised row has deviation {lowest:.4g}, not 1: epsilon {epsilon:g} is not small beside its variance"
         )
     return ""
+
+
+# Of these more is asked than that they are finite.
+_MORE = {"Softmax": _rows, "AdditiveMask": _mask, "LayerNorm": _norm}

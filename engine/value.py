@@ -78,11 +78,15 @@ class Value(ABC):
         """A figure (`nan`, `inf`, `min`, `max`, `absmax`) where it can be had without reading out every number."""
         return None
 
-    def rows(self, figure: str, index: Index | str = ()) -> npt.NDArray[np.float64]:
-        """The `sum` or `var` of each row (last axis) of the value or a window, in a flat array; var divides by n."""
+    def rows(self, figure: str, first: int | None = None) -> npt.NDArray[np.float64]:
+        """A figure of each row (last axis), or of the first numbers of each, in a flat array.
+
+        Args:
+            figure: `sum` or `var`, which divides by n.
+        """
         found = []
-        for block in self.pieces(index):
-            wide = np.atleast_2d(block).astype(np.float64)
+        for block in self.pieces():
+            wide = np.atleast_2d(block)[..., :first].astype(np.float64)
             found.append((wide.sum(axis=-1) if figure == "sum" else wide.var(axis=-1)).ravel())
         return np.concatenate(found) if found else np.zeros(0)
 

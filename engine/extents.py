@@ -1,0 +1,165 @@
+"""How large a run's values are, remembered, so that a scan for NaN or for large numbers need not read every one.
+
+The least and the greatest element take one pass, or none where an operation keeps the order of numbers. A bound on the
+magnitude comes from the inputs' bounds where `bounds` has a rule, and from that pass where it has none.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from .bounds import BOUNDED, bound
+from .ops import Concat, Scale, SplitHeads
+
+if TYPE_CHECKING:
+    from .program import Stage
+    from .run import Run
+
+Ends = tuple[float, float]
+UNKNOWN: Ends = (math.nan, math.nan)
+
+
+# Operations that keep the order of numbers.
+MONOTONE = frozenset({Concat, Scale, SplitHeads})
+
+
+class Extents:
+    """Least and greatest elements of a run's values and bounds on them, until a patch changes them.
+
+    Args:
+        run: whose values.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._ends: dict[str, Ends] = {}
+        self._most: dict[str, float] = {}
+
+    def clear(self) -> None:
+        """Forget everything: a patch has changed values."""
+        self._ends.clear()
+        self._most.clear()
+
+    def ends(self, name: str) -> Ends:
+        """The least and the greatest element of a value; both NaN if anything is."""
+        found = self._ends.get(name)
+        if found is None:
+            stage = self._run.program[name]
+            found = self._derived(stage) if type(stage.op) in MONOTONE else None
+            found = self._ends[name] = found or ends(self._run.tensor(name))
+        return found
+
+    def most(self, name: str) -> float:
+        """A bound on the magnitude of every element; infinite or NaN if any is, or if only reading blocks would tell."""
+        found = self._most.get(name)
+        if found is None:
+            stage = self._run.program[name]
+            found = self._bound(stage) if type(stage.op) in BOUNDED else math.nan
+            if not found < math.inf:
+                found = math.nan if self._run.is_windowed(name) else _larger(self.ends(name))
+            self._most[name] = found
+        return found
+
+    def figure(self, name: str, word: str) -> float | None:
+        """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
+        if word in ("nan", "inf"):
+            return 0.0 if self.most(name) < math.inf else None
+        return figure_of(self.ends(name), word)
+
+    def between(self, name: str, word: str) -> Ends | None:
+        """Two numbers that such a figure lies between; None as for `figure`."""
+        most = self.most(name)
+        if not most < math.inf:
+            return None
+        if word in ("nan", "inf"):
+            return 0.0, 0.0
+        return (0.0 if word == "absmax" else -most), most
+
+    def _derived(self, stage: Stage) -> Ends | None:
+        """The ends, exactly, where those of the input tell."""
+        op = stage.op
+        if stage.name in self._run.patched:
+            return None
+        if not self.at_hand(stage.inputs[0]):
+            return None
+        found = self.ends(stage.inputs[0])
+        if isinstance(op, Scale):  # rounding keeps the order: the largest product is the product of the largest
+            low, high = torch.tensor(found, dtype=self._run.dtype(stage.name)).mul(op.head_dim**-0.5).tolist()
+            return low, high
+        return found
+
+    def _bound(self, stage: Stage) -> float:
+        """What the inputs say; NaN where they say nothing."""
+        patched = stage.name in self._run.patched
+        return math.nan if patched else bound(stage.op, Inputs(self, self._run, stage))
+
+    def known_most(self, name: str) -> float:
+        """The bound of a value, unless that would compute it anew; then NaN."""
+        found = self._most.get(name)
+        if found is not None:
+            return found
+        if self._run.is_windowed(name) or self.at_hand(name):
+            return self.most(name)
+        return math.nan
+
+    def at_hand(self, name: str) -> bool:
+        """Whether the ends of a value can be had without computing it anew."""
+        return name in self._ends or self._run._known(name) is not None
+
+
+class Inputs:
+    """What is known of a stage's inputs, for the rules of `bounds`."""
+
+    __slots__ = ("_extents", "_run", "_stage")
+
+    def __init__(self, extents: Extents, run: Run, stage: Stage) -> None:
+        self._extents, self._run, self._stage = extents, run, stage
+
+    def most(self, place: int) -> float:
+        """The bound of the input at a place; NaN where there is none."""
+        return self._extents.known_most(self._stage.inputs[place])
+
+    def highest(self, place: int) -> float:
+        """The greatest element of the input at a place; NaN where it is not known."""
+        name = self._stage.inputs[place]
+        return self._extents.ends(name)[1] if self._extents.at_hand(name) else math.nan
+
+    @property
+    def inputs(self) -> int:
+        """How many there are."""
+        return len(self._stage.inputs)
+
+    @property
+    def terms(self) -> int:
+        """The last axis of the first."""
+        return self._run.shapes[self._stage.inputs[0]][-1]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the result."""
+        return self._run.dtype(self._stage.name)
+
+
+def figure_of(found: Ends, word: str) -> float | None:
+    """A figure from the least and the greatest element; None when they are not finite."""
+    low, high = found
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": _larger(found)}[word]
+
+
+def ends(tensor: torch.Tensor) -> Ends:
+    """The least and the greatest element of a tensor; both NaN if any is, or if there are none to compare."""
+    if not tensor.numel():
+        return UNKNOWN
+    if 0 in tensor.stride():  # the same numbers over and over: once is enough
+        tensor = tensor[tuple(slice(0, 1) if not stride else slice(None) for stride in tensor.stride())]
+    low, high = torch.aminmax(tensor)
+    return low.item(), high.item()
+
+
+def _larger(found: Ends) -> float:
+    return max(abs(found[0]), abs(found[1]))

@@ -1,0 +1,36 @@
+"""Figures of a tensor's rows (its last axis), where it lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+# From how many elements on a product with ones is faster than a sum.
+WORTH_A_PRODUCT = 1 << 16
+
+
+def row_figures(tensor: torch.Tensor, figure: str, first: int | None = None) -> torch.Tensor:
+    """The `sum` or `var` of each row, or of the first numbers of each; see `Value.rows`."""
+    rows = tensor if first is None else tensor.narrow(-1, 0, min(first, tensor.shape[-1]))
+    return _FIGURES[figure](rows if rows.dtype in (torch.float32, torch.float64) else rows.float())
+
+
+def row_ends(tensor: torch.Tensor, figure: str, first: int | None = None) -> tuple[float, float]:
+    """The least and the greatest of `row_figures`; both NaN if any is, or if there are none."""
+    if not tensor.numel():
+        return math.nan, math.nan
+    low, high = torch.aminmax(row_figures(tensor, figure, first))
+    return low.item(), high.item()
+
+
+def _sums(rows: torch.Tensor) -> torch.Tensor:
+    if rows.numel() < WORTH_A_PRODUCT or not rows.is_contiguous():
+        return rows.sum(-1)
+    return rows.view(-1, rows.shape[-1]).mv(rows.new_ones(rows.shape[-1]))
+
+
+_FIGURES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sum": _sums, "var": lambda rows: rows.var(-1, unbiased=False),
+}  # fmt: skip

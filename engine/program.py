@@ -86,7 +86,7 @@ class Stage:
         """`scores = query_heads · key_headsᵀ`, with names shortened to what tells them apart."""
         prefix = self.block + "."
         inputs = [name.removeprefix(prefix) for name in self.inputs]
-        return f"{self.part} = {self.op.write(*inputs, *self._symbols())}"
+        return f"{self.part} = {self.op.write(*inputs, *self.symbols)}"
 
     def formula_of_shapes(self, shapes: Mapping[str, Shape], weights: Mapping[str, Shape]) -> str:
         """The same formula with every name replaced by its shape."""
@@ -94,9 +94,11 @@ class Stage:
         operands += [write_shape(weights[name]) for name in self.weights]
         return f"{write_shape(shapes[self.name])} = {self.op.write(*operands)}"
 
-    def _symbols(self) -> list[str]:
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the formula calls the weights: `("W", "b")`; their names where the operation has no symbols for them."""
         symbols = getattr(self.op, "symbols", ())
-        return list(symbols[: len(self.weights)]) if len(symbols) >= len(self.weights) else list(self.weights)
+        return tuple(symbols[: len(self.weights)]) if len(symbols) >= len(self.weights) else self.weights
 
 
 def write_shape(shape: Iterable[int]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy.typing as npt
 import torch
 
-from .arrays import to_numpy
+from .arrays import cut, to_numpy
 from .cache import Cache
 from .errors import InputError
 from .extents import Extents
@@ -112,7 +112,8 @@ class Run(Trace):
         return self._shapes
 
     def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
-        return to_numpy(self.weights[name][index])
+        weight = self.weights[name]
+        return to_numpy(cut(weight, (*index, *[slice(None)] * (weight.ndim - len(index)))))
 
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""

@@ -14,6 +14,7 @@ from .index import Index, split_index
 from .program import Program, Shape, Stage
 from .tokens import Tokens
 from .value import Value
+from .weight_value import find_weight
 
 
 class Trace(ABC):
@@ -100,8 +101,12 @@ class Trace(ABC):
         return stage.formula(), stage.formula_of_shapes(self.shapes, self.weight_shapes)
 
     def __getitem__(self, name: str) -> Value:
-        """`run["layers.0.attention.weights"]`, by any name `Program.resolve` takes."""
-        return self.value(self.program.resolve(name))
+        """`run["layers.0.attention.weights"]`, by any name `Program.resolve` takes; `run["embeddings.position@E"]`, a weight.
+
+        Raises:
+            InputError: no such stage, or no such weight of it.
+        """
+        return find_weight(self, name) or self.value(self.program.resolve(name))
 
     def at(self, text: str) -> tuple[Value, str]:
         """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.

@@ -29,6 +29,7 @@ class Session:
         layout: how `print` writes tables.
         reference: what it was last compared with, for the view of differences; None before.
         compared: how often it was compared with something.
+        peeked: stages that have not run and whose values were looked at all the same, in a picture of all layers.
         why_path: the explanations that were followed one from another, the latest last.
     """
 
@@ -38,6 +39,7 @@ class Session:
         self.layout = Layout()
         self.reference: Reference | None = None
         self.compared = 0
+        self.peeked: frozenset[str] = frozenset()
         self.why_path: list[Explanation] = []
         self.branches = Forks(trace)
 
@@ -45,6 +47,7 @@ class Session:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
         before = self.debugger
         self.branches = Forks(trace)
+        self.peeked = frozenset()
         self.changed()
         for found in before.breakpoints.values():
             if trace.program.match(found.pattern):

@@ -154,15 +154,15 @@ class Controller:
 
     def asked(self, state: ViewState) -> None:
         """A view was clicked: look where it says, at what is looked at now."""
-        self._show(
-            replace(
-                state, stage=self.state.stage, zoomed=self.state.zoomed, gain=self.state.gain, found=self.state.found
-            )
-        )
+        now = self.state
+        stage = state.stage if state.view == "grid" else now.stage  # the grid alone shows more than one stage
+        self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, found=now.found))
 
     def token(self, index: int) -> None:
         """A token was clicked: go to its row, or to its column where rows have no tokens."""
-        axes = self.position.world.program[self.state.stage].axes if self.position else ()
+        if self.position is None or self.state.weight:
+            return
+        axes = self.position.world.program[self.state.stage].axes
         if set(axes[-2:-1]) & TOKEN_AXES:
             self._show(replace(self.state, row=index))
         elif set(axes[-1:]) & TOKEN_AXES:
@@ -258,9 +258,11 @@ class Controller:
             case "look":
                 return self._looked(argument, position)
             case "view":
-                return replace(state, view=argument)
+                return self._viewed(argument, position)
             case "head":
                 return looking.with_head(state, argument, world)
+            case "weight":
+                return looking.with_weight(state, argument, world)
             case "layer":
                 return looking.with_layer(state, argument, world)
             case "text":
@@ -287,6 +289,12 @@ class Controller:
                 raise InputError(f"this screen cannot {what!r} yet")
         return state
 
+    def _viewed(self, view: str, position: Position) -> ViewState:
+        there = looking.with_view(self.state, view, position.world)
+        if there.stage != self.state.stage:
+            self.app.main.footer.hint(f"{view}: looking at {there.stage}; H goes back to the cursor")
+        return there
+
     def _looked(self, argument: str, position: Position) -> ViewState:
         tree = self.app.main.program
         if argument == "here":
@@ -303,11 +311,15 @@ class Controller:
         state, main = self.state, self.app.main
         if argument == "back":
             return following.back(state)
+        if not argument and state.view == "grid":
+            return replace(state, view="heat")
         if not argument and state.view != "why":
             if not main.program.group or state.zoomed:
                 return replace(state, view="why")
             main.program.fold()
             return state
+        if state.weight:
+            raise InputError("a weight comes from no other stage; W shows the next one, or the value again")
         main.inspector.follow(state, following.cell_of(state, position.world), int(argument) if argument else None)
         return state
 

@@ -216,8 +216,9 @@ class EngineThread:
         except BaseException as error:
             result = error
         position = None
-        if self._position is not None and self._position.stale != self._session.trace.stale:
-            position = self._position = look(self._session, self._position)  # what was stale has been computed again
+        known, now = self._position, self._session
+        if known is not None and (known.stale, known.peeked) != (now.trace.stale, now.peeked):
+            position = self._position = look(now, known)  # what was stale, or has not run, has been computed
         self._send(Worked(sender, work, result, ticket, position))
 
     def _report(self, text: str, share: float | None = None) -> None:

@@ -66,6 +66,7 @@ class Position:
         fork: number of the fork that is looked at, 0 for the original; forks: all of them, each before those that were forked from it.
         stale: stages whose value was computed and no longer holds.
         compared: how often this session was compared with something.
+        peeked: stages that have not run and can be looked at all the same.
     """
 
     world: World
@@ -79,6 +80,7 @@ class Position:
     forks: tuple[Fork, ...] = ()
     stale: frozenset[str] = field(default_factory=frozenset)
     compared: int = 0
+    peeked: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def stage(self) -> str:
@@ -109,6 +111,7 @@ def look(session: Session, before: Position | None) -> Position:
         forks_of(session),
         trace.stale,
         session.compared,
+        session.peeked,
     )
 
 

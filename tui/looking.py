@@ -8,19 +8,56 @@ from dataclasses import replace
 from ..engine.errors import InputError
 from .facts import Position, World
 from .state import ViewState
+from .subject import in_every_layer, nearest_with_keys
 
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
 
 def at_stage(state: ViewState, stage: str) -> ViewState:
     """Look at another stage; view, head, text and cell stay as they are as far as the stage has them."""
-    return replace(state, stage=stage)
+    return replace(state, stage=stage, weight=0)
 
 
 def at_cursor(state: ViewState, position: Position) -> ViewState:
     """Look at the stage under the cursor, or at the one that comes first."""
     program = position.world.program
     return at_stage(state, position.stage or (program[0].name if len(program) else ""))
+
+
+def with_view(state: ViewState, view: str, world: World) -> ViewState:
+    """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
+    there = replace(state, view=view)
+    if state.stage not in world.program:
+        return there
+    axes, nearest = world.program[state.stage].axes, nearest_with_keys(world.program, world.program.index(state.stage))
+    fits = {
+        "lines": axes[-2:] == ("query", "key"),
+        "grid": bool(in_every_layer(world.program, state.stage)),
+    }.get(view, True)
+    return there if fits or not nearest else at_stage(there, nearest)
+
+
+def with_weight(state: ViewState, argument: str, world: World) -> ViewState:
+    """`weight [N|SYMBOL|next|off]`: one of the stage's weights in place of its value.
+
+    Raises:
+        InputError: it has no such weight, or none at all, or this is a recording, which holds none.
+    """
+    stage = world.program[state.stage]
+    count, symbols = len(stage.weights), stage.symbols
+    if argument == "off":
+        return replace(state, weight=0)
+    if not count:
+        raise InputError(f"{stage.name} has no weights; those that do have a letter in their formula: W, E, γ")
+    if not world.live:
+        raise InputError("a recording holds no weights; open the model itself to look at them")
+    if argument == "next":
+        return replace(state, weight=(state.weight + 1) % (count + 1))
+    if argument in symbols:
+        return replace(state, weight=symbols.index(argument) + 1)
+    if argument.isdigit() and 1 <= int(argument) <= count:
+        return replace(state, weight=int(argument))
+    raise InputError(f"{stage.name} has no weight {argument!r}; it has {', '.join(symbols)}")
 
 
 def with_head(state: ViewState, argument: str, world: World) -> ViewState:
@@ -60,7 +97,7 @@ def with_layer(state: ViewState, argument: str, world: World) -> ViewState:
     name = _LAYER.sub(f"layers.{wanted}", state.stage, count=1)
     if name not in program:
         raise InputError(f"layer {wanted} has no {name}")
-    return at_stage(state, program[name].name)
+    return replace(state, stage=program[name].name)
 
 
 def found_stages(text: str, world: World) -> list[str]:

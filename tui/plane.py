@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from .state import ViewState
 from .subject import Subject
-from .text import plain
+from .text import cell_len, fit, plain
 
 TOKEN_AXES = frozenset({"token", "query", "key"})
 LOOKUP_AXES = {"batch": "text", "head": "head"}
@@ -137,7 +137,19 @@ def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
 
 def row_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
     """A label for every row."""
-    return _row_labels(plane.row_axis, plane.rows, tuple(_words(subject, plane.row_axis, plane.text(0))))
+    text = plane.text(0)
+    tokens = tuple(_words(subject, plane.row_axis, text))
+    if plane.row_axis == "token" and text < len(subject.positions):
+        tokens = _numbered(tokens, subject.positions[text])
+    return _row_labels(plane.row_axis, plane.rows, tokens)
+
+
+@lru_cache(maxsize=16)
+def _numbered(tokens: tuple[str, ...], positions: tuple[int, ...]) -> tuple[str, ...]:
+    """Tokens with their positions before them, as in a table of two columns."""
+    shown = [plain(token) for token in tokens]
+    wide, digits = max(map(cell_len, shown), default=0), len(str(max(positions, default=0)))
+    return tuple(f"{at:>{digits}} {fit(token, wide)}" for at, token in zip(positions, shown, strict=False))
 
 
 @lru_cache(maxsize=16)
@@ -150,6 +162,16 @@ def _row_labels(axis: str, rows: int, tokens: tuple[str, ...]) -> tuple[str, ...
 def column_label(plane: Plane, subject: Subject, row: int, column: int) -> str:
     """A label for one column; it depends on the row where rows are texts."""
     return label(plane.column_axis, column, plane.columns, _words(subject, plane.column_axis, plane.text(row)))
+
+
+def fitted(text: str, width: int) -> str:
+    """A row's label in exactly `width` cells, at the right; one that has to be cut keeps its beginning."""
+    return fit(text, width, "right") if cell_len(text) <= width else fit(text.rstrip(), width)
+
+
+def column_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
+    """A label for every column; for planes whose rows are of one text."""
+    return _row_labels(plane.column_axis, plane.columns, tuple(_words(subject, plane.column_axis, plane.text(0))))
 
 
 def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tuple[str, ...]:

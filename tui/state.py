@@ -30,7 +30,8 @@ class ViewState:
 
     Attributes:
         stage: canonical name of the stage looked at; "" before anything is loaded.
-        view: `heat`, `numbers`, `heads`, `stats`, `why` or `diff`.
+        weight: which of the stage's weights is shown in place of its value, from 1; 0 is the value.
+        view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines` or `grid`.
         text: row of the batch; head: of the attention.
         row, column: the cell cursor in the plane that is shown.
         gain: steps of colour scale, each a factor of two; 0 fits the largest magnitude.
@@ -53,3 +54,4 @@ class ViewState:
     term: int = 0
     factor: int = 0
     trail: tuple[Spot, ...] = ()
+    weight: int = 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..engine.program import write_shape
 from .against import Against, against_of
 
 if TYPE_CHECKING:
+    from ..engine.program import Program, Stage
     from ..engine.session import Session
 
-Place = Literal["here", "done", "ahead"]
+Place = Literal["here", "done", "ahead", "weight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +20,19 @@ class Subject:
     """One stage, as the screen needs it: facts and words, no numbers, no torch.
 
     Attributes:
-        stage: canonical name; shape, axes, dtype: of its value.
+        stage: canonical name, or that of a weight, `embeddings.position@E`; shape, axes, dtype: of its value.
         formula: with names; formula_of_shapes: the same with shapes.
         tokens: the tokens' strings, `tokens[batch][token]`.
         labels: names of the places along the axis `label`.
-        place: where it lies from the debugger's cursor: under it, behind it or ahead of it.
-        readable: whether there are numbers: it has run once, and the recording holds it.
+        positions: where the stage is made of the tokens' positions, those, `positions[batch][token]`.
+        place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight lies nowhere.
+        readable: whether there are numbers: it has run once (or was peeked at), and the recording holds it.
         missing: whether it has run but the recording does not hold it.
         patched: whether its value was put there by hand.
         generation: the session's, when this was written; numbers of another generation are not this stage's.
         nearest_with_heads: the nearest stage whose value has a head axis; "" when no stage has.
+        nearest_with_keys: the nearest stage whose value goes from queries to keys, attention weights before others.
+        layers: the same stage in every layer, if it is in one and divided into heads.
         against: what it was compared with; None before anything was.
     """
 
@@ -44,26 +49,37 @@ class Subject:
     patched: bool = False
     generation: int = 0
     nearest_with_heads: str = ""
+    nearest_with_keys: str = ""
+    layers: tuple[str, ...] = ()
+    positions: tuple[tuple[int, ...], ...] = ()
     against: Against | None = None
     labels: tuple[str, ...] = ()
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether this is a weight of a stage rather than its value."""
+        return self.place == "weight"
 
     def size(self, axis: str) -> int:
         """Size of an axis; 0 when the value has no such axis."""
         return self.shape[self.axes.index(axis)] if axis in self.axes else 0
 
 
-def subject_of(session: Session, stage_name: str) -> Subject:
+def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
     """What there is to know of a stage, gathered on the engine's thread. Computes nothing.
 
     Args:
         session: whose cursor says what is done and what is ahead.
         stage_name: canonical.
+        weight: which of its weights is meant, from 1; 0 is its value.
     """
+    if weight:
+        return _subject_of_weight(session, session.trace.program[stage_name], weight - 1)
     trace, debugger = session.trace, session.debugger
     value = trace.value(stage_name)
     position = trace.program.index(stage_name)
     place: Place = "here" if position == debugger.position else "done" if position < debugger.position else "ahead"
-    reached, held = position <= debugger.furthest, trace.has(stage_name)
+    reached, held = position <= debugger.furthest or stage_name in session.peeked, trace.has(stage_name)
     formula, formula_of_shapes = trace.formulas(stage_name)
     return Subject(
         stage_name,
@@ -79,14 +95,62 @@ def subject_of(session: Session, stage_name: str) -> Subject:
         stage_name in trace.patched,
         session.generation,
         _nearest_with_heads(session, position),
+        nearest_with_keys(session.trace.program, position),
+        in_every_layer(session.trace.program, stage_name),
+        _positions(session, stage_name),
         against_of(session, stage_name),
         tuple(value.labels),
     )
 
 
+def _positions(session: Session, stage_name: str) -> tuple[tuple[int, ...], ...]:
+    if "tokens.positions" not in session.trace.program[stage_name].inputs:
+        return ()
+    return tuple(tuple(map(int, row)) for row in session.trace.tokens.positions)
+
+
+def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
+    trace, position = session.trace, session.trace.program.index(stage.name)
+    symbol = stage.symbols[number]
+    value = trace[f"{stage.name}@{symbol}"]
+    return Subject(
+        value.name,
+        value.shape,
+        value.axes,
+        value.dtype,
+        trace.formulas(stage.name)[0],
+        f"{symbol} = {stage.weights[number]}  {write_shape(value.shape)}",
+        place="weight",
+        readable=trace.live,
+        missing=not trace.live,
+        generation=session.generation,
+        nearest_with_heads=_nearest_with_heads(session, position),
+        nearest_with_keys=nearest_with_keys(trace.program, position),
+    )
+
+
 def _nearest_with_heads(session: Session, position: int) -> str:
     program = session.trace.program
-    found = [place for place, stage in enumerate(program) if "head" in stage.axes]
+    return _nearest(program, position, [place for place, stage in enumerate(program) if "head" in stage.axes])
+
+
+def nearest_with_keys(program: Program, position: int) -> str:
+    """The stage with queries and keys that is meant at a position; attention weights come before scores and masks."""
+    found = [place for place, stage in enumerate(program) if stage.axes[-2:] == ("query", "key")]
+    return _nearest(program, position, [place for place in found if program[place].part == "weights"] or found)
+
+
+def in_every_layer(program: Program, stage_name: str) -> tuple[str, ...]:
+    """Names of the same stage in every layer that has it; empty where it is in no layer or not divided into heads."""
+    stage = program[stage_name]
+    if stage.layer is None or "head" not in stage.axes[:-2]:
+        return ()
+    rest = stage.name.removeprefix(f"layers.{stage.layer}.")
+    names = (f"layers.{layer}.{rest}" for layer in range(program.layers))
+    return tuple(name for name in names if name in program and program[name].axes == stage.axes)
+
+
+def _nearest(program: Program, position: int, found: list[int]) -> str:
     # of two as near, the one in the same layer is meant
     here = program[position].layer
     best = min(found, key=lambda place: (program[place].layer != here, abs(place - position)), default=None)

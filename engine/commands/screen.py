@@ -8,7 +8,7 @@ from ..errors import InputError, nearest
 from ..session import Session
 from .table import Command, Key, Reply, Request, is_number, nothing_more
 
-VIEWS = ("heat", "numbers", "heads", "stats", "why", "diff")
+VIEWS = ("heat", "numbers", "heads", "stats", "why", "diff", "lines", "grid")
 MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
 NEIGHBOURS = ("next", "previous")
 
@@ -57,6 +57,10 @@ def _follow(session: Session, rest: str) -> Reply:
     return Reply(request=Request("follow", rest))
 
 
+def _weight(session: Session, rest: str) -> Reply:
+    return Reply(request=Request("weight", rest or "next"))
+
+
 COMMANDS = (
     Command(
         "look", "look STAGE|up|down|here", "Show a stage without moving the cursor.", _look, "screen", (),
@@ -84,10 +88,15 @@ COMMANDS = (
     ),
     Command(
         "follow", "follow [N|back]",
-        "Show why the number under the cursor is what it is; there, go to the operand that is chosen, or back.",
+        "Show why the number under the cursor is what it is; there, go to the operand that is chosen, or back; in the grid, open the head.",
         _follow, "screen", (),
         (Key("enter", "follow", "why; then to the operand", "enter"), Key("o", "follow back", "back from the operand")),
         ("back",),
+    ),
+    Command(
+        "weight", "weight [SYMBOL|N|next|off]",
+        "Show a weight of the stage in place of its value, then the next one, then the value again.",
+        _weight, "screen", (), (Key("W", "weight next", "weights, value"),), ("next", "off"),
     ),
     Command(
         "head", "head N|next|previous", "Show another head.", _neighbour("head"), "screen", (),

@@ -15,6 +15,10 @@ SHOWN = {
     "heat-wide": ((120, 40), ["goto layers.0.attention.weights"], ["j", "j", "l"]),
     "heat-narrow": ((80, 24), ["goto layers.0.attention.weights"], ["z"]),
     "statistics-narrow": ((80, 24), ["goto layers.1.ffn.up"], ["4", "z"]),
+    "lines-wide": ((120, 40), ["goto layers.0.attention.weights"], ["7", "j", "j", "l", "l"]),
+    "lines-narrow": ((80, 24), ["goto layers.0.attention.weights"], ["7", "greater_than_sign", "j", "z"]),
+    "grid-wide": ((120, 40), ["goto layers.0.attention.weights"], ["8", "down", "right"]),
+    "grid-narrow": ((80, 24), ["goto layers.0.attention.scores"], ["8", "right"]),
     "breakpoint-wide": ((120, 40), ["break layers.*.ffn.activation", "continue"], ["2"]),
 }
 

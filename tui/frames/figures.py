@@ -39,7 +39,7 @@ class Figures:
 
 def read_figures(session: Session, subject: Subject, plane: Plane) -> Figures:
     """Gather the figures block by block. Runs on the engine's thread."""
-    value = session.trace.value(subject.stage)
+    value = session.trace[subject.stage]
     whole = value.stats()
     part = value.stats(plane.window(slice(None), slice(None))) if plane.size < math.prod(subject.shape) else None
     size = math.prod(subject.shape) * _BYTES.get(subject.dtype, 8)
@@ -56,7 +56,7 @@ def is_attention(subject: Subject) -> bool:
 
 def _entropies(session: Session, plane: Plane) -> tuple[tuple[float, ...], int]:
     """Mean entropy of each head over the tokens of the text that is shown; padding asks nothing and is left out."""
-    value, mask = session.trace.value(plane.stage), session.trace.tokens.mask
+    value, mask = session.trace[plane.stage], session.trace.tokens.mask
     text = plane.text(0)
     real = np.flatnonzero(mask[text]) if text < len(mask) and mask.shape[1] == plane.rows else np.arange(plane.rows)
     if not len(real):

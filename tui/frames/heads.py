@@ -38,9 +38,9 @@ def read_heads(session: Session, planes: list[Plane], height: int, width: int, d
 
 
 def _read_head(session: Session, plane: Plane, height: int, width: int, dtype: str) -> HeadPicture:
-    value, floor = session.trace.value(plane.stage), floor_of(dtype)
+    value, floor = session.trace[plane.stage], floor_of(dtype)
     tall = max(1, min(height, plane.rows))
-    edges = _edges(plane.rows, tall)
+    edges = edges_of(plane.rows, tall)
     step = max(1, BLOCK // max(1, plane.columns * -(-plane.rows // tall)))
     strips: list[npt.NDArray[Any]] = []
     peak, row, column = 0.0, 0, 0
@@ -50,7 +50,7 @@ def _read_head(session: Session, plane: Plane, height: int, width: int, dtype: s
         index = plane.window(slice(first, last), slice(0, plane.columns))
         numbers = np.asarray(value.read(index)).reshape(last - first, plane.columns)
         strips.append(pool(numbers, stop - start, width, floor))
-        high, place = _peak(numbers, floor)
+        high, place = peak_of(numbers, floor)
         if abs(high) > abs(peak):
             peak, row, column = high, first + place // plane.columns, place % plane.columns
     picture = np.concatenate(strips) if strips else np.zeros((0, 0), dtype=np.float32)
@@ -80,15 +80,17 @@ def _largest(numbers: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[
 
 def _reduce(ufunc: np.ufunc, numbers: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
     rows, columns = numbers.shape
-    down = ufunc.reduceat(numbers, _edges(rows, max(1, min(height, rows)))[:-1], axis=0)
-    return ufunc.reduceat(down, _edges(columns, max(1, min(width, columns)))[:-1], axis=1)
+    down = ufunc.reduceat(numbers, edges_of(rows, max(1, min(height, rows)))[:-1], axis=0)
+    return ufunc.reduceat(down, edges_of(columns, max(1, min(width, columns)))[:-1], axis=1)
 
 
-def _edges(size: int, parts: int) -> list[int]:
+def edges_of(size: int, parts: int) -> list[int]:
+    """Where parts of as equal a size as can be begin, and where the last one ends."""
     return [size * part // parts for part in range(parts + 1)]
 
 
-def _peak(numbers: npt.NDArray[Any], floor: float) -> tuple[float, int]:
+def peak_of(numbers: npt.NDArray[Any], floor: float) -> tuple[float, int]:
+    """The number of largest magnitude that is neither NaN, infinite nor masked, and its place among all."""
     if not numbers.size:
         return 0.0, 0
     wide = numbers.astype(np.float64)

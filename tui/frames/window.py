@@ -85,7 +85,7 @@ def bounds_around(plane: Plane, row: int, last_row: int, column: int, last_colum
 def read_window(session: Session, plane: Plane, bounds: Bounds) -> Window:
     """Read a window. Runs on the engine's thread."""
     rows, columns = slice(bounds.row, bounds.last_row), slice(bounds.column, bounds.last_column)
-    value = session.trace.value(plane.stage)
+    value = session.trace[plane.stage]
     numbers = np.asarray(value.read(plane.window(rows, columns)))
     words = {int(number): value.word(int(number)) for number in np.unique(numbers)} if value.holds_ids else {}
     shape = rows.stop - rows.start, columns.stop - columns.start

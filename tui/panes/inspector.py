@@ -18,6 +18,8 @@ from ..subject import Subject
 from ..widgets.diff_map import DiffMap
 from ..widgets.head_gallery import HeadGallery
 from ..widgets.heat_map import HeatMap
+from ..widgets.layer_grid import LayerGrid
+from ..widgets.link_view import LinkView
 from ..widgets.number_grid import NumberGrid
 from ..widgets.statistics import Statistics
 from ..widgets.value_view import ValueView
@@ -44,6 +46,8 @@ VIEWS = (
     View("stats", Statistics),
     View("why", WhyView),
     View("diff", DiffMap),
+    View("lines", LinkView),
+    View("grid", LayerGrid),
 )
 
 

@@ -126,7 +126,7 @@ class InspectorHeader(Widget):
 
     def _tab_texts(self, width: int) -> list[tuple[str, bool]]:
         here = self._state.view
-        space = " " * (width >= 60)
+        space = " " * (width >= 90)
         tabs = [
             (f"{'▸' if name == here else ' '}{number} {name}{space}", name == here)
             for number, name in enumerate(self._views, 1)
@@ -189,5 +189,5 @@ def _shape(subject: Subject) -> str:
 
 
 def _written(subject: Subject) -> str:
-    place = {"here": "● here", "done": "done", "ahead": "ahead"}[subject.place]
+    place = {"here": "● here", "done": "done", "ahead": "ahead", "weight": "weight"}[subject.place]
     return f"{place} · patched" if subject.patched else place

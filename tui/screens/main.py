@@ -118,18 +118,22 @@ class MainScreen(Screen[None]):
         self.breakpoints.show(position)
         self.tokens.show(tokens_of(state, position))
         stage, generation = state.stage, position.generation
-        asked = (stage, position.cursor, position.furthest, position.patched, generation, position.compared)
+        known = (position.cursor, position.furthest, position.patched, position.compared, position.peeked)
+        asked = (stage, state.weight, generation, *known)
         if asked != self._asked:
             self._asked = asked
-            self.post_message(Wanted(self, Work("subject", lambda session: subject_of(session, stage))))
+            self.post_message(
+                Wanted(self, Work("subject", lambda session: (asked, subject_of(session, stage, state.weight))))
+            )
         elif self._subject is not None:
             self.inspector.show(state, self._subject)
 
-    def receive(self, work: Work, result: Subject) -> None:
-        """Take what the engine's thread knows of the stage looked at."""
-        if result.stage == self._state.stage:
-            self._subject = result
-            self.inspector.show(self._state, result)
+    def receive(self, work: Work, result: tuple[tuple[object, ...], Subject]) -> None:
+        """Take what the engine's thread knows of the stage looked at, or of its weight."""
+        asked, subject = result
+        if asked == self._asked:
+            self._subject = subject
+            self.inspector.show(self._state, subject)
 
     @on(Console.Opened)
     def _typing(self) -> None:
@@ -170,7 +174,7 @@ def tokens_of(state: ViewState, position: Position) -> Tokens:
     tokens = world.tokens
     row = column = None
     text = state.text
-    if state.stage in world.program:
+    if state.stage in world.program and not state.weight:
         stage = world.program[state.stage]
         plane = plane_of(Subject(stage.name, world.shapes[stage.name], stage.axes), state)
         cell = clipped(state, plane)

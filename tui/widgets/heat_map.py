@@ -12,7 +12,7 @@ from ..colours import Palette
 from ..frames.heat import Heat, read_heat
 from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
 from ..numbers import decimals_for
-from ..plane import Plane, column_label, origin_for, row_labels, written_place
+from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
 from ..text import cell_len, cut, fit, stacked
@@ -162,7 +162,7 @@ class HeatMap(ValueView):
             return [(" " * layout.gutter, self.ink("label"))]
         text = self._row_labels[row if here is None else here]
         marker = " " if here is None else "▸" if not layout.half else "▀" if here == row else "▄"
-        label = fit(text, layout.gutter - 2, "right")
+        label = fitted(text, layout.gutter - 2)
         return [(f"{marker}{label} ", self.ink("label" if here is None else "label-here"))]
 
     def _cells(self, shown: Shown, line: int, row: int, here: int | None, column: int) -> Words:

@@ -12,7 +12,7 @@ from rich.style import Style
 
 from ..frames.window import Bounds, Window, bounds_around, read_window
 from ..numbers import Aligned, Worded, aligned_for
-from ..plane import Plane, column_label, origin_for, row_labels, written_place
+from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
 from ..text import cell_len, fit, widest
@@ -139,7 +139,7 @@ class NumberGrid(ValueView):
         """One row; `here` is the cursor's column, or -1 where the cursor is in another row."""
         assert self.shown is not None
         window: Window = self.shown.frame
-        label = fit(self._row_labels[row], self._gutter - 2, "right")
+        label = fitted(self._row_labels[row], self._gutter - 2)
         is_here = here >= 0
         words = [(f"{'▸' if is_here else ' '}{label} ", self.ink("label-here" if is_here else "label"))]
         plain, bad = Style(), BAD if self.has_colours else BAD_WITHOUT_COLOURS

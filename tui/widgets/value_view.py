@@ -77,7 +77,7 @@ class ValueView(Widget):
     smallest: ClassVar[tuple[int, int]] = (12, 3)
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--cursor",
+        "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--cursor", "view--faint",
     }  # fmt: skip
     DEFAULT_CSS = """
     ValueView {
@@ -85,6 +85,7 @@ class ValueView(Widget):
         & .view--label { color: $foreground 75%; }
         & .view--label-here { color: $accent; text-style: bold; }
         & .view--quiet { color: $foreground 45%; }
+        & .view--faint { color: $foreground 22%; }
         & .view--note { color: $foreground; }
         & .view--warning { color: $warning; text-style: bold; }
         & .view--cursor { text-style: reverse bold; }

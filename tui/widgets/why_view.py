@@ -40,6 +40,8 @@ class WhyView(ValueView):
     # -- what is needed --------------------------------------------------------------------------------------
 
     def refusal(self, subject: Subject) -> str:
+        if subject.is_weight:
+            return "A weight was learned, not computed: it is the sum of nothing. W shows the next one, or the value."
         return "" if self.plane_of(subject).size else "an axis has size 0: there is nothing in it"
 
     def request(self, subject: Subject, plane: Plane) -> Request | None:

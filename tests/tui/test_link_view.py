@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from encoder_tui.engine.session import Session
+from encoder_tui.engine.value import Value
+from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.widgets.braille import BLANK, Canvas
+from encoder_tui.tui.widgets.link_layout import links_of, origin_near
+from encoder_tui.tui.widgets.link_view import SMALL, LinkView
+from fakes import fake_session, value_session
+from hypothesis import given
+from hypothesis import strategies as st
+from inspector_app import InspectorApp
+from rich.cells import cell_len
+
+WEIGHTS = "layers.0.attention.weights"
+SCORES = "layers.0.attention.scores"
+WORDS = ["[CLS]", "東京", "🎉", "cat"]
+LOWEST = np.finfo(np.float32).min
+
+
+def small() -> Session:
+    """Two heads of four tokens, two of them wide."""
+    head = [[0.05, 0.9, 0.03, 0.02], [0.5, 0.25, 0.25, 0], [0.0001, 0, 0, 0.9999], [0.25] * 4]
+    other = [[1, 0, 0, 0]] * 4
+    return value_session(WEIGHTS, "batch head query key", np.array([[head, other]], dtype=np.float32), [WORDS])
+
+
+async def lines_of(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
+    app = InspectorApp(session, state, colours=colours)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        lines = app.lines()
+    assert {cell_len(line) for line in lines} == {size[0]}
+    return [line.rstrip() for line in lines]
+
+
+async def test_lines_go_from_the_query_to_its_keys_and_are_thick_where_the_weight_is_large() -> None:
+    assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (50, 11), colours=False) == [
+        " query                          key",
+        "▸[CLS] ⣶⣶⣶⣶⣶⣶⣶⣦⣤⣤⣤⣤⣀⣄⣀⣄⡀⠄ ⠄ ⠄ ⠄ [CLS]    5.0% ▎",
+        "  東京       ⠁⠘⠉⠍⢉⠙⠛⠟⢛⠛⠻⠿⠿⠿⠿⠿⠿⢷ 東京 ◂  90.0% ███▋",
+        "    🎉             ⠁⠐ ⠄⢀ ⠁⠐ ⠐   🎉       3.0% ▏",
+        "   cat                     ⠁⠐   cat      2.0% ▏",
+        "",
+        "⣶⣶ ≥50%  ⠶⠶ ≥20%  ⠤⠤ ≥6%  ⠄⠄ ≥2%",
+        '[query=0 "[CLS]", key=1 "東京"] = 0.9',
+    ]
+
+
+async def test_a_short_text_has_room_between_its_tokens() -> None:
+    lines = await lines_of(small(), ViewState(WEIGHTS, view="lines", row=1, column=1), (40, 20), colours=False)
+    assert lines[2:9] == [
+        " [CLS]              ⣀⣠⣤⣴⣶⣶ [CLS]   50.0%",
+        "               ⢀⣠⣴⣶⠿⠛⠋⠉⠁",
+        "         ⢀⣀⣠⣤⣶⠿⠟⠋⠁",
+        "▸ 東京 ⡾⢿⣿⣿⣿⠿⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶ 東京 ◂  25.0%",
+        "          ⠈⠉⠛⠳⠶⣤⣀",
+        "                ⠉⠛⠶⢦⣤⣀⡀",
+        "    🎉               ⠉⠙⠛⠳⠶ 🎉      25.0%",
+    ]
+
+
+async def test_other_queries_are_faint_and_only_where_there_are_colours() -> None:
+    state = ViewState(WEIGHTS, view="lines", row=2, column=1)
+    with_colours = await lines_of(small(), state, (50, 11))
+    assert with_colours[1] == " [CLS] ⠄⠄⠄⠄⠄⠄⠄⢄⢀⢀⢀⢀⢀⢀⢀⢀ ⠄⠄⠄⠄⠄⠄⠄ [CLS]   <0.1%"
+    without = await lines_of(small(), state, (50, 11), colours=False)
+    assert without[1] == " [CLS]" + " " * 26 + "[CLS]   <0.1%"
+    assert [line.split()[-2:] for line in without[2:5]] == [["◂", "0%"], ["🎉", "0%"], ["100%", "████"]]
+
+
+async def test_too_little_room_leaves_the_lines_and_drops_the_numbers() -> None:
+    assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (24, 9), colours=False) == [
+        "▸[CL… ⣶⣶⣶⣶⣤⣤⣀⣄ ⠄ ⠄ [CL…",
+        " 東京     ⠉⠝⠛⠛⠿⠿⠿⢷ 東京◂",
+        "   🎉       ⠁ ⢁⠐   🎉",
+        "  cat           ⠁  cat",
+        "⣶⣶ ≥50%  ⠶⠶ ≥20%  ⠤⠤ ≥6%",
+        "[0, 1] = 0.9",
+    ]
+
+
+async def test_up_and_down_choose_the_query_left_and_right_the_key() -> None:
+    app = InspectorApp(small(), ViewState(WEIGHTS, view="lines"), held=True)
+    async with app.run_test(size=(60, 14)) as pilot:
+        await pilot.pause()
+        app.answer()
+        app.show(app.inspector.moved("down", app.state))
+        app.show(app.inspector.moved("right", app.state))
+        await pilot.pause()
+        assert app.waiting == []  # a small plane is read once
+        assert app.lines()[-1].startswith('[query=1 "東京", key=1 "東京"] = 0.25')
+        assert app.inspector.copy_text() == f"{WEIGHTS}[0, 0, 1, 1] = 0.25"
+        app.show(replace(app.state, head=1))
+        await pilot.pause()
+        app.answer()
+        assert [line.split()[-2] for line in app.lines()[1:] if "%" in line][:1] == ["100%"]
+
+
+async def test_scores_have_signs_and_what_is_no_number_is_said() -> None:
+    rows = [[2, -1, LOWEST, np.nan]] * 4
+    session = value_session(SCORES, "batch head query key", np.array([[rows]], dtype=np.float32), [WORDS])
+    lines = await lines_of(session, ViewState(SCORES, view="lines"), (60, 11), colours=False)
+    written = [line.rstrip("█▌ ").split()[-1] for line in lines[1:5]]
+    assert written == ["+2", "-1", "masked", "nan"]
+    assert "⠿" in lines[2]
+    assert lines[3].split() == ["🎉", "🎉", "masked"]  # no line goes there
+
+
+async def test_other_values_name_the_stage_that_is_meant() -> None:
+    lines = await lines_of(fake_session(), ViewState("layers.1.ffn.up", view="lines"), (84, 28))
+    assert " ".join(lines[:3]).strip().endswith("the nearest stage that has them is layers.1.attention.weights.")
+
+
+class Counted(Value):
+    """Attention of a long text to itself and the token after; counts what is read of it."""
+
+    name, axes, dtype = WEIGHTS, ("batch", "head", "query", "key"), "float32"
+
+    def __init__(self, length: int) -> None:
+        self.shape, self.most = (1, 1, length, length), 0
+        self.tokens = [[f"t{place}" for place in range(length)]]
+
+    def read(self, index: object = ()) -> np.ndarray:
+        bound = self.bind(index)  # type: ignore[arg-type]
+        rows, columns = (np.arange(self.shape[2])[part] for part in bound[2:])
+        self.most = max(self.most, rows.size * columns.size)
+        apart = columns[None, :] - rows[:, None]
+        return np.where(apart == 0, 0.25, np.where(apart == 500, 0.75, 0)).astype(np.float32)
+
+
+async def test_of_a_long_text_one_row_and_the_screen_are_read() -> None:
+    session, value = small(), Counted(2000)
+    session.trace.values[WEIGHTS] = value  # type: ignore[attr-defined]
+    app = InspectorApp(session, ViewState(WEIGHTS, view="lines", row=1000, column=1500))
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        assert value.shape[2] ** 2 > SMALL
+        assert value.most <= 256 * 256
+        lines = app.lines()
+        assert any(line.startswith("▸t1000 ") and " 25.0%" in line for line in lines)
+        assert "▲ 0% ▼ 75.0%" in lines[-2]
+        assert lines[-1].startswith('[query=1000 "t1000", key=1500 "t1500"] = 0.75')
+        app.show(app.inspector.moved("right", app.state))  # the keys follow the chosen key
+        await pilot.pause()
+        assert any("t1501" in line and "◂" in line for line in app.lines())
+        app.show(app.inspector.moved("down", app.state))  # and go along with the query
+        await pilot.pause()
+        assert any(line.startswith("▸t1001 ") and " 25.0%" in line for line in app.lines())
+
+
+@given(st.integers(1, 600), st.integers(1, 40), st.integers(1, 40), st.integers(20, 200), st.integers(2, 60))
+def test_everything_fits_its_width_and_height(tokens: int, left: int, right: int, width: int, height: int) -> None:
+    layout = links_of(tokens, left, right, 6, width, height)
+    assert layout.left + layout.right + 4 + layout.canvas + layout.number + layout.bar <= width
+    assert layout.header + layout.body <= max(1, height)
+    assert 1 <= layout.shown <= tokens
+
+
+@given(st.integers(0, 500), st.integers(0, 499), st.integers(1, 60), st.integers(1, 500))
+def test_the_chosen_token_is_on_screen(origin: int, cursor: int, shown: int, total: int) -> None:
+    cursor, shown = min(cursor, total - 1), min(shown, total)
+    first = origin_near(origin, cursor, shown, total)
+    assert 0 <= first <= cursor < first + shown <= total
+
+
+@pytest.mark.parametrize(("start", "end"), [(-400.0, 3.0), (2.0, 9000.0), (-50.0, -60.0)])
+def test_a_line_may_leave_the_canvas(start: float, end: float) -> None:
+    canvas = Canvas(9, 3)
+    canvas.line(start, end, 7, thick=3)
+    assert all(sum(len(text) for text, _ in canvas.runs(line)) == 9 for line in range(3))
+
+
+def test_a_cell_has_the_colour_of_the_last_line() -> None:
+    canvas = Canvas(4, 2)
+    canvas.line(1.5, 1.5, 1)
+    canvas.line(1.5, 1.5, 2, thick=2)
+    assert canvas.runs(0) == [("⠶⠶⠶⠶", 2)]
+    assert canvas.runs(1) == [("    ", BLANK)]
+
+
+def test_the_view_is_in_the_registry() -> None:
+    from encoder_tui.tui.panes.inspector import VIEWS
+
+    assert [view.widget for view in VIEWS].index(LinkView) == 6  # its key is its place, from 1

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from driving import lines_of, press, running
+from encoder_tui.engine import Session, load
+from encoder_tui.engine.errors import InputError
+from encoder_tui.tui import looking
+from encoder_tui.tui.facts import World
+from encoder_tui.tui.plane import fitted, plane_of, row_labels
+from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.subject import subject_of
+from fakes import fake_trace
+
+SENTENCE = "The animal was tired"
+
+
+def session() -> Session:
+    encoder = load(device="cpu")
+    return Session(encoder.run(SENTENCE), encoder)
+
+
+def world() -> World:
+    trace = fake_trace()
+    return World(trace.program, trace.tokens, trace.shapes, trace.about, live=True)
+
+
+async def test_the_key_shows_the_weights_one_after_the_other_and_the_value_again() -> None:
+    async with running(lambda progress: session(), ["goto embeddings.norm"], size=(120, 40)) as (app, pilot):
+        header, seen = app.main.inspector.query_one("InspectorHeader"), []
+        for _ in range(3):
+            await press(pilot, "W")
+            seen.append(lines_of(header)[0].split()[0])
+        assert seen == ["embeddings.norm@γ", "embeddings.norm@β", "embeddings.norm"]
+
+
+async def test_a_position_table_is_seen_whole_and_in_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(lambda progress: session(), ["goto embeddings.position"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "W", "down", "down", "right")
+        table = app.engine._session.trace.weight("embeddings.position_embeddings.weight")  # type: ignore[union-attr]
+        header = lines_of(app.main.inspector.query_one("InspectorHeader"))
+        assert header[0].split() == ["embeddings.position@E", "weight"]
+        assert header[1] == "position 256 × hidden 128  float32"
+        assert header[3] == "E = embeddings.position_embeddings.weight  [256, 128]"
+        view = app.main.inspector.view
+        assert lines_of(view)[-1] == f"[position=2, hidden=1] = {table[2, 1]!s}"
+        assert [line.split()[0] for line in lines_of(view)[1:4]] == ["0", "1", "▸"]
+        await press(pilot, "G", "2")
+        assert lines_of(app.main.inspector.view)[-1].startswith(f"[position=255, hidden=1] = {table[255, 1]!s}")
+        assert app.main.inspector.copy_text() == f"embeddings.position@E[255, 1] = {table[255, 1]!s}"
+        await press(pilot, "4")
+        assert lines_of(app.main.inspector.view)[1].split()[:2] == ["count", "32,768"]
+        await press(pilot, "5")
+        assert lines_of(app.main.inspector.view)[0].startswith("A weight was learned, not computed")
+        await press(pilot, "enter")
+        assert "a weight comes from no other stage" in " ".join(lines_of(app.main.console.query_one("#said")))
+
+
+async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> None:
+    async with running(lambda progress: session(), ["goto layers.0.ffn.up"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "W", "right_curly_bracket")
+        header = app.main.inspector.query_one("InspectorHeader")
+        assert lines_of(header)[0].split() == ["layers.1.ffn.up@W", "weight"]  # though layer 1 has not run
+        await press(pilot, "d")
+        assert app.controller.state.weight == 0
+
+
+def test_the_command_takes_symbols_and_numbers() -> None:
+    state = ViewState("layers.0.ffn.up")
+    assert [looking.with_weight(state, word, world()).weight for word in ("W", "1", "next", "off")] == [1, 1, 1, 0]
+    assert looking.with_weight(replace(state, weight=1), "next", world()).weight == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "word", "live", "said"),
+    [
+        ("layers.0.ffn.up", "b", True, "layers.0.ffn.up has no weight 'b'; it has W"),
+        ("layers.0.attention.scores", "next", True, "layers.0.attention.scores has no weights"),
+        ("layers.0.ffn.up", "next", False, "a recording holds no weights"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(stage: str, word: str, live: bool, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        looking.with_weight(ViewState(stage), word, replace(world(), live=live))
+
+
+def test_position_stages_have_positions_beside_their_tokens() -> None:
+    found = session()
+    subject = subject_of(found, "embeddings.position")
+    labels = row_labels(plane_of(subject, ViewState("embeddings.position")), subject)
+    assert labels == ("0 [CLS] ", "1 the   ", "2 animal", "3 was   ", "4 tired ", "5 [SEP] ")
+    assert [fitted(label, 8) for label in labels[:3]] == ["0 [CLS] ", "1 the   ", "2 animal"]
+    assert [fitted(label, 6) for label in labels[:3]] == ["0 [CL…", "1 the ", "2 ani…"]
+    other = subject_of(found, "embeddings.token")
+    assert row_labels(plane_of(other, ViewState("embeddings.token")), other)[2] == "animal"
+
+
+def test_the_picture_of_positions_has_two_colours_around_zero() -> None:
+    from encoder_tui.tui.frames.heat import read_heat
+    from encoder_tui.tui.frames.window import all_of
+
+    found = session()
+    plane = plane_of(subject_of(found, "embeddings.position", 1), ViewState("embeddings.position", weight=1))
+    heat = read_heat(found, plane, all_of(plane), 0, "float32")
+    assert heat.scale.signed
+    assert heat.codes.shape == (256, 128)
+    assert np.array_equal(heat.codes < 15, heat.window.numbers < -heat.scale.limit / 30)

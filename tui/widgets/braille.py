@@ -1,0 +1,61 @@
+"""Thin lines in a terminal: every cell is two dots wide and four high (Unicode's Braille patterns)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+ACROSS, DOWN = 2, 4  # dots of a cell
+BLANK = -1
+_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.int32)
+
+Run = tuple[str, int]
+
+
+class Canvas:
+    """Lines over a part of the screen. A cell has one colour: that of the line drawn into it last.
+
+    Args:
+        width, height: in cells.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = max(0, width), max(0, height)
+        self._dots = np.zeros((self.height * DOWN, self.width * ACROSS), dtype=bool)
+        self._codes = np.full((self.height, self.width), BLANK, dtype=np.int16)
+
+    def line(self, start: float, end: float, code: int, *, thick: int = 1, gap: int = 1) -> None:
+        """A line from the left edge to the right one; what lies above or below the canvas is left out.
+
+        Args:
+            start, end: how far down it begins and ends, in dots; it bends towards level at both ends.
+            code: its colour.
+            thick: in dots.
+            gap: how far its dots are apart; 1 is unbroken.
+        """
+        rows, columns = self._dots.shape
+        if not rows or not columns:
+            return
+        steps = max(columns, int(2 * min(abs(end - start), 16 * rows)))
+        share = np.linspace(0, 1, steps + 1)
+        eased = share * share * (3 - 2 * share)
+        down = start + (end - start) * (share + eased) / 2
+        across = np.rint(share * (columns - 1)).astype(np.int64)
+        for part in range(thick):
+            y = np.floor(down + part - (thick - 1) / 2 + 0.5).astype(np.int64)
+            kept = (y >= 0) & (y < rows)
+            if gap > 1:  # along the longer side, so that steep parts are broken as well
+                kept &= (across + y) % gap == 0
+            y, x = y[kept], across[kept]
+            self._dots[y, x] = True
+            self._codes[y // DOWN, x // ACROSS] = code
+
+    def runs(self, line: int) -> list[Run]:
+        """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""
+        dots = self._dots[line * DOWN : (line + 1) * DOWN].reshape(DOWN, self.width, ACROSS)
+        bits = (dots * _BITS[:, None, :]).sum(axis=(0, 2))
+        text = "".join(chr(0x2800 + bit) if bit else " " for bit in bits.tolist())
+        codes = self._codes[line]
+        edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), self.width]
+        return [(text[a:b], int(codes[a])) for a, b in pairwise(edges) if b > a]

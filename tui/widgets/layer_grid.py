@@ -1,0 +1,348 @@
+"""The view `grid`: all heads of all layers of a stage, small, on one screen; it fills layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from rich.style import Style
+from textual import events
+
+from ..colours import Palette, Scale, codes_of, scale_of
+from ..frames.layer_grid import LayerRow, read_layer
+from ..frames.window import Stale
+from ..numbers import short
+from ..plane import Plane, origin_for, plane_of, written_place
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, cut, fit, wrapped
+from ..work import Work
+from . import heat_paint as paint
+from .grid_layout import GUTTER, GridLayout, grid_of
+from .heat_legend import legend
+from .value_view import Request, Shown, Trouble, ValueView, Words
+
+if TYPE_CHECKING:
+    from ...engine.session import Session
+
+EDGE = "┃"
+WAITING, TROUBLED = "·", "✗"
+
+Line = list[tuple[str, Style]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the thumbnails depend on.
+
+    Attributes:
+        stages: the stage of each layer.
+        text: row of the batch; generation: the session's.
+        height, width: of a thumbnail, in numbers.
+    """
+
+    stages: tuple[str, ...]
+    text: int
+    height: int
+    width: int
+    generation: int = 0
+
+
+class LayerGrid(ValueView):
+    """Layers down, heads across, all on one scale. The cursor is the stage's layer and the head that is looked at."""
+
+    name_of_view: ClassVar[str] = "grid"
+    smallest: ClassVar[tuple[int, int]] = (12, 6)
+
+    def __init__(self, colours: bool | None = None) -> None:
+        super().__init__(colours)
+        self._sheet: Sheet | None = None
+        self._rows: dict[str, LayerRow | Trouble] = {}
+        self._due: list[str] = []
+        self._codes: dict[str, list[np.ndarray]] = {}
+        self._scale = Scale()
+        self._layout: GridLayout | None = None
+        self._origin = (0, 0)
+        self._thumbnail = lru_cache(maxsize=8192)(self._paint_thumbnail)
+
+    # -- what is needed --------------------------------------------------------------------------------------
+
+    def refusal(self, subject: Subject) -> str:
+        if subject.layers:
+            return ""
+        nearest = subject.nearest_with_keys or subject.nearest_with_heads
+        where = f"the nearest stage that is so is {nearest}" if nearest else "no stage of this program is"
+        return f"The grid is of a stage that is in the layers and divided into heads; {where}."
+
+    def request(self, subject: Subject, plane: Plane) -> Request | None:
+        """The next layer that is due; its result is kept by this view itself."""
+        sheet = self._sheet
+        if sheet is None or not self._due:
+            return None
+        stage = self._due[0]
+
+        def run(session: Session) -> LayerRow:
+            return read_layer(session, stage, sheet.text, sheet.height, sheet.width)
+
+        return Request((sheet, stage), run)
+
+    def _ask(self) -> bool:
+        """See to it that every layer is at hand or due; whether the whole picture has to be painted."""
+        subject = self.subject
+        if subject is None or self.refusal(subject) or not self._fits():
+            self._settle()
+            self.shown = None
+            self.refresh()
+            return True
+        plane = self.plane_of(subject)
+        self._layout = layout = self._layout_for(subject)
+        text = plane.fixed[plane.axes.index("batch")] if "batch" in plane.axes[:-2] else 0
+        sheet = Sheet(subject.layers, text, layout.values_down, layout.values_across, subject.generation)
+        new = sheet != self._sheet
+        if new:
+            before, self._sheet, self._due = self._sheet, sheet, list(sheet.stages)
+            if before is None or replace(before, generation=sheet.generation, text=text) != sheet:
+                self._rows.clear()  # otherwise the old pictures stay until the new ones are there
+                self._codes.clear()
+            self._awaited = None
+        self.shown = Shown(subject, plane, None)
+        self._next()
+        if new:
+            self._colour()
+            self._scroll()
+            self.refresh()
+        return new
+
+    def _next(self) -> None:
+        subject = self.subject
+        if self._awaited is None and subject is not None and self._due and self.display:
+            plane = self.plane_of(subject)
+            self._awaited = request = self.request(subject, plane)
+            if request is not None:
+                self._send(subject, plane, request)
+
+    def receive(self, work: Work, result: Any) -> None:
+        """Take a layer's thumbnails and ask for the next; what belongs to another text or size is dropped."""
+        _, _, request, frame = result
+        sheet, stage = request.key
+        if sheet != self._sheet:
+            return
+        self._settle()
+        if isinstance(frame, Stale):  # another subject is on its way, and will ask
+            return
+        self._rows[stage] = frame
+        self._due = [due for due in self._due if due != stage]
+        self._colour()
+        self.refresh()
+        self._next()
+
+    def _is_late(self) -> None:
+        """The picture is never old: layers that are still missing are marked."""
+        self._timer = None
+
+    def _layout_for(self, subject: Subject) -> GridLayout:
+        # signs are not known before anything is read: weights have none
+        signed = not subject.stage.endswith(".weights")
+        rows, columns = subject.shape[-2:]
+        return grid_of(
+            len(subject.layers), subject.size("head"), rows, columns, self.size.width, self.size.height - 3,
+            colours=self.has_colours, signed=signed,
+        )  # fmt: skip
+
+    def _colour(self) -> None:
+        """Quantise what is there, all on one scale."""
+        self._strips.clear()
+        self._thumbnail.cache_clear()
+        dtype = self.subject.dtype if self.subject else "float32"
+        rows = {stage: row.pictures for stage, row in self._rows.items() if isinstance(row, LayerRow)}
+        flat = [picture.picture.reshape(-1) for pictures in rows.values() for picture in pictures]
+        self._scale = (scale_of(np.concatenate(flat), dtype) if flat else Scale()).with_gain(self.state.gain)
+        tall = self._layout.cell_height if self._layout else 1
+        self._codes = {
+            stage: [codes_of(each.picture, self._scale, dtype).repeat(tall, axis=0) for each in pictures]
+            for stage, pictures in rows.items()
+        }
+
+    # -- what changes ----------------------------------------------------------------------------------------
+
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        if before.gain != self.state.gain:
+            self._colour()
+        origin = self._origin
+        self._scroll()
+        if before.gain != self.state.gain or origin != self._origin or self._layout is None:
+            self._strips.clear()
+            self.refresh()
+            return
+        layers = {self._layer_of(before, shown.subject), self._layer}
+        height = self._layout.height
+        lines = {1 + (layer - origin[0]) * height + line for layer in layers for line in range(height)}
+        self.refresh_lines(y for y in {*lines, 0, self.size.height - 1} if 0 <= y < self.size.height)
+
+    def arrived(self, shown: Shown) -> None:
+        self._colour()
+        self._scroll()
+
+    def _scroll(self) -> None:
+        layout, subject = self._layout, self.subject
+        if layout is not None and subject is not None:
+            self._origin = (
+                origin_for(self._origin[0], self._layer, layout.layers, len(subject.layers)),
+                origin_for(self._origin[1], self._head, layout.heads, subject.size("head")),
+            )
+
+    @staticmethod
+    def _layer_of(state: ViewState, subject: Subject) -> int:
+        stages = subject.layers
+        return stages.index(state.stage if state.stage in stages else subject.stage) if stages else 0
+
+    @property
+    def _layer(self) -> int:
+        return self._layer_of(self.state, self.subject) if self.subject else 0
+
+    @property
+    def _head(self) -> int:
+        return max(0, min(self.state.head, self.subject.size("head") - 1)) if self.subject else 0
+
+    # -- moving ----------------------------------------------------------------------------------------------
+
+    def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
+        """Motion goes from head to head and from layer to layer, which is another stage."""
+        if not subject.layers:
+            return super().moved(where, state, subject)
+        layers, heads = len(subject.layers) - 1, subject.size("head") - 1
+        layer, head = self._layer_of(state, subject), max(0, min(state.head, heads))
+        page = self._layout.layers if self._layout else 1
+        layer, head = {
+            "left": (layer, head - 1), "right": (layer, head + 1), "up": (layer - 1, head), "down": (layer + 1, head),
+            "page-up": (layer - page, head), "page-down": (layer + page, head),
+            "row-start": (layer, 0), "row-end": (layer, heads), "top": (0, head), "bottom": (layers, head),
+        }.get(where, (layer, head))  # fmt: skip
+        return replace(state, stage=subject.layers[max(0, min(layer, layers))], head=max(0, min(head, heads)))
+
+    def place_at(self, x: int, y: int) -> ViewState | None:
+        layout, subject = self._layout, self.subject
+        if layout is None or subject is None or y < 1 or x < GUTTER:
+            return None
+        down, across = (y - 1) // layout.height, (x - GUTTER) // (layout.width + 1)
+        layer, head = self._origin[0] + down, self._origin[1] + across
+        inside = down < layout.layers and across < layout.heads
+        if not inside or layer >= len(subject.layers) or head >= subject.size("head"):
+            return None
+        return replace(self.state, stage=subject.layers[layer], head=head)
+
+    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
+        if self.shown is not None:
+            event.stop()
+            self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
+
+    # -- painting --------------------------------------------------------------------------------------------
+
+    def paint(self, shown: Shown, y: int) -> Words:
+        layout, height = self._layout, self.size.height
+        if layout is None:
+            return []
+        if y == height - 1:
+            return self._status(shown)
+        if y == height - 2:
+            return self._legend(shown, layout)
+        if y == 0:
+            return self._heads(shown, layout)
+        tile, line = divmod(y - 1, layout.height)
+        layer = self._origin[0] + tile
+        inside = tile < layout.layers and layer < len(shown.subject.layers)
+        return self._line(shown, layout, layer, line) if inside else []
+
+    def line_key(self, y: int) -> Hashable | None:
+        layout = self._layout
+        if layout is None or not 1 <= y < self.size.height - 2:
+            return None
+        tile, line = divmod(y - 1, layout.height)
+        layer = self._origin[0] + tile
+        return None if layer == self._layer or tile >= layout.layers else (layer, line, self._origin[1])
+
+    def _heads(self, shown: Shown, layout: GridLayout) -> Words:
+        words: Line = [(fit("head", GUTTER - 1, "right") + " ", self.ink("quiet"))]
+        for head in self._heads_on_screen(shown, layout):
+            ink = self.ink("label-here" if head == self._head else "label")
+            words.append((" " + fit(str(head), layout.width, "center"), ink))
+        return words
+
+    def _heads_on_screen(self, shown: Shown, layout: GridLayout) -> range:
+        return range(self._origin[1], min(shown.subject.size("head"), self._origin[1] + layout.heads))
+
+    def _line(self, shown: Shown, layout: GridLayout, layer: int, line: int) -> Line:
+        here, stage = layer == self._layer, shown.subject.layers[layer]
+        label = fit(f"L{layer}", GUTTER - 2, "right") if line == 0 else " " * (GUTTER - 2)
+        mark = "▸" if here and line == 0 else " "
+        words: Line = [(f"{mark}{label} ", self.ink("label-here" if here else "label"))]
+        framed, before = self.ink("label-here"), False
+        for head in self._heads_on_screen(shown, layout):
+            # the last line of a thumbnail is half free: it has no frame
+            chosen = here and head == self._head
+            words.append((EDGE if chosen or before else " ", framed))
+            words += self._thumbnail(layout, stage, head, line)
+            before = chosen
+        return [*words, (EDGE if before else " ", framed)]
+
+    def _paint_thumbnail(self, layout: GridLayout, stage: str, head: int, line: int) -> Line:
+        found, codes = self._rows.get(stage), self._codes.get(stage, ())
+        if head >= len(codes):
+            mark = TROUBLED if isinstance(found, Trouble) else WAITING if found is None else ""
+            return [(fit(mark if line == 0 else "", layout.width, "center"), self.ink("quiet"))]
+        picture = codes[head]
+        if not self.has_colours:
+            row = picture[line : line + 1]
+            signed, width = self._scale.signed, layout.cell_width
+            return paint.shades(row[0], [], width, signed=signed) if len(row) else [(" " * layout.width, Style())]
+        if 2 * line >= len(picture):
+            return [(" " * layout.width, self.ink("label"))]
+        upper, lower = picture[2 * line], picture[2 * line + 1] if 2 * line + 1 < len(picture) else None
+        return paint.halves(upper, lower, layout.cell_width, Palette(self._scale.signed, self.is_dark))
+
+    def notify_style_update(self) -> None:
+        """Forget what was painted in the colours of the old theme."""
+        super().notify_style_update()
+        self._thumbnail.cache_clear()
+
+    def _legend(self, shown: Shown, layout: GridLayout) -> Words:
+        total = len(shown.subject.layers)
+        if self._due:
+            done = total - len(self._due)
+            return [(f"reading layer {done + 1} of {total}…", self.ink("quiet"))]
+        every = max((row.every for row in self._rows.values() if isinstance(row, LayerRow)), default=1)
+        parts = [f"layers {self._origin[0]}-{self._origin[0] + layout.layers - 1} of {total}"] * (layout.layers < total)
+        heads = shown.subject.size("head")
+        parts += [f"heads {self._origin[1]}-{self._origin[1] + layout.heads - 1} of {heads}"] * (layout.heads < heads)
+        parts += [f"one row in {every} read"] * (every > 1)
+        palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
+        return legend(
+            self._scale, palette, ("  ".join(parts), "  ".join(parts[-1:])), self.size.width, self.state.gain,
+            quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
+        )  # fmt: skip
+
+    def _status(self, shown: Shown) -> Words:
+        """Where the chosen head is strongest."""
+        layer, head, width = self._layer, self._head, self.size.width
+        found = self._rows.get(shown.subject.layers[layer])
+        name = f"layer {layer} head {head}"
+        if isinstance(found, Trouble):
+            return [(cut(f"{name}: {found.text}", width), self.ink("warning"))]
+        if found is None or head >= len(found.pictures):
+            words = "reading…" if found is None else "this recording does not hold it"
+            return [(cut(f"{name}: {words}", width), self.ink("note"))]
+        picture = found.pictures[head]
+        plane = plane_of(shown.subject, replace(self.state, head=head))
+        places = written_place(plane, shown.subject, picture.row, picture.column)
+        said = [f"{name} peaks at {short(picture.peak)} in {place}" for place in places]
+        forms = [*(f"{words}   enter opens it" for words in said), *said]
+        return [(cut(next((form for form in forms if cell_len(form) <= width), forms[-1]), width), self.ink("note"))]
+
+    def _excuses(self) -> list[str]:
+        """Stages that have not run are computed for the picture, so that is no reason to show none."""
+        if self.subject is not None and self._fits():
+            return wrapped(self.refusal(self.subject), self.size.width)
+        return super()._excuses()

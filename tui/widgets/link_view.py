@@ -1,0 +1,309 @@
+"""The view `lines`: what the chosen query takes from every key, as lines between two columns of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from rich.style import Style
+
+from ..colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
+from ..frames.figures import is_attention
+from ..frames.links import Links, read_links
+from ..frames.window import all_of, bounds_around, reads_whole
+from ..numbers import short
+from ..plane import Plane, column_labels, fitted, row_labels, written_place
+from ..state import ViewState
+from ..subject import Subject
+from ..text import cell_len, fit, widest
+from .bars import across
+from .braille import BLANK, Canvas
+from .extent import that_fits
+from .link_layout import LinkLayout, links_of, origin_near
+from .value_view import Request, Shown, ValueView, Words
+
+SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
+LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7
+FAINT = 99  # the colour of other queries' lines
+# From which share of the largest number on a line is drawn so: how thick, and how far apart its dots are.
+STYLES = ((0.5, 3, 1), (0.2, 2, 1), (0.06, 1, 1), (0.02, 1, 4))
+SAMPLES = ("⣶⣶", "⠶⠶", "⠤⠤", "⠄⠄")
+STRONG = 0.3  # other queries' lines are drawn from this share on
+MOST_FAINT = 256
+
+Line = list[tuple[str, Style]]
+
+
+class LinkView(ValueView):
+    """Queries on the left, keys on the right. Up and down choose the query, left and right a key."""
+
+    name_of_view: ClassVar[str] = "lines"
+    smallest: ClassVar[tuple[int, int]] = (20, 4)
+
+    def __init__(self, colours: bool | None = None) -> None:
+        super().__init__(colours)
+        self._layout: LinkLayout | None = None
+        self._origins = (0, 0)
+        self._seen: tuple[int, int] | None = None
+        self._canvas = Canvas(0, 0)
+        self._scale = Scale()
+        self._codes: np.ndarray = np.zeros(0, dtype=np.uint8)
+        self._numbers: np.ndarray = np.zeros(0)
+        self._key_shares: np.ndarray = np.zeros(0)
+        self._labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    # -- what is needed --------------------------------------------------------------------------------------
+
+    def refusal(self, subject: Subject) -> str:
+        if subject.axes[-2:] == ("query", "key"):
+            return ""
+        nearest = subject.nearest_with_keys
+        where = f"the nearest stage that has them is {nearest}" if nearest else "no stage of this program has them"
+        return f"Lines go from queries to keys, and this value has no such axes; {where}."
+
+    def request(self, subject: Subject, plane: Plane) -> Request | None:
+        dtype = subject.dtype
+        if reads_whole(plane, SMALL):
+            bounds = all_of(plane)
+            return Request(
+                (subject, plane), lambda session: read_links(session, plane, bounds, -1, dtype), plane.size * 8
+            )
+        layout = self._layout_for(subject, plane)
+        top, left = self._origins_in(plane, layout)
+        ends = min(plane.rows, top + layout.shown), min(plane.columns, left + layout.shown)
+        held = self.shown.frame.bounds if self.shown and self.shown.plane == plane else None
+        inside = held is not None and held.hold(top, ends[0], left, ends[1])
+        bounds = held if held and inside else bounds_around(plane, top, ends[0], left, ends[1])
+        query = max(0, min(self.state.row, plane.rows - 1))
+        return Request(
+            (subject, plane, bounds, query),
+            lambda session: read_links(session, plane, bounds, query, dtype),
+            (bounds.cells + plane.columns) * 8,
+        )
+
+    def _layout_for(self, subject: Subject, plane: Plane) -> LinkLayout:
+        queries = row_labels(plane, subject)
+        keys = column_labels(plane, subject)
+        number = 6 if is_attention(subject) else 8
+        return links_of(
+            max(plane.rows, plane.columns), widest(queries), widest(keys), number, self.size.width, self.size.height - 2
+        )
+
+    def _origins_in(self, plane: Plane, layout: LinkLayout) -> tuple[int, int]:
+        """The first query and the first key on screen. Keys go along with the query, and follow the chosen key."""
+        row = max(0, min(self.state.row, plane.rows - 1))
+        column = max(0, min(self.state.column, plane.columns - 1))
+        top = origin_near(self._origins[0], row, min(layout.shown, plane.rows), plane.rows)
+        shown, left = min(layout.shown, plane.columns), self._origins[1]
+        if self._seen is None or self._seen[0] != row:
+            left = max(0, min(top, plane.columns - shown))
+        elif self._seen[1] != column:
+            left = origin_near(left, column, shown, plane.columns)
+        return top, max(0, min(left, plane.columns - shown))
+
+    # -- what changes ----------------------------------------------------------------------------------------
+
+    def arrived(self, shown: Shown) -> None:
+        if self._seen is not None and self._labels != self._labels_of(shown):
+            self._seen = None  # another text
+        self._labels = self._labels_of(shown)
+        self._draw(shown)
+
+    def _labels_of(self, shown: Shown) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return row_labels(shown.plane, shown.subject), column_labels(shown.plane, shown.subject)
+
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        self._draw(shown)
+        self.refresh()
+
+    @property
+    def page(self) -> tuple[int, int]:
+        return (self._layout.shown, self._layout.shown) if self._layout else super().page
+
+    def place_at(self, x: int, y: int) -> ViewState | None:
+        layout = self._layout
+        if layout is None or self.shown is None or not 0 <= y - layout.header < layout.body:
+            return None
+        token = (y - layout.header) // layout.pitch
+        row, column = self._origins[0] + token, self._origins[1] + token
+        if x < layout.canvas_start and row < self.shown.plane.rows:
+            return replace(self.state, row=row)
+        if x >= layout.canvas_start + layout.canvas and column < self.shown.plane.columns:
+            return replace(self.state, column=column)
+        return None
+
+    def _draw(self, shown: Shown) -> None:
+        """Lay everything out and draw the lines, the strongest last."""
+        plane, links = shown.plane, shown.frame
+        layout = self._layout = self._layout_for(shown.subject, plane)
+        self._origins = self._origins_in(plane, layout)
+        row, column = self.cell
+        self._seen = row, column
+        self._scale = links.scale.with_gain(self.state.gain)
+        numbers = links.numbers(row) if plane.size else None
+        self._numbers = numbers if numbers is not None else np.zeros(0)
+        self._codes = codes_of(self._numbers, self._scale, shown.subject.dtype)
+        self._canvas = Canvas(layout.canvas, layout.body)
+        if self.has_colours and is_attention(shown.subject):
+            self._draw_others(shown, layout)
+        shares = self._key_shares = self._shares(self._numbers)
+        start = layout.middle(row - self._origins[0])
+        for key in np.argsort(shares, kind="stable").tolist():
+            found = _style(float(shares[key]))
+            if found is not None:
+                # a key far off the screen is far away, but the line to it is to be seen for a while
+                end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
+                self._canvas.line(start, end, int(self._codes[key]), thick=found[0], gap=found[1])
+
+    def _draw_others(self, shown: Shown, layout: LinkLayout) -> None:
+        """What other queries on screen take most from, faintly."""
+        links: Links = shown.frame
+        (top, left), bounds = self._origins, links.bounds
+        first, last = max(top, bounds.row), min(top + layout.shown, bounds.last_row)
+        near = links.window.numbers[first - bounds.row : last - bounds.row]
+        shares = self._shares(near[:, left - bounds.column : left - bounds.column + layout.shown])
+        for query, key in np.argwhere(shares >= STRONG)[:MOST_FAINT].tolist():
+            if first + query != self.cell[0]:
+                self._canvas.line(layout.middle(first + query - top), layout.middle(key), FAINT, gap=2)
+
+    def _shares(self, numbers: Any) -> np.ndarray:
+        """Magnitudes as shares of the last colour's; 0 for what is no number."""
+        codes = codes_of(numbers, self._scale, self.shown.subject.dtype) if self.shown else np.zeros(0)
+        limit = self._scale.limit
+        if not limit:
+            return np.zeros(numbers.shape)
+        with np.errstate(all="ignore"):
+            return np.where(codes <= TOP, np.abs(numbers.astype(np.float64)) / limit, 0.0)
+
+    # -- painting --------------------------------------------------------------------------------------------
+
+    def paint(self, shown: Shown, y: int) -> Words:
+        layout = self._layout
+        if layout is None:
+            return []
+        if shown.plane.size == 0:
+            return [("an axis has size 0: there is nothing in it", self.ink("note"))] if y == 0 else []
+        height = self.size.height
+        if y == height - 1:
+            row, column = self.cell
+            number = self._numbers[column] if column < len(self._numbers) else None
+            return self.status_words(written_place(shown.plane, shown.subject, row, column), number)
+        if y == height - 2:
+            return self._legend(shown, layout)
+        if y < layout.header:
+            return self._header(layout)
+        line = y - layout.header
+        return self._line(layout, line) if line < layout.body else []
+
+    def _header(self, layout: LinkLayout) -> Words:
+        quiet = self.ink("quiet")
+        return [
+            (fit("query", layout.left + 1, "right"), quiet),
+            (" " * (layout.canvas + 2), quiet),
+            (fit("key", layout.right + 1), quiet),
+        ]
+
+    def _line(self, layout: LinkLayout, line: int) -> Line:
+        row, column = self.cell
+        token, rest = divmod(line, layout.pitch)
+        labelled = rest == (layout.pitch - 1) // 2
+        query, key = self._origins[0] + token, self._origins[1] + token
+        words: Line = []
+        if labelled and query < len(self._labels[0]):
+            mark, ink = ("▸", "label-here") if query == row else (" ", "label")
+            words.append((f"{mark}{fitted(self._labels[0][query], layout.left)} ", self.ink(ink)))
+        else:
+            words.append((" " * (layout.left + 2), self.ink("label")))
+        for text, code in self._canvas.runs(line):
+            words.append((text, self._colour(code)))
+        if labelled and key < len(self._labels[1]):
+            words += self._key(layout, key, chosen=key == column)
+        return words
+
+    def _key(self, layout: LinkLayout, key: int, *, chosen: bool) -> Line:
+        """A key's label, its number and a bar as long as the number is large."""
+        label = fit(self._labels[1][key], layout.right)
+        words: Line = [(" " + label + ("◂" if chosen else " "), self.ink("label-here" if chosen else "label"))]
+        if not layout.number or key >= len(self._numbers):
+            return words
+        code, number = int(self._codes[key]), self._numbers[key]
+        share = float(self._key_shares[key])
+        strong = share >= STYLES[-1][0] or code in MARKS
+        ink = self.ink("note" if strong else "quiet") + Style(bold=share >= STYLES[0][0] or None)
+        words.append((fit(self._written(number, code), layout.number, "right"), ink))
+        if layout.bar:
+            words += [(" ", ink), (across(min(1.0, share), layout.bar - 1), self._colour(code))]
+        return words
+
+    def _written(self, number: Any, code: int) -> str:
+        if code == MASKED:
+            return "masked"
+        if code in MARKS or not (self.shown and is_attention(self.shown.subject)):
+            text = short(float(number), 3)
+            return f"+{text}" if self._scale.signed and number > 0 and code not in MARKS else text
+        return _percent(float(number))
+
+    def _colour(self, code: int) -> Style:
+        if code == BLANK:
+            return self.ink("label")
+        if code == FAINT:
+            return self.ink("faint")
+        if not self.has_colours:
+            return self.ink("note")
+        if code in MARKS:
+            return self.ink("warning" if code != MASKED else "quiet")
+        return _ink(self._scale.signed, self.is_dark, code)
+
+    def _legend(self, shown: Shown, layout: LinkLayout) -> Words:
+        """From which number on a line is drawn how, and what goes to keys that are not on screen."""
+        quiet, label = self.ink("quiet"), self.ink("label")
+        words: Line = []
+        used = 0
+        if not self._scale.limit:
+            return [("all zero: no lines", label)]
+        percent = is_attention(shown.subject)
+        for (share, _, _), sample in zip(STYLES, SAMPLES, strict=True):
+            level = min(1.0, share) * self._scale.limit
+            text = f"{100 * level:.2g}%" if percent else short(level, 2)
+            code = MIDDLE + round(share * MIDDLE) if self._scale.signed else round(share * TOP)
+            if used + cell_len(text) + 4 <= self.size.width:
+                words += [(sample, self._colour(code)), (f" ≥{text}  ", label)]
+                used += cell_len(text) + 6
+        return [*words, (that_fits(self._elsewhere(layout, percent=percent), self.size.width - used), quiet)]
+
+    def _elsewhere(self, layout: LinkLayout, *, percent: bool) -> tuple[str, ...]:
+        """Which keys are on screen, and how much of the weight goes to those above and below."""
+        first, count = self._origins[1], len(self._numbers)
+        last = min(count, first + layout.shown)
+        if last - first >= count:
+            return ()
+        where = f"keys {first}-{last - 1} of {count}"
+        if not percent:
+            return (where, f"{first}-{last - 1}/{count}")
+        above, below = float(self._numbers[:first].sum()), float(self._numbers[last:].sum())
+        gone = f"▲ {_percent(above)} ▼ {_percent(below)}"
+        return f"{gone}  {where}", gone
+
+
+@lru_cache(maxsize=256)
+def _ink(signed: bool, dark: bool, code: int) -> Style:
+    """The colour of a line. The colours of small numbers vanish into the ground, which suits cells but not lines."""
+    if signed:
+        code = MIDDLE + (1 if code >= MIDDLE else -1) * max(LEAST_OF_SIGNED, abs(code - MIDDLE))
+    else:
+        code = LEAST_COLOUR + code * (TOP - LEAST_COLOUR) // TOP
+    return Style(color=Palette(signed, dark).style(code).bgcolor)
+
+
+def _style(share: float) -> tuple[int, int] | None:
+    """How thick a line is drawn and how far its dots are apart; None where none is drawn."""
+    return next(((thick, gap) for least, thick, gap in STYLES if share >= least), None)
+
+
+def _percent(number: float) -> str:
+    """`43.1%`; what is not quite nothing is not written as nothing."""
+    if 0 < number < 0.0005:
+        return "<0.1%"
+    return "0%" if number == 0 else f"{number:.1%}" if number < 0.9995 else f"{number:.0%}"

@@ -349,3 +349,10 @@ async def test_nothing_is_painted_before_anything_is_loaded() -> None:
     async with app.run_test(size=(84, 28)) as pilot:
         await pilot.pause()
         assert not any(line.strip() for line in (*app.lines(), *app.header()))
+
+
+async def test_narrow_columns_of_tokens_have_their_first_letters() -> None:
+    state = ViewState(WEIGHTS, row=6, column=8)
+    assert (await lines_of(fake_session(), state, (40, 12)))[0] == "        [Cthandi' t crth▾street ti[S"
+    without = await lines_of(fake_session(), state, (60, 12), colours=False)
+    assert without[0] == "        [C th an di '  t  cr th  ▾street wa ti [S"

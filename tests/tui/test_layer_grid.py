@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
-from driving import lines_of, press, running
+from driving import lines_of, press, running, settled, until
 from encoder_tui.engine.session import Session
 from encoder_tui.engine.value import Value
 from encoder_tui.tui.frames.layer_grid import MOST_READ, read_layer
@@ -201,6 +202,38 @@ async def test_a_fault_of_one_layer_does_not_stop_the_others() -> None:
     lines = await shown(session, ViewState(WEIGHTS, view="grid"), (60, 17))
     assert lines[-1] == "layer 0 head 0: out of memory"
     assert any("L1" in line and "▀" in line for line in lines)
+
+
+class Slow(Long):
+    """Attention that takes until it is told to come."""
+
+    def __init__(self, name: str, order: list[str]) -> None:
+        super().__init__(name, 14)
+        self.shape, self.order = (2, 4, 14, 14), order
+        self.begun, self.told = threading.Event(), threading.Event()
+
+    def read(self, index: object = ()) -> np.ndarray:
+        self.order.append(self.name)
+        self.begun.set()
+        assert self.told.wait(30)
+        return super().read(index)
+
+
+async def test_keys_and_commands_do_not_wait_for_all_layers() -> None:
+    session, order = fake_session(""), []
+    slow = [Slow(name, order) for name in (WEIGHTS, LAST)]
+    session.trace.values |= {value.name: value for value in slow}  # type: ignore[attr-defined]
+    async with running(lambda progress: session) as (app, pilot):
+        app.choose("view grid")
+        await until(pilot, slow[0].begun.is_set, "the first layer")
+        await pilot.press("right", "right")
+        assert app.controller.state.head == 2  # at once: the engine is busy with the first layer
+        app.choose("goto tokens.mask")
+        slow[0].told.set()
+        await until(pilot, lambda: app.controller.position and app.controller.position.cursor == 1, "the command")
+        slow[1].told.set()
+        await settled(pilot)
+        assert order == [WEIGHTS, LAST]
 
 
 @given(

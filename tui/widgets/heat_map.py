@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy.typing as npt
+from rich.style import Style
 
 from ..colours import Palette
 from ..frames.heat import Heat, read_heat
 from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
 from ..numbers import decimals_for
-from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..plane import TOKEN_AXES, Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut, fit, stacked
+from ..text import cell_len, chunks, cut, fit, stacked
 from . import heat_paint as paint
 from .extent import extents
 from .heat_layout import HeatLayout, broken, label_width, layout_of
@@ -211,7 +212,7 @@ class HeatMap(ValueView):
         return words
 
     def _ruler(self, shown: Shown) -> Words:
-        """Numbers of some columns, and above the cursor its column's label."""
+        """Numbers of some columns, or the first letters of the tokens they are; above the cursor its column's label."""
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
         width, plane = max(0, self.size.width - layout.gutter), shown.plane
@@ -221,6 +222,7 @@ class HeatMap(ValueView):
             at, text = (column - self._origin[1]) * layout.cell_width, str(column)
             if at + len(text) <= width:
                 ticks[at : at + len(text)] = text
+        letters = self._letters(shown, row)
         mark = "▾" + cut(column_label(plane, shown.subject, row, here), max(1, width // 2 - 1))
         at = (here - self._origin[1]) * layout.cell_width + (layout.cell_width - 1) // 2
         if at + cell_len(mark) > width:  # no room to the right of the cursor
@@ -228,11 +230,30 @@ class HeatMap(ValueView):
             at = at - cell_len(mark) + 1
         end = at + cell_len(mark)
         quiet = self.ink("quiet")
+        gutter = (" " * layout.gutter, quiet)
+        if letters:
+            return [gutter, *_cut(letters, 0, max(0, at)), (mark, self.ink("label-here")), *_cut(letters, end, width)]
         before, after = "".join(ticks[: max(0, at)]), "".join(ticks[end:])
         # a number the mark has cut in two would read as another number
         before = before if before.endswith(" ") or not before else before.rpartition(" ")[0].ljust(len(before))
         after = after if after.startswith(" ") or not after else after.partition(" ")[2].rjust(len(after))
-        return [(" " * layout.gutter + before, quiet), (mark, self.ink("label-here")), (after, quiet)]
+        return [gutter, (before, quiet), (mark, self.ink("label-here")), (after, quiet)]
+
+    def _letters(self, shown: Shown, row: int) -> list[tuple[str, Style]]:
+        """As much of every column's token as its cell has room for, cell by cell; empty where columns are no tokens."""
+        layout, plane = self._layout, shown.plane
+        assert layout is not None
+        if layout.cell_width < 2 or plane.column_axis not in TOKEN_AXES:
+            return []
+        # neighbours differ in brightness; without colours a column is left free between them
+        room = layout.cell_width if self.has_colours else layout.cell_width - 1
+        inks = self.ink("label"), self.ink("quiet")
+        cells: list[tuple[str, Style]] = []
+        for column in range(self._origin[1], min(plane.columns, self._origin[1] + layout.columns)):
+            label = column_label(plane, shown.subject, row, column)
+            text = next((part for part in chunks(label, room) if cell_len(part) <= room), "")
+            cells.append((fit(text, layout.cell_width), inks[column % 2]))
+        return cells
 
     def _legend(self, shown: Shown) -> Words:
         scale = shown.frame.scale
@@ -249,3 +270,16 @@ class HeatMap(ValueView):
         row, column = self.cell
         number = shown.frame.window.at(row, column)
         return self.status_words(written_place(shown.plane, shown.subject, row, column), number)
+
+
+def _cut(cells: list[tuple[str, Style]], start: int, stop: int) -> list[tuple[str, Style]]:
+    """The cells that lie wholly between two columns, with spaces for those that are cut."""
+    kept: list[tuple[str, Style]] = []
+    at = 0
+    for text, style in cells:
+        wide = cell_len(text)
+        inside = start <= at and at + wide <= stop
+        shown = max(0, min(at + wide, stop) - max(at, start))
+        kept.append((text if inside else " " * shown, style))
+        at += wide
+    return kept

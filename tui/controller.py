@@ -304,7 +304,9 @@ class Controller:
         elif argument in ("first", "last"):
             stage = tree.ends(argument == "last")
         else:
-            stage = argument
+            stage, _, symbol = argument.partition("@")
+            if symbol:
+                return looking.with_weight(looking.at_stage(self.state, stage), symbol, position.world)
         return looking.at_stage(self.state, stage) if stage else self.state
 
     def _followed(self, argument: str, position: Position) -> ViewState:

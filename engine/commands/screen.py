@@ -41,7 +41,8 @@ def _alone(what: str) -> Callable[[Session, str], Reply]:
 
 def _look(session: Session, rest: str) -> Reply:
     if rest not in ("up", "down", "here", "first", "last"):
-        rest = session.stage_or_here(rest)
+        name, at, symbol = rest.partition("@")
+        rest = session.stage_or_here(name) + at + symbol
     return Reply(request=Request("look", rest))
 
 
@@ -63,7 +64,7 @@ def _weight(session: Session, rest: str) -> Reply:
 
 COMMANDS = (
     Command(
-        "look", "look STAGE|up|down|here", "Show a stage without moving the cursor.", _look, "screen", (),
+        "look", "look STAGE|STAGE@WEIGHT|up|down|here", "Show a stage, or a weight of it, without moving the cursor.", _look, "screen", (),
         (
             Key("u", "look up", "stage above"), Key("d", "look down", "stage below"),
             Key("H", "look here", "back to the cursor"),

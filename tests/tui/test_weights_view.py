@@ -66,6 +66,9 @@ async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> No
         assert lines_of(header)[0].split() == ["layers.1.ffn.up@W", "weight"]  # though layer 1 has not run
         await press(pilot, "d")
         assert app.controller.state.weight == 0
+        app.choose("look embeddings.norm@β")
+        await press(pilot, "4")
+        assert lines_of(header)[0].split() == ["embeddings.norm@β", "weight"]
 
 
 def test_the_command_takes_symbols_and_numbers() -> None:

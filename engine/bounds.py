@@ -13,7 +13,25 @@ from typing import Protocol
 
 import torch
 
-from .ops import Activation, AddMask, Concat, Context, FirstToken, Scale, Scores, Softmax, SplitHeads, Sum
+from .ops import (
+    Activation,
+    AddBias,
+    AddMask,
+    Concat,
+    ContentToPosition,
+    Context,
+    DivideByRoot,
+    FillMasked,
+    FirstToken,
+    Gate,
+    PositionToContent,
+    RelativeScores,
+    Scale,
+    Scores,
+    Softmax,
+    SplitHeads,
+    Sum,
+)
 
 # Rounding makes no result twice as large as it should be, in any dtype (a sum's terms are added in float32 at least).
 ROOM = 2.0
@@ -76,6 +94,21 @@ def _product(op: object, sizes: Sizes) -> float:
     return ROOM * sizes.terms * sizes.most(0) * sizes.most(1)
 
 
+def _gate(op: object, sizes: Sizes) -> float:
+    return ROOM * sizes.most(0) * sizes.most(1)
+
+
+def _over_root(op: object, sizes: Sizes) -> float:
+    """Some of the numbers elsewhere, divided by the root of a whole number."""
+    return ROOM * sizes.most(0)
+
+
+def _filled(op: object, sizes: Sizes) -> float:
+    """The numbers, or the most negative one there is in their place."""
+    limit = largest(sizes.dtype)
+    return limit if sizes.most(0) <= limit else math.nan
+
+
 def _sum(op: object, sizes: Sizes) -> float:
     return ROOM * sum(sizes.most(place) for place in range(sizes.inputs))
 
@@ -107,5 +140,7 @@ def _activation(op: object, sizes: Sizes) -> float:
 _RULES: dict[type, Callable[[object, Sizes], float]] = {
     Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Scale: _scale,
     Scores: _product, Softmax: _softmax, SplitHeads: _same, Sum: _sum,
+    AddBias: _sum, ContentToPosition: _over_root, DivideByRoot: _over_root, FillMasked: _filled, Gate: _gate,
+    PositionToContent: _over_root, RelativeScores: _product,
 }  # fmt: skip
 BOUNDED = frozenset(_RULES)

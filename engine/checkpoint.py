@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -151,17 +151,29 @@ class Stored(Protocol):
 
 
 class Weights(Mapping[str, torch.Tensor]):
-    """The weights of a program on one device and in one dtype, each brought there when it is first used."""
+    """The weights of a program on one device and in one dtype, each brought there when it is first used.
 
-    def __init__(self, checkpoint: Stored, names: Iterable[str], device: torch.device, dtype: torch.dtype) -> None:
+    Args:
+        wide: names of those that are brought to float32 instead.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Stored,
+        names: Iterable[str],
+        device: torch.device,
+        dtype: torch.dtype,
+        wide: Container[str] = (),
+    ) -> None:
         self._checkpoint, self._names = checkpoint, tuple(names)
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._wide = device, dtype, wide
         self._ready: dict[str, torch.Tensor] = {}
 
     def __getitem__(self, name: str) -> torch.Tensor:
         found = self._ready.get(name)
         if found is None:
-            found = self._checkpoint.weight(name).to(device=self._device, dtype=self._dtype)
+            dtype = torch.float32 if name in self._wide else self._dtype
+            found = self._checkpoint.weight(name).to(device=self._device, dtype=dtype)
             self._ready[name] = found
         return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int64": 8}
 # Other views of numbers that are there already, or never built.
-TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken")
+TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table")
 PASSES = 3
 
 
@@ -56,6 +56,8 @@ MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int
     "Linear": _of_weight,
     "Scores": _of_scores,
     "Context": _of_scores,
+    "RelativeScores": _of_scores,
+    "Convolution": _of_weight,
 }
 
 
@@ -72,7 +74,12 @@ def costs(trace: Trace, seconds: Mapping[str, float] | None = None) -> list[Cost
         new = [name for name in stage.weights if name not in counted]
         counted.update(new)
         shape = trace.shapes[stage.name]
-        size = 0 if stage.kind in TAKE_NO_MEMORY else math.prod(shape) * BYTES[trace.value(stage.name).dtype]
+        copied = bool(stage.options.get("apart"))
+        size = (
+            0
+            if stage.kind in TAKE_NO_MEMORY and not copied
+            else math.prod(shape) * BYTES[trace.value(stage.name).dtype]
+        )
         parameters = sum(math.prod(trace.weight_shapes[name]) for name in new)
         time_taken = (seconds or {}).get(stage.name, math.nan)
         found.append(Cost(stage.name, parameters, _multiply_adds(trace, stage), size, time_taken))

@@ -54,7 +54,7 @@ class Encoder:
             raise InputError(
                 f"--train-mode does nothing to {name}: its config sets no dropout, or {family} has none here"
             )
-        self.weights = Weights(checkpoint, self.program.weights, device, dtype)
+        self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:

@@ -16,6 +16,7 @@ HOOKS = {
     "hook_normalized_embed": "embeddings.norm",
     "embed.hook_out": "embeddings.token",
     "pos_embed.hook_out": "embeddings.position",
+    "ln_final.hook_normalized": "head.norm",
 }
 LAYER_HOOKS = {
     "hook_resid_pre": "input",
@@ -33,6 +34,7 @@ LAYER_HOOKS = {
     "mlp.hook_pre": "ffn.up",
     "mlp.hook_post": "ffn.activation",
     "hook_mlp_out": "ffn.down",
+    "mlp.hook_pre_linear": "ffn.gate",
     "hook_resid_post": "ffn.residual",
     "ln2.hook_normalized": "ffn.norm",
 }
@@ -45,6 +47,8 @@ def foreign_names(program: Program) -> dict[str, str]:
         before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
         for hook, part in LAYER_HOOKS.items():
             name = before if part == "input" else f"layers.{layer}.{part}"
+            if part == "ffn.activation" and f"layers.{layer}.ffn.gated" in program:
+                name = f"layers.{layer}.ffn.gated"  # where it is gated, that is what goes on
             if name in program:
                 found[f"blocks.{layer}.{hook}"] = program[name].name
     for stage in program:

@@ -9,7 +9,11 @@ from .errors import InputError, nearest
 if TYPE_CHECKING:
     import torch
 
+    from .program import Stage
     from .run import Run
+
+# Kinds of stages whose numbers are looked up, or say what is seen.
+LOOKED_UP = ("Buckets", "Given", "PairMask", "Places", "PositionsAfterPadding", "RelativeIndex")
 
 
 def check_range(run: Run, name: str) -> None:
@@ -19,19 +23,31 @@ def check_range(run: Run, name: str) -> None:
         InputError: a number out of range.
     """
     stage = run.program[name]
-    if stage.kind != "Given":
+    if stage.kind not in LOOKED_UP:
         return
-    most = 1 if name == "tokens.mask" else _rows(run, name) - 1
+    most = _most(run, stage)
     tensor = run.tensor(name)
     low, high = int(tensor.min()), int(tensor.max())
     if low < 0 or high > most:
         raise InputError(f"{low if low < 0 else high} is out of range for {name}, which goes from 0 to {most}")
 
 
+def _most(run: Run, stage: Stage) -> int:
+    """The largest number that may stand in a stage."""
+    if stage.name == "tokens.mask" or stage.kind == "PairMask":
+        return 1
+    if stage.kind == "Places":
+        return run.tokens.shape[1] - 1
+    if stage.kind == "RelativeIndex":
+        return 2 * int(stage.options["span"]) - 1
+    return _rows(run, stage.name) - 1
+
+
 def _rows(run: Run, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
-    return min((run.program.weights[user.weights[0]][0] for user in users if user.kind == "Lookup"), default=2**31)
+    sizes = (run.program.weights[user.weights[0]][0] for user in users if user.kind in ("Lookup", "PositionBias"))
+    return min(sizes, default=2**31)
 
 
 def token_id(run: Run, name: str, text: str) -> torch.Tensor:

@@ -113,6 +113,7 @@ class Program:
         stages: in order; an input must be the name of an earlier stage.
         aliases: other names, each for one stage: `{"output": "layers.5.ffn.norm"}`.
         weights: the shape of every weight the stages use.
+        wide: those that are kept in float32, whatever the rest is brought to.
 
     Raises:
         ValueError: a name given twice, or an input that no earlier stage produces (a fault of the front end).
@@ -123,10 +124,12 @@ class Program:
         stages: Iterable[Stage],
         aliases: Mapping[str, str] | None = None,
         weights: Mapping[str, Shape] | None = None,
+        wide: Iterable[str] = (),
     ) -> None:
         self.stages: tuple[Stage, ...] = tuple(stages)
         self.aliases: dict[str, str] = dict(aliases or {})
         self.weights: dict[str, Shape] = dict(weights or {})
+        self.wide = frozenset(wide)
         self._index: dict[str, int] = {}
         for position, stage in enumerate(self.stages):
             unknown = [name for name in stage.inputs if name not in self._index]

@@ -38,10 +38,12 @@ def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> 
     """
     shapes: dict[str, Shape] = {}
     shadows: dict[str, Shadow] = {}
+    kept = dict.fromkeys(program.wide, torch.float32)
     for stage in program:
         op = cast(Op, stage.op)
         inputs = [shapes[name] for name in stage.inputs] or [shape]
         found = op.shape(inputs, [program.weights[name] for name in stage.weights])
         shapes[stage.name] = found
-        shadows[stage.name] = Shadow(found, torch.int64 if op.whole_numbers else dtype)
+        made_of = [shadows[name].dtype for name in stage.inputs], [kept.get(name, dtype) for name in stage.weights]
+        shadows[stage.name] = Shadow(found, op.result_dtype(*made_of, dtype))
     return shadows

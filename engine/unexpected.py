@@ -17,7 +17,10 @@ from .value import Value
 
 # Infinity is how some models hide keys; nowhere else does one belong.
 MAY_BE_INFINITE = ("AdditiveMask", "AddMask")
-HOLD_WHOLE_NUMBERS = ("Given", "OneHot", "Best")
+HOLD_WHOLE_NUMBERS = (
+    "Given", "OneHot", "Best", "Buckets", "Distances", "LogBuckets", "PairMask", "Places", "PositionsAfterPadding",
+    "RelativeIndex",
+)  # fmt: skip
 # These change no number: what is wrong with theirs was wrong before.
 MOVES_ONLY = ("SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick")
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
@@ -91,15 +94,17 @@ def _rows(trace: Trace, stage: Stage) -> str:
 
 
 def _padding(trace: Trace, value: Value) -> str:
-    """No padded key gets any weight."""
+    """No padded key gets any weight from a token; what a padded query looks at, nobody reads."""
     if not trace.has("tokens.mask") or _all_shown(trace):
         return ""
     padded = trace.value("tokens.mask").read() == 0  # (batch, key)
     for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):
+        queries = _stretches(~padded[row]) if value.shape[-2] == padded.shape[1] else [(0, value.shape[-2])]
         for start, stop in _stretches(padded[row]):
-            given = measure(value, "max", (int(row), slice(None), slice(None), slice(start, stop)))
-            if given > 0:
-                return f"a padded key gets attention: a weight of {given:.6g} in text {row}"
+            for first, last in queries:
+                given = measure(value, "max", (int(row), slice(None), slice(first, last), slice(start, stop)))
+                if given > 0:
+                    return f"a padded key gets attention: a weight of {given:.6g} in text {row}"
     return ""
 
 

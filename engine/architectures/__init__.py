@@ -17,7 +17,12 @@ __all__ = ["FAMILIES", "Family", "Limits", "Options", "family_of"]
 # model_type -> the module of this folder.
 FAMILIES: dict[str, str] = {
     "bert": "bert",
+    "deberta-v2": "deberta_v2",
+    "mpnet": "mpnet",
+    "mt5": "t5",
+    "t5": "t5",
     "transformer": "transformer",
+    "umt5": "t5",
 }
 
 

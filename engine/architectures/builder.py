@@ -17,12 +17,14 @@ class Builder:
         self.stages: list[Stage] = []
         self.aliases: dict[str, str] = {}
         self.weights: dict[str, Shape] = {}
+        self.wide: set[str] = set()  # weights to be kept in float32
 
     @classmethod
     def after(cls, program: Program) -> Builder:
         """A builder that goes on where a program ends."""
         found = cls()
         found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
+        found.wide = set(program.wide)
         return found
 
     def axes(self, name: str) -> tuple[str, ...]:
@@ -97,4 +99,4 @@ class Builder:
 
     def program(self) -> Program:
         """What has been written down."""
-        return Program(self.stages, self.aliases, self.weights)
+        return Program(self.stages, self.aliases, self.weights, self.wide)

@@ -13,7 +13,7 @@ from ..program import Stage
 from ..trace import Trace
 from ..value import Value
 from .findings import Checked, Finding, where
-from .squares import HIDES, Array, Stopped, Sums, extremes, windows
+from .squares import HIDES, Array, Stopped, Sums, extremes, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 VANISHES = {"float64": 746.0, "float32": 104.0, "float16": 17.4, "bfloat16": 93.0}
@@ -131,7 +131,7 @@ class _Masks:
 
         padded = np.flatnonzero(~real)
         name = stage.name
-        if sums.top > 0 and not sums.bottom < HIDES:
+        if not pairs(value) and sums.top > 0 and not sums.bottom < HIDES:
             said = (
                 f"it adds up to {sums.top:.4g} and never takes away: the 0/1 mask itself was added, and hides nothing"
             )
@@ -151,7 +151,8 @@ class _Masks:
             self._add("padding seen", name, row, at(key), said, "hide every padded key from every query")
         else:
             unseen = np.flatnonzero(real & (by_key == queries))
-            empty = np.flatnonzero(by_query == keys)
+            idle = by_query == keys  # where pairs are masked, those of padded queries are too, and harm nobody
+            empty = np.flatnonzero(idle & real if pairs(value) and queries == keys else idle)
             if len(unseen) and not len(empty):
                 said = f"real tokens that are hidden from every query: {len(unseen)}"
                 self._add("hidden token", name, row, at(int(unseen[0])), said, "a real token should be seen by someone")
@@ -185,6 +186,8 @@ class _Masks:
 
     def _largest_score(self, mask: Stage) -> float:
         """The largest magnitude of a score that this mask is added to, inf where it is not known."""
+        if pairs(self.trace.value(mask.name)):
+            return math.inf
         sizes = []
         for name in self.trace.program.users(mask.name):
             for source in self.trace.program[name].inputs:

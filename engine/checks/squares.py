@@ -44,7 +44,7 @@ class Sums:
         sums = cls(np.zeros((batch, keys), int), np.zeros((batch, queries), int), queries)
         for row, start, window in windows(value, stopped):
             numbers = np.asarray(window, dtype=np.float64)
-            hidden = numbers < HIDES
+            hidden = numbers == 0 if pairs(value) else numbers < HIDES
             one = hidden[:, 0]  # heads share a mask
             sums.by_key[row : row + len(one)] += one.sum(axis=1)
             sums.by_query[row : row + len(one), start : start + one.shape[1]] += one.sum(axis=2)
@@ -59,6 +59,11 @@ class Sums:
                     sums.weakest = weakest
                     sums.weakest_at = _at((numbers == weakest).argmax(), numbers.shape, row, start)
         return sums
+
+
+def pairs(value: Value) -> bool:
+    """Whether a mask says 1 and 0 of pairs, rather than being added to scores."""
+    return value.dtype.startswith("int")
 
 
 def _at(flat: Any, shape: tuple[int, ...], row: int, start: int) -> tuple[int, ...]:

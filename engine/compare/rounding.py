@@ -17,6 +17,8 @@ PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
     "Activation", "AddMask", "AdditiveMask", "Beside", "Concat", "Dropout", "DropoutMask", "FirstSeen", "FirstToken", "Given", "LastSeen", "Lookup", "MaxPool", "Multiply", "Pick", "Scale", "Sinusoid", "SplitHeads", "Sum",
+    "AddBias", "AddToEach", "ClampInfinite", "ContentToPosition", "DivideByRoot", "FillMasked", "Gate", "MaskTokens", "PositionBias",
+    "PositionToContent", "Table",
 }  # fmt: skip
 
 

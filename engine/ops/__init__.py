@@ -2,32 +2,59 @@
 
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
 from .base import Op, Out, Tensors, no_memory
+from .disentangled import (
+    AddToEach,
+    ContentToPosition,
+    Convolution,
+    FillMasked,
+    MaskTokens,
+    PairMask,
+    PositionToContent,
+    RelativeIndex,
+    RelativeScores,
+    Table,
+)
 from .dropout import Dropout, DropoutMask
+from .gate import ClampInfinite, Gate
 from .heads import Best, FirstToken, Normalize, Pick
 from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Multiply, Sum
 from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool
-from .positions import Sinusoid
+from .positions import PositionsAfterPadding, Sinusoid
+from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias
+from .rms_norm import RMSNorm
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
 
 __all__ = [
     "ACTIVATIONS",
     "Activation",
+    "AddBias",
     "AddMask",
+    "AddToEach",
     "AdditiveMask",
     "Beside",
     "Best",
+    "Buckets",
+    "ClampInfinite",
     "Concat",
+    "ContentToPosition",
     "Context",
+    "Convolution",
+    "Distances",
+    "DivideByRoot",
     "Dropout",
     "DropoutMask",
+    "FillMasked",
     "FirstSeen",
     "FirstToken",
+    "Gate",
     "Given",
     "GivenNumbers",
     "LastSeen",
     "LayerNorm",
     "Linear",
+    "LogBuckets",
     "Lookup",
+    "MaskTokens",
     "MaxPool",
     "MeanPool",
     "Multiply",
@@ -35,13 +62,22 @@ __all__ = [
     "OneHot",
     "Op",
     "Out",
+    "PairMask",
     "Pick",
+    "Places",
+    "PositionBias",
+    "PositionToContent",
+    "PositionsAfterPadding",
+    "RMSNorm",
+    "RelativeIndex",
+    "RelativeScores",
     "Scale",
     "Scores",
     "Sinusoid",
     "Softmax",
     "SplitHeads",
     "Sum",
+    "Table",
     "Tensors",
     "WeightedMeanPool",
     "no_memory",

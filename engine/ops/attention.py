@@ -14,13 +14,21 @@ from .base import Op, Out, Tensors
 
 @dataclass(frozen=True, slots=True)
 class SplitHeads(Op):
-    """(batch, token, hidden) -> (batch, head, token, head_dim): the same numbers seen another way, no copy."""
+    """(batch, token, hidden) -> (batch, head, token, head_dim): the same numbers seen another way.
+
+    Attributes:
+        heads: how many.
+        apart: copied, so that the numbers of each head lie together. Products of these may differ in their last bits
+            from those of heads that are not, so it is done where the reference does it.
+    """
 
     heads: int
+    apart: bool = False
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
-        return x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+        heads = x.view(*x.shape[:-1], self.heads, x.shape[-1] // self.heads).transpose(1, 2)
+        return heads.contiguous() if self.apart else heads
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         batch, tokens, hidden = inputs[0]

@@ -43,6 +43,17 @@ class Op(ABC):
         """Shape of the result from those of inputs and weights (of a given value: from that of the batch)."""
         return inputs[0]
 
+    def result_dtype(
+        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
+    ) -> torch.dtype:
+        """What the result is made of.
+
+        Args:
+            inputs, weights: what those are made of.
+            dtype: the run's, which nearly everything is made of.
+        """
+        return torch.int64 if self.whole_numbers else dtype
+
     @abstractmethod
     def write(self, *operands: str) -> str:
         """The right-hand side of the formula, with the operands (inputs, then weights) written as given."""

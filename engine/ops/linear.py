@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,13 +29,19 @@ class Linear(Op):
         (x,), (matrix, *bias) = inputs, weights
         memory = out()
         flat = None if memory is None else memory.view(-1, matrix.shape[0])
-        rows = x.reshape(-1, matrix.shape[1])
+        # The dtype is another only where T5 keeps a matrix in float32, and then it brings x to that.
+        rows = x.reshape(-1, matrix.shape[1]).to(matrix.dtype)
         # `functional.linear` comes down to these very calls, but has no `out=`.
         y = torch.addmm(bias[0], rows, matrix.t(), out=flat) if bias else torch.mm(rows, matrix.t(), out=flat)
         return y.view(*x.shape[:-1], matrix.shape[0])
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], weights[0][0])
+
+    def result_dtype(
+        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
+    ) -> torch.dtype:
+        return weights[0]
 
     def write(self, *operands: str) -> str:
         x, matrix, *bias = operands
@@ -43,13 +50,18 @@ class Linear(Op):
 
 @dataclass(frozen=True, slots=True)
 class Sum(Op):
-    """The inputs added from left to right, all of one shape."""
+    """The inputs added from left to right, all of one shape; where dtypes differ, in the wider."""
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         total = torch.add(inputs[0], inputs[1], out=out())
         for more in inputs[2:]:
             total = torch.add(total, more, out=total)
         return total
+
+    def result_dtype(
+        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
+    ) -> torch.dtype:
+        return functools.reduce(torch.promote_types, inputs)
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)

@@ -1,10 +1,11 @@
-"""Positions that are computed rather than learned."""
+"""Positions that are computed: waves instead of learned ones, and places that skip padding."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -43,3 +44,24 @@ class Sinusoid(Op):
 
     def write(self, *operands: str) -> str:
         return f"sin and cos of {operands[0]} / 10000^(2i/{self.hidden}), in turns"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsAfterPadding(Op):
+    """The how-manieth token that is not padding, plus the padding's id; padding stays at that: (batch, token) -> the same.
+
+    As `create_position_ids_from_input_ids` of transformers' RoBERTa and MPNet.
+
+    Attributes:
+        padding: the padding's id.
+    """
+
+    padding: int
+    whole_numbers: ClassVar[bool] = True
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        seen = inputs[0].ne(self.padding).to(torch.int64)
+        return torch.add(torch.cumsum(seen, dim=1) * seen, self.padding, out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"{self.padding} + which token it is, from 1, of those in {operands[0]} that are not {self.padding}; {self.padding} where it is {self.padding}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, inputs, moves, pooling, products, rows
+from . import curves, disentangled, inputs, moves, pooling, products, relative, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -41,6 +41,27 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "OneHot": inputs.one_hot,
     "AdditiveMask": inputs.additive_mask,
     "Given": inputs.given,
+    "AddBias": relative.add_bias,
+    "Buckets": relative.buckets,
+    "ClampInfinite": relative.clamp_infinite,
+    "ContentToPosition": relative.content_to_position,
+    "Distances": relative.distances,
+    "DivideByRoot": relative.divide_by_root,
+    "Gate": relative.gate,
+    "LogBuckets": relative.log_buckets,
+    "Places": relative.places,
+    "PositionBias": relative.position_bias,
+    "PositionToContent": relative.position_to_content,
+    "PositionsAfterPadding": relative.positions_after_padding,
+    "RMSNorm": relative.rms_norm,
+    "RelativeIndex": relative.relative_index,
+    "AddToEach": disentangled.add_to_each,
+    "Convolution": disentangled.convolution,
+    "FillMasked": disentangled.fill_masked,
+    "MaskTokens": disentangled.mask_tokens,
+    "PairMask": disentangled.pair_mask,
+    "RelativeScores": disentangled.relative_scores,
+    "Table": disentangled.table,
 }
 
 

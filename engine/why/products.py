@@ -47,7 +47,7 @@ def scores(element: Element) -> Explanation:
     )
     left = element.read(0, (batch, head, query, ALL))
     right = element.read(1, (batch, head, key, ALL))
-    return _dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, key, k)))
+    return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, key, k)))
 
 
 def context(element: Element) -> Explanation:
@@ -58,7 +58,7 @@ def context(element: Element) -> Explanation:
     )
     left = element.read(0, (batch, head, query, ALL))
     right = element.read(1, (batch, head, ALL, size))
-    return _dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, k, size)))
+    return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, k, size)))
 
 
 def scale(element: Element) -> Explanation:
@@ -101,9 +101,14 @@ def added(element: Element) -> Explanation:
     return element.explain(formula, terms, bound=rounding.of_additions(element.value.dtype, terms))
 
 
-def _dot(
+def dot(
     element: Element, formula: str, left: Floats, right: Floats, places: Callable[[int], tuple[Place, Place]]
 ) -> Explanation:
+    """A sum of products of two rows.
+
+    Args:
+        places: where the two factors of a term stand in the two inputs.
+    """
     with np.errstate(all="ignore"):
         values = left * right
 

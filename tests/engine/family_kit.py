@@ -245,6 +245,8 @@ def differences(run: Run, expected: Values) -> dict[str, float]:
     wrong = {}
     for name, theirs in expected.items():
         ours = run[name].tensor()
+        if ours.shape == (1, *theirs.shape):  # a table without a batch, which is a batch of one to us
+            theirs = theirs[None]
         if theirs.ndim == ours.ndim and theirs.shape != ours.shape:  # looked up or made once for all texts
             theirs = theirs.expand(ours.shape)
         if ours.dtype != theirs.dtype or ours.shape != theirs.shape:

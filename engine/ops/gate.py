@@ -1,0 +1,36 @@
+"""What gated feed-forward networks multiply, and what keeps float16 from infinity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .base import Op, Out, Tensors
+
+HEADROOM = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Op):
+    """Two tensors multiplied element by element: act(x · W) ⊗ x · V (Shazeer 2020, GLU Variants Improve Transformer)."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.mul(inputs[0], inputs[1], out=out())
+
+    def write(self, *operands: str) -> str:
+        return " ⊗ ".join(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class ClampInfinite(Op):
+    """If any element is infinite, all brought to within 1000 of the largest number of the dtype, as T5 does in float16."""
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,) = inputs
+        largest = torch.finfo(x.dtype).max
+        most = torch.where(torch.isinf(x).any(), largest - HEADROOM, largest)
+        return torch.clamp(x, min=-most, max=most, out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]}, brought to within {HEADROOM:g} of the largest number if any is infinite"

@@ -1,0 +1,188 @@
+"""Positions of tokens to each other, and what they add to scores (Shaw et al. 2018; Raffel et al. 2020; He et al. 2021).
+
+Distances are squares of (query, key), the same for every text and head. They come from a column and a row of places, so
+that rows of them can be computed alone, as those of scores can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..program import Shape
+from .base import Op, Out, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Places(Op):
+    """0, 1, 2, ... for the tokens of a batch: a column (query, 1), or a row (1, key).
+
+    Attributes:
+        along: `query` or `key`.
+    """
+
+    along: str
+    whole_numbers: ClassVar[bool] = True
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (ids,) = inputs
+        return torch.arange(ids.shape[1], device=ids.device).view(self.shape([tuple(ids.shape)], []))
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        tokens = inputs[0][1]
+        return (tokens, 1) if self.along == "query" else (1, tokens)
+
+    def write(self, *operands: str) -> str:
+        return f"0, 1, 2, ... along {operands[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Distances(Op):
+    """How far keys are from queries: (query, 1) and (1, key) -> (query, key).
+
+    Attributes:
+        ahead: key − query, as T5 and MPNet have it; otherwise query − key, as DeBERTa.
+    """
+
+    ahead: bool = True
+    whole_numbers: ClassVar[bool] = True
+    rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        query, key = inputs
+        return torch.sub(key, query, out=out()) if self.ahead else torch.sub(query, key, out=out())
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (inputs[0][0], inputs[1][1])
+
+    def write(self, *operands: str) -> str:
+        return " − ".join(operands[::-1] if self.ahead else operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets(Op):
+    """The bucket of each distance, as T5's `_relative_position_bucket` for encoders and MPNet's.
+
+    The first half of the buckets is for keys up to the query, the second for those after it. In each, half are for one
+    distance each, and the others grow with the logarithm; the last takes all from `distance` on.
+
+    Attributes:
+        count: how many buckets there are.
+        distance: from where on all share the last one.
+    """
+
+    count: int
+    distance: int
+    whole_numbers: ClassVar[bool] = True
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (relative,) = inputs
+        side = self.count // 2
+        alone = side // 2
+        after = (relative > 0).to(torch.long) * side
+        far = torch.abs(relative)
+        grown = alone + (torch.log(far.float() / alone) / math.log(self.distance / alone) * (side - alone)).to(
+            torch.long
+        )
+        grown = torch.min(grown, torch.full_like(grown, side - 1))
+        return torch.add(after, torch.where(far < alone, far, grown), out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"bucket of {operands[0]}: {self.count} of them, the last from a distance of {self.distance} on"
+
+
+@dataclass(frozen=True, slots=True)
+class LogBuckets(Op):
+    """Distances beyond half of `count` drawn together by the logarithm, as DeBERTa's `make_log_bucket_position`.
+
+    Attributes:
+        count: how many buckets there are on each side of 0.
+        distance: the distance less one that falls into the last of them.
+    """
+
+    count: int
+    distance: int
+    whole_numbers: ClassVar[bool] = True
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (relative,) = inputs
+        half = self.count // 2
+        near = (relative < half) & (relative > -half)
+        far = torch.where(near, half - 1, torch.abs(relative))
+        span = torch.log(torch.tensor((self.distance - 1) / half))  # in float32, as the reference
+        grown = torch.ceil(torch.log(far / half) / span * (half - 1)) + half
+        buckets = torch.where(far <= half, relative.type_as(grown), grown * torch.sign(relative))
+        memory = out()
+        return buckets.to(torch.long) if memory is None else memory.copy_(buckets)
+
+    def write(self, *operands: str) -> str:
+        half = self.count // 2
+        return f"{operands[0]} up to ±{half}, beyond ± ⌈log(|{operands[0]}| / {half}) / log({self.distance - 1} / {half}) · {half - 1}⌉ + {half}"
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias(Op):
+    """A number for each head and bucket: (query, key) and (bucket, head) -> (head, query, key)."""
+
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    symbols: ClassVar[tuple[str, ...]] = ("E",)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (buckets,), (table,) = inputs, weights
+        memory = out()
+        heads = table.shape[1]
+        flat = None if memory is None else memory.view(heads, -1)
+        by_head = table.t().contiguous()  # (head, bucket)
+        return torch.index_select(by_head, 1, buckets.reshape(-1), out=flat).view(heads, *buckets.shape)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (weights[0][1], *inputs[0])
+
+    def write(self, *operands: str) -> str:
+        buckets, table = operands
+        return f"{table} at {buckets}, a column for each head"
+
+
+@dataclass(frozen=True, slots=True)
+class AddBias(Op):
+    """Scores plus what their distance adds: (batch, head, query, key) and (head, query, key) or the same again."""
+
+    rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return torch.add(inputs[0], inputs[1], out=out())
+
+    def write(self, *operands: str) -> str:
+        return " + ".join(operands)
+
+
+@dataclass(frozen=True, slots=True)
+class DivideByRoot(Op):
+    """x / √size, which divides where `Scale` multiplies with the inverse: the last bits differ.
+
+    Attributes:
+        size: under the root.
+        rounded: the root is rounded to float32, and then to the dtype of x, before it divides, as DeBERTa has it.
+    """
+
+    size: int
+    rounded: bool = False
+    rows: ClassVar[tuple[bool, ...] | None] = (True,)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,) = inputs
+        return torch.div(x, root(self.size, x.dtype) if self.rounded else math.sqrt(self.size), out=out())
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} / √{self.size}"
+
+
+def root(size: int, dtype: torch.dtype) -> torch.Tensor:
+    """√size as DeBERTa's `scaled_size_sqrt`: a number on the CPU, rounded to float32 and then to a dtype."""
+    return torch.sqrt(torch.tensor(size, dtype=torch.float32)).to(dtype)

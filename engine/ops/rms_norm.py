@@ -1,0 +1,42 @@
+"""The norm without a mean of T5 and its successors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from .base import Op, Out, Tensors
+
+HALVES = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class RMSNorm(Op):
+    """x / √(mean of x² + ε) · γ over the last axis (Zhang and Sennrich 2019), as transformers' `T5LayerNorm`.
+
+    The mean of squares is taken in float32, in float64 too; below float32 the normalised numbers are rounded to the dtype
+    of γ before they are multiplied with it.
+    """
+
+    epsilon: float
+    symbols: ClassVar[tuple[str, ...]] = ("γ",)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,), (gamma,) = inputs, weights
+        squares = x.to(torch.float32).pow(2).mean(-1, keepdim=True)
+        normal = x * torch.rsqrt(squares + self.epsilon)
+        if gamma.dtype in HALVES:
+            normal = normal.to(gamma.dtype)
+        return torch.mul(gamma, normal, out=out())
+
+    def result_dtype(
+        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
+    ) -> torch.dtype:
+        return weights[0] if weights[0] in HALVES else torch.promote_types(inputs[0], weights[0])
+
+    def write(self, *operands: str) -> str:
+        x, gamma = operands
+        return f"{x} / √(mean of {x}² + {self.epsilon:g}) · {gamma}"

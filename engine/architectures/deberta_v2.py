@@ -204,9 +204,9 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     parts.tokens(b, sizes.vocabulary, also=also)
     first = x = _embeddings(b, sizes)
     far = relative.distances(b, ahead=False)
+    index, table = _positions(b, sizes, far)
     pairs = PairMask(options.causal)
     mask = b.add("mask.pairs", pairs, ("tokens.mask", "positions.query"), parts.SQUARE)
-    index, table = _positions(b, sizes, far)
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, mask, index, table)
         if sizes.conv is not None and not layer:

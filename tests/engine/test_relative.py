@@ -160,7 +160,7 @@ def test_a_mask_of_pairs_that_shows_padding_is_found(tmp_path):
     run = load(tmp_path, "cpu").run(["the cat sat", "the cat"])
     run.override("mask.pairs", torch.ones(2, 1, 3, 3, dtype=torch.int64))
     found = check_masks(run).findings
-    assert [(finding.kind, finding.stage) for finding in found][0] == ("padding seen", "mask.pairs")
+    assert (found[0].kind, found[0].stage) == ("padding seen", "mask.pairs")
     assert any(finding.stage == "layers.0.attention.weights" for finding in found)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError, one_line
+from .pieces import made_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -156,7 +157,7 @@ class TextReader:
 
 
 def open_tokenizer(directory: Path) -> Tokenizer:
-    """The tokenizer of a checkpoint directory: `tokenizer.json`, or a WordPiece one made from `vocab.txt`.
+    """The tokenizer of a checkpoint directory: `tokenizer.json`, a WordPiece one made from `vocab.txt`, or see `pieces`.
 
     Raises:
         InputError: neither is there, or it cannot be read.
@@ -169,6 +170,11 @@ def open_tokenizer(directory: Path) -> Tokenizer:
             return Tokenizer.from_file(str(whole))
         if words.is_file():
             return BertWordPieceTokenizer(str(words), lowercase=_lowercase(directory))._tokenizer
+        made = made_tokenizer(directory)
+        if made is not None:
+            return made
+    except InputError:
+        raise
     except Exception as error:  # the tokenizers library raises plain Exception
         raise InputError(f"cannot read the tokenizer in {directory}: {one_line(error)}") from None
     raise InputError(f"no tokenizer in {directory}: tokenizer.json or vocab.txt is needed")

@@ -45,11 +45,12 @@ def _info_model(session: Session) -> str:
 
 def _info_stages(session: Session) -> str:
     lines = []
+    width = max(36, *(len(stage.name) for stage in session.trace.program))
     for position, stage in enumerate(session.trace.program):
         here = "=>" if position == session.debugger.position else "  "
         mark = "P" if stage.name in session.trace.patched else "~" if stage.name in session.trace.stale else " "
         shape = write_shape(session.trace.shapes[stage.name])
-        lines.append(f"{here}{mark}{position:>4}  {stage.name:<36} {shape:<20} {', '.join(stage.axes)}")
+        lines.append(f"{here}{mark}{position:>4}  {stage.name:<{width}} {shape:<20} {', '.join(stage.axes)}")
     return "\n".join(lines)
 
 

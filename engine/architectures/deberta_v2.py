@@ -35,7 +35,7 @@ from ..ops import (
     Table,
 )
 from ..program import Program
-from . import heads, parts, relative
+from . import heads, parts, relative, task_heads
 from .builder import Builder
 from .family import Limits, Options
 
@@ -198,7 +198,7 @@ def limits(config: Config) -> Limits:
 
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
-    """The program of a DeBERTa-v2 checkpoint, with the masked-LM head if its weights are stored."""
+    """The program of a DeBERTa-v2 checkpoint, with the heads whose weights are stored."""
     sizes, b = Deberta.of(config), Builder()
     also = ("segments",) * bool(sizes.segments) + ("positions",) * bool(sizes.places)
     parts.tokens(b, sizes.vocabulary, also=also)
@@ -214,6 +214,12 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
         b.alias(f"layers.{layer}.output", x)
     b.alias("output", x)
     _masked_words(b, config, sizes, stored, x)
+    pooled = ""
+    if "pooler.dense.weight" in stored:
+        config.only("pooler_hidden_size", sizes.hidden)
+        kind = config.activation("pooler_hidden_act", "gelu")
+        pooled = heads.pooler(b, x, sizes.hidden, kind)
+    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 

@@ -10,11 +10,11 @@ OVER_WORDS = ("batch", "token", "vocabulary")
 SHOWN_PREDICTIONS = 10
 
 
-def pooler(b: Builder, x: str, size: int) -> str:
-    """`head.pooler.*`: tanh of a linear layer on the first token, as BERT's."""
+def pooler(b: Builder, x: str, size: int, activation: str = "tanh") -> str:
+    """`head.pooler.*`: a linear layer on the first token and an activation, BERT's tanh or another."""
     first = b.add("head.pooler.first", FirstToken(), (x,), VECTOR)
     dense = b.linear("head.pooler.dense", first, "pooler.dense", size, size, VECTOR)
-    return b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
+    return b.activation("head.pooler.activation", dense, activation, VECTOR, "pooler")
 
 
 def words(b: Builder, logits: str) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..errors import InputError
-from ..ops import AddBias, AddMask, DivideByRoot, PositionsAfterPadding, Scores, Sum
+from ..ops import AddBias, AddMask, DivideByRoot, FirstToken, PositionsAfterPadding, Scores, Sum
 from ..program import Program
-from . import heads, parts, relative
+from . import heads, parts, relative, task_heads
 from .builder import Builder
 from .family import Limits, Options
 
@@ -96,8 +96,11 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, bias, mask)
     b.alias("output", x)
-    if "pooler.dense.weight" in stored:
-        heads.pooler(b, x, sizes.hidden)
+    pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""
+    if task_heads.has(config, stored, task_heads.CLASSES, "classifier.out_proj.weight"):
+        _classes(b, config, sizes, x)
+    else:
+        task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
     if "lm_head.dense.weight" in stored:
         _masked_words(b, sizes, x)
     return b.program()
@@ -136,6 +139,14 @@ def _layer(b: Builder, sizes: MPNet, layer: int, x: str, bias: str, mask: str) -
     residual = b.add(f"{ffn}.residual", Sum(), (down, x))
     norm = b.norm(f"{ffn}.norm", residual, f"{module}.output.LayerNorm", hidden, sizes.epsilon)
     return b.alias(f"layers.{layer}.output", norm)
+
+
+def _classes(b: Builder, config: Config, sizes: MPNet, x: str) -> None:
+    """A head with a layer of its own on the first token, which is no pooler."""
+    first = b.add("head.classes.first", FirstToken(), (x,), heads.VECTOR)
+    dense = b.linear("head.classes.dense", first, "classifier.dense", sizes.hidden, sizes.hidden, heads.VECTOR)
+    active = b.activation("head.classes.activation", dense, "tanh", heads.VECTOR)
+    task_heads.classes(b, config, active, "classifier.out_proj", sizes.hidden)
 
 
 def _masked_words(b: Builder, sizes: MPNet, x: str) -> None:

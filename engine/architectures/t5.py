@@ -17,7 +17,7 @@ from ..config import Config
 from ..errors import InputError, nearest
 from ..ops import ACTIVATIONS, AddBias, AddMask, ClampInfinite, Gate, Lookup, RMSNorm, Scores, Sum
 from ..program import Program
-from . import parts, relative
+from . import parts, relative, task_heads
 from .builder import HIDDEN, Builder
 from .family import Limits, Options
 
@@ -127,6 +127,8 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
         x = _attention(b, sizes, layer, x, bias, mask, clamp=options.dtype == "float16" and layer == 0)
         x = _feed_forward_block(b, sizes, layer, x, options)
     x = b.alias("output", _norm(b, "head.norm", x, "encoder.final_layer_norm", sizes))
+    if task_heads.has(config, stored, task_heads.LABELS, "classifier.weight"):
+        task_heads.labels(b, config, x, "classifier", sizes.hidden)
     return b.program()
 
 

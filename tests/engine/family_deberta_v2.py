@@ -7,10 +7,17 @@ from typing import Any
 import torch
 import transformers.models.deberta_v2.modeling_deberta_v2 as modeling
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import SIZES, Sample
+from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Model
+from transformers import (
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
+    DebertaV2ForQuestionAnswering,
+    DebertaV2ForSequenceClassification,
+    DebertaV2ForTokenClassification,
+    DebertaV2Model,
+)
 
 SMALL = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
@@ -19,10 +26,17 @@ SMALL = {
 }  # fmt: skip
 
 
-def model(words: bool = False, **options: Any) -> Any:
-    """A DeBERTa-v2 with or without its masked-LM head: of no options, one as v3-base is."""
-    config = DebertaV2Config(**(SMALL | options))
-    return DebertaV2ForMaskedLM(config) if words else DebertaV2Model(config)
+HEADS = {
+    "words": DebertaV2ForMaskedLM,
+    "classes": DebertaV2ForSequenceClassification,
+    "labels": DebertaV2ForTokenClassification,
+    "answer": DebertaV2ForQuestionAnswering,
+}
+
+
+def model(head: str = "none", **options: Any) -> Any:
+    """A DeBERTa-v2 with one of its heads, or none: of no options, one as v3-base is."""
+    return HEADS.get(head, DebertaV2Model)(DebertaV2Config(**(SMALL | options)))
 
 
 @st.composite
@@ -31,9 +45,10 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
     hidden, heads = draw(SIZES)
     buckets = draw(st.sampled_from([-1, 0, 2, 3, 4, 8, 15, 32]))
     legacy = draw(st.booleans())
-    words = draw(st.booleans())
+    more = draw(with_head(["none", *HEADS]))
     divisors = [groups for groups in (1, 2, 3, 4) if hidden % groups == 0]
-    more = {"embedding_size": draw(st.sampled_from([hidden, 9]))} if legacy or not words else {}
+    if legacy or more["head"] != "words":
+        more["embedding_size"] = draw(st.sampled_from([hidden, 9]))
     if draw(st.booleans()):
         more |= {
             "conv_kernel_size": draw(st.sampled_from([1, 3, 5])),
@@ -58,7 +73,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "tie_word_embeddings": draw(st.booleans()),
         "legacy": legacy,
-        "words": words,
+        "pooler_hidden_act": draw(st.sampled_from(["gelu", "tanh"])),
     }
 
 
@@ -160,10 +175,12 @@ SAMPLE = Sample(
     options=options(),
     longest=512,
     record=record,
-    outputs={"logits": "head.words.logits"},
+    outputs={
+        "logits": "head.words.logits", "start_logits": "head.answer.start", "end_logits": "head.answer.end",
+    },
     not_compared=(
         "positions.query", "positions.key",  # 0, 1, 2, ...
         "embeddings.sum", "*.attention.concat", "*.residual", "*.conv.masked", "*.conv.activation",  # never named
-        "head.words.product", "head.words.probabilities", "head.words.best",  # made before or after its output
+        "head.words.product", *NOT_COMPARED_IN_HEADS,  # made before or after its output
     ),
 )  # fmt: skip

@@ -7,10 +7,17 @@ from typing import Any
 
 import torch
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import SIZES, Sample
+from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import MPNetConfig, MPNetForMaskedLM, MPNetModel
+from transformers import (
+    MPNetConfig,
+    MPNetForMaskedLM,
+    MPNetForQuestionAnswering,
+    MPNetForSequenceClassification,
+    MPNetForTokenClassification,
+    MPNetModel,
+)
 from transformers.models.mpnet.modeling_mpnet import (
     MPNetEncoder,
     MPNetSelfAttention,
@@ -23,10 +30,19 @@ SMALL = {
 }  # fmt: skip
 
 
-def model(words: bool = False, pooler: bool = True, **options: Any) -> Any:
-    """An MPNet with or without its masked-LM head and pooler."""
+HEADS = {
+    "pooler": MPNetModel,
+    "words": MPNetForMaskedLM,
+    "classes": MPNetForSequenceClassification,
+    "labels": MPNetForTokenClassification,
+    "answer": MPNetForQuestionAnswering,
+}
+
+
+def model(head: str = "pooler", **options: Any) -> Any:
+    """An MPNet with one of its heads, or none at all."""
     config = MPNetConfig(**(SMALL | options), attn_implementation="eager")
-    return MPNetForMaskedLM(config) if words else MPNetModel(config, add_pooling_layer=pooler)
+    return HEADS[head](config) if head in HEADS else MPNetModel(config, add_pooling_layer=False)
 
 
 @st.composite
@@ -43,8 +59,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),
         "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "tie_word_embeddings": draw(st.booleans()),
-        "words": draw(st.booleans()),
-        "pooler": draw(st.booleans()),
+        **draw(with_head(["none", *HEADS])),
     }
 
 
@@ -105,10 +120,12 @@ SAMPLE = Sample(
     longest=512,
     record=record,
     inputs=inputs,
-    outputs={"logits": "head.words.logits"},
+    outputs={
+        "logits": "head.words.logits", "start_logits": "head.answer.start", "end_logits": "head.answer.end",
+    },
     not_compared=(
         "positions.query", "positions.key",  # 0, 1, 2, ...
         "embeddings.sum", "*.attention.concat", "*.residual", "head.words.activation",  # never named
-        "head.pooler.first", "head.words.probabilities", "head.words.best",  # made before or after its output
+        "head.classes.activation", *NOT_COMPARED_IN_HEADS,  # made before or after its output
     ),
 )  # fmt: skip

@@ -9,9 +9,19 @@ import transformers.models.mt5.modeling_mt5 as modeling_mt5
 import transformers.models.t5.modeling_t5 as modeling_t5
 import transformers.models.umt5.modeling_umt5 as modeling_umt5
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import Sample
+from family_kit import NOT_COMPARED_IN_HEADS, Sample, with_head
 from hypothesis import strategies as st
-from transformers import MT5Config, MT5EncoderModel, T5Config, T5EncoderModel, UMT5Config, UMT5EncoderModel
+from transformers import (
+    MT5Config,
+    MT5EncoderModel,
+    MT5ForTokenClassification,
+    T5Config,
+    T5EncoderModel,
+    T5ForTokenClassification,
+    UMT5Config,
+    UMT5EncoderModel,
+    UMT5ForTokenClassification,
+)
 
 SMALL = {
     "vocab_size": 99, "d_model": 32, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 4,
@@ -19,9 +29,14 @@ SMALL = {
 }  # fmt: skip
 
 
-def maker(config: Any, model: Any) -> Any:
-    """A function that makes a model from options of its config."""
-    return lambda **options: model(config(**(SMALL | options), attn_implementation="eager"))
+def maker(config: Any, encoder: Any, labels: Any) -> Any:
+    """A function that makes a model, with or without a head for tokens, from options of its config."""
+
+    def model(head: str = "none", **options: Any) -> Any:
+        settings = config(**(SMALL | options), attn_implementation="eager")
+        return (labels if head == "labels" else encoder)(settings)
+
+    return model
 
 
 @st.composite
@@ -39,6 +54,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "layer_norm_epsilon": draw(st.sampled_from([1e-6, 1e-12, 0.1])),
         "feed_forward_proj": draw(st.sampled_from(["", "gated-"])) + draw(st.sampled_from(sorted(ACTIVATIONS))),
         "tie_word_embeddings": draw(st.booleans()),
+        **draw(with_head(["none", "labels"])),
     }
 
 
@@ -82,24 +98,25 @@ def recorder(modeling: Any) -> Any:
     return record
 
 
-def sample(family: str, example: str, config: Any, model: Any, modeling: Any) -> Sample:
+def sample(family: str, example: str, config: Any, models: tuple[Any, Any], modeling: Any) -> Sample:
     """One of the kin."""
     return Sample(
         family=family,
         example=example,
-        model=maker(config, model),
+        model=maker(config, *models),
         options=options(),
         longest=512,
         record=recorder(modeling),
         not_compared=(
             "positions.query", "positions.key",  # 0, 1, 2, ...
             "*.attention.concat", "*.attention.residual", "*.attention.clamped", "*.ffn.gated",  # never named
+            *NOT_COMPARED_IN_HEADS,
         ),
     )  # fmt: skip
 
 
 SAMPLES = [
-    sample("T5", "google-t5/t5-small", T5Config, T5EncoderModel, modeling_t5),
-    sample("mT5", "google/mt5-small", MT5Config, MT5EncoderModel, modeling_mt5),
-    sample("UMT5", "google/umt5-small", UMT5Config, UMT5EncoderModel, modeling_umt5),
+    sample("T5", "google-t5/t5-small", T5Config, (T5EncoderModel, T5ForTokenClassification), modeling_t5),
+    sample("mT5", "google/mt5-small", MT5Config, (MT5EncoderModel, MT5ForTokenClassification), modeling_mt5),
+    sample("UMT5", "google/umt5-small", UMT5Config, (UMT5EncoderModel, UMT5ForTokenClassification), modeling_umt5),
 ]

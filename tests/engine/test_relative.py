@@ -24,20 +24,24 @@ from transformers.models.t5.modeling_t5 import T5Attention
 T5, MPNET, DEBERTA = family_t5.SAMPLES[0], family_mpnet.SAMPLE, family_deberta_v2.SAMPLE
 XLARGE = {
     "conv_kernel_size": 3, "conv_act": "gelu", "conv_groups": 2, "embedding_size": 12, "type_vocab_size": 2,
-    "position_biased_input": True, "share_att_key": False, "words": True,
+    "position_biased_input": True, "share_att_key": False, "head": "words",
 }  # fmt: skip
 VARIANTS = [
     (T5, {"feed_forward_proj": "gated-gelu"}, "float32"),
     (T5, {"feed_forward_proj": "gated-silu"}, "float16"),
     (T5, {}, "bfloat16"),
     (T5, {}, "float64"),
-    (MPNET, {"words": True}, "float32"),
-    (MPNET, {"words": True}, "bfloat16"),
+    (MPNET, {"head": "words"}, "float32"),
+    (MPNET, {"head": "words"}, "bfloat16"),
     (DEBERTA, XLARGE, "float32"),
     (DEBERTA, XLARGE, "float16"),
-    (DEBERTA, {"words": True, "legacy": False, "position_buckets": -1}, "float32"),
-    (DEBERTA, {"words": True, "legacy": False}, "float64"),
+    (DEBERTA, {"head": "words", "legacy": False, "position_buckets": -1}, "float32"),
+    (DEBERTA, {"head": "words", "legacy": False}, "float64"),
     (DEBERTA, {"relative_attention": False, "pos_att_type": None}, "bfloat16"),
+    (DEBERTA, {"head": "classes"}, "float32"),
+    (MPNET, {"head": "classes"}, "float32"),
+    (MPNET, {"head": "answer"}, "float32"),
+    (T5, {"head": "labels"}, "float32"),
 ]
 
 

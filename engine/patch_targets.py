@@ -31,7 +31,7 @@ def check_range(run: Run, name: str) -> None:
 def _rows(run: Run, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
-    return min((run.program.weights[user.weights[0]][0] for user in users if user.kind == "Lookup"), default=2**31)
+    return min((run.program.weights[user.weights[0]][-2] for user in users if user.kind == "Lookup"), default=2**31)
 
 
 def token_id(run: Run, name: str, text: str) -> torch.Tensor:

@@ -93,6 +93,8 @@ class PresetCheckpoint:
         seed: of the initial weights.
     """
 
+    sides = ("text",)
+
     def __init__(self, name: str, made: Preset, seed: int = 0) -> None:
         self.preset, self.seed = made, seed
         self.config = Config(made.config, name)

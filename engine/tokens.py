@@ -16,6 +16,7 @@ from .errors import InputError, one_line
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+PIXELS = "image.pixels"  # the stage that programs for images begin with
 Ids = npt.NDArray[np.int64]
 
 

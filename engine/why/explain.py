@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, inputs, moves, pooling, products, rows
+from . import curves, images, inputs, moves, pooling, products, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -41,6 +41,15 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "OneHot": inputs.one_hot,
     "AdditiveMask": inputs.additive_mask,
     "Given": inputs.given,
+    "GivenNumbers": images.pixels,
+    "Patches": images.patches,
+    "ForEach": images.for_each,
+    "Prepend": images.prepend,
+    "TokenAt": images.token_at,
+    "EndToken": images.end_token,
+    "PatchMean": images.patch_mean,
+    "Average": images.average,
+    "UnitLength": rows.normalize,
 }
 
 

@@ -50,7 +50,7 @@ def first_token(element: Element) -> Explanation:
 
 def pick(element: Element) -> Explanation:
     """y[...] = x[..., place]."""
-    return _same(element, (*element.index, int(element.options["place"])), "")
+    return same(element, (*element.index, int(element.options["place"])), "")
 
 
 def best(element: Element) -> Explanation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any, Protocol
 
 import torch
 
-from .architectures import Family, Options, family_of
+from .architectures import Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
 from .errors import InputError, one_line
+from .images import ImageReader
 from .program import Program, Shape, write_shape
 from .sentence import read_sentence
 from .tokens import TextReader, open_tokenizer
@@ -91,6 +93,16 @@ class Checkpoint:
         used = {self._source(name) for name in program.weights}
         return [stored for name, (_, stored) in self._stored.items() if name not in used]
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """What it takes: `text`, `image` or both; the first is meant if nothing is said."""
+        return sides_of(self.family, self.config)
+
+    @cached_property
+    def images(self) -> ImageReader:
+        """The image processor with what the model takes."""
+        return ImageReader(self.directory, sight_of(self.family, self.config))
+
     @cached_property
     def reader(self) -> TextReader:
         """The tokenizer with the model's limits."""
@@ -109,6 +121,8 @@ class Checkpoint:
     def _canonical(self, stored: str) -> str:
         for prefix in self.family.PREFIXES:
             stored = stored.removeprefix(prefix)
+        for old, new in getattr(self.family, "RENAMED", ()):
+            stored = re.sub(old, new, stored)
         front, dot, last = stored.rpartition(".")
         return front + dot + OLD_NAMES.get(last, last)
 

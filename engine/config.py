@@ -44,6 +44,15 @@ class Config:
             raise InputError(f"{self.where}: {name} is {found!r}, and {most} is the most")
         return found
 
+    def pair(self, name: str, default: int) -> tuple[int, int]:
+        """A height and a width: `[224, 224]`, or one number for both."""
+        found = self.values.get(name, default)
+        both = found if isinstance(found, list) else [found, found]
+        if len(both) != 2:
+            raise InputError(f"{self.where}: {name} is {found!r}, and must be a number or a height and a width")
+        part = [Config({name: size}, self.where).size(name, default, most=10**5) for size in both]
+        return part[0], part[1]
+
     def index(self, name: str, default: int, below: int) -> int:
         """A whole number from 0 to less than `below`; null is the default."""
         found = self.values.get(name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int64": 8}
 # Other views of numbers that are there already, or never built.
-TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table")
+TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table", "ForEach", "TokenAt")
 PASSES = 3
 
 
@@ -54,6 +54,7 @@ def _of_scores(inputs: Sequence[Shape], weights: Sequence[Shape], result: Shape)
 # By the name of the operation's class; what is not here multiplies no matrices.
 MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int]] = {
     "Linear": _of_weight,
+    "Patches": _of_weight,
     "Scores": _of_scores,
     "Context": _of_scores,
     "RelativeScores": _of_scores,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from .architectures import Options, task_heads
+from .architectures import IMAGE, TEXT, Options, task_heads
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .errors import InputError
@@ -21,6 +23,7 @@ from .trace import Trace
 
 Progress = Callable[[str], None]
 KEPT_SHADOWS = 16
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Encoder:
@@ -33,6 +36,10 @@ class Encoder:
         budget: bytes of values a run keeps; None for no limit.
         causal: whether each token is kept from those after it, whatever the checkpoint says.
         train_seed: the seed of dropout in training mode; None outside it.
+        side: what it takes, `text` or `image`.
+
+    Raises:
+        InputError: a side the checkpoint has not.
     """
 
     def __init__(
@@ -45,10 +52,15 @@ class Encoder:
         *,
         causal: bool = False,
         train_seed: int | None = None,
+        side: str | None = None,
     ) -> None:
+        self.side = side or checkpoint.sides[0]
+        if self.side not in checkpoint.sides:
+            raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed = causal, train_seed
-        self.program: Program = checkpoint.program(Options(str(dtype).removeprefix("torch."), causal, train_seed))
+        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, self.side)
+        self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type
             raise InputError(
@@ -59,6 +71,7 @@ class Encoder:
 
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
         """Tokenise texts into one padded batch; see `TextReader.read`."""
+        self._expect(TEXT)
         return self.checkpoint.reader.read(texts, pair, max_length)
 
     @property
@@ -67,20 +80,34 @@ class Encoder:
         return self.device.type != "meta"
 
     def trace(
-        self, texts: str | Sequence[str] | Tokens, pair: str | None = None, max_length: int | None = None
+        self,
+        texts: str | Sequence[str] | Tokens = (),
+        pair: str | None = None,
+        max_length: int | None = None,
+        images: Paths = (),
     ) -> Trace:
         """A run, or an outline where there are no numbers; see `run`."""
         if self.has_numbers:
-            return self.run(texts, pair, max_length)
+            return self.run(texts, pair, max_length, images=images)
         tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length)
         return Outline(self.program, tokens, self._shadows_of(tokens.shape), self.about)
 
+    def look(self, images: Paths) -> Tokens:
+        """Read image files into one batch; see `ImageReader.read`."""
+        self._expect(IMAGE)
+        return self.checkpoint.images.read(images)
+
+    def _expect(self, side: str) -> None:
+        if side != self.side:
+            raise InputError(_wrong_side(self.name, self.checkpoint.config.model_type, side))
+
     def run(
         self,
-        texts: str | Sequence[str] | Tokens,
+        texts: str | Sequence[str] | Tokens = (),
         pair: str | None = None,
         max_length: int | None = None,
         instead_of: Run | None = None,
+        images: Paths = (),
     ) -> Run:
         """A run over a batch. Nothing is computed until a value is read.
 
@@ -90,13 +117,19 @@ class Encoder:
             max_length: cut longer texts to this many tokens.
             instead_of: an earlier run whose values are no longer needed; the new one computes in its memory, which
                 saves the page faults of fresh memory (a quarter of the time at 512 tokens).
+            images: paths of image files, for a model of images.
 
         Raises:
-            InputError: text the model cannot take, or a model without numbers.
+            InputError: text or images the model cannot take, or a model without numbers.
         """
         if not self.has_numbers:
             raise InputError(f"{self.name} has no numbers to run with, only shapes and costs; open it with `cost`")
-        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length)
+        if isinstance(texts, Tokens):
+            tokens = texts
+        else:
+            tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length)
+            if images and texts:
+                raise InputError("a run takes texts or images, not both")
         return Run(
             self.program,
             self.weights,
@@ -107,7 +140,7 @@ class Encoder:
             budget=self.budget,
             cache=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
-            word=self.checkpoint.reader.tokenizer.id_to_token,
+            word=self.checkpoint.reader.tokenizer.id_to_token if self.side == TEXT else None,
         )
 
     @property
@@ -129,9 +162,11 @@ class Encoder:
             "directory": str(self.checkpoint.directory),
             "weights": f"{files[0]}" + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
-            "not used": ", ".join(unused) or "none of the stored tensors",
+            "not used": _few(unused) or "none of the stored tensors",
             **task_heads.facts(self.checkpoint.config, unused),
         }
+        if self.side == IMAGE:
+            facts["pixels"] = self.checkpoint.images.processor.written()
         return facts | ({"note": "; ".join(self.checkpoint.notes)} if self.checkpoint.notes else {})
 
     def _shadows_of(self, shape: tuple[int, int]) -> dict[str, Shadow]:
@@ -150,6 +185,7 @@ def load(
     budget: int | None = None,
     causal: bool = False,
     train_seed: int | None = None,
+    side: str | None = None,
     progress: Progress | None = None,
 ) -> Encoder:
     """Load an encoder.
@@ -161,6 +197,7 @@ def load(
         budget: bytes of values a run keeps; the rest is computed again on demand.
         causal: hide from each token those after it, as in a masked self-attention.
         train_seed: run as in training, with dropout drawn from this seed.
+        side: `text` or `image`, for a model that takes both; None for what it takes, text if it takes both.
         progress: is told in a few words what is being done.
 
     Raises:
@@ -173,7 +210,25 @@ def load(
     if isinstance(model, str) and model.startswith(PREFIX):
         made = preset(model)
         place = place if made.preset.numbers else torch.device("meta")
-        return Encoder(model, made, place, number, budget, causal=causal, train_seed=train_seed)
+        return Encoder(model, made, place, number, budget, causal=causal, train_seed=train_seed, side=side)
     name, directory = locate(model, say)
     say(f"reading {name}")
-    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal, train_seed=train_seed)
+    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal, train_seed=train_seed, side=side)
+
+
+def _few(names: Sequence[str]) -> str:
+    """Names of tensors; of the many of another encoder, as CLIP has two, how many there are."""
+    most = 12
+    if len(names) <= most:
+        return ", ".join(names)
+    rooms = Counter(name.partition(".")[0] for name in names)
+    return ", ".join(f"{room}.* ({count} tensors)" if count > 1 else room for room, count in rooms.items())
+
+
+def _wrong_side(name: str, family: str, side: str) -> str:
+    if side == IMAGE:
+        return (
+            f"model {name!r} ({family}) takes text and no images; give one that takes images, such as "
+            "--model google/vit-base-patch16-224 or openai/clip-vit-base-patch32"
+        )
+    return f"model {name!r} ({family}) takes images and no text; give it --image PATH instead of a text"

@@ -14,8 +14,8 @@ from .errors import InputError, one_line
 BUNDLED = Path(__file__).parent.parent / "samples" / "encoder"
 NEEDED = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
-    "spm.model", "spiece.model", "added_tokens.json",
-    "preprocessor_config.json", "modules.json", "sentence_bert_config.json", "[0-9]_*/config.json",
+    "spm.model", "spiece.model", "added_tokens.json", "preprocessor_config.json", "processor_config.json",
+    "modules.json", "sentence_bert_config.json", "[0-9]_*/config.json",
 )  # fmt: skip
 # The folders of sentence-transformers' modules (`2_Dense`) have weights of their own.
 WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "[0-9]_*/model.safetensors")

@@ -46,7 +46,7 @@ def _most(run: Run, stage: Stage) -> int:
 def _rows(run: Run, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
-    sizes = (run.program.weights[user.weights[0]][0] for user in users if user.kind in ("Lookup", "PositionBias"))
+    sizes = (run.program.weights[user.weights[0]][-2] for user in users if user.kind in ("Lookup", "PositionBias"))
     return min(sizes, default=2**31)
 
 

@@ -19,6 +19,7 @@ from .architectures import Family, Options, family_of
 from .config import Config
 from .errors import InputError, nearest
 from .hub import BUNDLED
+from .images import ImageReader
 from .program import Program, Shape
 from .seeds import seed_of
 from .tokens import TextReader, open_tokenizer
@@ -93,6 +94,8 @@ class PresetCheckpoint:
         seed: of the initial weights.
     """
 
+    sides = ("text",)
+
     def __init__(self, name: str, made: Preset, seed: int = 0) -> None:
         self.preset, self.seed = made, seed
         self.config = Config(made.config, name)
@@ -137,6 +140,15 @@ class PresetCheckpoint:
     def unused(self, program: Program) -> Sequence[str]:
         """Nothing is stored, so nothing is left over."""
         return []
+
+    @property
+    def images(self) -> ImageReader:
+        """There is none.
+
+        Raises:
+            InputError: always: presets take text.
+        """
+        raise InputError(f"{self.directory} takes text and no images")
 
     @cached_property
     def reader(self) -> TextReader:

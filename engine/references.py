@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, nearest
+from .tokens import PIXELS
 from .trace import Trace
 
 if TYPE_CHECKING:
     from .encoder import Encoder
     from .session import Session
 
-USAGE = 'text "..." | model M | dtype D | device D | snapshot PATH | fork N'
+USAGE = 'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N'
 
 
 def reference(session: Session, words: Sequence[str]) -> Trace:
@@ -34,7 +35,7 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
         raise InputError(f"{said}; write {USAGE}")
     if not rest or not all(rest):
         raise InputError(f"{kind} which? write `{_usage(kind)}`")
-    if kind != "text" and len(rest) > 1:
+    if kind not in ("text", "image") and len(rest) > 1:
         raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
     return KINDS[kind](session, rest)
 
@@ -46,8 +47,24 @@ def _usage(kind: str) -> str:
 def _text(session: Session, rest: Sequence[str]) -> Trace:
     """Another text through the same model; words without quotes are one text."""
     encoder = _encoder(session, "text")
+    _same_side(encoder, "text")
     alone = session.trace.tokens.shape[0] == 1
     return encoder.trace([" ".join(rest)] if alone else list(rest))
+
+
+def _image(session: Session, rest: Sequence[str]) -> Trace:
+    """Other images through the same model."""
+    encoder = _encoder(session, "image")
+    _same_side(encoder, "image")
+    return encoder.trace(images=list(rest))
+
+
+def _same_side(encoder: Encoder, side: str) -> None:
+    """Refuse a text beside an image, also where a model takes both: their programs have little in common."""
+    if encoder.side != side:
+        raise InputError(
+            f"this is a run of {encoder.side}, so it is compared with `{_usage(encoder.side)}`, not {side}"
+        )
 
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
@@ -56,9 +73,14 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)
-    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None)
+    side = "image" if PIXELS in session.trace.program else "text"
+    encoder = load(
+        rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None, side=side
+    )  # fmt: skip
     tokens = session.trace.tokens
-    return encoder.trace(list(tokens.texts), tokens.pair, _limit(session.trace))
+    images = tokens.texts if side == "image" else ()
+    texts = () if images else list(tokens.texts)
+    return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images)
 
 
 def _limit(trace: Trace) -> int | None:
@@ -99,6 +121,7 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
         encoder.budget,
         causal=encoder.causal,
         train_seed=encoder.train_seed,
+        side=encoder.side,
     )
     run = other.run(session.trace.original_tokens)
     patches = getattr(session.trace, "patches", ())
@@ -130,6 +153,7 @@ def _encoder(session: Session, kind: str) -> Encoder:
 
 KINDS: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
     "text": _text,
+    "image": _image,
     "model": _model,
     "dtype": _dtype,
     "device": _device,

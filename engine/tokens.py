@@ -17,6 +17,7 @@ from .pieces import made_tokenizer
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+PIXELS = "image.pixels"  # the stage that programs for images begin with
 Ids = npt.NDArray[np.int64]
 
 

@@ -39,6 +39,13 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--pair", metavar="TEXT", help="a second segment")
     p.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an image instead of a text, for a model that takes images; repeatable, several are one batch",
+    )
+    p.add_argument(
         "-m", "--model", metavar="MODEL", help="directory, Hub id or preset:NAME; the bundled model if not given"
     )
     p.add_argument(
@@ -84,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="'model M'",
-        help="compare every stage with a text, model, dtype, device, snapshot or fork, as `compare` does; repeatable",
+        help="compare every stage with a text, image, model, dtype, device, snapshot or fork, as `compare` does; repeatable",
     )
     p.add_argument("--export", metavar="PATH", help="with --batch: write what was reached to .safetensors or .npz")
     p.add_argument("--select", metavar="GLOB", help="with --export: only these stages")
@@ -166,9 +173,18 @@ def _check(options: argparse.Namespace) -> None:
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
     if options.open:
-        given = [name for name in ("text", "pair", "model", "max_length") if getattr(options, name)]
+        given = [name for name in ("text", "image", "pair", "model", "max_length") if getattr(options, name)]
         if given:
-            raise InputError(f"--open shows a recording and takes no {given[0].replace('max_length', '--max-length')}")
+            raise InputError(
+                f"--open shows a recording and takes no {given[0].replace('max_length', '--max-length').replace('image', '--image')}"
+            )
+    if options.image:
+        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
+        if given:
+            what = {"text": "a text", "pair": "--pair", "max_length": "--max-length"}[given[0]]
+            raise InputError(
+                f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
+            )
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
     options.budget = memory_size(options.memory)
@@ -201,7 +217,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
             raise InputError(f"cannot read standard input: {error.strerror}") from None
         if not texts:
             raise InputError("standard input has no text; write one text a line")
-    return texts or ([] if options.open else [EXAMPLE])
+    return texts or ([] if options.open or options.image else [EXAMPLE])
 
 
 def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
@@ -232,12 +248,13 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         progress("importing torch")
         from ..engine.encoder import load
 
-        seed = (options.seed or 0) if options.train_mode else None
+        seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
-            options.model, options.device, options.dtype, budget=options.budget, train_seed=seed, progress=progress
-        )
-        progress("reading the text")
-        return Session(encoder.trace(texts, options.pair, options.max_length), encoder)
+            options.model, options.device, options.dtype,
+            budget=options.budget, train_seed=seed, side=side, progress=progress,
+        )  # fmt: skip
+        progress(f"reading the {side}")
+        return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 
     return start
 

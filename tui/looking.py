@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..engine.errors import InputError
 from .facts import Position, World
+from .plane import paged
 from .state import ViewState
 from .subject import in_every_layer, nearest_with_keys
 
@@ -66,10 +67,11 @@ def with_head(state: ViewState, argument: str, world: World) -> ViewState:
     Raises:
         InputError: there is no such head, or the stage has none.
     """
-    count = world.size(state.stage, "head")
+    axis = paged(world.program[state.stage].axes)
+    count = world.size(state.stage, axis) if axis else 0
     if not count:
         raise InputError(f"{state.stage} is not divided into heads; look at .scores, .weights or another that is")
-    return replace(state, head=_number("head", argument, state.head, count))
+    return replace(state, head=_number(axis, argument, state.head, count))
 
 
 def with_text(state: ViewState, argument: str, world: World) -> ViewState:

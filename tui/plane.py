@@ -12,6 +12,7 @@ from .text import cell_len, fit, plain
 
 TOKEN_AXES = frozenset({"token", "query", "key"})
 LOOKUP_AXES = {"batch": "text", "head": "head"}
+PAGED_AXES = ("head", "channel", "hidden")
 
 Index = tuple[int | slice, ...]
 
@@ -76,10 +77,15 @@ def plane_of(subject: Subject, state: ViewState) -> Plane:
 
     An axis of size one stands for any index: the additive mask has one head, which is every head's.
     """
-    chosen = {"batch": state.text, "head": state.head}
+    chosen = {paged(subject.axes): state.head, "batch": state.text}
     pairs = list(zip(subject.axes, subject.shape, strict=True))[:-2]
     fixed = tuple(max(0, min(chosen.get(axis, 0), size - 1)) for axis, size in pairs)
     return Plane(subject.stage, subject.axes, subject.shape, fixed)
+
+
+def paged(axes: Sequence[str]) -> str:
+    """The axis before the last two that is leafed through: heads, or the channels of an image; "" where there is none."""
+    return next((axis for axis in axes[:-2] if axis in PAGED_AXES), "")
 
 
 def clipped(state: ViewState, plane: Plane) -> ViewState:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
+from ..config import Config
 from ..errors import InputError, nearest
-from .family import Family, Limits, Options
+from .family import IMAGE, TEXT, Family, Limits, Options, Seeing, Sight
 
-__all__ = ["FAMILIES", "Family", "Limits", "Options", "family_of"]
+__all__ = [
+    "FAMILIES", "IMAGE", "TEXT", "Family", "Limits", "Options", "Seeing", "Sight", "family_of", "sides_of", "sight_of",
+]  # fmt: skip
 
 # model_type -> the module of this folder.
 FAMILIES: dict[str, str] = {
@@ -23,6 +26,11 @@ FAMILIES: dict[str, str] = {
     "t5": "t5",
     "transformer": "transformer",
     "umt5": "t5",
+    "clip": "clip",
+    "clip_text_model": "clip_text",
+    "clip_vision_model": "clip_vision",
+    "deit": "deit",
+    "vit": "vit",
 }
 
 
@@ -38,3 +46,13 @@ def family_of(model_type: str) -> Family:
             f"model_type {model_type!r} is not a known family{nearest(model_type, FAMILIES)}; known: {known}"
         )
     return cast(Family, import_module(f".{FAMILIES[model_type]}", __name__))
+
+
+def sides_of(family: Family, config: Config) -> tuple[str, ...]:
+    """Which encoders a model has: `("text",)` unless its family says otherwise."""
+    return cast(Seeing, family).sides(config) if hasattr(family, "sides") else (TEXT,)
+
+
+def sight_of(family: Family, config: Config) -> Sight:
+    """What images a model takes that has an image side."""
+    return cast(Seeing, family).sight(config)

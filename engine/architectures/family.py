@@ -9,6 +9,8 @@ from typing import Protocol
 from ..config import Config
 from ..program import Program
 
+TEXT, IMAGE = "text", "image"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -18,11 +20,13 @@ class Options:
         dtype: to compute in, as torch calls it: `float32`.
         causal: hide from each token those after it, also where the model itself does not.
         train_seed: run as in training, with dropout drawn from this seed; None to run as in use, without.
+        side: which encoder of a model that has several: `text` or `image`.
     """
 
     dtype: str = "float32"
     causal: bool = False
     train_seed: int | None = None
+    side: str = TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,56 @@ class Limits:
     padding_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What images a model takes, and what tokens it makes of one.
+
+    Attributes:
+        height, width: in pixels.
+        channels: of a pixel; 3 are red, green and blue.
+        tall, wide: of a patch, in pixels.
+        before: the tokens before the patches: `("[CLS]",)`.
+    """
+
+    height: int
+    width: int
+    channels: int
+    tall: int
+    wide: int
+    before: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows of patches."""
+        return self.height // self.tall
+
+    @property
+    def columns(self) -> int:
+        """How many patches a row has."""
+        return self.width // self.wide
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens' strings: a patch is called by its row and column, `3,5`."""
+        return (*self.before, *(f"{row},{column}" for row in range(self.rows) for column in range(self.columns)))
+
+
+class Seeing(Protocol):
+    """What a module has besides if some or all of its models look at images."""
+
+    def sides(self, config: Config) -> tuple[str, ...]:
+        """Which encoders a model has, of `text` and `image`; the first is what it is for if nothing is said."""
+        ...
+
+    def sight(self, config: Config) -> Sight:
+        """What images it takes.
+
+        Raises:
+            InputError: a config that cannot be.
+        """
+        ...
+
+
 class Family(Protocol):
     """A module of this folder.
 
@@ -49,6 +103,9 @@ class Family(Protocol):
         PREFIXES: what its checkpoints may put before the names of weights: `("bert.",)`.
         TIED: weights that are another one where they are not stored, unless the config says
             `tie_word_embeddings: false`: name -> that other name.
+
+    A module may have `RENAMED` as well: what older versions of transformers called the weights, as pairs of a regular
+    expression and what to put for it.
     """
 
     PREFIXES: tuple[str, ...]

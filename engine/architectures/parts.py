@@ -67,6 +67,7 @@ def attention(
     head_dim: int,
     *,
     drop: Drop = keep,
+    single: bool = False,
 ) -> str:
     """Scaled dot-product attention in `block`, from the three projections to the heads side by side.
 
@@ -74,6 +75,7 @@ def attention(
         query, key, value: names of the projections, (batch, token, hidden) each.
         mask: name of the additive mask.
         drop: what training does to the weights.
+        single: whether the softmax is computed in float32 whatever the dtype.
     """
     query, key, value = (
         split_heads(b, block, role, x, heads) for role, x in (("query", query), ("key", key), ("value", value))
@@ -81,7 +83,7 @@ def attention(
     scores = b.add(f"{block}.scores", Scores(), (query, key), SQUARE)
     scaled = b.add(f"{block}.scaled", Scale(head_dim), (scores,), SQUARE)
     masked = b.add(f"{block}.masked", AddMask(), (scaled, mask), SQUARE)
-    return attend(b, block, masked, value, drop=drop)
+    return attend(b, block, masked, value, single=single, drop=drop)
 
 
 def split_heads(b: Builder, block: str, role: str, x: str, heads: int) -> str:
@@ -89,8 +91,13 @@ def split_heads(b: Builder, block: str, role: str, x: str, heads: int) -> str:
     return b.add(f"{block}.{role}_heads", SplitHeads(heads), (x,), PER_HEAD)
 
 
-def attend(b: Builder, block: str, masked: str, value: str, *, drop: Drop = keep) -> str:
-    """From masked scores and the values of each head to the heads side by side: `weights`, `context`, `concat`."""
-    weights = drop(b.add(f"{block}.weights", Softmax(), (masked,), SQUARE))
+def attend(b: Builder, block: str, masked: str, value: str, *, single: bool = False, drop: Drop = keep) -> str:
+    """From masked scores and the values of each head to the heads side by side: `weights`, `context`, `concat`.
+
+    Args:
+        single: whether the softmax is computed in float32 whatever the dtype.
+        drop: what training does to the weights.
+    """
+    weights = drop(b.add(f"{block}.weights", Softmax(single=single), (masked,), SQUARE))
     context = b.add(f"{block}.context", Context(), (weights, value), PER_HEAD)
     return b.add(f"{block}.concat", Concat(), (context,))

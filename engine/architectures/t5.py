@@ -126,7 +126,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
             bias = relative.bias(b, name, found, table.format(layer), sizes.buckets, sizes.heads)
         x = _attention(b, sizes, layer, x, bias, mask, clamp=options.dtype == "float16" and layer == 0)
         x = _feed_forward_block(b, sizes, layer, x, options)
-    x = b.alias("output", _norm(b, "head.norm", x, "encoder.final_layer_norm", sizes))
+    x = b.alias("output", _norm(b, "final.norm", x, "encoder.final_layer_norm", sizes))
     if task_heads.has(config, stored, task_heads.LABELS, "classifier.weight"):
         task_heads.labels(b, config, x, "classifier", sizes.hidden)
     return b.program()

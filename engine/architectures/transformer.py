@@ -87,7 +87,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, mask, drop)
     if sizes.before:
-        x = b.norm("head.norm", x, "norm", sizes.hidden, sizes.epsilon)
+        x = b.norm("final.norm", x, "norm", sizes.hidden, sizes.epsilon)
     b.alias("output", x)
     return b.program()
 

@@ -22,7 +22,7 @@ ABLATE = "ablate STAGE[INDEX] [zero|mean]"
 NOISE = "noise STAGE[INDEX] DEVIATION [SEED]"
 SCALE = "scale STAGE[INDEX] FACTOR"
 SWAP = "swap STAGE[INDEX] [INDEX]"
-REFERENCES = ("fork", "text", "model", "dtype", "device", "snapshot")
+REFERENCES = ("fork", "text", "image", "model", "dtype", "device", "snapshot")
 
 
 def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
@@ -186,9 +186,10 @@ def _run(session: Session, rest: str) -> Reply:
         raise InputError('run what? write `run "TEXT" ...`; several texts are one padded batch')
     if session.encoder is None:
         raise InputError("this is a recording: there is no model to run another text with")
-    session.show(session.encoder.trace(texts))
+    side = session.encoder.side
+    session.show(session.encoder.trace(texts) if side == "text" else session.encoder.trace(images=texts))
     words = session.trace.tokens.shape
-    return Reply(f"{words[0]} text{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
+    return Reply(f"{words[0]} {side}{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
 
 
 COMMANDS = (
@@ -207,5 +208,5 @@ COMMANDS = (
             (Key("R", "redo", "do it again"),)),
     Command("fork", "fork", "Go on in a copy; the original stays as it is.", _fork, "changes"),
     Command("switch", "switch N", "Go to another fork; 0 is the original.", _switch, "changes"),
-    Command("run", 'run "TEXT" ...', "Start over with other texts.", _run, "changes"),
+    Command("run", 'run "TEXT" ...', "Start over with other texts; of a model of images, with other files.", _run, "changes"),
 )  # fmt: skip

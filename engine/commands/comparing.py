@@ -97,7 +97,7 @@ def _compare(session: Session, rest: str) -> Reply:
 COMMANDS = (
     Command(
         "compare", COMPARE,
-        "Compare every stage with another text, model, dtype, device, recording or fork: what differs, where it begins.",
+        "Compare every stage with another text, image, model, dtype, device, recording or fork: what differs, where it begins.",
         _compare, "values", ("cmp",), (), tuple(KINDS),
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from ..errors import InputError, nearest
 from ..program import write_shape
 from ..session import Session
+from ..tokens import PIXELS
 from ..watches import write_watched
 from ..writing import write_stats, write_value
 from .table import Command, Reply, is_number
@@ -70,12 +71,15 @@ def _info_breakpoints(session: Session) -> str:
 
 def _info_tokens(session: Session) -> str:
     tokens, lines = session.trace.tokens, []
+    images = PIXELS in session.trace.program  # whose tokens are patches, with neither ids nor segments
     for row, words in enumerate(tokens.strings):
-        lines.append(f"text {row}: {tokens.texts[row]!r}")
-        lines.append("  at     id  mask  segment  token")
+        lines.append(f"{'image' if images else 'text'} {row}: {tokens.texts[row]!r}")
+        lines.append("  at  mask  patch" if images else "  at     id  mask  segment  token")
         for at, word in enumerate(words):
             ids, mask, segment = tokens.ids[row, at], tokens.mask[row, at], tokens.segments[row, at]
-            lines.append(f"{at:>4} {ids:>6}  {mask:>4}  {segment:>7}  {word}")
+            lines.append(
+                f"{at:>4}  {mask:>4}  {word}" if images else f"{at:>4} {ids:>6}  {mask:>4}  {segment:>7}  {word}"
+            )
     return "\n".join(lines)
 
 

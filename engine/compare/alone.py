@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from .align import Alignment, Pair
 def alone(tokens: Tokens, row: int) -> Tokens:
     """The tokens of one text, cut to those that are not padding."""
     kept = np.flatnonzero(tokens.mask[row])
-    arrays = {name: getattr(tokens, name)[row : row + 1, kept] for name in ("ids", "mask", "segments", "positions")}
+    arrays: dict[str, Any] = {
+        name: getattr(tokens, name)[row : row + 1, kept] for name in ("ids", "mask", "segments", "positions")
+    }
     strings = (tuple(tokens.strings[row][at] for at in kept),)
     places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
+    arrays["arrays"] = {name: array[row : row + 1] for name, array in tokens.arrays.items()}
     return dataclasses.replace(tokens, texts=(tokens.texts[row],), strings=strings, places=places, **arrays)
 
 

@@ -16,15 +16,13 @@ from .measure import EPSILONS
 PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
-    "Activation", "AddMask", "AdditiveMask", "Beside", "Concat", "Dropout", "DropoutMask", "FirstSeen", "FirstToken", "Given", "LastSeen", "Lookup", "MaxPool", "Multiply", "Pick", "Scale", "Sinusoid", "SplitHeads", "Sum",
-    "AddBias", "AddToEach", "ClampInfinite", "ContentToPosition", "DivideByRoot", "FillMasked", "Gate", "MaskTokens", "PositionBias",
-    "PositionToContent", "Table",
+    "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "Pick", "PositionBias", "PositionToContent", "Prepend", "Scale", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt",
 }  # fmt: skip
 
 
 def allowed(stage: Stage, layers: int, dtype: str) -> float:
     """How far apart a stage may be for rounding alone, relative to the reference's largest magnitude."""
-    passed = stage.layer + 1 if stage.layer is not None else layers if stage.room == "head" else 1
+    passed = stage.layer + 1 if stage.layer is not None else layers if stage.room in ("head", "final") else 1
     return PER_LAYER[dtype] * max(1, passed) * EPSILONS[dtype]
 
 
@@ -46,6 +44,8 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     if kind not in ELEMENTWISE and stage.inputs:
         shape = ours.shapes[stage.inputs[0]]
         terms = shape[-1] if shape else 1
+        if kind == "Patches":
+            terms = math.prod(ours.weight_shapes[stage.weights[0]][1:])
     gathered = math.sqrt(terms) if dtype in ("float32", "float64") else 0.0
     spread = absmax if kind == "Softmax" else 0.0
     return (2 + gathered + spread) * EPSILONS[dtype]

@@ -88,13 +88,22 @@ class AddMask(Op):
 
 @dataclass(frozen=True, slots=True)
 class Softmax(Op):
-    """exp(x) / Σ exp(x) over the last axis; the largest x is taken off first, so that nothing overflows."""
+    """exp(x) / Σ exp(x) over the last axis; the largest x is taken off first, so that nothing overflows.
+
+    Attributes:
+        over: what that axis is.
+        single: whether it is computed in float32 whatever the dtype, as ViT, CLIP and ModernBERT do it. (torch's own softmax
+            of float16 adds in float32 as well, but rounds a few weights otherwise.)
+    """
 
     over: str = "key"
+    single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         memory = out()
+        if self.single and inputs[0].dtype != torch.float32:
+            return torch.softmax(inputs[0], -1, dtype=torch.float32).to(inputs[0].dtype)
         return torch.softmax(inputs[0], -1) if memory is None else torch.softmax(inputs[0], -1, out=memory)
 
     def write(self, *operands: str) -> str:

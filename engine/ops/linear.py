@@ -125,6 +125,10 @@ def _gelu_python(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
     return torch.mul(x * 0.5, 1.0 + torch.erf(x / math.sqrt(2.0)), out=out)
 
 
+def _quick_gelu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return torch.mul(x, torch.sigmoid(1.702 * x), out=out)
+
+
 def _relu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
     return torch.relu(x) if out is None else torch.clamp_min(x, 0, out=out)
 
@@ -139,6 +143,7 @@ ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "gelu_python": (_gelu_python, "gelu({x}) = {x} · Φ({x})"),
     "gelu_pytorch_tanh": (_gelu("tanh"), "gelu_tanh({x})"),
     "gelu_new": (_gelu_new, "gelu_tanh({x})"),
+    "quick_gelu": (_quick_gelu, "{x} · sigmoid(1.702 {x})"),
     "relu": (_relu, "max(0, {x})"),
     "sigmoid": (lambda x, out: torch.sigmoid(x, out=out), "sigmoid({x})"),
     "silu": (_silu, "{x} · sigmoid({x})"),

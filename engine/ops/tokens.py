@@ -69,18 +69,22 @@ class OneHot(Op):
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Op):
-    """Rows of an embedding matrix: (batch, token) and (vocabulary, hidden) -> (batch, token, hidden)."""
+    """Rows of an embedding matrix: (batch, token) and (vocabulary, hidden) -> (batch, token, hidden).
+
+    Axes of size one before the matrix's own, as a position embedding may have for the batch, are passed over.
+    """
 
     symbols: ClassVar[tuple[str, ...]] = ("E",)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (ids,), (table,) = inputs, weights
+        table = table.view(table.shape[-2:])
         memory = out()
         flat = None if memory is None else memory.view(-1, table.shape[1])
         return torch.index_select(table, 0, ids.reshape(-1), out=flat).view(*ids.shape, table.shape[1])
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return (*inputs[0], weights[0][1])
+        return (*inputs[0], weights[0][-1])
 
     def write(self, *operands: str) -> str:
         ids, table = operands

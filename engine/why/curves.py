@@ -75,11 +75,16 @@ SILU = Curve(
     _sigmoid, "sigmoid(x)",
 )  # fmt: skip
 SIGMOID = Curve("sigmoid({x})", _sigmoid, lambda x: _sigmoid(x) * (1 - _sigmoid(x)), least=1.0)
+QUICK_GELU = Curve(
+    "{x} · sigmoid(1.702 {x})", lambda x: x * _sigmoid(1.702 * x),
+    lambda x: _sigmoid(1.702 * x) * (1 + 1.702 * x * (1 - _sigmoid(1.702 * x)) if x < 40 else 1),
+    lambda x: _sigmoid(1.702 * x), "sigmoid(1.702 x)",
+)  # fmt: skip
 TANH = Curve("tanh({x})", math.tanh, lambda x: 1 - math.tanh(x) ** 2)
 
 CURVES: dict[str, Curve] = {
     "gelu": GELU, "gelu_python": GELU, "gelu_new": GELU_TANH, "gelu_pytorch_tanh": GELU_TANH,
-    "relu": RELU, "sigmoid": SIGMOID, "silu": SILU, "swish": SILU, "tanh": TANH,
+    "quick_gelu": QUICK_GELU, "relu": RELU, "sigmoid": SIGMOID, "silu": SILU, "swish": SILU, "tanh": TANH,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, disentangled, inputs, moves, pooling, products, relative, rows
+from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -62,6 +62,15 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
+    "GivenNumbers": images.pixels,
+    "Patches": images.patches,
+    "ForEach": images.for_each,
+    "Prepend": images.prepend,
+    "TokenAt": images.token_at,
+    "EndToken": images.end_token,
+    "PatchMean": images.patch_mean,
+    "Average": images.average,
+    "UnitLength": rows.normalize,
 }
 
 

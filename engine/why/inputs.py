@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from . import rounding
 from .parts import Explanation, Term, Terms, plain
-from .reading import ALL, Element, at
+from .reading import ALL, Element, Place, at
 
 LOWEST = {
     "float64": float(np.finfo(np.float64).min), "float32": float(np.finfo(np.float32).min),
@@ -29,17 +29,23 @@ def lookup(element: Element) -> Explanation:
     else:
         source = element.of_stage(one_hot, (batch, token, number), float(element.trace.value(one_hot).read((batch, token, number))))  # fmt: skip
         formula = f"Σᵥ {one_hot}{at(batch, token, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
+    row: Place = (*_before(element), number)
     try:
-        entry = float(element.weight(0, (number, j)))
+        entry = float(element.weight(0, (*row, j)))
     except InputError as error:
         terms = Terms([element.stored], lambda _: Term(element.stored, (source,), f"E{at(number, j)}"))
         return element.explain(formula, terms, notes=[str(error)])
-    parameter = element.parameter(0, "E", (number, j), entry)
+    parameter = element.parameter(0, "E", (*row, j), entry)
     terms = Terms([entry], lambda _: Term(entry, (source, parameter), "" if one_hot else f"E{at(number, j)}"))
     notes = [f"row {number} of the table, for {element.token('token', token)}"]
     if one_hot is not None:
         notes.append(_product(element, one_hot, entry))
     return element.explain(formula, terms, notes=notes)
+
+
+def _before(element: Element) -> Place:
+    """Zeros for the axes of size one that may stand before a table's own two."""
+    return (0,) * (len(element.trace.weight_shapes.get(element.stage.weights[0], (0, 0))) - 2)
 
 
 def _one_hot(element: Element) -> str | None:
@@ -122,7 +128,10 @@ def given(element: Element) -> Explanation:
     pads = not int(tokens.mask[batch, token])
     place = tokens.places[batch][token] if batch < len(tokens.places) and token < len(tokens.places[batch]) else (0, 0)
     notes = [f"token {token} of text {batch} is {word!r}"]
-    if pads:
+    if "image.pixels" in element.trace.program:
+        notes = [f"token {token} of image {batch} is {word!r}"]
+        notes.append("a patch, by row and column" if "," in word else "a vector of its own, before the patches")
+    elif pads:
         notes.append("padding, so that all rows are of one length")
     elif place[0] == place[1]:
         notes.append("added by the tokenizer; it stands for no part of the text")
@@ -132,4 +141,5 @@ def given(element: Element) -> Explanation:
         where = "the second text" if second else f"text {batch}"
         notes.append(f"it stands for {text[place[0] : place[1]]!r}, characters {place[0]} to {place[1] - 1} of {where}")
     terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
-    return element.explain(f"{part} from the tokenizer", terms, notes=notes)
+    source = "image processor" if "image.pixels" in element.trace.program else "tokenizer"
+    return element.explain(f"{part} from the {source}", terms, notes=notes)

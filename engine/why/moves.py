@@ -13,14 +13,14 @@ def split_heads(element: Element) -> Explanation:
     """heads[h, t, d] = x[t, h · head_dim + d]."""
     batch, head, token, d = element.index
     size = element.value.shape[-1]
-    return _same(element, (batch, token, head * size + d), f"{head} · {size} + {d} = {head * size + d}")
+    return same(element, (batch, token, head * size + d), f"{head} · {size} + {d} = {head * size + d}")
 
 
 def concat(element: Element) -> Explanation:
     """x[t, j] = heads[j div head_dim, t, j mod head_dim]."""
     batch, token, j = element.index
     size = element.input(0).shape[-1]
-    return _same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")
+    return same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")
 
 
 def dropout_mask(element: Element) -> Explanation:
@@ -45,12 +45,12 @@ def dropout(element: Element) -> Explanation:
 def first_token(element: Element) -> Explanation:
     """x[j] = x[token 0, j]."""
     batch, j = element.index
-    return _same(element, (batch, 0, j), "")
+    return same(element, (batch, 0, j), "")
 
 
 def pick(element: Element) -> Explanation:
     """y[...] = x[..., place]."""
-    return _same(element, (*element.index, int(element.options["place"])), "")
+    return same(element, (*element.index, int(element.options["place"])), "")
 
 
 def best(element: Element) -> Explanation:
@@ -72,8 +72,15 @@ def best(element: Element) -> Explanation:
     return element.explain(formula, terms, notes=notes)
 
 
-def _same(element: Element, place: Place, why: str) -> Explanation:
-    operand: Operand = element.one(0, place)
+def same(element: Element, place: Place, why: str, number: int = 0) -> Explanation:
+    """An element of an input that is passed on as it is.
+
+    Args:
+        place: its index.
+        why: what is said of it.
+        number: which input.
+    """
+    operand: Operand = element.one(number, place)
     terms = Terms([operand.value], lambda _: Term(operand.value, (operand,)))
-    formula = f"{element.input_name(0)}{at(*place)}" + (f"    ({why})" if why else "")
+    formula = f"{element.input_name(number)}{at(*place)}" + (f"    ({why})" if why else "")
     return element.explain(formula, terms, notes=["the same number in another place"])

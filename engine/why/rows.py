@@ -32,7 +32,8 @@ def softmax(element: Element) -> Explanation:
         mean_distance = float((distances * raised).sum() / total)
     operand = element.operand(0, (*lead, k), x[k])
     terms = Terms([weight], lambda _: Term(weight, (operand,), "exp(x − max) / row sum"))
-    bound = rounding.of_softmax(element.value.dtype, weight, float(distances[k]), mean_distance, len(x))
+    dtype = "float32" if element.options.get("single") and element.value.dtype == "float64" else element.value.dtype
+    bound = rounding.of_softmax(dtype, weight, float(distances[k]), mean_distance, len(x))
     facts = {"x": float(x[k]), "row maximum": largest, "numerator": float(raised[k]), "row sum": total}
     formula = f"exp({name}{at(*element.index)} − max) / Σₖ exp({name}{at(*lead, 'k')} − max)"
     parts = [Sum(f"row sum Σₖ exp({name}{at(*lead, 'k')} − max)", row)]

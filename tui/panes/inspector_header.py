@@ -11,7 +11,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..plane import plane_of
+from ..plane import paged, plane_of
 from ..state import ViewState
 from ..subject import Subject
 from ..text import cell_len, cut, fit
@@ -148,7 +148,7 @@ class InspectorHeader(Widget):
         long: list[str] = []
         short: list[str] = []
         for axis, size, index in zip(plane.axes, plane.shape, plane.fixed, strict=False):
-            name, keys = {"batch": ("text", "< >"), "head": ("head", "[ ]")}.get(axis, (axis, ""))
+            name, keys = {"batch": ("text", "< >"), paged(plane.axes): (axis, "[ ]")}.get(axis, (axis, ""))
             if size > 1:
                 long.append(f"{name} {index} of {size} {keys}".rstrip())
                 short.append(f"{name} {index}/{size}")

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from ..colours import NOTHING, Palette, Scale, codes_of, scale_of
 from ..frames.heads import HeadPicture, read_heads
 from ..numbers import short
-from ..plane import Plane, origin_for, plane_of, written_place
+from ..plane import Plane, origin_for, paged, plane_of, written_place
 from ..state import ViewState
 from ..subject import Subject
 from ..text import cell_len, cut, fit
@@ -42,7 +42,7 @@ class HeadGallery(ValueView):
     # -- what is needed --------------------------------------------------------------------------------------
 
     def refusal(self, subject: Subject) -> str:
-        if "head" in subject.axes[:-2]:
+        if paged(subject.axes):
             return ""
         nearest = subject.nearest_with_heads
         where = f"the nearest stage that has one is {nearest}" if nearest else "no stage of this program has one"
@@ -54,7 +54,7 @@ class HeadGallery(ValueView):
     def request(self, subject: Subject, plane: Plane) -> Request | None:
         layout = self._layout_for(subject, plane)
         height, width = layout.pooled
-        at = subject.axes.index("head")
+        at = subject.axes.index(paged(subject.axes))
         fixed = plane.fixed
         planes = [replace(plane, fixed=(*fixed[:at], head, *fixed[at + 1 :])) for head in range(subject.shape[at])]
         key = (subject, planes[0] if planes else None, height, width)
@@ -65,7 +65,7 @@ class HeadGallery(ValueView):
         )
 
     def _layout_for(self, subject: Subject, plane: Plane) -> GalleryLayout:
-        heads = subject.size("head")
+        heads = subject.size(paged(subject.axes))
         parts = 2 if self.has_colours else 1
         # where a number takes two cells, sign and shade, there is room for half as many
         wide = self.size.width if self.has_colours else self.size.width // 2
@@ -117,6 +117,11 @@ class HeadGallery(ValueView):
             self._first = origin_for(self._first, here, self._layout.shown, self._layout.down)
 
     @property
+    def _noun(self) -> str:
+        shown = self.shown
+        return "head" if shown is None or "head" in shown.subject.axes else "channel"
+
+    @property
     def _head(self) -> int:
         return max(0, min(self.state.head, len(self._codes) - 1))
 
@@ -124,7 +129,7 @@ class HeadGallery(ValueView):
 
     def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
         """Motion goes from head to head."""
-        heads = subject.size("head")
+        heads = subject.size(paged(subject.axes))
         if not heads:
             return super().moved(where, state, subject)
         across, page = (self._layout.across, self._layout.shown) if self._layout else (1, 1)
@@ -221,7 +226,7 @@ class HeadGallery(ValueView):
     def _legend(self, layout: GalleryLayout) -> Words:
         palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
-        where = (f"heads {first}-{last - 1} of {len(self._codes)}",) if layout.shown < layout.down else ()
+        where = (f"{self._noun}s {first}-{last - 1} of {len(self._codes)}",) if layout.shown < layout.down else ()
         return legend(
             self._scale, palette, where, self.size.width, self.state.gain,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
@@ -234,6 +239,6 @@ class HeadGallery(ValueView):
             return [("reading…", self.ink("note"))]
         plane = plane_of(shown.subject, replace(self.state, head=self._head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
-        forms = [f"head {self._head} peaks at {short(picture.peak)} in {place}" for place in places]
+        forms = [f"{self._noun} {self._head} peaks at {short(picture.peak)} in {place}" for place in places]
         words = next((form for form in forms if cell_len(form) <= self.size.width), forms[-1])
         return [(cut(words, self.size.width), self.ink("note"))]

@@ -1,0 +1,54 @@
+"""CLIP whole (Radford et al. 2021): an encoder of text and one of images side by side. See `clip_parts`.
+
+A run goes through one of them, `Options.side`. `CLIPForImageClassification` has that of images alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from ..config import Config
+from ..errors import InputError
+from ..program import Program
+from . import clip_parts
+from .builder import Builder
+from .family import IMAGE, TEXT, Limits, Options, Sight
+
+PREFIXES: tuple[str, ...] = ()
+TIED: dict[str, str] = {}
+
+
+def sides(config: Config) -> tuple[str, ...]:
+    """Text and images, unless the checkpoint was saved as a classifier of images."""
+    made_by = config.values.get("architectures")
+    return (IMAGE,) if made_by == ["CLIPForImageClassification"] else (TEXT, IMAGE)
+
+
+def limits(config: Config) -> Limits:
+    """What text it takes."""
+    return clip_parts.text_limits(_part(config, "text"))
+
+
+def sight(config: Config) -> Sight:
+    """What images it takes."""
+    return clip_parts.image_sight(_part(config, "vision"))
+
+
+def build(config: Config, stored: Container[str], options: Options) -> Program:
+    """The program of one side of a checkpoint."""
+    b, projection = Builder(), config.size("projection_dim", 512)
+    if options.side == TEXT:
+        clip_parts.text(b, _part(config, "text"), stored, options, "text_model.", projection)
+    else:
+        clip_parts.image(b, _part(config, "vision"), stored, options, "vision_model.", projection)
+    return b.program()
+
+
+def _part(config: Config, which: str) -> Config:
+    """The config of one side. Where an old config has a `text_config_dict` as well, that one counts, alone."""
+    name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.values.get(name)), "")
+    found = config.values.get(name, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{config.where}: {name} is {found!r}, and must be an object")
+    classes = {key: config.values[key] for key in ("id2label", "num_labels", "problem_type") if key in config.values}
+    return Config({**found, **classes}, f"{config.where}: {name}" if name else config.where)

@@ -1,0 +1,23 @@
+"""CLIP's encoder of images alone: `CLIPVisionModel`, with or without projection. See `clip_parts`."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from ..config import Config
+from ..program import Program
+from . import clip_parts, vit
+from .builder import Builder
+from .family import Options
+
+PREFIXES = ("vision_model.",)
+TIED: dict[str, str] = {}
+sides, limits = vit.sides, vit.limits
+sight = clip_parts.image_sight
+
+
+def build(config: Config, stored: Container[str], options: Options) -> Program:
+    """The program of a checkpoint."""
+    b = Builder()
+    clip_parts.image(b, config, stored, options, "", config.size("projection_dim", 512))
+    return b.program()

@@ -16,7 +16,7 @@ HOOKS = {
     "hook_normalized_embed": "embeddings.norm",
     "embed.hook_out": "embeddings.token",
     "pos_embed.hook_out": "embeddings.position",
-    "ln_final.hook_normalized": "head.norm",
+    "ln_final.hook_normalized": "final.norm",
 }
 LAYER_HOOKS = {
     "hook_resid_pre": "input",

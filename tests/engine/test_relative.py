@@ -258,7 +258,7 @@ def test_hooks_of_a_gated_pre_norm_layer():
         "blocks.0.ln1.hook_normalized": "layers.0.attention.norm", "blocks.0.hook_resid_mid": "layers.0.attention.residual",
         "blocks.0.ln2.hook_normalized": "layers.0.ffn.norm", "blocks.0.mlp.hook_pre": "layers.0.ffn.up",
         "blocks.0.mlp.hook_pre_linear": "layers.0.ffn.gate", "blocks.0.mlp.hook_post": "layers.0.ffn.gated",
-        "blocks.1.hook_resid_pre": "layers.0.ffn.residual", "ln_final.hook_normalized": "head.norm",
+        "blocks.1.hook_resid_pre": "layers.0.ffn.residual", "ln_final.hook_normalized": "final.norm",
     }  # fmt: skip
     assert {hook: encoder.program.resolve(hook) for hook in names} == names
 

@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from encoder_tui.engine import Encoder, Run
 
+os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs the tests
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
 
 SENTENCE = "The animal didn't cross the street because it was too tired"

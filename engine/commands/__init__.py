@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from . import breaking, changing, checking, comparing, cost, files, looking, motion, screen, why
+from . import breaking, changing, checking, comparing, cost, explaining, files, looking, motion, screen, why
 from .table import Command, Key, Reply, Request, Table
 
 TABLE = Table(
     command
-    for kind in (motion, breaking, looking, why, changing, comparing, checking, cost, files, screen)
+    for kind in (motion, breaking, looking, explaining, why, changing, comparing, checking, cost, files, screen)
     for command in kind.COMMANDS
 )
 

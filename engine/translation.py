@@ -8,7 +8,6 @@ what people type, and the same in every language. Longer texts about stages are 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -47,7 +46,7 @@ def language_of(environment: Mapping[str, str]) -> str:
     return name if name in LANGUAGES else "en"
 
 
-def tr(text: str, **fields: Any) -> str:
+def tr(text: str, /, **fields: Any) -> str:
     """A label in the language in use.
 
     Args:
@@ -57,7 +56,7 @@ def tr(text: str, **fields: Any) -> str:
     return translate(_current, text, **fields)
 
 
-def translate(name: str, text: str, **fields: Any) -> str:
+def translate(name: str, text: str, /, **fields: Any) -> str:
     """A label in a given language; see `tr`."""
     found = catalogue(name).get(text, text)
     return found.format(**fields) if fields else found
@@ -69,5 +68,12 @@ def catalogue(name: str) -> Mapping[str, str]:
     path = _FOLDER / f"{name}.toml"
     if name == "en" or not path.is_file():
         return {}
+    import tomllib  # English needs none
+
     sections = tomllib.loads(path.read_text("utf-8"))
     return {text: other for section in sections.values() for text, other in section.items()}
+
+
+def trn(count: int, one: str, many: str, /, **fields: Any) -> str:
+    """`tr` of a label that speaks of a number of things: `one` for 1, `many` else; `{count}` stands for the number."""
+    return tr(one if count == 1 else many, count=f"{count:,}", **fields)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..coverage import unknown_words
 from ..errors import InputError
 from ..forks import live
 from ..index import parse_index, split_index
@@ -188,7 +189,8 @@ def _run(session: Session, rest: str) -> Reply:
         raise InputError("this is a recording: there is no model to run another text with")
     session.show(session.encoder.trace(texts))
     words = session.trace.tokens.shape
-    return Reply(f"{words[0]} text{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
+    said = f"{words[0]} text{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage"
+    return Reply("\n".join(filter(None, (said, unknown_words(session.trace.tokens)))))
 
 
 COMMANDS = (

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from ..errors import InputError, nearest
-from ..program import write_shape
 from ..explanations.formulas import formulas
+from ..program import write_shape
 from ..session import Session
 from ..translation import language, tr, use
 from ..watches import write_watched

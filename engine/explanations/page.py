@@ -8,7 +8,6 @@ from ..index import Index
 from ..trace import Trace
 from ..translation import language as language_in_use
 from ..translation import translate
-from ..why.reading import one_element
 from ..writing import cells
 from .formulas import formulas
 from .texts import sizes_of, text_of
@@ -44,12 +43,12 @@ def explain_stage(
 
     Args:
         name: as `Program.resolve` takes it.
-        index: one element; None for one of the first word's.
+        index: which element's number is worked out; along an axis it leaves open, the first word's.
         language: `en` or `zh`; None for the one in use.
         numbers: whether to read any; without them nothing is computed.
 
     Raises:
-        InputError: no such stage, or an index that does not fit or means more than one element.
+        InputError: no such stage, or an index that does not fit.
     """
     language = language or language_in_use()
     program = trace.program
@@ -59,12 +58,21 @@ def explain_stage(
     place = number = ""
     if numbers and trace.has(stage.name):
         value = trace.value(stage.name)
-        element = characteristic(trace, stage.name) if index is None else one_element(value, index)
+        element = _element(trace, stage.name, index)
         if 0 not in value.shape:
             place, number = number_of(trace, stage, element, text.worked, sizes, language)
     return Page(
         stage.name, language, text.title, text.what, text.why, *formulas(trace, stage.name, language), place, number
     )
+
+
+def _element(trace: Trace, name: str, index: Index | str | None) -> tuple[int, ...]:
+    """The element that is meant; along an axis that is left open, one of the first word's if it is in the window."""
+    value, found = trace.value(name), []
+    for part, size, first in zip(value.bind(index or ()), value.shape, characteristic(trace, name), strict=True):
+        places = range(*part.indices(size)) if isinstance(part, slice) else range(part, part + 1)
+        found.append(first if first in places or not places else places[0])
+    return tuple(found)
 
 
 def write_page(page: Page) -> str:

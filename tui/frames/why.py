@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...engine.translation import tr, trn
 from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     return Why(
         found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
         found.formula, tuple(exactness(found)), _brief(found), found.holds,
-        "   ".join(f"{name} {short(number, 6)}" for name, number in found.facts.items()),
+        "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in found.facts.items()),
         (*found.notes, *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
@@ -107,10 +108,11 @@ def _brief(found: Explanation) -> str:
     if found.sum is None:
         return ""
     count = len(found.terms)
-    terms = f"{count:,} term{'s' * (count != 1)}"
+    terms = trn(count, "{count} term", "{count} terms")
     if not found.difference:
-        return f"{terms}, exactly the stored number"
-    return f"{terms}, off by {found.difference:.2g} ({'may be' if found.holds else '✗ may be'} {found.bound:.2g})"
+        return f"{terms}, {tr('exactly the stored number')}"
+    mark = "" if found.holds else "✗ "
+    return f"{terms}, {tr('off by')} {found.difference:.2g} ({mark}{tr('may be')} {found.bound:.2g})"
 
 
 def _part(title: str, terms: Any, first: int) -> Part:

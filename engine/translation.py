@@ -8,7 +8,8 @@ what people type, and the same in every language. Longer texts about stages are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 # The first of these that says anything decides, as in POSIX.
 VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 _FOLDER = Path(__file__).parent / "translations"
+SENTENCES = "sentences"
+_FIELD = re.compile(r"\{(\w+)\}")
 _current = "en"
 
 
@@ -62,16 +65,57 @@ def translate(name: str, text: str, /, **fields: Any) -> str:
     return found.format(**fields) if fields else found
 
 
+def said(text: str, name: str | None = None) -> str:
+    """A sentence that comes with its names and numbers filled in, in a language (None: the one in use), or as it is.
+
+    For what is written far from where it is shown, such as the notes of `why`: the catalogue's `[sentences]` are patterns,
+    whose fields stand for anything.
+    """
+    return filled(text, _sentences(name or _current))
+
+
+def filled(text: str, pairs: Iterable[tuple[re.Pattern[str], str]]) -> str:
+    """The other side of the first pattern that fits all of the text, with what stood for the fields; else the text."""
+    for pattern, other in pairs:
+        found = pattern.fullmatch(text)
+        if found:
+            return other.format_map(found.groupdict())
+    return text
+
+
+def pattern_of(text: str) -> re.Pattern[str]:
+    """`{x} cut into {heads} heads` as an expression; a name that comes again must stand for the same."""
+    parts, seen = [], set[str]()
+    for place, part in enumerate(_FIELD.split(text)):
+        if place % 2 == 0:
+            parts.append(re.escape(part))
+        else:
+            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
+            seen.add(part)
+    return re.compile("".join(parts))
+
+
 @cache
 def catalogue(name: str) -> Mapping[str, str]:
     """English label -> label in that language; empty for English."""
+    return {
+        text: other for part, section in _sections(name).items() if part != SENTENCES for text, other in section.items()
+    }
+
+
+@cache
+def _sentences(name: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((pattern_of(text), other) for text, other in _sections(name).get(SENTENCES, {}).items())
+
+
+@cache
+def _sections(name: str) -> Mapping[str, Mapping[str, str]]:
     path = _FOLDER / f"{name}.toml"
     if name == "en" or not path.is_file():
         return {}
     import tomllib  # English needs none
 
-    sections = tomllib.loads(path.read_text("utf-8"))
-    return {text: other for section in sections.values() for text, other in section.items()}
+    return tomllib.loads(path.read_text("utf-8"))
 
 
 def trn(count: int, one: str, many: str, /, **fields: Any) -> str:

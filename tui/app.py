@@ -209,7 +209,7 @@ class EncoderApp(App[int]):
     def complain(self, error: BaseException) -> None:
         """Say what went wrong."""
         self.main.console.say("error", words_of(error))
-        if not self.main.console.region:
+        if self.main.hides_console:
             self.main.footer.hint(f"✗ {words_of(error)}")
 
     def relabel(self) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 
 from ..program import Program, Stage
 from ..trace import Trace
+from ..translation import filled, pattern_of
 from .texts import entries
 
 # Names of functions are the same everywhere; a formula with no other words needs no translation.
@@ -14,7 +15,6 @@ FUNCTIONS = frozenset(
     {"softmax", "log", "exp", "gelu", "tanh", "relu", "silu", "sigmoid", "sin", "cos", "max", "min", "erf", "sqrt"}
 )
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_FIELD = re.compile(r"\{(\w+)\}")
 
 
 def formulas(trace: Trace, name: str, language: str) -> tuple[str, str]:
@@ -29,30 +29,15 @@ def in_language(formula: str, kind: str, language: str) -> str:
     if language == "en":
         return formula
     left, equals, right = formula.partition(" = ")
-    for pattern, other in _pairs(kind, language):
-        found = pattern.fullmatch(right)
-        if found:
-            return f"{left}{equals}{other.format_map(found.groupdict())}"
-    return formula
+    return f"{left}{equals}{filled(right, _pairs(kind, language))}"
 
 
 @cache
 def _pairs(kind: str, language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    data = entries()[1].get(kind, {})
-    place = {"zh": 1}[language]
-    return tuple((_pattern(pair[0]), pair[place]) for pair in data.get("formulas", ()))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """`{x} cut into {heads} heads` as an expression; a name that comes again must stand for the same."""
-    parts, seen = [], set[str]()
-    for place, part in enumerate(_FIELD.split(text)):
-        if place % 2 == 0:
-            parts.append(re.escape(part))
-        else:
-            parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
-            seen.add(part)
-    return re.compile("".join(parts))
+    """Those of the kind first, then all others: an operation may have another's words, and recordings know no kinds."""
+    place, kinds = {"zh": 1}[language], entries()[1]
+    data = [kinds.get(kind, {}), *(other for name, other in kinds.items() if name != kind)]
+    return tuple((pattern_of(pair[0]), pair[place]) for entry in data for pair in entry.get("formulas", ()))
 
 
 def untranslated(stage: Stage, program: Program, language: str) -> str:

@@ -129,8 +129,9 @@ def sizes_of(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> dic
     nearest_last = [*reversed(program.stages), *(program[name] for name in reversed(stage.inputs)), stage]
     for other in nearest_last:
         for axis, size in zip(other.axes, shapes[other.name], strict=False):
-            if size != 1 or axis not in ("head", "query"):  # one that stands for all says nothing of their number
-                found[SIZES.get(axis, axis)] = size
+            name = SIZES.get(axis, axis)
+            if size != 1 or name not in found:  # one head that stands for all says nothing of their number
+                found[name] = size
     if stage.inputs and shapes[stage.inputs[0]]:
         found["in"] = shapes[stage.inputs[0]][-1]
     if shapes[stage.name]:

@@ -12,11 +12,12 @@ from ..errors import InputError
 from ..index import TOKEN_AXES
 from ..program import Stage
 from ..trace import Trace
-from ..translation import translate
+from ..translation import said, translate
 from ..why import Explanation, Term, explain
 
 SHOWN = 3  # so many terms of a sum are written out
 DIGITS = 4
+NOT_KNOWN = "its terms are not known here"
 _FIRST_NEGATIVE = re.compile(r"\(\((-[^()]*)\)")  # right behind a bracket a negative number needs none of its own
 
 
@@ -26,7 +27,7 @@ def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: str, siz
     Args:
         how: a template with fields; "" or one that asks for what is not known is the sum of the largest terms.
             Fields: `{value}`; every fact of the explanation by its name (`{row sum}`); `{a}`, `{b}`, `{c}`, the operands of
-            the first term, and `{place_a}` and so on, where they stand; `{word}`, the token whose id the value is; the
+            the first term, and `{place_a}` and so on, where they stand; `{note}`, the first note; `{word}`, the token whose id the value is; the
             index on each axis, `{at_token}`, with the token's text; and the sizes.
 
     Returns:
@@ -34,6 +35,8 @@ def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: str, siz
     """
     found = explain(trace, stage.name, index)
     fields = {**sizes, **_fields(trace, found, stage)}
+    if found.notes:
+        fields["note"] = said(found.notes[0], language)
     known = {name for _, name, _, _ in string.Formatter().parse(how) if name}
     if how and known <= fields.keys():
         return found.short, _FIRST_NEGATIVE.sub(r"(\1", how.format_map(fields))
@@ -60,7 +63,7 @@ def _sum(found: Explanation, language: str) -> str:
     """The largest terms and what the others come to."""
     value, count = write(found.stored), len(found.terms)
     if found.sum is None:
-        return f"{value}   ({translate(language, 'its terms are not known here')})"
+        return f"{value}   ({translate(language, NOT_KNOWN)})"
     terms = found.sum.terms
     shown = count if count <= SHOWN + 1 else SHOWN
     written = [_term(term, single=count == 1) for term in terms[:shown]]
@@ -102,8 +105,9 @@ def characteristic(trace: Trace, name: str) -> tuple[int, ...]:
 
 
 def number_of(trace: Trace, stage: Stage, index: tuple[int, ...], how: str, sizes: Mapping[str, Any], language: str) -> tuple[str, str]:  # fmt: skip
-    """`worked_out`, or what stands in its way, said where the number would be."""
+    """`worked_out`; the number alone, where a recording does not hold what it is made from."""
     try:
         return worked_out(trace, stage, index, how, sizes, language)
-    except InputError as error:
-        return "", str(error)
+    except InputError:  # a recording without what the number is made from
+        value = write(float(trace.value(stage.name).read(index)))
+        return f"{stage.part}[{', '.join(map(str, index))}]", f"{value}   ({translate(language, NOT_KNOWN)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..translation import tr, trn
+from ..translation import said, tr, trn
 from ..writing import cells, write_number
 from .parts import STAGE, Explanation, Operand, Row, Terms
 
@@ -20,12 +20,13 @@ def write_why(explanation: Explanation, most: int = MOST) -> str:
     """
     lines = [f"{explanation.place} = {write_number(explanation.stored)}", f"  {explanation.formula}"]
     lines += _facts(explanation)
-    lines += [f"  {note}" for note in explanation.notes]
+    lines += [f"  {said(note)}" for note in explanation.notes]
     lines += _culprit(explanation)
     if explanation.sum is not None:
         lines += ["", *(f"  {line}" for line in exactness(explanation)), *_table(explanation, 0, most)]
     for number, part in enumerate(explanation.parts, start=len(explanation.sums) - len(explanation.parts)):
-        title = f"{part.title} = {write_number(part.terms.total)}" if "Σ" in part.title else part.title
+        title = said(part.title)
+        title = f"{title} = {write_number(part.terms.total)}" if "Σ" in title else title
         lines += ["", f"  {title}: {write_count(part.terms)}", *_table(explanation, number, most)]
     if explanation.names:
         width = max(map(cells, explanation.names))
@@ -111,7 +112,7 @@ def _row(row: Row, *, single: bool) -> list[str]:
     share = "" if single or math.isnan(row.share) else f"{row.share:.1%}"
     texts = [_operand(factor, number) for factor, number in zip(row.term.factors, row.numbers, strict=True)]
     line = [_number(row.term.value), share, *_between(texts, "·" if not row.term.how else "")]
-    return [*line, row.term.how] if row.term.how else line
+    return [*line, said(row.term.how)] if row.term.how else line
 
 
 def _between(texts: Iterable[str], mark: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.translation import tr, trn
+from ...engine.translation import said, tr, trn
 from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
         found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
         found.formula, tuple(exactness(found)), _brief(found), found.holds,
         "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in found.facts.items()),
-        (*found.notes, *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
+        (*map(said, found.notes), *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
 
@@ -119,6 +119,7 @@ def _part(title: str, terms: Any, first: int) -> Part:
     from ...engine.why import write_count
 
     if title:
+        title = said(title)
         title = f"{title} = {short(terms.total, 6)}" if "Σ" in title else title
     largest = abs(terms[0].value) if len(terms) > 1 and math.isfinite(terms.magnitude) else 0.0
     return Part(title, write_count(terms), len(terms), first, largest, aligned_for(terms.values))

@@ -100,6 +100,11 @@ class MainScreen(Screen[None]):
         self.breakpoints.border_title = f" {tr('breakpoints')} "
         self.console.border_title = f" {tr('console')} "
 
+    @property
+    def hides_console(self) -> bool:
+        """Whether what the console says cannot be seen."""
+        return self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-explained"))
+
     async def furnish(self) -> None:
         """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
         from ..panes.inspector import Inspector

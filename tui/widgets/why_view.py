@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.translation import said, tr
 from ..frames.why import Why, read_why, tile_of
 from ..numbers import exact
 from ..plane import Plane, clipped
@@ -178,7 +178,7 @@ class WhyView(ValueView):
             if at + 1 < len(row.term.factors):
                 line.append((" " * (columns.factors[at] - cell_len(text)), self.ink("note")))
         if row.term.how and (columns.how or not line):
-            line.append((f"  {row.term.how}".removeprefix("" if line else "  "), self.ink("quiet")))
+            line.append((f"  {said(row.term.how)}".removeprefix("" if line else "  "), self.ink("quiet")))
         return line
 
     def _chosen(self, row: Row) -> Operand | None:
@@ -210,7 +210,7 @@ class WhyView(ValueView):
 def _no_way(row: Row) -> str:
     """Why there is nothing to follow."""
     if not row.term.factors:
-        return tr("{term}: the walk ends here", term=row.term.how or tr("this term"))
+        return tr("{term}: the walk ends here", term=said(row.term.how) or tr("this term"))
     texts = [
         tr("{place} is a {kind}, {name}", place=operand.place, kind=tr(operand.kind), name=operand.name)
         for operand in row.term.factors

@@ -159,8 +159,8 @@ class EncoderApp(App[int]):
 
     @on(Console.Hint)
     def _hint(self, message: Console.Hint) -> None:
-        typing = self.main.console.line.has_focus
-        self.main.footer.hint(self.controller.hint(message.line, message.choices) if typing else "")
+        if self.main.console.line.has_focus:  # else it was left, and the footer may say what came of it
+            self.main.footer.hint(self.controller.hint(message.line, message.choices))
 
     @on(Console.Left)
     def _left(self) -> None:

@@ -33,7 +33,7 @@ def start(_: Callable[..., None]) -> Session:
     weights = (np.exp(masked) / np.exp(masked).sum(-1, keepdims=True)).astype(np.float32)
     where = "layers.0.attention."
     stages = [
-        Stage(f"{where}masked", kind("AddMask", "scores + mask"), (), (), SQUARE),
+        Stage(f"{where}masked", kind("Stored", "as it is"), (), (), SQUARE),
         Stage(f"{where}weights", kind("Softmax", "softmax({0}) over key"), (f"{where}masked",), (), SQUARE),
     ]
     rows = (STRINGS[0][:2],)
@@ -47,7 +47,7 @@ def start(_: Callable[..., None]) -> Session:
 WEIGHTS = {
     "en": [
         "─ explanation · Attention weights ──────────────────────────────────────────────────────────────────────────────────────",
-        " Softmax of each row: every score raised to e and divided by the row's sum, so that a row sums to 1.",
+        " Softmax of each row: e to the power of every score, divided by the row's sum, so that a row sums to 1.",
         " They are the shares with which each token takes from the others: what pictures of attention show.",
         " formula  weights = softmax(masked) over key",
         " shapes   [1, 1, 2, 2] = softmax([1, 1, 2, 2]) over key",
@@ -101,8 +101,8 @@ async def test_80_by_24_in_both_languages(language: str) -> None:
         wanted = [WEIGHTS[language][0][: 80 - 120], *WEIGHTS[language][1:]]
         if language == "en":  # the longer texts take two lines each
             wanted[1:3] = [
-                " Softmax of each row: every score raised to e and divided by the row's sum, so",
-                " that a row sums to 1.",
+                " Softmax of each row: e to the power of every score, divided by the row's sum,",
+                " so that a row sums to 1.",
                 " They are the shares with which each token takes from the others: what pictures",
                 " of attention show.",
             ]

@@ -77,14 +77,14 @@ class Explanation(Lines[Face]):
 
     def _rule(self, page: Page) -> Face:
         title = f" {page.title} "
-        label = f"─ {tr('explanation')} ·"
-        room = max(0, self.width - cell_len(label))
+        label = f" {tr('explanation')} ·"
+        room = max(0, self.width - 1 - cell_len(label))
         title = cut(title, room)
         rest = list("─" * (room - cell_len(title)))
-        at = self._joint - cell_len(label) - cell_len(title)
+        at = self._joint - 1 - cell_len(label) - cell_len(title)
         if 0 <= at < len(rest):
             rest[at] = "┴"
-        return (("rule", label), ("title", title), ("rule", "".join(rest)))
+        return (("rule", "─"), ("label", label), ("title", title), ("rule", "".join(rest)))
 
     def spans(self, face: Face, width: int) -> Spans:
         """The pieces."""

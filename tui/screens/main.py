@@ -66,7 +66,7 @@ class MainScreen(Screen[None]):
         self.console = Console(complete, id="console")
         self.explanation = Explanation(id="explanation")
         self.footer = Footer(id="footer")
-        self._rule = Rule(id="rule")
+        self._rule, self._below_rule = Rule(id="rule"), Rule("┼", id="below-rule")
         self._room = Vertical(id="room")
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
@@ -86,7 +86,7 @@ class MainScreen(Screen[None]):
             yield self.explanation
             with Horizontal(id="below"):
                 yield self.breakpoints
-                yield Rule("┼", id="below-rule")
+                yield self._below_rule
                 yield self.console
             yield self.footer
         yield self._notice
@@ -132,6 +132,7 @@ class MainScreen(Screen[None]):
         self.breakpoints.show(position)
         self.tokens.show(tokens_of(state, position))
         self.set_class(state.explained, "-explained")
+        self._below_rule.join("┬" if state.explained else "┼")
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
         stage, generation = state.stage, position.generation
         known = (position.cursor, position.furthest, position.patched, position.compared, position.peeked)

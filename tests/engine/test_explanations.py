@@ -8,11 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 from encoder_tui.engine import InputError, Session, open_snapshot, save
+from encoder_tui.engine.architectures import Options
+from encoder_tui.engine.architectures.sentence import with_sentence
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.explanations import explain_stage, formulas, lacks, text_of, write_page
 from encoder_tui.engine.explanations.texts import FIELDS, entries
+from encoder_tui.engine.ops.pooling import POOLINGS
+from encoder_tui.engine.presets import PRESETS, preset
 from encoder_tui.engine.program import Program, Stage
+from encoder_tui.engine.sentence import Module, Sentence
+from encoder_tui.engine.shadows import shadows_of
 from encoder_tui.engine.translation import LANGUAGES
 from encoder_tui.tui.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for
@@ -48,6 +55,23 @@ def test_the_bundled_model_is_explained(bundled):
 
 def test_sentence_embeddings_are_explained(minilm_run):
     assert lacks(minilm_run.program, minilm_run.shapes) == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_explained(name):
+    """Their shapes alone are needed, so that the largest cost nothing."""
+    program = preset(name).program(Options())
+    shadows = shadows_of(program, torch.float32, (1, 5))
+    assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
+
+
+@pytest.mark.parametrize("mode", POOLINGS)
+def test_poolings_are_explained(small, mode):
+    modules = [Module("Pooling", "1_Pooling", {"pooling_mode": [mode, "mean" if mode != "mean" else "cls"]})]
+    modules += [Module("Dense", "2_Dense", {"in_features": 64, "out_features": 5}), Module("Normalize", "3", {})]
+    program = with_sentence(small.program, Sentence("", tuple(modules)))
+    shadows = shadows_of(program, torch.float32, (1, 5))
+    assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
 @settings(

@@ -33,6 +33,7 @@ class Explanation(Lines[Face]):
         self.page: Page | None = None
         self._asked: tuple[object, ...] = ()
         self._joint = -1
+        self._reached = False
 
     def show(self, state: ViewState, position: Position, joint: int) -> None:
         """Explain what is looked at.
@@ -48,6 +49,7 @@ class Explanation(Lines[Face]):
             self._lay()
         stage, index, generation = state.stage, cell_of(state, position.world), position.generation
         reached = position.world.program.index(stage) <= position.furthest
+        self._reached = reached
         asked = (stage, index, generation, reached, language(), position.patched)
         if asked != self._asked:
             self._asked = asked
@@ -73,7 +75,7 @@ class Explanation(Lines[Face]):
 
     def _lay(self) -> None:
         if self.page is not None and self.width > 8:
-            self.put([self._rule(self.page), *laid_out(self.page, self.width, self.size.height - 1)])
+            self.put([self._rule(self.page), *laid_out(self.page, self.width, self.size.height - 1, self._reached)])
 
     def _rule(self, page: Page) -> Face:
         title = f" {page.title} "
@@ -91,18 +93,20 @@ class Explanation(Lines[Face]):
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: Page, width: int, height: int) -> list[Face]:
+def laid_out(page: Page, width: int, height: int, reached: bool) -> list[Face]:
     """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
     room = width - 2
     texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
     labels = [tr("formula"), tr("shapes"), tr("number")]
     wide = max(map(cell_len, labels)) + 2
-    number = " = ".join(filter(None, (page.place, page.number))) or tr("none yet: the stage has not run (t runs to it)")
+    number = " = ".join(filter(None, (page.place, page.number)))
+    number = number or ("" if reached else tr("none yet: the stage has not run (t runs to it)"))
     facts = [
         _fact(label, wrapped(fact, room - wide)[:most], wide, style)
         for label, fact, most, style in zip(
             labels, (page.formula, page.sizes, number), (1, 1, 2), ("what", "label", "number"), strict=True
         )
+        if fact
     ]
     while facts and len(texts) + sum(map(len, facts)) > height and len(facts) > 1:
         facts.pop(0)

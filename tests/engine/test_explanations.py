@@ -65,6 +65,14 @@ def test_presets_are_explained(name):
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
+def test_training_is_explained():
+    """Every dropout and its mask."""
+    program = preset("transformer-base").program(Options(train_seed=1))
+    assert any(stage.kind == "DropoutMask" for stage in program)
+    shadows = shadows_of(program, torch.float32, (1, 5))
+    assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
+
+
 @pytest.mark.parametrize("mode", POOLINGS)
 def test_poolings_are_explained(small, mode):
     modules = [Module("Pooling", "1_Pooling", {"pooling_mode": [mode, "mean" if mode != "mean" else "cls"]})]

@@ -73,9 +73,7 @@ class Controller:
         for note in notes:
             self.app.main.console.say("note", note)
         count = len(position.world.program)
-        self.app.main.console.say(
-            "note", tr("{count} stages; s runs the next, x explains it, ? shows all keys", count=count)
-        )
+        self.app.main.console.say("note", tr("{count} stages; s steps, x explains, ? shows keys", count=count))
         unknown = unknown_words(position.world.tokens)
         if unknown:
             self.app.main.console.say("stop", unknown)

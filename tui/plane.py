@@ -172,7 +172,8 @@ def fitted(text: str, width: int) -> str:
 
 def column_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
     """A label for every column; for planes whose rows are of one text."""
-    return _row_labels(plane.column_axis, plane.columns, tuple(_words(subject, plane.column_axis, plane.text(0))))
+    words = tuple(_words(subject, plane.column_axis, plane.text(0)))
+    return _row_labels(plane.column_axis, plane.columns, words, tr("text"))
 
 
 def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def column_of(line: str, part: str) -> int:
 async def test_all_views_keep_their_columns(start: Callable[[Any], Session], size: tuple[int, int]) -> None:
     async with running(start, ["goto layers.1.attention.weights"], size=size) as (app, pilot):
         assert list(app.controller.position.world.tokens.strings[0]) == TOKENS  # type: ignore[union-attr]
-        for view in "123456":
+        for view in "12345678":
             await press(pilot, view, "j", "l")
             strips: list[Any] = app.screen._compositor.render_strips()
             assert {strip.cell_length for strip in strips} == {size[0]}

@@ -47,7 +47,8 @@ class Explanation(Lines[Face]):
         if joint != self._joint:
             self._joint = joint
             self._lay()
-        stage, index, generation = state.stage, cell_of(state, position.world), position.generation
+        stage, generation = state.stage, position.generation
+        index = None if state.weight else cell_of(state, position.world)  # the cell is one of the weight's then
         reached = position.world.program.index(stage) <= position.furthest
         self._reached = reached
         asked = (stage, index, generation, reached, language(), position.patched)

@@ -11,6 +11,7 @@ import numpy as np
 from .debugger import Stop
 from .index import TOKEN_AXES, WORD_AXES, Index
 from .program import Shape, write_shape
+from .translation import tr
 from .value import Value
 
 
@@ -42,12 +43,12 @@ def write_number(number: float | int | bool | np.generic) -> str:
 def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:
     """Where the cursor came to rest, in a line: the reason, the stage, its shape, and the condition that held."""
     if stop.stage is None:
-        return "at the start, before the first stage"
+        return tr("at the start, before the first stage")
     place = f"{stop.stage.name} {write_shape(shapes[stop.stage.name])} ({', '.join(stop.stage.axes)})"
     if stop.breakpoint is not None:
         held = f": {stop.held}" if stop.held else ""
-        return f"breakpoint {stop.breakpoint.number} at {place}{held}"
-    return f"{'at the end, ' if stop.reason == 'end' else 'at '}{place}"
+        return tr("breakpoint {number} at {place}", number=stop.breakpoint.number, place=place) + held
+    return tr("at the end, {place}", place=place) if stop.reason == "end" else tr("at {place}", place=place)
 
 
 def write_stats(title: str, value: Value, index: Index) -> str:

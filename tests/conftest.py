@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,21 @@ import pytest
 if TYPE_CHECKING:
     from encoder_tui.engine import Encoder, Run
 
+os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs the tests
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    """Everything in Chinese, until the test is over."""
+    from encoder_tui.engine.translation import use
+
+    use("zh")
+    yield
+    use("en")
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +91,28 @@ def small(small_dir: Path) -> Encoder:
     from encoder_tui.engine import load
 
     return load(small_dir, "cpu")
+
+
+# Characters of the tests' Chinese texts; a real vocabulary has some twenty thousand.
+CHINESE = "今天天气很好，我们去公园看花。注意力得分是查询与键的点积机器学习模型的一二三你他她不在有中国人大"
+
+
+@pytest.fixture(scope="session")
+def chinese_dir(make_checkpoint: Callable[..., Path]) -> Path:
+    """A random two-layer BERT whose WordPiece vocabulary is Chinese, as bert-base-chinese's is: one token a character."""
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *dict.fromkeys(CHINESE),
+        "🎉",
+        "bert",
+        "##s",
+        *"abcdefgh,.!?",
+    ]
+    directory = make_checkpoint(head=True, vocab_size=len(words))
+    (directory / "tokenizer.json").unlink()
+    (directory / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    return directory

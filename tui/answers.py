@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..engine.translation import tr
 from .facts import Position
 from .panes.title import Status
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def where(position: Position) -> str:
     """Where the cursor is: `12/126 layers.0.attention.scores`."""
     stage = position.stage
-    return f"{position.cursor + 1}/{len(position.world.program)} {stage}" if stage else "before the first stage"
+    return f"{position.cursor + 1}/{len(position.world.program)} {stage}" if stage else tr("before the first stage")
 
 
 def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
@@ -27,14 +28,14 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     place = where(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
         held = f": {stop.held}" if stop.held else ""
-        kind = "watch" if stop.breakpoint.watch else "breakpoint"
-        return "stop", f"{kind} {stop.breakpoint.number} at {place}{held}"
+        kind = tr("watch") if stop.breakpoint.watch else tr("breakpoint")
+        return "stop", tr("{kind} {number} at {place}", kind=kind, number=stop.breakpoint.number, place=place) + held
     if stop.reason == "interrupt":
-        return "note", f"interrupted at {place}"
+        return "note", tr("interrupted at {place}", place=place)
     if stop.reason == "end":
-        return "note", f"ran to the end: {place}"
+        return "note", tr("ran to the end: {place}", place=place)
     if stop.reason == "start":
-        return "note", "at the start, before the first stage"
+        return "note", tr("at the start, before the first stage")
     return ("note", place) if typed else None
 
 
@@ -42,13 +43,14 @@ def status(position: Position, stop: Stop | None = None) -> Status:
     """What the title line says between commands."""
     place = where(position)
     if len(position.forks) > 1:
-        place = f"{f'fork {position.fork}' if position.fork else 'original'}  {place}"
+        branch = f"{tr('fork')} {position.fork}" if position.fork else tr("original")
+        place = f"{branch}  {place}"
     if stop is not None and stop.position == position.cursor:
         if stop.reason == "breakpoint" and stop.breakpoint is not None:
-            kind = "watch" if stop.breakpoint.watch else "breakpoint"
+            kind = tr("watch") if stop.breakpoint.watch else tr("breakpoint")
             return Status(f"● {kind} {stop.breakpoint.number}  {place}", "stopped")
         if stop.reason == "interrupt":
-            return Status(f"interrupted  {place}", "stopped")
+            return Status(f"{tr('interrupted')}  {place}", "stopped")
     return Status(place)
 
 
@@ -58,4 +60,4 @@ def busy(line: str, cursor: int | None, position: Position | None) -> Status:
         return Status(line, "busy")
     count = len(position.world.program)
     at = "" if cursor is None else f" {cursor + 1}/{count}"
-    return Status(f"{line}{at}  ctrl+c stops it", "busy")
+    return Status(f"{line}{at}  {tr('ctrl+c stops it')}", "busy")

@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
 
 from ..engine.errors import InputError
+from ..engine.translation import tr
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .keys import fill, is_begun
@@ -88,7 +89,7 @@ class EncoderApp(App[int]):
         return self.main
 
     def on_mount(self) -> None:
-        self.main.load("loading", None)
+        self.main.load(tr("loading"), None)
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._begin)
 
@@ -109,7 +110,7 @@ class EncoderApp(App[int]):
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
-        self.main.load(f"loading: {message.text}", message.share)
+        self.main.load(f"{tr('loading')}: {tr(message.text)}", message.share)
 
     @on(Ready)
     def _stands(self, message: Ready) -> None:
@@ -158,8 +159,8 @@ class EncoderApp(App[int]):
 
     @on(Console.Hint)
     def _hint(self, message: Console.Hint) -> None:
-        typing = self.main.console.line.has_focus
-        self.main.footer.hint(self.controller.hint(message.line, message.choices) if typing else "")
+        if self.main.console.line.has_focus:  # else it was left, and the footer may say what came of it
+            self.main.footer.hint(self.controller.hint(message.line, message.choices))
 
     @on(Console.Left)
     def _left(self) -> None:
@@ -208,20 +209,29 @@ class EncoderApp(App[int]):
     def complain(self, error: BaseException) -> None:
         """Say what went wrong."""
         self.main.console.say("error", words_of(error))
-        if self.controller.state.zoomed:
+        if self.main.hides_console:
             self.main.footer.hint(f"✗ {words_of(error)}")
+
+    def relabel(self) -> None:
+        """Write everything anew in the language in use."""
+        self.main.label()
+        if self.controller.keyboard is not None:
+            self.main.footer.show(self.controller.keyboard.footer())
+        for widget in self.main.query("*"):
+            widget.notify_style_update()  # forgets lines that are drawn already
+            widget.refresh(layout=True)
 
     def copy(self, text: str) -> None:
         """Put text on the clipboard, through the terminal."""
         if text:
             self.copy_to_clipboard(text)
-        self.main.footer.hint(f"copied {text}" if text else "there is no number to copy here")
+        self.main.footer.hint(tr("copied {text}", text=text) if text else tr("there is no number to copy here"))
 
     def show_palette(self) -> None:
         """Show everything that can be done, to choose from."""
         from textual.command import CommandPalette
 
-        self.push_screen(CommandPalette(placeholder="Find a command …"))
+        self.push_screen(CommandPalette(placeholder=tr("Find a command …")))
 
     def show_keys(self) -> None:
         """Show all keys."""
@@ -236,7 +246,7 @@ class EncoderApp(App[int]):
         if self.main.console.last:
             self.push_screen(ReplyScreen(*self.main.console.last))
         else:
-            self.main.footer.hint("no command has answered yet")
+            self.main.footer.hint(tr("no command has answered yet"))
 
     def _fatal_error(self) -> None:
         """Called by Textual after a fault of ours: one line will tell of it, unless the traceback is asked for."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from ..engine.commands import TABLE, Reply
 from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
+from ..engine.coverage import unknown_words
 from ..engine.errors import InputError
 from ..engine.session import Session
 from ..engine.snapshot import check_target, save
@@ -49,6 +50,9 @@ def run_batch(
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
     for note in session.notes:
         _say(note)
+    unknown = unknown_words(session.trace.tokens)
+    if unknown:
+        _say(unknown)
     for line in lines:
         reply = TABLE.execute(session, line)
         _print(session, reply, line)

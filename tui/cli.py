@@ -8,10 +8,12 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.errors import InputError, one_line
+from ..engine.translation import LANGUAGES, language_of, tr, use
 
 if TYPE_CHECKING:
     from ..engine.session import Session
@@ -30,37 +32,43 @@ def parser() -> argparse.ArgumentParser:
     """Every option, in the order the help shows them."""
     p = _Parser(
         prog="encoder-tui",
-        description="Step through a Transformer encoder, forwards and backwards, and look at every tensor.",
-        epilog="Without --batch it opens the screen; `?` shows its keys, `q` leaves.",
+        description=tr("Step through a Transformer encoder, forwards and backwards, and look at every tensor."),
+        epilog=tr("Without --batch it opens the screen; `?` shows its keys, `q` leaves."),
         allow_abbrev=False,
     )
     p.add_argument(
-        "text", nargs="*", metavar="TEXT", help="several texts are one padded batch; - reads lines from standard input"
+        "text",
+        nargs="*",
+        metavar="TEXT",
+        help=tr("several texts are one padded batch; - reads lines from standard input"),
     )
-    p.add_argument("--pair", metavar="TEXT", help="a second segment")
+    p.add_argument("--pair", metavar="TEXT", help=tr("a second segment"))
     p.add_argument(
         "--image",
         action="append",
         default=[],
         metavar="PATH",
-        help="an image instead of a text, for a model that takes images; repeatable, several are one batch",
+        help=tr("an image instead of a text, for a model that takes images; repeatable, several are one batch"),
     )
     p.add_argument(
-        "-m", "--model", metavar="MODEL", help="directory, Hub id or preset:NAME; the bundled model if not given"
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help=tr("directory, Hub id or preset:NAME; the bundled model if not given"),
     )
     p.add_argument(
         "--list-models",
         action="store_true",
-        help="list the bundled model, the local Hub cache and the families, and exit",
+        help=tr("list the bundled model, the local Hub cache and the families, and exit"),
     )
     p.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where to compute (default: auto)"
+        "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help=tr("where to compute (default: auto)")
     )
     p.add_argument(
         "--dtype",
         default="float32",
         metavar="float32|float64|bfloat16|float16",
-        help="what to compute in (default: float32)",
+        help=tr("what to compute in (default: float32)"),
     )
     p.add_argument(
         "-b",
@@ -68,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
         dest="commands",
         action=_Command,
         metavar="'STAGE [if COND]'",
-        help="set a breakpoint; repeatable",
+        help=tr("set a breakpoint; repeatable"),
     )
     p.add_argument(
         "-ex",
@@ -76,36 +84,46 @@ def parser() -> argparse.ArgumentParser:
         dest="commands",
         action=_Command,
         metavar="CMD",
-        help="run a command after start; repeatable, in order",
+        help=tr("run a command after start; repeatable, in order"),
     )
     p.add_argument(
-        "-x", "--script", dest="commands", action=_Command, metavar="FILE", help="run the commands in a file"
+        "-x", "--script", dest="commands", action=_Command, metavar="FILE", help=tr("run the commands in a file")
     )
     p.add_argument(
         "--batch",
         action="store_true",
-        help="no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint or differs, 2 bad input)",
+        help=tr("no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint or differs, 2 bad input)"),
     )
     p.add_argument(
         "--against",
         action="append",
         default=[],
         metavar="'model M'",
-        help="compare every stage with a text, image, model, dtype, device, snapshot or fork, as `compare` does; repeatable",
+        help=tr(
+            "compare every stage with a text, image, model, dtype, device, snapshot or fork, as `compare` does; repeatable"
+        ),
     )
-    p.add_argument("--export", metavar="PATH", help="with --batch: write what was reached to .safetensors or .npz")
-    p.add_argument("--select", metavar="GLOB", help="with --export: only these stages")
-    p.add_argument("--open", metavar="SNAPSHOT", help="look at a recording; no model needed")
+    p.add_argument("--export", metavar="PATH", help=tr("with --batch: write what was reached to .safetensors or .npz"))
+    p.add_argument("--select", metavar="GLOB", help=tr("with --export: only these stages"))
+    p.add_argument("--open", metavar="SNAPSHOT", help=tr("look at a recording; no model needed"))
     p.add_argument(
-        "--train-mode", action="store_true", help="run as in training: with dropout, its masks stages of their own"
+        "--train-mode", action="store_true", help=tr("run as in training: with dropout, its masks stages of their own")
     )
-    p.add_argument("--seed", type=int, metavar="N", help="with --train-mode: what dropout is drawn from (default: 0)")
-    p.add_argument("--max-length", type=int, metavar="N", help="cut longer texts to N tokens")
+    p.add_argument(
+        "--seed", type=int, metavar="N", help=tr("with --train-mode: what dropout is drawn from (default: 0)")
+    )
+    p.add_argument("--max-length", type=int, metavar="N", help=tr("cut longer texts to N tokens"))
     p.add_argument(
         "--memory",
         default=DEFAULT_MEMORY,
         metavar="SIZE",
-        help=f"budget for kept values, such as 512MiB (default: {DEFAULT_MEMORY})",
+        help=tr("budget for kept values, such as 512MiB (default: {size})", size=DEFAULT_MEMORY),
+    )
+    p.add_argument(
+        "--lang",
+        choices=tuple(LANGUAGES),
+        metavar="|".join(LANGUAGES),
+        help=tr("language (default: that of the locale)"),
     )
     p.add_argument("--version", action="version", version=_version())
     return p
@@ -128,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 3 stopped at a breakpoint (batch mode), 2 bad input, 1 a fault of ours, 130 Ctrl-C.
     """
     try:
+        use(_language(sys.argv[1:] if argv is None else argv))
         return _run(parser().parse_args(argv))
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)
@@ -138,6 +157,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"encoder-tui: a fault of ours: {type(error).__name__}: {one_line(error)} (ENCODER_TUI_DEBUG=1 shows where)",
             1,
         )
+
+
+def _language(argv: Sequence[str]) -> str:
+    """The language asked for, wherever `--lang` stands: `--help` is to be in it as well; else that of the locale."""
+    words = " ".join(argv).replace("--lang=", "--lang ").split()
+    asked = [word for option, word in pairwise(words) if option == "--lang" and word in LANGUAGES]
+    return asked[-1] if asked else language_of(os.environ)
 
 
 def _fail(message: str, status: int) -> int:

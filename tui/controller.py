@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from ..engine.coverage import unknown_words
 from ..engine.errors import InputError, one_line
+from ..engine.translation import language, tr, trn
 from . import answers, following, looking
 from .completion import Completion, command_of, complete
 from .engine_thread import Answered, EngineThread
@@ -54,6 +56,7 @@ class Controller:
         self.keyboard: Keyboard | None = None
         self.pending = 0
         self.stop: Stop | None = None
+        self._language = language()
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -70,7 +73,10 @@ class Controller:
         for note in notes:
             self.app.main.console.say("note", note)
         count = len(position.world.program)
-        self.app.main.console.say("note", f"{count} stages; s runs the next, ? shows all keys")
+        self.app.main.console.say("note", tr("{count} stages; s steps, x explains, ? shows keys", count=count))
+        unknown = unknown_words(position.world.tokens)
+        if unknown:
+            self.app.main.console.say("stop", unknown)
 
     def press(self, names: Sequence[str], typing: bool = False) -> None:
         """A key."""
@@ -115,6 +121,9 @@ class Controller:
         reply, before, self.position = message.reply, self.position, message.position
         console, typed = self.app.main.console, message.origin in ("console", "script")
         state = self.state
+        if self._language != language():
+            self._language = language()
+            self.app.relabel()
         if before is not None and before.world is not self.position.world:
             self.stop = None
             state = looking.at_cursor(replace(state, text=0, head=0, row=0, column=0, trail=()), self.position)
@@ -128,7 +137,9 @@ class Controller:
                     console.say("command", message.line)
                 console.say("text", reply.text)
                 if console.is_cut and not self.app.main.console.line.has_focus:
-                    self.app.main.footer.hint(f"v reads all {len(reply.text.splitlines())} lines on the whole screen")
+                    self.app.main.footer.hint(
+                        tr("v reads all {count} lines on the whole screen", count=len(reply.text.splitlines()))
+                    )
             if reply.stop is not None:
                 self.stop = reply.stop
                 said = answers.told(reply.stop, self.position, typed)
@@ -176,11 +187,18 @@ class Controller:
             forgotten = self.engine.interrupt()
             self.pending -= forgotten
             if forgotten:
-                main.console.say("note", f"{forgotten} command{'s' * (forgotten != 1)} that waited will not run")
+                main.console.say(
+                    "note",
+                    trn(
+                        forgotten,
+                        "{count} command that waited will not run",
+                        "{count} commands that waited will not run",
+                    ),
+                )
         elif self.state.zoomed:
             self._show(replace(self.state, zoomed=False))
         elif ctrl_c:
-            main.footer.hint("nothing is running to be stopped; press q to leave")
+            main.footer.hint(tr("nothing is running to be stopped; press q to leave"))
 
     def complete(self, line: str) -> Completion:
         """What Tab makes of a line."""
@@ -195,13 +213,15 @@ class Controller:
             return ""
         command = command_of(line, self.keyboard.table)
         if command is not None:
-            return f"{command.usage}   {command.help}"
+            return f"{command.usage}   {tr(command.help)}"
         if not line.strip():
-            return "tab completes · ↑ ↓ recall · pgup pgdn scroll · esc leaves"
+            return tr("tab completes · ↑ ↓ recall · pgup pgdn scroll · esc leaves")
         found = [command for command in self.keyboard.table if command.name.startswith(line.strip())]
         if len(found) == 1:
-            return f"{found[0].usage}   {found[0].help}"
-        return "  ".join(command.name for command in found) or f"no command begins with {line.strip()!r}"
+            return f"{found[0].usage}   {tr(found[0].help)}"
+        return "  ".join(command.name for command in found) or tr(
+            "no command begins with {word}", word=repr(line.strip())
+        )
 
     def say_status(self) -> None:
         """Have the title line say what is going on."""
@@ -271,6 +291,8 @@ class Controller:
                 return main.inspector.moved(argument, state)
             case "contrast":
                 return main.inspector.scaled(argument, state)
+            case "explanation":
+                return replace(state, explained=not state.explained)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "find":
@@ -333,10 +355,16 @@ class Controller:
     def _found(self, state: ViewState, step: int) -> ViewState:
         assert self.position is not None
         found, at, count = looking.next_found(state, self.position.world, step)
-        told = f"{at} of {count} stage{'s' * (count != 1)} named like {found.found!r}"
+        told = trn(
+            count,
+            "{at} of {count} stage named like {word}",
+            "{at} of {count} stages named like {word}",
+            at=at,
+            word=repr(found.found),
+        )
         if step == 0:
             self.app.main.console.say("note", told)
-        self.app.main.footer.hint(f"{told}   . next   , before" if count > 1 else told)
+        self.app.main.footer.hint(f"{told}   {tr('. next   , before')}" if count > 1 else told)
         return found
 
     def _show(self, state: ViewState) -> None:

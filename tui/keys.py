@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..engine.translation import tr
+
 if TYPE_CHECKING:
     from ..engine.commands import Key, Table
 
 STAGE = "{stage}"
 # The keys worth a place in the footer, the most useful first; what does not fit is left out from the end.
-FOOTER = ("s", "n", "f", "c", "S", "b", "slash", "colon", "C", "z", "J", "t", "w", "e", "question_mark", "q")
+FOOTER = ("s", "n", "f", "c", "S", "x", "b", "slash", "colon", "C", "z", "J", "t", "w", "e", "question_mark", "q")
 
 
 class Keyboard:
@@ -26,7 +28,7 @@ class Keyboard:
 
     def footer(self) -> tuple[tuple[str, str], ...]:
         """Names and labels of the keys for the footer, the most useful first."""
-        return tuple((self._keys[key].name, self._keys[key].label) for key in FOOTER if key in self._keys)
+        return tuple((self._keys[key].name, tr(self._keys[key].label)) for key in FOOTER if key in self._keys)
 
 
 def fill(line: str, stage: str) -> str:

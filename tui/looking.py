@@ -103,9 +103,25 @@ def with_layer(state: ViewState, argument: str, world: World) -> ViewState:
 
 
 def found_stages(text: str, world: World) -> list[str]:
-    """Stages whose names contain the text, whatever its case; failing that, those it means as a glob or foreign name."""
+    """Stages whose names contain the text, whatever its case; failing that, those it means as a glob or foreign name.
+
+    What stages are called in explanations, in either language, is looked through as well: `注意力得分` finds the scores.
+    """
     names = [stage.name for stage in world.program]
-    return [name for name in names if text.lower() in name.lower()] or world.program.match(text)
+    found = [name for name in names if text.lower() in name.lower()] or world.program.match(text)
+    return found or _titled(text.lower(), world)
+
+
+def _titled(text: str, world: World) -> list[str]:
+    from ..engine.explanations import text_of
+    from ..engine.translation import LANGUAGES
+
+    program = world.program
+    return [
+        stage.name
+        for stage in program
+        if any(text in text_of(stage, program, language).title.lower() for language in LANGUAGES)
+    ]
 
 
 def next_found(state: ViewState, world: World, step: int) -> tuple[ViewState, int, int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ..engine.translation import tr
 from .state import ViewState
 from .subject import Subject
 from .text import cell_len, fit, plain
@@ -147,7 +148,7 @@ def row_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
     tokens = tuple(_words(subject, plane.row_axis, text))
     if plane.row_axis == "token" and text < len(subject.positions):
         tokens = _numbered(tokens, subject.positions[text])
-    return _row_labels(plane.row_axis, plane.rows, tokens)
+    return _row_labels(plane.row_axis, plane.rows, tokens, tr("text"))
 
 
 @lru_cache(maxsize=16)
@@ -159,9 +160,9 @@ def _numbered(tokens: tuple[str, ...], positions: tuple[int, ...]) -> tuple[str,
 
 
 @lru_cache(maxsize=16)
-def _row_labels(axis: str, rows: int, tokens: tuple[str, ...]) -> tuple[str, ...]:
+def _row_labels(axis: str, rows: int, tokens: tuple[str, ...], text: str) -> tuple[str, ...]:
     if axis == "batch":
-        return tuple(f"text {row}" for row in range(rows))
+        return tuple(f"{text} {row}" for row in range(rows))
     return tuple(label(axis, row, rows, tokens) for row in range(rows))
 
 
@@ -177,7 +178,8 @@ def fitted(text: str, width: int) -> str:
 
 def column_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:
     """A label for every column; for planes whose rows are of one text."""
-    return _row_labels(plane.column_axis, plane.columns, tuple(_words(subject, plane.column_axis, plane.text(0))))
+    words = tuple(_words(subject, plane.column_axis, plane.text(0)))
+    return _row_labels(plane.column_axis, plane.columns, words, tr("text"))
 
 
 def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tuple[str, ...]:

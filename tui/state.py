@@ -40,6 +40,7 @@ class ViewState:
         term: which term of the explanation is chosen, those of all its sums counted on; factor: which of its operands
             that can be followed.
         trail: the numbers that were left for one of their operands, the latest last.
+        explained: whether the explanation of the stage is open.
     """
 
     stage: str = ""
@@ -55,3 +56,4 @@ class ViewState:
     factor: int = 0
     trail: tuple[Spot, ...] = ()
     weight: int = 0
+    explained: bool = False

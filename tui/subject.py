@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..engine.program import write_shape
+from ..engine.translation import language
 from .against import Against, against_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Subject:
         nearest_with_keys: the nearest stage whose value goes from queries to keys, attention weights before others.
         layers: the same stage in every layer, if it is in one and divided into heads.
         against: what it was compared with; None before anything was.
+        language: of the words in it and in all that is made from it.
     """
 
     stage: str
@@ -54,6 +56,7 @@ class Subject:
     positions: tuple[tuple[int, ...], ...] = ()
     against: Against | None = None
     labels: tuple[str, ...] = ()
+    language: str = "en"
 
     @property
     def is_weight(self) -> bool:
@@ -73,6 +76,8 @@ def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
         stage_name: canonical.
         weight: which of its weights is meant, from 1; 0 is its value.
     """
+    from ..engine.explanations.formulas import formulas
+
     if weight:
         return _subject_of_weight(session, session.trace.program[stage_name], weight - 1)
     trace, debugger = session.trace, session.debugger
@@ -80,7 +85,7 @@ def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
     position = trace.program.index(stage_name)
     place: Place = "here" if position == debugger.position else "done" if position < debugger.position else "ahead"
     reached, held = position <= debugger.furthest or stage_name in session.peeked, trace.has(stage_name)
-    formula, formula_of_shapes = trace.formulas(stage_name)
+    formula, formula_of_shapes = formulas(trace, stage_name, language())
     return Subject(
         stage_name,
         tuple(value.shape),
@@ -100,6 +105,7 @@ def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
         _positions(session, stage_name),
         against_of(session, stage_name),
         tuple(value.labels),
+        language(),
     )
 
 
@@ -126,6 +132,7 @@ def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
         generation=session.generation,
         nearest_with_heads=_nearest_with_heads(session, position),
         nearest_with_keys=nearest_with_keys(trace.program, position),
+        language=language(),
     )
 
 

@@ -11,6 +11,7 @@ ELLIPSIS = "…"
 # categories that would move the terminal's cursor, change direction or show nothing
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINER = "\u200d"
+_CLOSING, _OPENING = frozenset("，。、；：？！）》】”’…%,.;:)]"), frozenset("（《【“‘([")
 
 
 @lru_cache(maxsize=65_536)
@@ -92,12 +93,33 @@ def _first_cells(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken between words."""
+    """The text in lines of at most `width` cells, broken between words, and between characters of two cells.
+
+    No line begins with a mark that closes something, nor ends with one that opens it.
+    """
     lines = [""]
     for word in text.split():
-        joined = f"{lines[-1]} {word}".strip()
-        if cell_len(joined) <= width or not lines[-1]:
-            lines[-1] = joined
-        else:
-            lines.append(word)
+        gap = " " if lines[-1] else ""
+        for piece in _pieces(word):
+            if cell_len(lines[-1]) + len(gap) + cell_len(piece) <= width or not lines[-1]:
+                lines[-1] += gap + piece
+            else:
+                lines.append(piece)
+            gap = ""
     return lines
+
+
+@lru_cache(maxsize=4096)
+def _pieces(word: str) -> tuple[str, ...]:
+    """A word where it may be broken: Chinese is written without spaces."""
+    if word.isascii():
+        return (word,)
+    pieces: list[str] = []
+    for letter in letters_of(word):
+        before = pieces[-1] if pieces else ""
+        apart = before and (cell_len(letter) > 1 or cell_len(before[-1]) > 1)
+        if apart and letter not in _CLOSING and before[-1] not in _OPENING:
+            pieces.append(letter)
+        else:
+            pieces[-1:] = [before + letter]
+    return tuple(pieces)

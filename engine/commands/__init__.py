@@ -5,13 +5,25 @@
 
 from __future__ import annotations
 
-from . import breaking, changing, checking, comparing, cost, files, looking, motion, picture, screen, why
+from . import (
+    breaking,
+    changing,
+    checking,
+    comparing,
+    cost,
+    explaining,
+    files,
+    looking,
+    motion,
+    picture,
+    screen,
+    why,
+)  # fmt: skip
 from .table import Command, Key, Reply, Request, Table
 
-TABLE = Table(
-    command
-    for kind in (motion, breaking, looking, picture, why, changing, comparing, checking, cost, files, screen)
-    for command in kind.COMMANDS
-)
+KINDS = (
+    motion, breaking, looking, explaining, picture, why, changing, comparing, checking, cost, files, screen,
+)  # fmt: skip
+TABLE = Table(command for kind in KINDS for command in kind.COMMANDS)
 
 __all__ = ["TABLE", "Command", "Key", "Reply", "Request", "Table"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..coverage import unknown_words
 from ..errors import InputError
 from ..forks import live
 from ..index import parse_index, split_index
@@ -189,7 +190,8 @@ def _run(session: Session, rest: str) -> Reply:
     side = session.encoder.side
     session.show(session.encoder.trace(texts) if side == "text" else session.encoder.trace(images=texts))
     words = session.trace.tokens.shape
-    return Reply(f"{words[0]} {side}{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage")
+    said = f"{words[0]} {side}{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage"
+    return Reply("\n".join(filter(None, (said, unknown_words(session.trace.tokens)))))
 
 
 COMMANDS = (

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from ..errors import InputError, nearest
+from ..explanations.formulas import formulas
 from ..program import write_shape
 from ..session import Session
 from ..tokens import PIXELS
+from ..translation import language, tr, use
 from ..watches import write_watched
 from ..writing import write_stats, write_value
 from .table import Command, Reply, is_number
@@ -86,7 +88,7 @@ def _info_tokens(session: Session) -> str:
 def _info_stage(session: Session, name: str) -> str:
     trace, program = session.trace, session.trace.program
     stage = program[program.resolve(name)]
-    written, sized = trace.formulas(stage.name)
+    written, sized = formulas(trace, stage.name, language())
     value = trace.value(stage.name)
     others = [alias for alias, target in program.aliases.items() if target == stage.name]
     facts = {
@@ -132,10 +134,13 @@ def _info(session: Session, rest: str) -> Reply:
 def _set(session: Session, rest: str) -> Reply:
     known = {field.name: getattr(session.layout, field.name) for field in fields(session.layout)}
     if not rest:
-        return Reply("\n".join(f"{name:<8} {number}" for name, number in known.items()))
+        return Reply("\n".join(f"{name:<8} {number}" for name, number in {**known, "lang": language()}.items()))
     name, _, number = rest.partition(" ")
+    if name == "lang":
+        use(number.strip())
+        return Reply(f"lang {number.strip()}")
     if name not in known:
-        raise InputError(f"{name!r} is no setting{nearest(name, known)}; write `{SET}`")
+        raise InputError(f"{name!r} is no setting{nearest(name, [*known, 'lang'])}; write `{SET}`")
     if not is_number(number) or not 1 <= int(number) <= MOST[name]:
         raise InputError(f"{name} goes from 1 to {MOST[name]}, not {number or 'nothing'!r}; write `{SET}`")
     session.layout = replace(session.layout, **{name: int(number)})
@@ -147,15 +152,16 @@ def _help(session: Session, rest: str) -> Reply:
 
     if rest:
         command = TABLE.find(rest)
-        keys = ", ".join(f"{key.name} ({key.label})" for key in command.keys)
-        lines = [command.usage, f"  {command.help}"]
-        lines += [f"  short: {', '.join(command.short)}"] * bool(command.short) + [f"  keys: {keys}"] * bool(keys)
+        keys = ", ".join(f"{key.name} ({tr(key.label)})" for key in command.keys)
+        lines = [command.usage, f"  {tr(command.help)}"]
+        lines += [f"  {tr('short')}: {', '.join(command.short)}"] * bool(command.short)
+        lines += [f"  {tr('keys')}: {keys}"] * bool(keys)
         return Reply("\n".join(lines))
     width = max(len(command.usage) for command in TABLE if len(command.usage) < 40)
-    return Reply("\n".join(f"{command.usage:<{width}}  {command.help}" for command in TABLE))
+    return Reply("\n".join(f"{command.usage:<{width}}  {tr(command.help)}" for command in TABLE))
 
 
-SET = "set digits|rows|columns|tables N"
+SET = "set digits|rows|columns|tables N | lang en|zh"
 MOST = {"digits": 17, "rows": 100_000, "columns": 100_000, "tables": 100_000}
 
 COMMANDS = (
@@ -169,8 +175,8 @@ COMMANDS = (
         _info, "values", ("i",), (), (*INFO,),
     ),
     Command(
-        "set", SET, "Set how many digits, rows, columns and tables `print` writes; without a name, list them.",
-        _set, "values", (), (), tuple(MOST),
+        "set", SET, "Set how many digits, rows, columns and tables `print` writes, or the language; without a name, list them.",
+        _set, "values", (), (), (*MOST, "lang"),
     ),
     Command("help", "help [COMMAND]", "List the commands, or explain one.", _help, "values", (), (), "command"),
 )  # fmt: skip

@@ -131,6 +131,10 @@ COMMANDS = (
     Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),
             (Key("z", "zoom", "zoom"),)),
     Command(
+        "explanation", "explanation", "Show or hide the explanation of the stage that is looked at.",
+        _alone("explanation"), "screen", (), (Key("x", "explanation", "explain"),),
+    ),
+    Command(
         "fold", "fold", "Open or close the part of the tree that is looked at.", _alone("fold"), "screen", (),
         (Key("space", "fold", "open or close"),),
     ),

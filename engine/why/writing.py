@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ..translation import said, tr, trn
 from ..writing import cells, write_number
 from .parts import STAGE, Explanation, Operand, Row, Terms
 
@@ -19,12 +20,13 @@ def write_why(explanation: Explanation, most: int = MOST) -> str:
     """
     lines = [f"{explanation.place} = {write_number(explanation.stored)}", f"  {explanation.formula}"]
     lines += _facts(explanation)
-    lines += [f"  {note}" for note in explanation.notes]
+    lines += [f"  {said(note)}" for note in explanation.notes]
     lines += _culprit(explanation)
     if explanation.sum is not None:
         lines += ["", *(f"  {line}" for line in exactness(explanation)), *_table(explanation, 0, most)]
     for number, part in enumerate(explanation.parts, start=len(explanation.sums) - len(explanation.parts)):
-        title = f"{part.title} = {write_number(part.terms.total)}" if "Σ" in part.title else part.title
+        title = said(part.title)
+        title = f"{title} = {write_number(part.terms.total)}" if "Σ" in title else title
         lines += ["", f"  {title}: {write_count(part.terms)}", *_table(explanation, number, most)]
     if explanation.names:
         width = max(map(cells, explanation.names))
@@ -35,7 +37,7 @@ def write_why(explanation: Explanation, most: int = MOST) -> str:
 def _facts(explanation: Explanation) -> list[str]:
     if not explanation.facts:
         return []
-    return ["  " + ", ".join(f"{name} {write_number(number)}" for name, number in explanation.facts.items())]
+    return ["  " + ", ".join(f"{tr(name)} {write_number(number)}" for name, number in explanation.facts.items())]
 
 
 def _culprit(explanation: Explanation) -> list[str]:
@@ -60,26 +62,31 @@ def exactness(explanation: Explanation) -> list[str]:
     assert difference is not None
     count = write_count(explanation.sum.terms)
     if not difference:
-        return [f"{count}; sum {write_number(total)}, the stored number to the last digit"]
+        return [f"{count}; {tr('sum {total}, the stored number to the last digit', total=write_number(total))}"]
     if math.isinf(explanation.stored) and math.isfinite(total):
-        return [count, f"sum {total:.12g} in float64, too large for {explanation.dtype}"]
-    allowed = "rounding allows" if explanation.holds else "MORE than rounding allows:"
-    stored = f"stored {write_number(explanation.stored)}"
-    return [
-        count,
-        f"sum {total:.12g} in float64, {stored}, difference {difference:.2g} ({allowed} {explanation.bound:.2g})",
-    ]
+        return [
+            count,
+            tr("sum {total} in float64, too large for {dtype}", total=f"{total:.12g}", dtype=explanation.dtype),
+        ]
+    allowed = tr("rounding allows") if explanation.holds else tr("MORE than rounding allows:")
+    said = tr(
+        "sum {total} in float64, stored {stored}, difference {difference}",
+        total=f"{total:.12g}", stored=write_number(explanation.stored), difference=f"{difference:.2g}",
+    )  # fmt: skip
+    return [count, f"{said} ({allowed} {explanation.bound:.2g})"]
 
 
 def write_count(terms: Terms) -> str:
     """How many terms, and how many of them make most of it."""
-    if len(terms) == 1:
-        return "1 term"
-    enough = terms.for_90
-    if enough is None:
-        return f"{len(terms):,} terms"
-    largest = "the largest makes" if enough == 1 else f"the {enough:,} largest make"
-    return f"{len(terms):,} terms, {largest} 90% of all magnitudes"
+    count, enough = trn(len(terms), "{count} term", "{count} terms"), terms.for_90
+    if len(terms) == 1 or enough is None:
+        return count
+    return trn(
+        enough,
+        "{terms}, the largest makes 90% of all magnitudes",
+        "{terms}, the {count} largest make 90% of all magnitudes",
+        terms=count,
+    )
 
 
 def _table(explanation: Explanation, part: int, most: int) -> list[str]:
@@ -95,8 +102,9 @@ def _table(explanation: Explanation, part: int, most: int) -> list[str]:
     ]
     left = len(terms) - len(rows)
     if left > 0:
-        s = "s" * (left > 1)
-        lines.append(f"    ... {left:,} more term{s}, together {_number(terms.rest(len(rows)))}")
+        rest = _number(terms.rest(len(rows)))
+        more = trn(left, "{count} more term, together {rest}", "{count} more terms, together {rest}", rest=rest)
+        lines.append(f"    ... {more}")
     return lines
 
 
@@ -104,7 +112,7 @@ def _row(row: Row, *, single: bool) -> list[str]:
     share = "" if single or math.isnan(row.share) else f"{row.share:.1%}"
     texts = [_operand(factor, number) for factor, number in zip(row.term.factors, row.numbers, strict=True)]
     line = [_number(row.term.value), share, *_between(texts, "·" if not row.term.how else "")]
-    return [*line, row.term.how] if row.term.how else line
+    return [*line, said(row.term.how)] if row.term.how else line
 
 
 def _between(texts: Iterable[str], mark: str) -> list[str]:

@@ -124,7 +124,7 @@ async def test_typing_in_the_console() -> None:
         await write(pilot, "stats tokens.mask")
         text = app.main.console.text
         assert text[:4] == [
-            "46 stages; s runs the next, ? shows all keys",
+            "46 stages; s steps, x explains, ? shows keys",
             "> step 2",
             "2/46 tokens.mask [2, 14]",
             "> brek layers",

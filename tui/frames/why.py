@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...engine.translation import said, tr, trn
 from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     return Why(
         found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
         found.formula, tuple(exactness(found)), _brief(found), found.holds,
-        "   ".join(f"{name} {short(number, 6)}" for name, number in found.facts.items()),
-        (*found.notes, *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
+        "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in found.facts.items()),
+        (*map(said, found.notes), *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
 
@@ -107,16 +108,18 @@ def _brief(found: Explanation) -> str:
     if found.sum is None:
         return ""
     count = len(found.terms)
-    terms = f"{count:,} term{'s' * (count != 1)}"
+    terms = trn(count, "{count} term", "{count} terms")
     if not found.difference:
-        return f"{terms}, exactly the stored number"
-    return f"{terms}, off by {found.difference:.2g} ({'may be' if found.holds else '✗ may be'} {found.bound:.2g})"
+        return f"{terms}, {tr('exactly the stored number')}"
+    mark = "" if found.holds else "✗ "
+    return f"{terms}, {tr('off by')} {found.difference:.2g} ({mark}{tr('may be')} {found.bound:.2g})"
 
 
 def _part(title: str, terms: Any, first: int) -> Part:
     from ...engine.why import write_count
 
     if title:
+        title = said(title)
         title = f"{title} = {short(terms.total, 6)}" if "Σ" in title else title
     largest = abs(terms[0].value) if len(terms) > 1 and math.isfinite(terms.magnitude) else 0.0
     return Part(title, write_count(terms), len(terms), first, largest, aligned_for(terms.values))

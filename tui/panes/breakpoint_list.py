@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from ...engine.translation import tr
 from ..facts import Fork, Position
 from ..text import cut, fit, plain
 from ..widgets.lines import Lines, Spans
@@ -23,9 +24,6 @@ class Entry:
     text: str
     count: str = ""
     fork: bool = False
-
-
-NOTHING = (Entry("", " none; b sets one on the"), Entry("", " stage that is looked at"))
 
 
 class BreakpointList(Lines[Entry]):
@@ -57,15 +55,19 @@ class BreakpointList(Lines[Entry]):
             mark = WATCH if point.watch else STOP_IF if point.condition else STOP
             counts = [f"= {position.watched[point.number]}"] if point.number in position.watched else []
             counts += [f"{point.hits}×"] * bool(point.hits)
-            counts += ["once"] * point.temporary + [f"passes {point.ignore}"] * bool(point.ignore)
+            counts += [tr("once")] * point.temporary
+            counts += [tr("passes {count}", count=point.ignore)] * bool(point.ignore)
             entries.append(Entry(mark if point.enabled else STOP_OFF, f"{point.number} {point}", " ".join(counts)))
         forks = position.forks if len(position.forks) > 1 or any(fork.done for fork in position.forks) else ()
         self._forks = [fork.number for fork in forks]
         entries += [_fork(fork, fork.number == position.fork) for fork in forks]
-        titles = [f"breakpoints {len(points)}" if points else "" if forks else "breakpoints"]
-        titles.append(f"forks {len(forks) - 1}" if len(forks) > 1 else "changes" if forks else "")
+        titles = [f"{tr('breakpoints')} {len(points)}" if points else "" if forks else tr("breakpoints")]
+        titles.append(f"{tr('forks')} {len(forks) - 1}" if len(forks) > 1 else tr("changes") if forks else "")
         self.border_title = f" {' · '.join(filter(None, titles))} "
-        self.put(entries or NOTHING)
+        self.put(
+            entries
+            or [Entry("", f" {line}") for line in tr("none; b sets one on the\nstage that is looked at").splitlines()]
+        )
 
     def spans(self, face: Entry, width: int) -> Spans:
         """Mark, number and place, count at the end of the line."""
@@ -92,8 +94,12 @@ class BreakpointList(Lines[Entry]):
 def _fork(fork: Fork, here: bool) -> Entry:
     """`▶ └ 1 ◆ ablate layers.1…`: the number `switch` takes, and what was done there."""
     branch = "  " * (fork.depth - 1) + "└ " if fork.depth else ""
-    name = f"{fork.number}" if fork.depth else "0 original"
-    done = f" {PATCHED} {plain('; '.join(map(_brief, fork.done)))}" if fork.done else " unchanged" * bool(fork.depth)
+    name = f"{fork.number}" if fork.depth else f"0 {tr('original')}"
+    done = (
+        f" {PATCHED} {plain('; '.join(map(_brief, fork.done)))}"
+        if fork.done
+        else f" {tr('unchanged')}" * bool(fork.depth)
+    )
     return Entry(HERE if here else " ", f"{branch}{name}{done}", fork=True)
 
 

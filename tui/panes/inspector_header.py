@@ -11,6 +11,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ...engine.translation import tr
 from ..plane import paged, plane_of
 from ..state import ViewState
 from ..subject import Subject
@@ -128,15 +129,15 @@ class InspectorHeader(Widget):
         here = self._state.view
         space = " " * (width >= 90)
         tabs = [
-            (f"{'▸' if name == here else ' '}{number} {name}{space}", name == here)
+            (f"{'▸' if name == here else ' '}{number} {tr(name)}{space}", name == here)
             for number, name in enumerate(self._views, 1)
         ]
         # which head one looks at must be seen: names of views make way, from the left
-        room = width - len(self._chosen()[-1]) - 2
+        room = width - cell_len(self._chosen()[-1]) - 2
         shown = tabs
         for drop in range(len(tabs) + 1):
             shown = [(text if is_here or at >= drop else text[:2], is_here) for at, (text, is_here) in enumerate(tabs)]
-            if sum(len(text) for text, _ in shown) <= room:
+            if sum(cell_len(text) for text, _ in shown) <= room:
                 break
         return shown
 
@@ -149,12 +150,15 @@ class InspectorHeader(Widget):
         short: list[str] = []
         for axis, size, index in zip(plane.axes, plane.shape, plane.fixed, strict=False):
             name, keys = {"batch": ("text", "< >"), paged(plane.axes): (axis, "[ ]")}.get(axis, (axis, ""))
+            name = tr(name)
             if size > 1:
-                long.append(f"{name} {index} of {size} {keys}".rstrip())
+                long.append(
+                    tr("{name} {index} of {size} {keys}", name=name, index=index, size=size, keys=keys).rstrip()
+                )
                 short.append(f"{name} {index}/{size}")
             elif axis == "head":  # one head that stands for all of them
-                long.append("any head")
-                short.append("any head")
+                long.append(tr("any head"))
+                short.append(tr("any head"))
         shortest = " ".join(text[0] + text.rpartition(" ")[2] for text in short if "/" in text)
         return ["   ".join(long), "  ".join(short), " ".join(text.replace(" ", "") for text in short), shortest]
 
@@ -174,9 +178,9 @@ class InspectorHeader(Widget):
             return
         at = 0
         for (text, _), name in zip(self._tab_texts(self.size.width), self._views, strict=True):
-            if at <= event.x < at + len(text):
+            if at <= event.x < at + cell_len(text):
                 self.post_message(ValueView.Asked(replace(self._state, view=name)))
-            at += len(text)
+            at += cell_len(text)
 
 
 def _seen(state: ViewState) -> tuple[str, int, int]:
@@ -189,5 +193,6 @@ def _shape(subject: Subject) -> str:
 
 
 def _written(subject: Subject) -> str:
-    place = {"here": "● here", "done": "done", "ahead": "ahead", "weight": "weight"}[subject.place]
-    return f"{place} · patched" if subject.patched else place
+    words = {"here": f"● {tr('here')}", "done": tr("done"), "ahead": tr("ahead"), "weight": tr("weight")}
+    place = words[subject.place]
+    return f"{place} · {tr('patched')}" if subject.patched else place

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from ...engine.translation import trn
 from ..facts import Position
 from ..text import cut
 from ..tree import Folds, Node, grow, line_of, path_to, rows
@@ -151,7 +152,9 @@ class ProgramTree(Lines[Row]):
             (OPEN if open_ else CLOSED) if node.is_group else "",
             not position.patched.isdisjoint(hidden),
             not position.stale.isdisjoint(hidden),
-            f"{len(names)} stages" if node.is_group else short(position.world.shapes[names[0]]),
+            trn(len(names), "{count} stage", "{count} stages")
+            if node.is_group
+            else short(position.world.shapes[names[0]]),
             line == self.line,
         )
 

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ...engine.translation import tr, trn
 from ..facts import Position
 from ..text import cut
 
@@ -91,8 +92,8 @@ def facts_of(position: Position) -> tuple[str, ...]:
     about = dict(world.about)
     texts, tokens = world.tokens.shape
     computes = " ".join(about[fact] for fact in ("device", "dtype") if about.get(fact))
-    batch = f"{texts} text{'s' * (texts != 1)} × {tokens} token{'s' * (tokens != 1)}"
-    facts = [about.get("model", ""), about.get("family", ""), computes, batch, "" if world.live else "recording"]
+    batch = f"{trn(texts, '{count} text', '{count} texts')} × {trn(tokens, '{count} token', '{count} tokens')}"
+    facts = [about.get("model", ""), about.get("family", ""), computes, batch, "" if world.live else tr("recording")]
     return tuple(fact for fact in facts if fact)
 
 

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ...engine.translation import tr
 from ..text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
@@ -95,7 +96,8 @@ class TokenStrip(Widget, can_focus=False):
 
     @property
     def _label(self) -> str:
-        return f"text {self._tokens.text} of {self._tokens.texts}  " if self._tokens.texts > 1 else ""
+        said = tr("text {number} of {count}", number=self._tokens.text, count=self._tokens.texts)
+        return f"{said}  " if self._tokens.texts > 1 else ""
 
     def _lay(self, width: int) -> list[list[Placed]]:
         key = (self._tokens.words, self._label, width)

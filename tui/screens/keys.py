@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -10,8 +9,9 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from ...engine.translation import tr
 from ..panes import program_tree as marks
-from ..text import cut, fit
+from ..text import cut, fit, wrapped
 from ..widgets.lines import Lines, Spans
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class KeysScreen(ModalScreen[None]):
         yield self._lines
 
     def on_mount(self) -> None:
-        self._lines.border_title = "keys and commands"
-        self._lines.border_subtitle = "↑ ↓ scroll · any other key closes"
+        self._lines.border_title = tr("keys and commands")
+        self._lines.border_subtitle = tr("↑ ↓ scroll · any other key closes")
         self._lines.styles.height = self._length + 2
         self._lines.focus()
 
@@ -114,13 +114,13 @@ def lines_of(table: Table, width: int) -> list[Line]:
     found: list[Line] = []
     for group in dict.fromkeys(command.group for command in table):
         found += [("text", "", "", "")] * bool(found)
-        found += [("group", "", "", GROUPS.get(group, group.capitalize()))]
+        found += [("group", "", "", tr(GROUPS.get(group, group.capitalize())))]
         entries = [entry for command in table if command.group == group for entry in entries_of(command)]
         for entry in entries + list(OURS) * (group == "screen"):
             found += _wrapped(*entry, width)
-    found += [("text", "", "", ""), ("group", "", "", "Marks")]
+    found += [("text", "", "", ""), ("group", "", "", tr("Marks"))]
     for mark, meaning in MARKS:
-        texts = textwrap.wrap(meaning, max(16, width - KEY_WIDTH - 2))
+        texts = wrapped(tr(meaning), max(16, width - KEY_WIDTH - 2))
         found += [("mark", mark * (at == 0), "", text) for at, text in enumerate(texts)]
     return found
 
@@ -140,7 +140,7 @@ def entries_of(command: Command) -> list[tuple[str, str, str]]:
 def _wrapped(keys: str, usage: str, text: str, width: int) -> list[Line]:
     """One entry; the text goes on below where it is long, and begins below where the usage is."""
     room = max(16, width - KEY_WIDTH - USAGE_WIDTH - 2)
-    texts = textwrap.wrap(text, room) or [""]
+    texts = wrapped(tr(text), room)
     lines: list[Line] = []
     if cell_len(usage) > USAGE_WIDTH:
         lines.append(("text", keys, usage, ""))

@@ -12,10 +12,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from ...engine.translation import language, tr
 from ..completion import Completion
 from ..facts import Position
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
+from ..panes.explanation import Explanation
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.title import Status, Title, bar_of
@@ -62,9 +64,11 @@ class MainScreen(Screen[None]):
         self.inspector: Inspector
         self.breakpoints = BreakpointList(id="breakpoints")
         self.console = Console(complete, id="console")
+        self.explanation = Explanation(id="explanation")
         self.footer = Footer(id="footer")
+        self._rule, self._below_rule = Rule(id="rule"), Rule("┼", id="below-rule")
         self._room = Vertical(id="room")
-        self._loading = Static("loading", id="loading", markup=False)
+        self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
         self._state = ViewState()
         self._subject: Subject | None = None
@@ -76,20 +80,30 @@ class MainScreen(Screen[None]):
             yield self.tokens
             with Horizontal(id="middle"):
                 yield self.program
-                yield Rule(id="rule")
+                yield self._rule
                 with self._room:
                     yield self._loading
+            yield self.explanation
             with Horizontal(id="below"):
                 yield self.breakpoints
-                yield Rule("┼", id="below-rule")
+                yield self._below_rule
                 yield self.console
             yield self.footer
         yield self._notice
 
     def on_mount(self) -> None:
-        self.program.border_title = " program "
-        self.breakpoints.border_title = " breakpoints "
-        self.console.border_title = " console "
+        self.label()
+
+    def label(self) -> None:
+        """Write the titles of the panes in the language in use."""
+        self.program.border_title = f" {tr('program')} "
+        self.breakpoints.border_title = f" {tr('breakpoints')} "
+        self.console.border_title = f" {tr('console')} "
+
+    @property
+    def hides_console(self) -> bool:
+        """Whether what the console says cannot be seen."""
+        return self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-explained"))
 
     async def furnish(self) -> None:
         """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
@@ -114,12 +128,15 @@ class MainScreen(Screen[None]):
         self.set_class(state.zoomed, "-zoomed")
         self.title_line.describe(position)
         self.program.show(position, state.stage)
-        self.program.border_title = f" program {position.cursor + 1}/{len(position.world.program)} "
+        self.program.border_title = f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} "
         self.breakpoints.show(position)
         self.tokens.show(tokens_of(state, position))
+        self.set_class(state.explained, "-explained")
+        self._below_rule.join("┬" if state.explained else "┼")
+        self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
         stage, generation = state.stage, position.generation
         known = (position.cursor, position.furthest, position.patched, position.compared, position.peeked)
-        asked = (stage, state.weight, generation, *known)
+        asked = (stage, state.weight, generation, language(), *known)
         if asked != self._asked:
             self._asked = asked
             self.post_message(
@@ -162,9 +179,10 @@ class MainScreen(Screen[None]):
         self.set_class(small, "-small")
         self.set_class(width < 100 or height < 30, "-narrow")
         if small:
-            needed = f"it needs {LEAST[0]}×{LEAST[1]}"
+            size, least = f"{width}×{height}", f"{LEAST[0]}×{LEAST[1]}"
             self._notice.update(
-                f"encoder-tui\n\nthis terminal has {width}×{height}\n{needed}\n\nmake it larger, or press q"
+                "encoder-tui\n\n"
+                + tr("this terminal has {size}\nit needs {least}\n\nmake it larger, or press q", size=size, least=least)
             )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.markup import escape
 
+from ...engine.translation import tr
+
 if TYPE_CHECKING:
     from ...engine.commands import Command
     from ..app import EncoderApp
@@ -36,7 +38,7 @@ class TableProvider(Provider):
             for line, shown, help_ in lines_of(command):
                 yield shown, help_, partial(app.choose, line)
         for name in sorted(app.available_themes):
-            yield f"theme {name}", "Change the colours.", partial(setattr, app, "theme", name)
+            yield f"theme {name}", tr("Change the colours."), partial(setattr, app, "theme", name)
 
 
 def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:
@@ -59,4 +61,4 @@ def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:
 
 
 def _help(command: Command, key: str | None) -> str:
-    return f"{command.help}  ({key})" if key else command.help
+    return f"{tr(command.help)}  ({key})" if key else tr(command.help)

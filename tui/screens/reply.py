@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from ...engine.translation import tr
 from ..text import letters_of, plain
 from ..widgets.lines import Lines, Spans
 
@@ -56,7 +57,7 @@ class ReplyScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self._lines.border_title = plain(self._line).replace("[", r"\[")
-        self._lines.border_subtitle = "↑ ↓ ← → scroll · any other key closes"
+        self._lines.border_subtitle = tr("↑ ↓ ← → scroll · any other key closes")
         self._lines.focus()
 
     def on_key(self, event: events.Key) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..frames.diff import Difference, read_difference
 from ..frames.heat import Heat
 from ..frames.window import Bounds
@@ -44,7 +45,7 @@ class DiffMap(HeatMap):
         super().show(state, subject)
 
     def refusal(self, subject: Subject) -> str:
-        return NEVER if subject.against is None else subject.against.refused
+        return tr(NEVER) if subject.against is None else subject.against.refused
 
     def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> Request:
         gain, against, cells = self.state.gain, subject.against, bounds.cells
@@ -64,13 +65,13 @@ class DiffMap(HeatMap):
             return self._three(shown)
         if line == 1:
             power = self._power(shown.frame)
-            figures = [f"cells ×1e{power}"] * bool(power and self._has_numbers) + list(against.figures)
+            figures = [tr("cells ×1e{power}", power=power)] * bool(power and self._has_numbers) + list(against.figures)
             while len(figures) > 1 and cell_len("  ".join(figures)) > width:
                 figures.pop()
             return [(cut("  ".join(figures), width), self.ink("label"))]
         if line == 2:
             return [(cut(against.verdict, width), self.ink("warning" if against.beyond else "note"))]
-        notes = "; ".join([*against.notes, f"A is this run, B is {against.title}"])
+        notes = "; ".join([*against.notes, tr("A is this run, B is {title}", title=against.title)])
         return [(cut(notes, width), self.ink("quiet"))]
 
     @property
@@ -97,7 +98,7 @@ class DiffMap(HeatMap):
         numbers = [window.at(row, column) for window in (found.ours, found.theirs, found.window)]
         texts = ["…" if number is None else exact(number) for number in numbers]
         if self._is_alone(shown, row, column):
-            texts[1:] = ["no partner", "-"]
+            texts[1:] = [tr("no partner"), "-"]
         short = ["…" if number is None else f"{float(number):.6g}" for number in numbers]
         place = written_place(shown.plane, shown.subject, row, column)
         bold = self.ink("note") + Style(bold=True)

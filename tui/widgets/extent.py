@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...engine.translation import tr
 from ..plane import Plane
 from ..text import cell_len
 
@@ -18,8 +19,9 @@ def extents(plane: Plane, top: int, left: int, rows: int, columns: int) -> tuple
     for name, first, count, size in (("rows", top, rows, plane.rows), ("columns", left, columns, plane.columns)):
         if count < size:
             last = min(size, first + count) - 1
-            long.append(f"{name} {first}-{last} of {size}")
-            short.append(f"{name[:3]} {first}-{last}/{size}")
+            span = f"{first}-{last}"
+            long.append(tr("{name} {span} of {size}", name=tr(name), span=span, size=size))
+            short.append(f"{tr(name)[:3]} {span}/{size}")
     return "  ".join(long), " ".join(short)
 
 

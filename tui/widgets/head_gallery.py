@@ -10,6 +10,7 @@ import numpy as np
 from rich.style import Style
 from textual.geometry import Region
 
+from ...engine.translation import tr
 from ..colours import NOTHING, Palette, Scale, codes_of, scale_of
 from ..frames.heads import HeadPicture, read_heads
 from ..numbers import short
@@ -45,8 +46,9 @@ class HeadGallery(ValueView):
         if paged(subject.axes):
             return ""
         nearest = subject.nearest_with_heads
-        where = f"the nearest stage that has one is {nearest}" if nearest else "no stage of this program has one"
-        return f"This value has no head axis; {where}."
+        if not nearest:
+            return tr("This value has no head axis; no stage of this program has one.")
+        return tr("This value has no head axis; the nearest stage that has one is {stage}.", stage=nearest)
 
     def plane_of(self, subject: Subject) -> Plane:
         return plane_of(subject, replace(self.state, head=0))
@@ -226,7 +228,11 @@ class HeadGallery(ValueView):
     def _legend(self, layout: GalleryLayout) -> Words:
         palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
-        where = (f"{self._noun}s {first}-{last - 1} of {len(self._codes)}",) if layout.shown < layout.down else ()
+        where = (
+            (tr("{noun}s {span} of {count}", noun=tr(self._noun), span=f"{first}-{last - 1}", count=len(self._codes)),)
+            if layout.shown < layout.down
+            else ()
+        )
         return legend(
             self._scale, palette, where, self.size.width, self.state.gain,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
@@ -236,9 +242,13 @@ class HeadGallery(ValueView):
         """Where the chosen head is strongest."""
         picture: HeadPicture = shown.frame[self._head]
         if self.has_class("-late"):
-            return [("reading…", self.ink("note"))]
+            return [(tr("reading…"), self.ink("note"))]
         plane = plane_of(shown.subject, replace(self.state, head=self._head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
-        forms = [f"{self._noun} {self._head} peaks at {short(picture.peak)} in {place}" for place in places]
+        peak, noun = short(picture.peak), tr(self._noun)
+        forms = [
+            tr("{noun} {head} peaks at {peak} in {place}", noun=noun, head=self._head, peak=peak, place=place)
+            for place in places
+        ]
         words = next((form for form in forms if cell_len(form) <= self.size.width), forms[-1])
         return [(cut(words, self.size.width), self.ink("note"))]

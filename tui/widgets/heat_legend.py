@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..colours import MIDDLE, TOP, Palette, Scale, glyph
 from ..numbers import counted, short
 from ..text import cell_len
@@ -32,7 +33,7 @@ def legend(
         hidden: what numbers are that are left out of the scale.
     """
     if not scale.limit and not (scale.low or scale.high):
-        low = "all zero" if not (scale.nan or scale.inf or scale.masked) else "all others zero"
+        low = tr("all zero") if not (scale.nan or scale.inf or scale.masked) else tr("all others zero")
         return _with([(low, note)], scale, where, width, hidden, gain=0, quiet=quiet, warning=warning)
     low, high = _ends(scale)
     used = cell_len(low) + cell_len(high) + 2
@@ -56,13 +57,15 @@ def _with(
     """The words, and behind them whatever else there is to say as long as there is room."""
     odd = (
         (scale.nan, "N", "NaN", warning),
-        (scale.inf, "∞", "infinite", warning),
-        (scale.masked, "╱", hidden, quiet),
+        (scale.inf, "∞", tr("infinite"), warning),
+        (scale.masked, "╱", tr(hidden), quiet),
     )
     long = [(f"  {mark} {counted(count)} {name}", style) for count, mark, name, style in odd if count]
     short = [(f"  {mark} {count}", style) for count, mark, _, style in odd if count]
     more = [
-        (text, quiet) for text in (f"  ×2^{gain}" * bool(gain), "" if scale.whole else "  scale of this window") if text
+        (text, quiet)
+        for text in (f"  ×2^{gain}" * bool(gain), "" if scale.whole else f"  {tr('scale of this window')}")
+        if text
     ]
     room = width - _length(words)
     for text, style in (*(long if _length([*long, *more]) <= room else short), *more):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..colours import Palette
 from ..frames.heat import Heat, read_heat
 from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
@@ -127,7 +128,7 @@ class HeatMap(ValueView):
         if layout is None:
             return []
         if shown.plane.size == 0:
-            return [("an axis has size 0: there is nothing in it", self.ink("note"))] if y == 0 else []
+            return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         foot = self.size.height - self.foot
         if y >= foot:
             return self.foot_line(shown, y - foot)

@@ -11,6 +11,7 @@ import numpy as np
 from rich.style import Style
 from textual import events
 
+from ...engine.translation import tr
 from ..colours import Palette, Scale, codes_of, scale_of
 from ..frames.layer_grid import LayerRow, read_layer
 from ..frames.window import Stale
@@ -74,8 +75,14 @@ class LayerGrid(ValueView):
         if subject.layers:
             return ""
         nearest = subject.nearest_with_keys or subject.nearest_with_heads
-        where = f"the nearest stage that is so is {nearest}" if nearest else "no stage of this program is"
-        return f"The grid is of a stage that is in the layers and divided into heads; {where}."
+        if not nearest:
+            return tr(
+                "The grid is of a stage that is in the layers and divided into heads; no stage of this program is."
+            )
+        return tr(
+            "The grid is of a stage that is in the layers and divided into heads; the nearest stage that is so is {stage}.",
+            stage=nearest,
+        )
 
     def request(self, subject: Subject, plane: Plane) -> Request | None:
         """The next layer that is due; its result is kept by this view itself."""
@@ -312,12 +319,14 @@ class LayerGrid(ValueView):
         total = len(shown.subject.layers)
         if self._due:
             done = total - len(self._due)
-            return [(f"reading layer {done + 1} of {total}…", self.ink("quiet"))]
+            return [(tr("reading layer {layer} of {total}…", layer=done + 1, total=total), self.ink("quiet"))]
         every = max((row.every for row in self._rows.values() if isinstance(row, LayerRow)), default=1)
-        parts = [f"layers {self._origin[0]}-{self._origin[0] + layout.layers - 1} of {total}"] * (layout.layers < total)
+        span = f"{self._origin[0]}-{self._origin[0] + layout.layers - 1}"
+        parts = [tr("layers {span} of {count}", span=span, count=total)] * (layout.layers < total)
         heads = shown.subject.size("head")
-        parts += [f"heads {self._origin[1]}-{self._origin[1] + layout.heads - 1} of {heads}"] * (layout.heads < heads)
-        parts += [f"one row in {every} read"] * (every > 1)
+        span = f"{self._origin[1]}-{self._origin[1] + layout.heads - 1}"
+        parts += [tr("heads {span} of {count}", span=span, count=heads)] * (layout.heads < heads)
+        parts += [tr("one row in {every} read", every=every)] * (every > 1)
         palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
         return legend(
             self._scale, palette, ("  ".join(parts), "  ".join(parts[-1:])), self.size.width, self.state.gain,
@@ -328,17 +337,18 @@ class LayerGrid(ValueView):
         """Where the chosen head is strongest."""
         layer, head, width = self._layer, self._head, self.size.width
         found = self._rows.get(shown.subject.layers[layer])
-        name = f"layer {layer} head {head}"
+        name = tr("layer {layer} head {head}", layer=layer, head=head)
         if isinstance(found, Trouble):
             return [(cut(f"{name}: {found.text}", width), self.ink("warning"))]
         if found is None or head >= len(found.pictures):
-            words = "reading…" if found is None else "this recording does not hold it"
+            words = tr("reading…") if found is None else tr("this recording does not hold it")
             return [(cut(f"{name}: {words}", width), self.ink("note"))]
         picture = found.pictures[head]
         plane = plane_of(shown.subject, replace(self.state, head=head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
-        said = [f"{name} peaks at {short(picture.peak)} in {place}" for place in places]
-        forms = [*(f"{words}   enter opens it" for words in said), *said]
+        peak = short(picture.peak)
+        said = [tr("{name} peaks at {peak} in {place}", name=name, peak=peak, place=place) for place in places]
+        forms = [*(f"{words}   {tr('enter opens it')}" for words in said), *said]
         return [(cut(next((form for form in forms if cell_len(form) <= width), forms[-1]), width), self.ink("note"))]
 
     def _excuses(self) -> list[str]:

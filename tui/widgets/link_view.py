@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
 from ..frames.figures import is_attention
 from ..frames.links import Links, read_links
@@ -60,8 +61,14 @@ class LinkView(ValueView):
         if subject.axes[-2:] == ("query", "key"):
             return ""
         nearest = subject.nearest_with_keys
-        where = f"the nearest stage that has them is {nearest}" if nearest else "no stage of this program has them"
-        return f"Lines go from queries to keys, and this value has no such axes; {where}."
+        if not nearest:
+            return tr(
+                "Lines go from queries to keys, and this value has no such axes; no stage of this program has them."
+            )
+        return tr(
+            "Lines go from queries to keys, and this value has no such axes; the nearest stage that has them is {stage}.",
+            stage=nearest,
+        )
 
     def request(self, subject: Subject, plane: Plane) -> Request | None:
         dtype = subject.dtype
@@ -184,7 +191,7 @@ class LinkView(ValueView):
         if layout is None:
             return []
         if shown.plane.size == 0:
-            return [("an axis has size 0: there is nothing in it", self.ink("note"))] if y == 0 else []
+            return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         height = self.size.height
         if y == height - 1:
             row, column = self.cell
@@ -262,7 +269,7 @@ class LinkView(ValueView):
         words: Line = []
         used = 0
         if not self._scale.limit:
-            return [("all zero: no lines", label)]
+            return [(tr("all zero: no lines"), label)]
         percent = is_attention(shown.subject)
         for (share, _, _), sample in zip(STYLES, SAMPLES, strict=True):
             level = min(1.0, share) * self._scale.limit
@@ -279,7 +286,7 @@ class LinkView(ValueView):
         last = min(count, first + layout.shown)
         if last - first >= count:
             return ()
-        where = f"keys {first}-{last - 1} of {count}"
+        where = tr("keys {span} of {count}", span=f"{first}-{last - 1}", count=count)
         if not percent:
             return (where, f"{first}-{last - 1}/{count}")
         above, below = float(self._numbers[:first].sum()), float(self._numbers[last:].sum())

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..frames.window import Bounds, Window, bounds_around, read_window
 from ..numbers import Aligned, Worded, aligned_for
 from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
@@ -113,7 +114,7 @@ class NumberGrid(ValueView):
     def paint(self, shown: Shown, y: int) -> Words:
         row, column = self.cell
         if shown.plane.size == 0:
-            return [("an axis has size 0: there is nothing in it", self.ink("note"))] if y == 0 else []
+            return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         if y == self.size.height - 1:
             return self._status(shown, row, column)
         if y == 0:

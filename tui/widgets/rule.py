@@ -25,5 +25,11 @@ class Rule(Widget, can_focus=False):
         super().__init__(id=id)
         self._joint = joint
 
+    def join(self, joint: str) -> None:
+        """Meet something else above."""
+        if joint != self._joint:
+            self._joint = joint
+            self.refresh()
+
     def render_line(self, y: int) -> Strip:
         return Strip([Segment(self._joint if y == 0 else "│", self.rich_style)], 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 
+from ...engine.translation import tr
 from ..frames.figures import Figures, read_figures
 from ..numbers import counted, short
 from ..plane import Plane
@@ -72,8 +73,13 @@ class Statistics(ValueView):
         if y < self._room:
             return self._lines[self._top + y] if self._top + y < len(self._lines) else []
         last = min(len(self._lines), self._top + self._room)
-        more = "▼ more below" if last < len(self._lines) else "▲ more above"
-        return [(f"{more}   lines {self._top + 1}-{last} of {len(self._lines)}", self.ink("quiet"))]
+        more = tr("▼ more below") if last < len(self._lines) else tr("▲ more above")
+        return [
+            (
+                more + "   " + tr("lines {span} of {count}", span=f"{self._top + 1}-{last}", count=len(self._lines)),
+                self.ink("quiet"),
+            )
+        ]
 
     # -- writing ---------------------------------------------------------------------------------------------
 
@@ -89,7 +95,7 @@ class Statistics(ValueView):
     def _table(self, shown: Shown, figures: Figures) -> list[Line]:
         name, note, quiet = self.ink("quiet"), self.ink("note"), self.ink("label")
         stats = [figures.whole, *([figures.plane] if figures.plane else [])]
-        titles = ["whole", _plane_name(shown.plane)] if figures.plane else ["whole"]
+        titles = [tr("whole"), _plane_name(shown.plane)] if figures.plane else [tr("whole")]
         sizes = (FIGURE, OF_PLANE)
         lines: list[Line] = [
             [
@@ -101,19 +107,19 @@ class Statistics(ValueView):
             ]
         ]
         for label, write in _FIGURES:
-            line: Line = [(fit(label, NAME), name)]
+            line: Line = [(fit(tr(label), NAME), name)]
             for one, size in zip(stats, sizes, strict=False):
                 text = write(one)
                 alarm = label in ("NaN", "infinite") and text != "0"
                 line.append((fit(text, size, "right"), self.ink("warning") if alarm else note))
             lines.append(line)
-        lines.append([(fit("dtype", NAME), name), (fit(shown.subject.dtype, FIGURE, "right"), quiet)])
-        lines.append([(fit("memory", NAME), name), (fit(_bytes(figures.bytes), FIGURE, "right"), quiet)])
+        lines.append([(fit(tr("dtype"), NAME), name), (fit(shown.subject.dtype, FIGURE, "right"), quiet)])
+        lines.append([(fit(tr("memory"), NAME), name), (fit(_bytes(figures.bytes), FIGURE, "right"), quiet)])
         shape = f"[{', '.join(map(str, shown.plane.shape))}]"
-        return [*lines, [(fit("shape", NAME), name), (f" {shape}", quiet)]]
+        return [*lines, [(fit(tr("shape"), NAME), name), (f" {shape}", quiet)]]
 
     def _charts(self, shown: Shown, figures: Figures) -> list[Line]:
-        lines = self._chart("whole", figures.whole)
+        lines = self._chart(tr("whole"), figures.whole)
         if figures.plane:
             lines += [[], *self._chart(_plane_name(shown.plane), figures.plane)]
         return lines
@@ -122,11 +128,11 @@ class Statistics(ValueView):
         """A histogram with its title, its highest count on the left and its ends and zero below."""
         note, quiet = self.ink("note"), self.ink("quiet")
         if not stats.histogram or not stats.finite:
-            return [[(f"{title}: nothing finite to draw", quiet)]]
+            return [[(tr("{title}: nothing finite to draw", title=title), quiet)]]
         counts = _narrowed(stats.histogram, self.size.width - 8)
         most = counted(max(counts)) if max(counts) < 100_000 else short(max(counts), 2)
         rows = columns(counts, HISTOGRAM_HEIGHT)
-        lines: list[Line] = [[(f"{'':7}{title}, {len(counts)} bins", quiet)]]
+        lines: list[Line] = [[(" " * 7 + tr("{title}, {count} bins", title=title, count=len(counts)), quiet)]]
         for number, row in enumerate(rows):
             scale = most.rjust(6) if number == 0 else "0".rjust(6) if number == len(rows) - 1 else " " * 6
             lines.append([(f"{scale}│", quiet), (row, note)])
@@ -139,7 +145,12 @@ class Statistics(ValueView):
             return []
         most = math.log(shown.plane.columns) if shown.plane.columns > 1 else 1.0
         keys = shown.plane.columns
-        title = f"entropy of each head in nats, mean of {figures.queries} queries; ln {keys} = {short(most, 3)} is even"
+        title = tr(
+            "entropy of each head in nats, mean of {queries} queries; ln {keys} = {most} is even",
+            queries=figures.queries,
+            keys=keys,
+            most=short(most, 3),
+        )
         lines: list[Line] = [[], *[[(part, self.ink("quiet"))] for part in wrapped(title, self.size.width)]]
         beside = max(1, self.size.width // HEAD_WIDTH)
         head_here = shown.plane.fixed[-1]
@@ -156,7 +167,9 @@ class Statistics(ValueView):
 
 def _plane_name(plane: Plane) -> str:
     names = {"batch": "text"}
-    return " ".join(f"{names.get(axis, axis)} {index}" for axis, index in zip(plane.axes, plane.fixed, strict=False))
+    return " ".join(
+        f"{tr(names.get(axis, axis))} {index}" for axis, index in zip(plane.axes, plane.fixed, strict=False)
+    )
 
 
 def _share(part: int, whole: int) -> str:

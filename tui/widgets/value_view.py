@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from ...engine.translation import tr
 from ..frames.window import Stale, Window
 from ..numbers import exact
 from ..plane import Plane, clipped, moved, plane_of
@@ -323,22 +324,30 @@ class ValueView(Widget):
         subject, width = self.subject, self.size.width
         if not self._fits():
             return [
-                next((words for words in ("too small to show it", "too small", "small") if len(words) <= width), "…")
+                next(
+                    (
+                        text
+                        for text in map(tr, ("too small to show it", "too small", "small"))
+                        if cell_len(text) <= width
+                    ),
+                    "…",
+                )
             ]
         if subject is None:
             return []
         if subject.missing:
-            return wrapped("No numbers here: a recording without this stage, or a model of shapes alone.", width)
+            text = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+            return wrapped(text, width)
         if not subject.readable:
-            return wrapped("Not reached yet: it has no numbers before it has run (t runs to it).", width)
+            return wrapped(tr("Not reached yet: it has no numbers before it has run (t runs to it)."), width)
         if self.trouble:
             return wrapped(self.trouble, width)
         refused = self.refusal(subject)
-        return wrapped(refused, width) if refused else ["reading…"] if self.has_class("-late") else []
+        return wrapped(refused, width) if refused else [tr("reading…")] if self.has_class("-late") else []
 
     def status_words(self, places: tuple[str, ...], number: Any | None) -> Words:
         """The last line of a view: a place and the exact number there; the number is never cut."""
-        text = "reading…" if self.has_class("-late") else "…" if number is None else exact(number)
+        text = tr("reading…") if self.has_class("-late") else "…" if number is None else exact(number)
         room = self.size.width - cell_len(text) - 3
         place = next((place for place in places if cell_len(place) <= room), "")
         return [(f"{place} = " if place else "", self.ink("label")), (text, self.ink("note") + Style(bold=True))]

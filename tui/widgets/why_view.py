@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
 
+from ...engine.translation import said, tr
 from ..frames.why import Why, read_why, tile_of
 from ..numbers import exact
 from ..plane import Plane, clipped
@@ -136,12 +137,12 @@ class WhyView(ValueView):
         width, height = self.size
         name = cut(why.name, max(0, width - cell_len(exact(why.number)) - 3))
         lines = [list(self.status_words((why.place, name), why.number)), [(cut(why.formula, width), self.ink("label"))]]
-        sums = ["; ".join(why.sums) or "the terms of this number are not known"]
+        sums = ["; ".join(why.sums) or tr("the terms of this number are not known")]
         if cell_len(sums[0]) > width and len(why.sums) > 1:
             sums = list(why.sums) if height >= 12 else [why.sums[-1]]
         for line in sums:
             for long, short in ((" in float64", ""), ("difference", "off by"), ("rounding allows", "may be")):
-                line = line if cell_len(line) <= width else line.replace(long, short)
+                line = line if cell_len(line) <= width else line.replace(tr(long), tr(short))
             line = line if cell_len(line) <= width or len(sums) > 1 else why.brief
             lines.append([(cut(line, width), self.ink("note" if why.holds else "warning"))])
         lines += [[]] * (height >= 16)
@@ -177,7 +178,7 @@ class WhyView(ValueView):
             if at + 1 < len(row.term.factors):
                 line.append((" " * (columns.factors[at] - cell_len(text)), self.ink("note")))
         if row.term.how and (columns.how or not line):
-            line.append((f"  {row.term.how}".removeprefix("" if line else "  "), self.ink("quiet")))
+            line.append((f"  {said(row.term.how)}".removeprefix("" if line else "  "), self.ink("quiet")))
         return line
 
     def _chosen(self, row: Row) -> Operand | None:
@@ -189,7 +190,7 @@ class WhyView(ValueView):
         width, found = self.size.width, why.row(self._term(why))
         operand = self._chosen(found[1]) if found else None
         label, note = self.ink("label"), self.ink("note")
-        first: Line = [(cut(_no_way(found[1]) if found else "nothing to follow", width), label)]
+        first: Line = [(cut(_no_way(found[1]) if found else tr("nothing to follow"), width), label)]
         if operand is not None:
             bracket = operand.place.partition("[")[2]
             value = f" = {operand.value:.7g}"
@@ -197,19 +198,21 @@ class WhyView(ValueView):
             room = width - cell_len(value) - 8
             text = next((form for form in forms if cell_len(form) <= room), cut(forms[-1], room))
             first = [("enter → ", self.ink("label-here")), (text + value, note)]
-        keys = "↑↓ term  ←→ operand"
+        keys = tr("↑↓ term  ←→ operand")
         trail = self.state.trail
         if trail:
-            keys += (
-                f"  o back to {trail[-1].name}" if len(trail) == 1 else f"  o back ({len(trail)}) to {trail[-1].name}"
-            )
-        at = f"  term {self._term(why) + 1}/{why.count}" if why.count else ""
+            way = "" if len(trail) == 1 else f" ({len(trail)})"
+            keys += "  " + tr("o back{way} to {name}", way=way, name=trail[-1].name)
+        at = f"  {tr('term')} {self._term(why) + 1}/{why.count}" if why.count else ""
         return [first, [(fit(keys, max(0, width - cell_len(at))), self.ink("quiet")), (at, self.ink("quiet"))]]
 
 
 def _no_way(row: Row) -> str:
     """Why there is nothing to follow."""
     if not row.term.factors:
-        return f"{row.term.how or 'this term'}: the walk ends here"
-    texts = [f"{operand.place} is a {operand.kind}, {operand.name}" for operand in row.term.factors]
-    return f"{'; '.join(texts)}: nothing to follow"
+        return tr("{term}: the walk ends here", term=said(row.term.how) or tr("this term"))
+    texts = [
+        tr("{place} is a {kind}, {name}", place=operand.place, kind=tr(operand.kind), name=operand.name)
+        for operand in row.term.factors
+    ]
+    return f"{'; '.join(texts)}: {tr('nothing to follow')}"

@@ -1,0 +1,127 @@
+"""What the stage that is looked at does and why it is there; it follows the cursor while it is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.cells import cell_len
+
+from ...engine.translation import language, tr
+from ..facts import Position
+from ..following import cell_of
+from ..state import ViewState
+from ..text import cut, wrapped
+from ..widgets.lines import Lines, Spans
+from ..work import Wanted, Work
+
+if TYPE_CHECKING:
+    from ...engine.explanations import Page
+    from ...engine.session import Session
+
+Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
+
+
+class Explanation(Lines[Face]):
+    """A rule with the title on it, the text, the formula, and the number under the cell cursor worked out."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "explain--rule", "explain--title", "explain--what", "explain--why", "explain--label", "explain--number",
+    }  # fmt: skip
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.page: Page | None = None
+        self._asked: tuple[object, ...] = ()
+        self._joint = -1
+        self._reached = False
+
+    def show(self, state: ViewState, position: Position, joint: int) -> None:
+        """Explain what is looked at.
+
+        Args:
+            joint: the column in which a vertical rule ends above; -1 for none.
+        """
+        if not state.explained or state.stage not in position.world.program:
+            self._asked = ()
+            return
+        if joint != self._joint:
+            self._joint = joint
+            self._lay()
+        stage, generation = state.stage, position.generation
+        index = None if state.weight else cell_of(state, position.world)  # the cell is one of the weight's then
+        reached = position.world.program.index(stage) <= position.furthest
+        self._reached = reached
+        asked = (stage, index, generation, reached, language(), position.patched)
+        if asked != self._asked:
+            self._asked = asked
+
+            def run(session: Session) -> Any:
+                from ...engine.explanations import explain_stage
+
+                # newer work may be under way by now, on another run: its own answer will come
+                same = session.generation == generation
+                return explain_stage(session.trace, stage, index, numbers=reached) if same else None
+
+            self.post_message(Wanted(self, Work("explanation", run)))
+
+    def receive(self, work: Work, result: Page | None) -> None:
+        """Take the text."""
+        if result is not None:
+            self.page = result
+            self._lay()
+
+    def on_resize(self) -> None:
+        """Fill the lines anew."""
+        self._lay()
+
+    def _lay(self) -> None:
+        if self.page is not None and self.width > 8:
+            self.put([self._rule(self.page), *laid_out(self.page, self.width, self.size.height - 1, self._reached)])
+
+    def _rule(self, page: Page) -> Face:
+        title = f" {page.title} "
+        label = f" {tr('explanation')} ·"
+        room = max(0, self.width - 1 - cell_len(label))
+        title = cut(title, room)
+        rest = list("─" * (room - cell_len(title)))
+        at = self._joint - 1 - cell_len(label) - cell_len(title)
+        if 0 <= at < len(rest):
+            rest[at] = "┴"
+        return (("rule", "─"), ("label", label), ("title", title), ("rule", "".join(rest)))
+
+    def spans(self, face: Face, width: int) -> Spans:
+        """The pieces."""
+        return [(f"explain--{name}" if name else "", text) for name, text in face]
+
+
+def laid_out(page: Page, width: int, height: int, reached: bool) -> list[Face]:
+    """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
+    room = width - 2
+    texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
+    labels = [tr("formula"), tr("shapes"), tr("number")]
+    wide = max(map(cell_len, labels)) + 2
+    number = " = ".join(filter(None, (page.place, page.number)))
+    number = number or ("" if reached else tr("none yet: the stage has not run (t runs to it)"))
+    facts = [
+        _fact(label, wrapped(fact, room - wide)[:most], wide, style)
+        for label, fact, most, style in zip(
+            labels, (page.formula, page.sizes, number), (1, 1, 2), ("what", "label", "number"), strict=True
+        )
+        if fact
+    ]
+    while facts and len(texts) + sum(map(len, facts)) > height and len(facts) > 1:
+        facts.pop(0)
+    texts = texts[: max(1, height - sum(map(len, facts)))]
+    cut_facts = [tuple((name, cut(text, room)) for name, text in line) for fact in facts for line in fact]
+    return [((("", " "), *line)) for line in [*texts, *cut_facts]]
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return wrapped(text, width) if text else []
+
+
+def _fact(label: str, lines: list[str], wide: int, style: str) -> list[Face]:
+    return [
+        (("label", (label if at == 0 else "") + " " * (wide - cell_len(label if at == 0 else ""))), (style, line))
+        for at, line in enumerate(lines)
+    ]

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 
 from ..config import Config
 from ..errors import InputError
-from ..ops import Activation, Best, Pick, Softmax
+from ..ops import Activation, Best, FirstToken, Pick, Softmax
 from ..tokens import visible
 from .builder import Builder
 
@@ -89,6 +89,19 @@ def classes(b: Builder, config: Config, x: str, module: str, size: int, *, bias:
         return
     several = problem == "multi_label_classification"
     best(b, "head.classes", logits, ("batch",), names, several=several)
+
+
+def from_first(b: Builder, x: str, block: str, dense: str, activation: str, size: int, module: str = "") -> str:
+    """The first token's vector through a layer of its own, as many heads have it instead of a pooler: (batch, hidden).
+
+    Args:
+        block: `head.classes`; the stages are its `.first`, `.dense` and `.activation`.
+        dense: module of the layer; `module` that of the activation, "" where it is a function.
+    """
+    axes = ("batch", "hidden")
+    first = b.add(f"{block}.first", FirstToken(), (x,), axes)
+    x = b.linear(f"{block}.dense", first, dense, size, size, axes)
+    return b.activation(f"{block}.activation", x, activation, axes, module)
 
 
 def labels(b: Builder, config: Config, x: str, module: str, size: int, *, bias: bool = True) -> None:

@@ -23,6 +23,7 @@ TASKS = (CLASSES, LABELS, ANSWER, CHOICE)
 PROBLEMS = ("regression", "single_label_classification", "multi_label_classification")
 ENDS = ("start", "end")
 SHOWN = 10
+FEW = 20
 MOST_LABELS = 10**6
 
 
@@ -154,8 +155,12 @@ def facts(config: Config, unused: Iterable[str]) -> dict[str, str]:
     """
     task = task_of(config)
     if task in (CLASSES, LABELS):
-        return {"labels": ", ".join(f"{number} {name}" for number, name in enumerate(label_names(config)))}
-    heads = sorted({name.partition(".")[0] for name in unused} & {"classifier", "qa_outputs"})
+        names = label_names(config)
+        more = f", and {len(names) - FEW} more" if len(names) > FEW else ""
+        return {"labels": ", ".join(f"{number} {name}" for number, name in enumerate(names[:FEW])) + more}
+    heads = sorted(
+        {name.partition(".")[0] for name in unused} & {"classifier", "pre_classifier", "qa_outputs", "sequence_summary"}
+    )
     if not heads:
         return {}
     named = config.values.get("architectures")

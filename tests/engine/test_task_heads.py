@@ -125,3 +125,8 @@ def test_an_answer_lies_between_tokens_and_padding_keeps_its_share():
     assert not best.holds_ids
     assert best.numpy()[0, 0] == np.argmax(shares[0])
     assert run["head.answer.logits"].labels == ("start", "end")
+
+
+def test_many_labels_are_cut_where_they_are_listed():
+    encoder, _ = opened(head="classes", num_labels=30)
+    assert encoder.facts()["labels"].endswith("18 LABEL_18, 19 LABEL_19, and 10 more")

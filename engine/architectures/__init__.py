@@ -48,10 +48,8 @@ def family_of(model_type: str) -> Family:
         InputError: it is not known; the message lists those that are.
     """
     if model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise InputError(
-            f"model_type {model_type!r} is not a known family{nearest(model_type, FAMILIES)}; known: {known}"
-        )
+        hint = nearest(model_type, FAMILIES) or ";"
+        raise InputError(f"model_type {model_type!r} is not a known family{hint} known: {', '.join(FAMILIES)}")
     return cast(Family, import_module(f".{FAMILIES[model_type]}", __name__))
 
 

@@ -140,7 +140,7 @@ class Encoder:
             budget=self.budget,
             cache=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
-            word=self.checkpoint.reader.tokenizer.id_to_token if self.side == TEXT else None,
+            word=self.checkpoint.reader.word if self.side == TEXT else None,
         )
 
     @property

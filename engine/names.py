@@ -40,9 +40,9 @@ LAYER_HOOKS = {
 }
 
 
-def foreign_names(program: Program) -> dict[str, str]:
-    """Every foreign name that some stage of this program answers to, with that stage's canonical name."""
-    found = {hook: name for hook, name in HOOKS.items() if name in program}
+def foreign_names(program: Program) -> dict[str, list[str]]:
+    """Every foreign name that stages of this program answer to, with their canonical names: several where layers share a module."""
+    found = {hook: [name] for hook, name in HOOKS.items() if name in program}
     for layer in range(program.layers):
         before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
         for hook, part in LAYER_HOOKS.items():
@@ -50,8 +50,8 @@ def foreign_names(program: Program) -> dict[str, str]:
             if part == "ffn.activation" and f"layers.{layer}.ffn.gated" in program:
                 name = f"layers.{layer}.ffn.gated"  # where it is gated, that is what goes on
             if name in program:
-                found[f"blocks.{layer}.{hook}"] = program[name].name
+                found[f"blocks.{layer}.{hook}"] = [program[name].name]
     for stage in program:
         if stage.module:
-            found[stage.module] = stage.name
+            found.setdefault(stage.module, []).append(stage.name)
     return found

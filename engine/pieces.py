@@ -158,7 +158,7 @@ def _of_bytes(settings: Mapping[str, Any]) -> Tokenizer:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     # The library writes a byte as a letter; those that are letters already come first, in the order of the bytes.
-    letters = _letters()
+    letters = byte_letters()
     vocabulary = {word: number for number, word in enumerate(SPECIAL_BYTES)}
     vocabulary |= {letters[byte]: byte + len(SPECIAL_BYTES) for byte in range(BYTES)}
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
@@ -170,7 +170,7 @@ def _of_bytes(settings: Mapping[str, Any]) -> Tokenizer:
     return _ended(tokenizer, like_bert=False)
 
 
-def _letters() -> dict[int, str]:
+def byte_letters() -> dict[int, str]:
     """How the tokenizers library writes each byte (as GPT-2's `bytes_to_unicode`)."""
     shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     hidden = [byte for byte in range(BYTES) if byte not in shown]

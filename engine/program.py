@@ -192,10 +192,10 @@ class Program:
         if any(mark in pattern for mark in "*?"):
             wanted = re.compile(fnmatch.translate(pattern))
             hits = {self.index(name) for name in (*self._index, *self.aliases) if wanted.match(name)}
-            hits |= {self._index[target] for name, target in self._foreign.items() if wanted.match(name)}
+            hits |= {self._index[at] for name, stages in self._foreign.items() if wanted.match(name) for at in stages}
             return [self.stages[position].name for position in sorted(hits)]
         if pattern in self._foreign:
-            return [self._foreign[pattern]]
+            return self._foreign[pattern]
         return [name for name in self._index if name.endswith("." + pattern)] if pattern else []
 
     def expect(self, pattern: str) -> list[str]:
@@ -210,7 +210,7 @@ class Program:
         return InputError(f"no stage named {name!r}{nearest(name, known) or '; `info stages` lists them all'}")
 
     @cached_property
-    def _foreign(self) -> dict[str, str]:
+    def _foreign(self) -> dict[str, list[str]]:
         from .names import foreign_names
 
         return foreign_names(self)

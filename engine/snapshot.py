@@ -301,4 +301,5 @@ def _tokens(facts: Mapping[str, Any]) -> Tokens:
     return Tokens(
         tuple(facts["texts"]), facts["pair"], ids, mask, segments, positions, strings, places,
         vocabulary_size=int(facts["vocabulary_size"]),
+        second=tuple(tuple(map(bool, row)) for row in facts.get("second", ())),
     )  # fmt: skip

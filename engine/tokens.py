@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .byte_level import readable, roberta_tokenizer
 from .errors import InputError, one_line
 from .pieces import made_tokenizer
 
@@ -32,6 +33,7 @@ class Tokens:
         strings: the tokens' strings, `strings[batch][token]`.
         places: for each token the first and last-but-one character of its text it came from; (0, 0) for special ones.
         vocabulary_size: how many ids there are.
+        second: for each token whether it belongs to `pair`; () where none does.
         arrays: whatever else goes in, by the name of its stage: `{"image.pixels": (batch, channel, height, width)}`.
     """
 
@@ -44,12 +46,17 @@ class Tokens:
     strings: tuple[tuple[str, ...], ...]
     places: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False, default=())
     vocabulary_size: int = 0
+    second: tuple[tuple[bool, ...], ...] = field(repr=False, default=())
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def given(self, stage: str) -> npt.NDArray[Any]:
         """What goes in at a stage: `tokens.ids`, `image.pixels`."""
         front, _, what = stage.partition(".")
         return getattr(self, what) if front == "tokens" else self.arrays[stage]
+
+    def is_second(self, batch: int, token: int) -> bool:
+        """Whether a token's place is one in `pair`, not in the text itself."""
+        return self.pair is not None and batch < len(self.second) and self.second[batch][token]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,18 +77,28 @@ class TextReader:
     Args:
         tokenizer: of the `tokenizers` library.
         longest: how many tokens the model takes; None where it sets no limit.
-        segments: how many segments it knows.
+        segments: how many segments it knows; None where it tells none apart.
         padding_id: id of the padding token.
         vocabulary: how many ids the model knows.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, longest: int | None, segments: int, padding_id: int, vocabulary: int
+        self, tokenizer: Tokenizer, longest: int | None, segments: int | None, padding_id: int, vocabulary: int
     ) -> None:
         self.tokenizer, self.longest, self.segments, self.padding_id = tokenizer, longest, segments, padding_id
         self.vocabulary = vocabulary
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        self._of_bytes = "ByteLevel" in repr(tokenizer.decoder)
+
+    def shown(self, token: str) -> str:
+        """A token as people read it: the bytes of a byte-level one as the letters they are, `Ġ` where a space stands before it."""
+        return visible(readable(token) if self._of_bytes else token)
+
+    def word(self, number: int) -> str | None:
+        """The token of an id, as it is shown; None where there is none."""
+        found = self.tokenizer.id_to_token(number)
+        return None if found is None else self.shown(found)
 
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
         """Turn texts into one padded batch.
@@ -121,8 +138,6 @@ class TextReader:
                 raise InputError(f"{which} is empty ({text!r}); write at least one word")
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
                 raise InputError(f"text {row} is not valid UTF-8 ({text[:40]!a}); give it in UTF-8")
-        if pair is not None and self.segments < 2:
-            raise InputError(f"--pair needs a model with two segments, and this one has {self.segments}")
         if max_length is not None and max_length < 3:
             raise InputError(
                 f"--max-length {max_length} leaves no room for a word between the special tokens; give at least 3"
@@ -142,23 +157,31 @@ class TextReader:
         shape = (len(rows), width)
         ids, mask, segments = (np.full(shape, fill, dtype=np.int64) for fill in (self.padding_id, 0, 0))
         padding = self.tokenizer.id_to_token(self.padding_id) or "[PAD]"
-        strings, places = [], []
+        strings, places, second = [], [], []
         for row, encoding in enumerate(encoded):
             length = len(encoding.ids)
             ids[row, :length], mask[row, :length], segments[row, :length] = encoding.ids, 1, encoding.type_ids
+            if self.segments is not None and max(encoding.type_ids, default=0) >= self.segments:
+                raise InputError(f"--pair needs a model with two segments, and this one has {self.segments}")
             if max(encoding.ids, default=0) >= self.vocabulary:
                 raise InputError(
                     f"the tokenizer gives id {max(encoding.ids)}, and the model has {self.vocabulary} words"
                 )
-            strings.append((*map(visible, encoding.tokens), *[padding] * (width - length)))
+            strings.append((*map(self.shown, encoding.tokens), *[padding] * (width - length)))
             places.append((*encoding.offsets, *[(0, 0)] * (width - length)))
+            second.append((*(part == 1 for part in encoding.sequence_ids), *[False] * (width - length)))
         positions = np.broadcast_to(np.arange(width, dtype=np.int64), shape).copy()
         size = self.tokenizer.get_vocab_size(with_added_tokens=True)
-        return Tokens(rows, pair, ids, mask, segments, positions, tuple(strings), tuple(places), size)
+        return Tokens(
+            rows, pair, ids, mask, segments, positions, tuple(strings), tuple(places), size,
+            tuple(second) if pair is not None else (),
+        )  # fmt: skip
 
 
 def open_tokenizer(directory: Path) -> Tokenizer:
-    """The tokenizer of a checkpoint directory: `tokenizer.json`, a WordPiece one made from `vocab.txt`, or see `pieces`.
+    """The tokenizer of a checkpoint directory: `tokenizer.json`, or one made from older files.
+
+    Those are `vocab.txt` (WordPiece), RoBERTa's `vocab.json` with `merges.txt` (byte-level pairs), and what `pieces` reads.
 
     Raises:
         InputError: neither is there, or it cannot be read.
@@ -174,10 +197,18 @@ def open_tokenizer(directory: Path) -> Tokenizer:
         made = made_tokenizer(directory)
         if made is not None:
             return made
+        if (directory / "vocab.json").is_file() and (directory / "merges.txt").is_file():
+            return roberta_tokenizer(directory)
     except InputError:
         raise
     except Exception as error:  # the tokenizers library raises plain Exception
         raise InputError(f"cannot read the tokenizer in {directory}: {one_line(error)}") from None
+    pieces = [path.name for path in sorted(directory.glob("*.model"))]
+    if pieces:
+        raise InputError(
+            f"no tokenizer.json in {directory}, and sentencepiece's {pieces[0]} is not read; have transformers write it: "
+            f"`AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)`"
+        )
     raise InputError(f"no tokenizer in {directory}: tokenizer.json or vocab.txt is needed")
 
 

@@ -19,18 +19,25 @@ __all__ = [
 
 # model_type -> the module of this folder.
 FAMILIES: dict[str, str] = {
+    "albert": "albert",
     "bert": "bert",
-    "deberta-v2": "deberta_v2",
-    "mpnet": "mpnet",
-    "mt5": "t5",
-    "t5": "t5",
-    "transformer": "transformer",
-    "umt5": "t5",
+    "camembert": "roberta",
     "clip": "clip",
     "clip_text_model": "clip_text",
     "clip_vision_model": "clip_vision",
+    "data2vec-text": "roberta",
+    "deberta-v2": "deberta_v2",
     "deit": "deit",
+    "distilbert": "distilbert",
+    "electra": "electra",
+    "mpnet": "mpnet",
+    "mt5": "t5",
+    "roberta": "roberta",
+    "t5": "t5",
+    "transformer": "transformer",
+    "umt5": "t5",
     "vit": "vit",
+    "xlm-roberta": "roberta",
 }
 
 
@@ -41,10 +48,8 @@ def family_of(model_type: str) -> Family:
         InputError: it is not known; the message lists those that are.
     """
     if model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise InputError(
-            f"model_type {model_type!r} is not a known family{nearest(model_type, FAMILIES)}; known: {known}"
-        )
+        hint = nearest(model_type, FAMILIES) or ";"
+        raise InputError(f"model_type {model_type!r} is not a known family{hint} known: {', '.join(FAMILIES)}")
     return cast(Family, import_module(f".{FAMILIES[model_type]}", __name__))
 
 

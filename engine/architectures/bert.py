@@ -6,10 +6,10 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..ops import Best, FirstToken, Softmax, Sum
+from ..ops import Sum
 from ..program import Program
-from . import parts, task_heads
-from .builder import Builder
+from . import heads, parts, post_norm, task_heads, word_head
+from .builder import HIDDEN, Builder
 from .family import Limits, Options
 
 PREFIXES = ("bert.",)
@@ -18,16 +18,29 @@ TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
-WIDE = ("batch", "token", "intermediate")
-VECTOR = ("batch", "hidden")
-OVER_WORDS = ("batch", "token", "vocabulary")
-SHOWN_PREDICTIONS = 10
+LAYER = post_norm.Names(
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    output="attention.output.dense",
+    norm="attention.output.LayerNorm",
+    up="intermediate.dense",
+    activation="intermediate.intermediate_act_fn",
+    down="output.dense",
+    last_norm="output.LayerNorm",
+)
+WORDS = word_head.Names(
+    dense="cls.predictions.transform.dense",
+    activation="cls.predictions.transform.transform_act_fn",
+    norm="cls.predictions.transform.LayerNorm",
+    decoder="cls.predictions.decoder",
+)
 MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Bert:
-    """Sizes of a BERT."""
+    """Sizes of a BERT, or of a family that names them as BERT does."""
 
     vocabulary: int
     hidden: int
@@ -40,8 +53,20 @@ class Bert:
     epsilon: float
 
     @classmethod
-    def of(cls, config: Config) -> Bert:
+    def of(
+        cls,
+        config: Config,
+        *,
+        vocabulary: int = 30522,
+        hidden: int = 768,
+        heads: int = 12,
+        intermediate: int = 3072,
+        activation: str = "gelu",
+    ) -> Bert:
         """Read the sizes from a config.json.
+
+        Args:
+            vocabulary, hidden, heads, intermediate, activation: what they are where the config is silent.
 
         Raises:
             InputError: an option that is not implemented, by its name.
@@ -49,18 +74,23 @@ class Bert:
         config.refuse("is_decoder", "add_cross_attention")
         config.only("position_embedding_type", "absolute")
         sizes = cls(
-            vocabulary=config.size("vocab_size", 30522),
-            hidden=config.size("hidden_size", 768),
+            vocabulary=config.size("vocab_size", vocabulary),
+            hidden=config.size("hidden_size", hidden),
             layers=config.size("num_hidden_layers", 12, most=MOST_LAYERS),
-            heads=config.size("num_attention_heads", 12),
-            intermediate=config.size("intermediate_size", 3072),
-            activation=config.activation("hidden_act", "gelu"),
+            heads=config.size("num_attention_heads", heads),
+            intermediate=config.size("intermediate_size", intermediate),
+            activation=config.activation("hidden_act", activation),
             longest=config.size("max_position_embeddings", 512),
             segments=config.size("type_vocab_size", 2),
             epsilon=config.number("layer_norm_eps", 1e-12),
         )
         config.divides("num_attention_heads", sizes.heads, "hidden_size", sizes.hidden)
         return sizes
+
+    @property
+    def layer(self) -> post_norm.Sizes:
+        """What its layers need to know."""
+        return post_norm.Sizes(self.hidden, self.heads, self.intermediate, self.activation, self.epsilon)
 
 
 def limits(config: Config) -> Limits:
@@ -74,73 +104,43 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a BERT checkpoint, with the heads whose weights are stored."""
     sizes, b = Bert.of(config), Builder()
     parts.tokens(b, sizes.vocabulary)
-    x = _embeddings(b, sizes)
-    mask = parts.additive_mask(b, options)
-    for layer in range(sizes.layers):
-        x = _layer(b, sizes, layer, x, mask)
-    b.alias("output", x)
-    pooled = _pooler(b, sizes, x) if "pooler.dense.weight" in stored else ""
+    x = encoder(b, sizes, b.alias("embeddings.output", embeddings(b, sizes, sizes.hidden)), options)
+    pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""
     if "cls.predictions.transform.dense.weight" in stored:
-        _masked_words(b, sizes, x)
+        word_head.words(
+            b, x, WORDS, sizes.hidden, sizes.hidden, sizes.vocabulary, sizes.activation, sizes.epsilon
+        )  # fmt: skip
     if pooled and "cls.seq_relationship.weight" in stored:
         _next_sentence(b, sizes, pooled)
     task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 
-def _embeddings(b: Builder, sizes: Bert) -> str:
-    token = b.lookup("embeddings.token", "tokens.ids", "embeddings.word_embeddings", sizes.vocabulary, sizes.hidden)
-    position = b.lookup(
-        "embeddings.position", "tokens.positions", "embeddings.position_embeddings", sizes.longest, sizes.hidden
+def embeddings(b: Builder, sizes: Bert, size: int) -> str:
+    """Vectors of tokens, segments and positions, their sum and its norm.
+
+    Args:
+        size: of a vector; where that is not the hidden size, the axis is called `embedding`.
+    """
+    axes = HIDDEN if size == sizes.hidden else ("batch", "token", "embedding")
+    token, position, segment = (
+        b.lookup(f"embeddings.{part}", f"tokens.{ids}", f"embeddings.{module}", rows, size, axes)
+        for part, ids, module, rows in (
+            ("token", "ids", "word_embeddings", sizes.vocabulary),
+            ("position", "positions", "position_embeddings", sizes.longest),
+            ("segment", "segments", "token_type_embeddings", sizes.segments),
+        )
     )
-    segment = b.lookup(
-        "embeddings.segment", "tokens.segments", "embeddings.token_type_embeddings", sizes.segments, sizes.hidden
-    )
-    total = b.add("embeddings.sum", Sum(), (token, segment, position))
-    return b.alias(
-        "embeddings.output", b.norm("embeddings.norm", total, "embeddings.LayerNorm", sizes.hidden, sizes.epsilon)
-    )
+    total = b.add("embeddings.sum", Sum(), (token, segment, position), axes)
+    return b.norm("embeddings.norm", total, "embeddings.LayerNorm", size, sizes.epsilon, axes)
 
 
-def _layer(b: Builder, sizes: Bert, layer: int, x: str, mask: str) -> str:
-    hidden, module, attention, ffn = (
-        sizes.hidden,
-        f"encoder.layer.{layer}",
-        f"layers.{layer}.attention",
-        f"layers.{layer}.ffn",
-    )
-
-    query, key, value = (
-        b.linear(f"{attention}.{role}", x, f"{module}.attention.self.{role}", hidden, hidden)
-        for role in ("query", "key", "value")
-    )
-    concat = parts.attention(b, attention, query, key, value, mask, sizes.heads, hidden // sizes.heads)
-    output = b.linear(f"{attention}.output", concat, f"{module}.attention.output.dense", hidden, hidden)
-    residual = b.add(f"{attention}.residual", Sum(), (output, x))
-    x = b.norm(f"{attention}.norm", residual, f"{module}.attention.output.LayerNorm", hidden, sizes.epsilon)
-
-    up = b.linear(f"{ffn}.up", x, f"{module}.intermediate.dense", hidden, sizes.intermediate, WIDE)
-    active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.intermediate.intermediate_act_fn")
-    down = b.linear(f"{ffn}.down", active, f"{module}.output.dense", sizes.intermediate, hidden)
-    residual = b.add(f"{ffn}.residual", Sum(), (down, x))
-    norm = b.norm(f"{ffn}.norm", residual, f"{module}.output.LayerNorm", hidden, sizes.epsilon)
-    return b.alias(f"layers.{layer}.output", norm)
-
-
-def _pooler(b: Builder, sizes: Bert, x: str) -> str:
-    first = b.add("head.pooler.first", FirstToken(), (x,), VECTOR)
-    dense = b.linear("head.pooler.dense", first, "pooler.dense", sizes.hidden, sizes.hidden, VECTOR)
-    return b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
-
-
-def _masked_words(b: Builder, sizes: Bert, x: str) -> None:
-    module = "cls.predictions.transform"
-    x = b.linear("head.words.dense", x, f"{module}.dense", sizes.hidden, sizes.hidden)
-    x = b.activation("head.words.activation", x, sizes.activation, module=f"{module}.transform_act_fn")
-    x = b.norm("head.words.norm", x, f"{module}.LayerNorm", sizes.hidden, sizes.epsilon)
-    x = b.linear("head.words.logits", x, "cls.predictions.decoder", sizes.hidden, sizes.vocabulary, OVER_WORDS)
-    x = b.add("head.words.probabilities", Softmax("vocabulary"), (x,), OVER_WORDS)
-    b.add("head.words.best", Best(SHOWN_PREDICTIONS), (x,), ("batch", "token", "rank"))
+def encoder(b: Builder, sizes: Bert, x: str, options: Options) -> str:
+    """The mask and the layers, named as in BERT, down to `output`."""
+    mask = parts.additive_mask(b, options)
+    for number in range(sizes.layers):
+        x = post_norm.layer(b, number, f"encoder.layer.{number}", LAYER, sizes.layer, x, mask)
+    return b.alias("output", x)
 
 
 def _next_sentence(b: Builder, sizes: Bert, pooled: str) -> None:

@@ -53,9 +53,9 @@ class Builder:
         self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels))
         return name
 
-    def lookup(self, name: str, ids: str, module: str, rows: int, columns: int) -> str:
+    def lookup(self, name: str, ids: str, module: str, rows: int, columns: int, axes: Sequence[str] = HIDDEN) -> str:
         """Rows of an embedding matrix."""
-        return self.add(name, Lookup(), (ids,), weights=[(f"{module}.weight", (rows, columns))], module=module)
+        return self.add(name, Lookup(), (ids,), axes, [(f"{module}.weight", (rows, columns))], module)
 
     def linear(
         self,

@@ -36,13 +36,13 @@ class Limits:
     Attributes:
         vocabulary: how many ids it knows.
         longest: how many tokens, special ones included; None where it sets no limit.
-        segments: how many segments.
+        segments: how many segments; None where it has none, and whatever the tokenizer says of them makes no difference.
         padding_id: the id that fills up shorter texts.
     """
 
     vocabulary: int
     longest: int | None
-    segments: int = 1
+    segments: int | None = None
     padding_id: int = 0
 
 

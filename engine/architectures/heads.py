@@ -10,11 +10,17 @@ OVER_WORDS = ("batch", "token", "vocabulary")
 SHOWN_PREDICTIONS = 10
 
 
-def pooler(b: Builder, x: str, size: int, activation: str = "tanh") -> str:
-    """`head.pooler.*`: a linear layer on the first token and an activation, BERT's tanh or another."""
+def pooler(
+    b: Builder, x: str, size: int, activation: str = "tanh", modules: tuple[str, str] = ("pooler.dense", "pooler")
+) -> str:
+    """`head.pooler.*`: a linear layer on the first token and an activation, BERT's tanh or another.
+
+    Args:
+        modules: whose outputs the layer and the activation are.
+    """
     first = b.add("head.pooler.first", FirstToken(), (x,), VECTOR)
-    dense = b.linear("head.pooler.dense", first, "pooler.dense", size, size, VECTOR)
-    return b.activation("head.pooler.activation", dense, activation, VECTOR, "pooler")
+    dense = b.linear("head.pooler.dense", first, modules[0], size, size, VECTOR)
+    return b.activation("head.pooler.activation", dense, activation, VECTOR, modules[1])
 
 
 def words(b: Builder, logits: str) -> None:

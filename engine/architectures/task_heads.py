@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 
 from ..config import Config
 from ..errors import InputError
-from ..ops import Activation, Best, Pick, Softmax
+from ..ops import Activation, Best, FirstToken, Pick, Softmax
 from ..tokens import visible
 from .builder import Builder
 
@@ -23,6 +23,7 @@ TASKS = (CLASSES, LABELS, ANSWER, CHOICE)
 PROBLEMS = ("regression", "single_label_classification", "multi_label_classification")
 ENDS = ("start", "end")
 SHOWN = 10
+FEW = 20
 MOST_LABELS = 10**6
 
 
@@ -91,6 +92,19 @@ def classes(b: Builder, config: Config, x: str, module: str, size: int, *, bias:
     best(b, "head.classes", logits, ("batch",), names, several=several)
 
 
+def from_first(b: Builder, x: str, block: str, dense: str, activation: str, size: int, module: str = "") -> str:
+    """The first token's vector through a layer of its own, as many heads have it instead of a pooler: (batch, hidden).
+
+    Args:
+        block: `head.classes`; the stages are its `.first`, `.dense` and `.activation`.
+        dense: module of the layer; `module` that of the activation, "" where it is a function.
+    """
+    axes = ("batch", "hidden")
+    first = b.add(f"{block}.first", FirstToken(), (x,), axes)
+    x = b.linear(f"{block}.dense", first, dense, size, size, axes)
+    return b.activation(f"{block}.activation", x, activation, axes, module)
+
+
 def labels(b: Builder, config: Config, x: str, module: str, size: int, *, bias: bool = True) -> None:
     """`head.labels.logits`, `.probabilities` and `.best` of each token, from (batch, token, hidden)."""
     names = label_names(config)
@@ -141,8 +155,12 @@ def facts(config: Config, unused: Iterable[str]) -> dict[str, str]:
     """
     task = task_of(config)
     if task in (CLASSES, LABELS):
-        return {"labels": ", ".join(f"{number} {name}" for number, name in enumerate(label_names(config)))}
-    heads = sorted({name.partition(".")[0] for name in unused} & {"classifier", "qa_outputs"})
+        names = label_names(config)
+        more = f", and {len(names) - FEW} more" if len(names) > FEW else ""
+        return {"labels": ", ".join(f"{number} {name}" for number, name in enumerate(names[:FEW])) + more}
+    heads = sorted(
+        {name.partition(".")[0] for name in unused} & {"classifier", "pre_classifier", "qa_outputs", "sequence_summary"}
+    )
     if not heads:
         return {}
     named = config.values.get("architectures")

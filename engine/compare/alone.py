@@ -20,7 +20,10 @@ def alone(tokens: Tokens, row: int) -> Tokens:
     strings = (tuple(tokens.strings[row][at] for at in kept),)
     places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
     arrays["arrays"] = {name: array[row : row + 1] for name, array in tokens.arrays.items()}
-    return dataclasses.replace(tokens, texts=(tokens.texts[row],), strings=strings, places=places, **arrays)
+    second = (tuple(tokens.second[row][at] for at in kept),) if row < len(tokens.second) else ()
+    return dataclasses.replace(
+        tokens, texts=(tokens.texts[row],), strings=strings, places=places, second=second, **arrays
+    )
 
 
 def beside(tokens: Tokens, row: int, single: Tokens) -> Alignment:

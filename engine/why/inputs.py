@@ -136,7 +136,7 @@ def given(element: Element) -> Explanation:
     elif place[0] == place[1]:
         notes.append("added by the tokenizer; it stands for no part of the text")
     else:
-        second = tokens.pair is not None and int(tokens.segments[batch, token]) == 1
+        second = tokens.is_second(batch, token)
         text = tokens.pair if second and tokens.pair is not None else tokens.texts[batch]
         where = "the second text" if second else f"text {batch}"
         notes.append(f"it stands for {text[place[0] : place[1]]!r}, characters {place[0]} to {place[1] - 1} of {where}")

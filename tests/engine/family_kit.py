@@ -142,7 +142,7 @@ def random_tokens(lengths: Sequence[int], random: np.random.Generator, encoder: 
     ids += ids >= limits.padding_id
     mask = np.array([[place < length for place in range(shape[1])] for length in lengths], dtype=np.int64)
     ids = np.where(mask, ids, limits.padding_id)
-    segments = np.where(mask, random.integers(0, limits.segments, shape), 0)
+    segments = np.where(mask, random.integers(0, limits.segments or 1, shape), 0)
     positions = np.broadcast_to(np.arange(shape[1]), shape).copy()
     strings = tuple(tuple(str(number) for number in row) for row in ids)
     return Tokens(

@@ -10,7 +10,6 @@ from encoder_tui.engine import InputError, Session, load, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
-from transformers import BertConfig, BertForMultipleChoice
 
 SAMPLE = family_bert.SAMPLE
 NAMES = {
@@ -51,17 +50,6 @@ def test_every_head_in_other_dtypes(head, dtype):
     encoder, theirs = open_pair(SAMPLE, random_model(SAMPLE, head=head), dtype)
     run = encoder.run(tokens_for(SAMPLE, encoder, [7, 4]))
     assert not differences(run, reference_values(SAMPLE, theirs, run))
-
-
-def test_multiple_choice_scores_each_text():
-    config = BertConfig(**family_bert.SMALL, attn_implementation="eager")
-    encoder, theirs = open_pair(SAMPLE, BertForMultipleChoice(config).eval())
-    run = encoder.run(tokens_for(SAMPLE, encoder, [6, 3, 5]))
-    tokens = run.tokens
-    given = {"input_ids": tokens.ids, "attention_mask": tokens.mask, "token_type_ids": tokens.segments}
-    with torch.no_grad():
-        logits = theirs(**{name: torch.from_numpy(array)[None] for name, array in given.items()}).logits
-    assert torch.equal(run["head.choice.logits"].tensor().view(1, 3), logits)
 
 
 def test_probabilities_follow_the_kind_of_problem():
@@ -137,3 +125,8 @@ def test_an_answer_lies_between_tokens_and_padding_keeps_its_share():
     assert not best.holds_ids
     assert best.numpy()[0, 0] == np.argmax(shares[0])
     assert run["head.answer.logits"].labels == ("start", "end")
+
+
+def test_many_labels_are_cut_where_they_are_listed():
+    encoder, _ = opened(head="classes", num_labels=30)
+    assert encoder.facts()["labels"].endswith("18 LABEL_18, 19 LABEL_19, and 10 more")

@@ -142,3 +142,14 @@ def test_the_nearest_stage_with_heads_is_in_the_same_layer() -> None:
     session = fake_session()
     assert subject_of(session, "layers.1.ffn.norm").nearest_with_heads == "layers.1.attention.context"
     assert subject_of(session, "layers.1.attention.query").nearest_with_heads == "layers.1.attention.query_heads"
+
+
+def test_an_axis_of_labels_shows_their_names() -> None:
+    names = ("O", "B-PER", "I-PER")
+    labels = Subject(
+        "head.labels.logits", (1, 2, 3), ("batch", "token", "label"), tokens=(("the", "cat"),), labels=names
+    )
+    plane = plane_of(labels, ViewState())
+    assert [column_label(plane, labels, 0, column) for column in range(3)] == list(names)
+    assert row_labels(plane, labels) == ("the", "cat")
+    assert written_place(plane, labels, 1, 2)[0] == '[token=1 "cat", label=2 "I-PER"]'

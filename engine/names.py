@@ -40,12 +40,22 @@ LAYER_HOOKS = {
 }
 
 
+def _of_gates(program: Program, layer: int) -> dict[str, str]:
+    """Where two projections are multiplied: `pre` goes through the activation, `pre_linear` does not, `post` is the product."""
+    gated = f"layers.{layer}.ffn.gated"
+    if gated not in program or program[gated].kind != "Gate":
+        return {}
+    active, other = program[gated].inputs
+    hooks = {"pre": program[active].inputs[0], "pre_linear": other, "post": gated}
+    return {f"mlp.hook_{hook}": name.removeprefix(f"layers.{layer}.") for hook, name in hooks.items()}
+
+
 def foreign_names(program: Program) -> dict[str, str]:
     """Every foreign name that some stage of this program answers to, with that stage's canonical name."""
     found = {hook: name for hook, name in HOOKS.items() if name in program}
     for layer in range(program.layers):
         before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
-        for hook, part in LAYER_HOOKS.items():
+        for hook, part in (LAYER_HOOKS | _of_gates(program, layer)).items():
             name = before if part == "input" else f"layers.{layer}.{part}"
             if part == "ffn.activation" and f"layers.{layer}.ffn.gated" in program:
                 name = f"layers.{layer}.ffn.gated"  # where it is gated, that is what goes on

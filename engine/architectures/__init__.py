@@ -31,6 +31,8 @@ FAMILIES: dict[str, str] = {
     "clip_vision_model": "clip_vision",
     "deit": "deit",
     "vit": "vit",
+    "modernbert": "modernbert",
+    "nomic_bert": "nomic_bert",
 }
 
 

@@ -22,6 +22,7 @@ from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMea
 from .positions import PositionsAfterPadding, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias
 from .rms_norm import RMSNorm
+from .rotary import Part, RotaryTable, Rotate
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Op",
     "Out",
     "PairMask",
+    "Part",
     "Pick",
     "Places",
     "PositionBias",
@@ -71,6 +73,8 @@ __all__ = [
     "RMSNorm",
     "RelativeIndex",
     "RelativeScores",
+    "RotaryTable",
+    "Rotate",
     "Scale",
     "Scores",
     "Sinusoid",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rows
+from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -71,6 +71,9 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PatchMean": images.patch_mean,
     "Average": images.average,
     "UnitLength": rows.normalize,
+    "RotaryTable": rotary.table,
+    "Rotate": rotary.rotate,
+    "Part": rotary.part,
 }
 
 

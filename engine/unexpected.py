@@ -129,9 +129,11 @@ def _mask(trace: Trace, stage: Stage) -> str:
         return ""
     value = trace.value(stage.name)
     seen = trace.value("tokens.mask").read() != 0
+    apart = stage.options.get("causal") or stage.options.get("window") is not None
     for row in range(value.shape[0]):
-        first = value.read((row, 0, 0))
-        hidden = first < HIDES
+        # where queries see different keys, a key is hidden when none sees it
+        blocks = value.blocks((row, 0)) if apart else [value.read((row, 0, 0))[None]]
+        hidden = np.all([(block < HIDES).all(axis=0) for block in blocks], axis=0)
         if not seen[row].any():
             return f"every key of text {row} is masked: its rows of attention mean nothing"
         if hidden[seen[row]].all() and not hidden[~seen[row]].any():

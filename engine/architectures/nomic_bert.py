@@ -170,10 +170,12 @@ def _layer(b: Builder, sizes: NomicBert, layer: int, x: str, mask: str, turns: t
     residual = b.add(f"{attention}.residual", Sum(), (x, output))
     x = b.norm(f"{attention}.norm", residual, f"{module}.post_attention_layernorm", hidden, sizes.epsilon)
 
-    gate = b.linear(f"{ffn}.gate", x, f"{module}.mlp.gate_proj", hidden, wide, WIDE, bias=False)
-    active = b.activation(f"{ffn}.activation", gate, sizes.activation, WIDE, f"{module}.mlp.act_fn")
-    up = b.linear(f"{ffn}.up", x, f"{module}.mlp.up_proj", hidden, wide, WIDE, bias=False)
-    gated = b.add(f"{ffn}.gated", Gate(), (active, up), WIDE)
+    # `up` is what goes through the activation and `gate` what that is multiplied with, as in every family; transformers'
+    # names have it the other way round
+    up = b.linear(f"{ffn}.up", x, f"{module}.mlp.gate_proj", hidden, wide, WIDE, bias=False)
+    active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.mlp.act_fn")
+    gate = b.linear(f"{ffn}.gate", x, f"{module}.mlp.up_proj", hidden, wide, WIDE, bias=False)
+    gated = b.add(f"{ffn}.gated", Gate(), (active, gate), WIDE)
     down = b.linear(f"{ffn}.down", gated, f"{module}.mlp.down_proj", wide, hidden, bias=False)
     residual = b.add(f"{ffn}.residual", Sum(), (x, down))
     norm = b.norm(f"{ffn}.norm", residual, f"{module}.post_mlp_layernorm", hidden, sizes.epsilon)

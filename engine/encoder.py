@@ -34,7 +34,7 @@ class Encoder:
         checkpoint, program: where the numbers come from, and what is computed.
         device, dtype: where and in what.
         budget: bytes of values a run keeps; None for no limit.
-        causal: whether each token is kept from those after it, whatever the checkpoint says.
+        causal: whether it was asked that each token be kept from those after it, whatever the checkpoint says.
         train_seed: the seed of dropout in training mode; None outside it.
         side: what it takes, `text` or `image`.
 
@@ -59,7 +59,9 @@ class Encoder:
             raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed = causal, train_seed
-        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, self.side)
+        # what transformers computes for a decoder without cross attention; a family that does not refuses the option
+        hides = causal or checkpoint.config.flag("is_decoder", False)
+        options = Options(str(dtype).removeprefix("torch."), hides, train_seed, self.side)
         self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type
@@ -146,12 +148,14 @@ class Encoder:
     @property
     def about(self) -> dict[str, str]:
         """Facts for people."""
-        return {
+        about = {
             "model": self.name,
             "family": self.checkpoint.config.model_type,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
+        hides = any(stage.kind == "AdditiveMask" and stage.options.get("causal") for stage in self.program)
+        return about | {"attention": "causal"} if hides else about
 
     def facts(self) -> dict[str, str]:
         """More facts: where it came from, how large it is, what of it is not used."""

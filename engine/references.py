@@ -68,15 +68,15 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
-    """The same texts through another model, in the same dtype on the same device."""
+    """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
     from .encoder import load
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)
     side = "image" if PIXELS in session.trace.program else "text"
-    encoder = load(
-        rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None, side=side
-    )  # fmt: skip
+    causal = about.get("attention") == "causal" if known is None else known.causal
+    budget = known.budget if known else None
+    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side)
     tokens = session.trace.tokens
     images = tokens.texts if side == "image" else ()
     texts = () if images else list(tokens.texts)

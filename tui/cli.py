@@ -63,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
         help="what to compute in (default: float32)",
     )
     p.add_argument(
+        "--causal", action="store_true", help="hide from each token those after it, as in a masked self-attention"
+    )
+    p.add_argument(
         "-b",
         "--break",
         dest="commands",
@@ -173,11 +176,10 @@ def _check(options: argparse.Namespace) -> None:
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
     if options.open:
-        given = [name for name in ("text", "image", "pair", "model", "max_length") if getattr(options, name)]
+        given = [name for name in ("text", "image", "pair", "model", "max_length", "causal") if getattr(options, name)]
         if given:
-            raise InputError(
-                f"--open shows a recording and takes no {given[0].replace('max_length', '--max-length').replace('image', '--image')}"
-            )
+            named = {"image": "--image", "max_length": "--max-length", "causal": "--causal"}.get(given[0], given[0])
+            raise InputError(f"--open shows a recording and takes no {named}")
     if options.image:
         given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
         if given:
@@ -251,7 +253,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
             options.model, options.device, options.dtype,
-            budget=options.budget, train_seed=seed, side=side, progress=progress,
+            budget=options.budget, causal=options.causal, train_seed=seed, side=side, progress=progress,
         )  # fmt: skip
         progress(f"reading the {side}")
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)

@@ -107,17 +107,15 @@ class _Masks:
     def _mask(self, stage: Stage, score: float) -> None:
         value = self.trace.value(stage.name)
         sums = Sums.of(value, self.real, self.stopped)
-        self.looked.append(
-            f"{stage.name}: polarity, axis, size against scores up to {score:.4g}, rows with nothing to see"
-            if math.isfinite(score)
-            else f"{stage.name}: polarity, axis, rows with nothing to see"
-        )
+        pattern = Pattern.of(stage)
+        asked = ["polarity", "axis"] * (pattern is None)
+        asked += [f"size against scores up to {score:.4g}"] * math.isfinite(score)
+        self.looked.append(f"{stage.name}: {', '.join([*asked, 'rows with nothing to see'])}")
         if sums.nan:
             self._add(
                 "not a number", stage.name, None, None, f"{sums.nan:,} numbers are NaN", "see where it was made: `why`"
             )
             return
-        pattern = Pattern.of(stage)
         if pattern is not None:
             self._pattern(stage, value, pattern)
         for row in np.argsort(self.real.sum(axis=1), kind="stable") if pattern is None else ():  # the most padded first

@@ -86,13 +86,14 @@ class Title(Widget, can_focus=False):
 
 
 def facts_of(position: Position) -> tuple[str, ...]:
-    """Model, family, device and dtype, size of the batch."""
+    """Model, family, how it attends if that is unusual, device and dtype, size of the batch."""
     world = position.world
     about = dict(world.about)
     texts, tokens = world.tokens.shape
     computes = " ".join(about[fact] for fact in ("device", "dtype") if about.get(fact))
     batch = f"{texts} text{'s' * (texts != 1)} × {tokens} token{'s' * (tokens != 1)}"
-    facts = [about.get("model", ""), about.get("family", ""), computes, batch, "" if world.live else "recording"]
+    seen = about.get("attention", "")
+    facts = [about.get("model", ""), about.get("family", ""), seen, computes, batch, "" if world.live else "recording"]
     return tuple(fact for fact in facts if fact)
 
 

@@ -52,6 +52,15 @@ class Checkpoint:
         self._stored = self._named(list(map(open_weights, self.files)))
         self._stored |= self._of_sentence(directory)
 
+    @classmethod
+    def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
+        """A checkpoint that is no directory: a config and weights at hand, and what to call the place in messages."""
+        found = cls.__new__(cls)
+        found.sentence, found.directory, found.files, found.notes = None, place, [], []
+        found.config, found.family = config, family_of(config.model_type)
+        found._stored = found._named([weights])
+        return found
+
     def program(self, options: Options) -> Program:
         """What this checkpoint computes, every weight of which has been found with the right shape.
 
@@ -101,9 +110,23 @@ class Checkpoint:
         """The image processor with what the model takes."""
         return ImageReader(self.directory, sight_of(self.family, self.config))
 
+    @property
+    def vector_size(self) -> int | None:
+        """How many numbers each vector has that goes in, of a model that takes vectors; None where it takes text."""
+        size = getattr(self.family, "vectors", None)
+        return size(self.config) if size is not None else None
+
     @cached_property
     def reader(self) -> TextReader:
-        """The tokenizer with the model's limits."""
+        """The tokenizer with the model's limits.
+
+        Raises:
+            InputError: there is none, or it does not belong to the model.
+        """
+        if self.vector_size is not None:
+            raise InputError(
+                f"{self.directory}: this model takes vectors of {self.vector_size} numbers, not text; give --vectors PATH"
+            )
         limits = self.family.limits(self.config)
         reader = TextReader(
             open_tokenizer(self.directory), limits.longest, limits.segments, limits.padding_id, limits.vocabulary

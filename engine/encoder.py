@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,6 +21,9 @@ from .run import Run
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Progress = Callable[[str], None]
 KEPT_SHADOWS = 16
@@ -142,8 +146,31 @@ class Encoder:
             budget=self.budget,
             cache=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
-            word=self.checkpoint.reader.tokenizer.id_to_token if self.side == TEXT else None,
+            word=self.checkpoint.reader.tokenizer.id_to_token if self._reads_text else None,
         )
+
+    @property
+    def _reads_text(self) -> bool:
+        return self.side == TEXT and self.checkpoint.vector_size is None
+
+    def run_vectors(self, vectors: Any, mask: Any = None, instead_of: Run | None = None, names: str = "vectors") -> Run:
+        """A run over vectors, of a model that takes those.
+
+        Args:
+            vectors: (batch, token, size), or (token, size) for a batch of one; anything numpy takes, or a tensor.
+            mask: (batch, token), 1 where a vector counts and 0 where it is padding; None where all count.
+            instead_of: as of `run`.
+            names: what the rows are called.
+
+        Raises:
+            InputError: the model takes text, or shapes that do not fit.
+        """
+        from .vectors import tokens_of
+
+        if self.checkpoint.vector_size is None:
+            raise InputError(f"{self.name} takes text, not vectors")
+        tokens = tokens_of(vectors, mask, size=self.checkpoint.vector_size, names=names)
+        return self.run(tokens, instead_of=instead_of)
 
     @property
     def about(self) -> dict[str, str]:
@@ -164,7 +191,7 @@ class Encoder:
         files = [path.name for path in self.checkpoint.files]
         facts = {
             "directory": str(self.checkpoint.directory),
-            "weights": f"{files[0]}" + f" and {len(files) - 1} more shards" * (len(files) > 1),
+            "weights": (files[0] if files else "in memory") + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
             "not used": _few(unused) or "none of the stored tensors",
             **task_heads.facts(self.checkpoint.config, unused),
@@ -182,7 +209,7 @@ class Encoder:
 
 
 def load(
-    model: str | Path | None = None,
+    model: str | Path | nn.Module | None = None,
     device: str = "auto",
     dtype: str = "float32",
     *,
@@ -195,7 +222,8 @@ def load(
     """Load an encoder.
 
     Args:
-        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, or None for the bundled model.
+        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, None for the bundled model, or a
+            `torch.nn.TransformerEncoder` (`load_module` keeps its dtype and device).
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `float32`, `float64`, `bfloat16` or `float16`.
         budget: bytes of values a run keeps; the rest is computed again on demand.
@@ -209,6 +237,10 @@ def load(
     """
     from .hub import locate
 
+    if isinstance(model, torch.nn.Module):
+        from .modules import load_module
+
+        return load_module(model, dtype, device=device, budget=budget, causal=causal)
     say = progress or (lambda _: None)
     place, number = device_of(device), dtype_of(dtype)
     if isinstance(model, str) and model.startswith(PREFIX):

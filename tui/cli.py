@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
         help="an image instead of a text, for a model that takes images; repeatable, several are one batch",
     )
     p.add_argument(
+        "--vectors", metavar="PATH", help="vectors instead of text, of a model that takes those: .npy or .safetensors"
+    )
+    p.add_argument(
         "-m", "--model", metavar="MODEL", help="directory, Hub id or preset:NAME; the bundled model if not given"
     )
     p.add_argument(
@@ -176,7 +179,11 @@ def _check(options: argparse.Namespace) -> None:
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
     if options.open:
-        given = [name for name in ("text", "image", "pair", "model", "max_length", "causal") if getattr(options, name)]
+        given = [
+            name
+            for name in ("text", "image", "pair", "vectors", "model", "max_length", "causal")
+            if getattr(options, name)
+        ]
         if given:
             named = {"image": "--image", "max_length": "--max-length", "causal": "--causal"}.get(given[0], given[0])
             raise InputError(f"--open shows a recording and takes no {named}")
@@ -186,6 +193,12 @@ def _check(options: argparse.Namespace) -> None:
             what = {"text": "a text", "pair": "--pair", "max_length": "--max-length"}[given[0]]
             raise InputError(
                 f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
+            )
+    if options.vectors:
+        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
+        if given:
+            raise InputError(
+                f"--vectors stands for the text, and takes no {given[0].replace('max_length', '--max-length')}"
             )
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
@@ -255,6 +268,12 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
             options.model, options.device, options.dtype,
             budget=options.budget, causal=options.causal, train_seed=seed, side=side, progress=progress,
         )  # fmt: skip
+        if options.vectors:
+            from ..engine.vectors import read_vectors
+
+            progress("reading the vectors")
+            vectors, mask = read_vectors(options.vectors)
+            return Session(encoder.run_vectors(vectors, mask, names=Path(options.vectors).name), encoder)
         progress(f"reading the {side}")
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 

@@ -33,6 +33,7 @@ FAMILIES: dict[str, str] = {
     "vit": "vit",
     "modernbert": "modernbert",
     "nomic_bert": "nomic_bert",
+    "torch_transformer_encoder": "torch_encoder",
 }
 
 

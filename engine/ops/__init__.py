@@ -24,6 +24,7 @@ from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Pla
 from .rms_norm import RMSNorm
 from .rotary import Part, RotaryTable, Rotate
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
+from .torch_attention import ScaleQuery, TokenFirstLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -76,6 +77,7 @@ __all__ = [
     "RotaryTable",
     "Rotate",
     "Scale",
+    "ScaleQuery",
     "Scores",
     "Sinusoid",
     "Softmax",
@@ -83,6 +85,7 @@ __all__ = [
     "Sum",
     "Table",
     "Tensors",
+    "TokenFirstLinear",
     "WeightedMeanPool",
     "no_memory",
 ]

@@ -73,18 +73,21 @@ class Rotate(Op):
 
 @dataclass(frozen=True, slots=True)
 class Part(Op):
-    """One of several equal parts of the last axis, a view: (batch, token, of · size) -> (batch, token, size).
+    """One of several equal parts of the last axis: (batch, token, of · size) -> (batch, token, size).
 
     Attributes:
         number: which one, counted from 0.
         of: how many there are.
+        copied: whether it is copied, tokens before batch in memory, as torch.nn does it; otherwise it is a view.
     """
 
     number: int
     of: int
+    copied: bool = False
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return inputs[0].chunk(self.of, dim=-1)[self.number]
+        part = inputs[0].chunk(self.of, dim=-1)[self.number]
+        return part.transpose(0, 1).contiguous().transpose(0, 1) if self.copied else part
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[0][-1] // self.of)

@@ -74,6 +74,8 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "RotaryTable": rotary.table,
     "Rotate": rotary.rotate,
     "Part": rotary.part,
+    "ScaleQuery": rotary.scale_query,
+    "TokenFirstLinear": products.linear,
 }
 
 

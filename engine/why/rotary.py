@@ -66,6 +66,16 @@ def part(element: Element) -> Explanation:
     return element.explain(formula, terms, notes=["the same number in another place"])
 
 
+def scale_query(element: Element) -> Explanation:
+    """y = query · √(1/head_dim), as torch.nn scales before the product of queries and keys."""
+    head_dim = int(element.options["head_dim"])
+    x = element.one(0, element.index)
+    factor = element.constant(f"√(1/{head_dim})", math.sqrt(1.0 / head_dim))
+    terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (x, factor)))
+    formula = f"{element.input_name(0)}{at(*element.index)} · √(1/{head_dim})"
+    return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
+
+
 def gate(element: Element) -> Explanation:
     """y = a · b: how much of a the gate b lets through."""
     a, b = (element.one(number, element.index) for number in (0, 1))

@@ -1,6 +1,6 @@
 """How far torch's own ways of computing a `torch.nn.TransformerEncoder` lie apart: against ours, which is its slow path with weights.
 
-    python tests/benchmarks/torch_encoder.py
+python tests/benchmarks/torch_encoder.py
 """
 
 import warnings
@@ -30,7 +30,7 @@ def main() -> None:
                 off, most = float((ours - theirs).abs().max()), float(theirs.abs().max())
                 path = "fast path" if fast else "slow path without weights"
                 order = "pre-norm" if norm_first else "post-norm"
-                print(f"{order:<10} {str(dtype):<15} {path:<26} {off:.2g} absolute, {off / most:.2g} relative")
+                print(f"{order:<10} {dtype!s:<15} {path:<26} {off:.2g} absolute, {off / most:.2g} relative")
 
 
 if __name__ == "__main__":

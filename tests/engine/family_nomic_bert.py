@@ -58,9 +58,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
 def record(theirs: Any, run: Run, found: Values) -> AbstractContextManager[None]:
     """Rotation and attention as they happen."""
     tables = ["rotary"] * run.program.layers
-    return written_rotation(
-        modeling, run, found, tables, lambda layer, mask: found.update({"mask.additive": mask})
-    )
+    return written_rotation(modeling, run, found, tables, lambda layer, mask: found.update({"mask.additive": mask}))
 
 
 SAMPLE = Sample(

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertLMHeadModel, BertModel
 
 
-
 def without_cache(tokens):
     """transformers' decoders copy keys and values into a cache unless told; products of copies differ in their last bits."""
     return plain_inputs(tokens) | {"use_cache": False}

@@ -9,7 +9,7 @@ from ..config import Config
 from ..errors import InputError
 from ..ops import AdditiveMask, Best, FirstToken, Gate, MeanPool, Part, Softmax, Sum
 from ..program import Program
-from . import parts, turned
+from . import parts, task_heads, turned
 from .builder import HIDDEN, Builder
 from .family import Limits, Options
 
@@ -173,27 +173,33 @@ def _layer(b: Builder, sizes: ModernBert, layer: int, x: str, mask: str, turns: 
 
 def _head(b: Builder, config: Config, sizes: ModernBert, stored: Container[str], x: str) -> None:
     """The prediction head and what stands on it: which, the config's `architectures` say."""
-    made_for = str(config.values.get("architectures"))
     if "classifier.weight" not in stored:
         x = _transform(b, config, sizes, "words", x, HIDDEN)
         over, bias = ("batch", "token", "vocabulary"), config.flag("decoder_bias", True)
         x = b.linear("head.words.logits", x, "decoder", sizes.hidden, sizes.vocabulary, over, bias=bias)
         x = b.add("head.words.probabilities", Softmax("vocabulary"), (x,), over)
         b.add("head.words.best", Best(SHOWN_PREDICTIONS), (x,), ("batch", "token", "rank"))
-    elif "ForSequenceClassification" in made_for:
-        pooling = config.values.get("classifier_pooling", "cls")
-        if pooling not in ("cls", "mean"):
-            raise InputError(f"{config.where}: classifier_pooling {pooling!r} is not implemented; known: cls, mean")
-        if pooling == "cls":
-            x = b.add("head.classes.first", FirstToken(), (x,), VECTOR)
-        else:
-            x = b.add("head.classes.mean", MeanPool(), (x, "tokens.mask"), VECTOR)
-        x = _transform(b, config, sizes, "classes", x, VECTOR)
-        b.linear("head.classes.logits", x, "classifier", sizes.hidden, _labels(config), ("batch", "class"))
-    elif "ForTokenClassification" in made_for or "ForQuestionAnswering" in made_for:
-        role, axis = ("labels", "label") if "ForTokenClassification" in made_for else ("answer", "end")
-        x = _transform(b, config, sizes, role, x, HIDDEN)
-        b.linear(f"head.{role}.logits", x, "classifier", sizes.hidden, _labels(config), ("batch", "token", axis))
+        return
+    task = task_heads.task_of(config)
+    if task == task_heads.CLASSES:
+        x = _transform(b, config, sizes, "classes", _pooled(b, config, x), VECTOR)
+        task_heads.classes(b, config, x, "classifier", sizes.hidden)
+    elif task == task_heads.LABELS:
+        x = _transform(b, config, sizes, "labels", x, HIDDEN)
+        task_heads.labels(b, config, x, "classifier", sizes.hidden)
+    elif task == task_heads.ANSWER:
+        x = _transform(b, config, sizes, "answer", x, HIDDEN)
+        task_heads.answer(b, x, "classifier", sizes.hidden)
+
+
+def _pooled(b: Builder, config: Config, x: str) -> str:
+    """The vector that is classified: the first token's, or the mean over tokens."""
+    pooling = config.values.get("classifier_pooling", "cls")
+    if pooling not in ("cls", "mean"):
+        raise InputError(f"{config.where}: classifier_pooling {pooling!r} is not implemented; known: cls, mean")
+    if pooling == "cls":
+        return b.add("head.classes.first", FirstToken(), (x,), VECTOR)
+    return b.add("head.classes.mean", MeanPool(), (x, "tokens.mask"), VECTOR)
 
 
 def _transform(b: Builder, config: Config, sizes: ModernBert, role: str, x: str, axes: tuple[str, ...]) -> str:
@@ -201,8 +207,3 @@ def _transform(b: Builder, config: Config, sizes: ModernBert, role: str, x: str,
     x = b.linear(f"head.{role}.dense", x, "head.dense", sizes.hidden, sizes.hidden, axes, bias=bias)
     x = b.activation(f"head.{role}.activation", x, activation, axes, "head.act")
     return _norm(b, sizes, f"head.{role}.norm", x, "head.norm", axes)
-
-
-def _labels(config: Config) -> int:
-    names = config.values.get("id2label")
-    return len(names) if isinstance(names, dict) and names else config.size("num_labels", 2)

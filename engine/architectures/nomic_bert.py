@@ -13,7 +13,7 @@ from ..config import Config
 from ..errors import InputError
 from ..ops import Best, FirstToken, Gate, Softmax, Sum
 from ..program import Program
-from . import parts, turned
+from . import parts, task_heads, turned
 from .builder import HIDDEN, Builder
 from .family import Limits, Options
 
@@ -183,20 +183,14 @@ def _layer(b: Builder, sizes: NomicBert, layer: int, x: str, mask: str, turns: t
 
 
 def _heads(b: Builder, config: Config, sizes: NomicBert, stored: Container[str], x: str) -> None:
-    hidden, made_for = sizes.hidden, str(config.values.get("architectures"))
     pooled = ""
     if "pooler.dense.weight" in stored:
         first = b.add("head.pooler.first", FirstToken(), (x,), VECTOR)
-        dense = b.linear("head.pooler.dense", first, "pooler.dense", hidden, hidden, VECTOR)
+        dense = b.linear("head.pooler.dense", first, "pooler.dense", sizes.hidden, sizes.hidden, VECTOR)
         pooled = b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
     if "cls.predictions.transform.dense.weight" in stored:
         _masked_words(b, sizes, x)
-    labels = config.values.get("id2label")
-    count = len(labels) if isinstance(labels, dict) and labels else config.size("num_labels", 2)
-    if "classifier.weight" in stored and pooled and "ForSequenceClassification" in made_for:
-        b.linear("head.classes.logits", pooled, "classifier", hidden, count, ("batch", "class"))
-    elif "classifier.weight" in stored and "ForTokenClassification" in made_for:
-        b.linear("head.labels.logits", x, "classifier", hidden, count, ("batch", "token", "label"))
+    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
 
 
 def _masked_words(b: Builder, sizes: NomicBert, x: str) -> None:

@@ -17,7 +17,19 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..errors import InputError
-from ..ops import AdditiveMask, AddMask, Given, GivenNumbers, Part, ScaleQuery, Scores, Sum, TokenFirstLinear
+from ..ops import (
+    Activation,
+    AdditiveMask,
+    AddMask,
+    Given,
+    GivenNumbers,
+    Part,
+    ScaleQuery,
+    Scores,
+    Sum,
+    TokenFirstActivation,
+    TokenFirstLinear,
+)
 from ..program import Program
 from . import parts
 from .builder import HIDDEN, Builder
@@ -114,7 +126,8 @@ def _layer(b: Builder, sizes: TorchEncoder, layer: int, x: str, mask: str) -> st
 
     inside = norm(ffn, x, 2) if sizes.norm_first else x
     up = _linear(b, sizes, f"{ffn}.up", inside, f"{module}.linear1", size, sizes.dim_feedforward, WIDE)
-    active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE)
+    activation = (Activation if sizes.batch_first else TokenFirstActivation)(sizes.activation)
+    active = b.add(f"{ffn}.activation", activation, (up,), WIDE)
     down = _linear(b, sizes, f"{ffn}.down", active, f"{module}.linear2", sizes.dim_feedforward, size, HIDDEN)
     x = b.add(f"{ffn}.residual", Sum(), (x, down))
     return b.alias(f"layers.{layer}.output", norm(ffn, x, 2) if not sizes.norm_first else x)

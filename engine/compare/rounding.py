@@ -20,6 +20,7 @@ ELEMENTWISE = {
     "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "Pick", "PositionBias", "PositionToContent", "Prepend", "Scale", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt",
     "Part", "RotaryTable", "Rotate",
     "ScaleQuery",
+    "TokenFirstActivation",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Pla
 from .rms_norm import RMSNorm
 from .rotary import Part, RotaryTable, Rotate
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
-from .torch_attention import ScaleQuery, TokenFirstLinear
+from .torch_attention import ScaleQuery, TokenFirstActivation, TokenFirstLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -85,6 +85,7 @@ __all__ = [
     "Sum",
     "Table",
     "Tensors",
+    "TokenFirstActivation",
     "TokenFirstLinear",
     "WeightedMeanPool",
     "no_memory",

@@ -11,6 +11,7 @@ import torch
 
 from ..program import Shape
 from .base import Op, Out, Tensors
+from .linear import ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,17 @@ class ScaleQuery(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} · √(1/{self.head_dim})"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFirstActivation(Op):
+    """A function of each element alone, gone through tokens first: those left over after the last full vector register
+    take another kernel, and which those are is a matter of order."""
+
+    kind: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return ACTIVATIONS[self.kind][0](inputs[0].transpose(0, 1).contiguous(), out=None).transpose(0, 1)
+
+    def write(self, *operands: str) -> str:
+        return ACTIVATIONS[self.kind][1].format(x=operands[0])

@@ -75,6 +75,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Rotate": rotary.rotate,
     "Part": rotary.part,
     "ScaleQuery": rotary.scale_query,
+    "TokenFirstActivation": curves.activation,
     "TokenFirstLinear": products.linear,
 }
 

@@ -40,6 +40,16 @@ LAYER_HOOKS = {
 }
 
 
+# Norms of a sum; a layer that norms first has no such thing.
+AFTERWARDS = ("hook_normalized_resid_mid", "hook_normalized_resid_post")
+
+
+def _norms_first(program: Program, layer: int) -> bool:
+    """Whether a layer norms what goes into its blocks rather than what comes out."""
+    norm, residual = f"layers.{layer}.ffn.norm", f"layers.{layer}.ffn.residual"
+    return norm in program and residual in program and program.index(norm) < program.index(residual)
+
+
 def _of_gates(program: Program, layer: int) -> dict[str, str]:
     """Where two projections are multiplied: `pre` goes through the activation, `pre_linear` does not, `post` is the product."""
     gated = f"layers.{layer}.ffn.gated"
@@ -56,6 +66,8 @@ def foreign_names(program: Program) -> dict[str, str]:
     for layer in range(program.layers):
         before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
         for hook, part in (LAYER_HOOKS | _of_gates(program, layer)).items():
+            if hook in AFTERWARDS and _norms_first(program, layer):
+                continue
             name = before if part == "input" else f"layers.{layer}.{part}"
             if part == "ffn.activation" and f"layers.{layer}.ffn.gated" in program:
                 name = f"layers.{layer}.ffn.gated"  # where it is gated, that is what goes on

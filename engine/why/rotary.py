@@ -1,4 +1,4 @@
-"""Rotary positions, parts of a fused product, gates, and numbers that are given rather than computed."""
+"""Rotary positions, parts of a fused product, queries scaled beforehand, and numbers that are given rather than computed."""
 
 from __future__ import annotations
 
@@ -74,15 +74,6 @@ def scale_query(element: Element) -> Explanation:
     terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (x, factor)))
     formula = f"{element.input_name(0)}{at(*element.index)} · √(1/{head_dim})"
     return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
-
-
-def gate(element: Element) -> Explanation:
-    """y = a · b: how much of a the gate b lets through."""
-    a, b = (element.one(number, element.index) for number in (0, 1))
-    value = a.value * b.value
-    terms = Terms([value], lambda _: Term(value, (a, b)), 2)
-    formula = " · ".join(f"{element.input_name(number)}{at(*element.index)}" for number in (0, 1))
-    return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 2, abs(value)))
 
 
 def given_numbers(element: Element) -> Explanation:

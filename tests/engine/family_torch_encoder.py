@@ -65,7 +65,8 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "d_model": size,
         "nhead": heads,
         "num_layers": draw(st.integers(1, 3)),
-        "dim_feedforward": draw(st.integers(1, 50)),
+        # not 1: a product with a matrix of one row depends, in its last bits, on where that lies in memory (MKL)
+        "dim_feedforward": draw(st.integers(2, 50)),
         "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "norm_first": draw(st.booleans()),
         "batch_first": draw(st.booleans()),

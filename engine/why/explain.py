@@ -62,7 +62,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
-    "GivenNumbers": images.pixels,
+    "GivenNumbers": rotary.given_numbers,
     "Patches": images.patches,
     "ForEach": images.for_each,
     "Prepend": images.prepend,

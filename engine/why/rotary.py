@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from . import rounding
+from .images import pixels
 from .parts import Explanation, Term, Terms
 from .reading import Element, at
 
@@ -78,5 +79,7 @@ def scale_query(element: Element) -> Explanation:
 
 def given_numbers(element: Element) -> Explanation:
     """What the run was given: here every chain ends."""
+    if "channel" in element.value.axes:
+        return pixels(element)
     terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
     return element.explain(f"{element.stage.part} as given to the run", terms)

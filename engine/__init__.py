@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .debugger import Breakpoint, Debugger, Stop
     from .encoder import Encoder, load
     from .errors import InputError
+    from .modules import load_module
     from .program import Program, Stage
     from .run import Run
     from .session import Session
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .value import Value
 
 _HOMES = {
-    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "encoder",
+    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "encoder", "load_module": "modules",
     "InputError": "errors", "Program": "program", "Stage": "program", "Run": "run", "Session": "session",
     "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "stats", "Tokens": "tokens",
     "Value": "value",
@@ -33,7 +34,7 @@ _HOMES = {
 
 __all__ = [
     "Breakpoint", "Debugger", "Encoder", "InputError", "Program", "Recording", "Run", "Session", "Stage", "Stats",
-    "Stop", "Tokens", "Value", "load", "open_snapshot", "save",
+    "Stop", "Tokens", "Value", "load", "load_module", "open_snapshot", "save",
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from .images import ImageReader
 from .program import Program, Shape, write_shape
 from .sentence import read_sentence
 from .tokens import TextReader, open_tokenizer
-from .weight_files import SAFETENSORS, WeightFile, open_weights, weight_files
+from .weight_files import SAFETENSORS, Rows, WeightFile, open_weights, weight_files
 
 # What TensorFlow called the two weights of a layer norm; old checkpoints still do.
 OLD_NAMES = {"gamma": "weight", "beta": "bias"}
@@ -49,10 +49,17 @@ class Checkpoint:
         self.notes: list[str] = []
         if self.files[0].suffix == ".bin":
             self.notes.append(f"weights from {self.files[0].name}, read without running it; {SAFETENSORS} is preferred")
-        self._stored = {
-            self._canonical(name): (file, name) for file in map(open_weights, self.files) for name in file.names()
-        }
+        self._stored = self._named(list(map(open_weights, self.files)))
         self._stored |= self._of_sentence(directory)
+
+    @classmethod
+    def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
+        """A checkpoint that is no directory: a config and weights at hand, and what to call the place in messages."""
+        found = cls.__new__(cls)
+        found.sentence, found.directory, found.files, found.notes = None, place, [], []
+        found.config, found.family = config, family_of(config.model_type)
+        found._stored = found._named([weights])
+        return found
 
     def program(self, options: Options) -> Program:
         """What this checkpoint computes, every weight of which has been found with the right shape.
@@ -91,7 +98,7 @@ class Checkpoint:
     def unused(self, program: Program) -> list[str]:
         """Stored tensors that a program does not use, by the names they are stored under."""
         used = {self._source(name) for name in program.weights}
-        return [stored for name, (_, stored) in self._stored.items() if name not in used]
+        return list(dict.fromkeys(stored for name, (_, stored) in self._stored.items() if name not in used))
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -103,9 +110,23 @@ class Checkpoint:
         """The image processor with what the model takes."""
         return ImageReader(self.directory, sight_of(self.family, self.config))
 
+    @property
+    def vector_size(self) -> int | None:
+        """How many numbers each vector has that goes in, of a model that takes vectors; None where it takes text."""
+        size = getattr(self.family, "vectors", None)
+        return size(self.config) if size is not None else None
+
     @cached_property
     def reader(self) -> TextReader:
-        """The tokenizer with the model's limits."""
+        """The tokenizer with the model's limits.
+
+        Raises:
+            InputError: there is none, or it does not belong to the model.
+        """
+        if self.vector_size is not None:
+            raise InputError(
+                f"{self.directory}: this model takes vectors of {self.vector_size} numbers, not text; give --vectors PATH"
+            )
         limits = self.family.limits(self.config)
         reader = TextReader(
             open_tokenizer(self.directory), limits.longest, limits.segments, limits.padding_id, limits.vocabulary
@@ -118,13 +139,27 @@ class Checkpoint:
             )
         return reader
 
-    def _canonical(self, stored: str) -> str:
+    def _named(self, files: Iterable[WeightFile]) -> dict[str, tuple[WeightFile, str]]:
+        """Where every weight is stored: the file, and its name there."""
+        found: dict[str, tuple[WeightFile, str]] = {}
+        for file in files:
+            for stored in file.names():
+                names = self._canonical(stored)
+                for number, name in enumerate(names):
+                    found[name] = (Rows(file, number, len(names)) if len(names) > 1 else file, stored)
+        return found
+
+    def _canonical(self, stored: str) -> list[str]:
+        """What the program calls a stored tensor; several names where it holds equal parts, one below the other."""
         for prefix in self.family.PREFIXES:
             stored = stored.removeprefix(prefix)
         for old, new in getattr(self.family, "RENAMED", ()):
             stored = re.sub(old, new, stored)
         front, dot, last = stored.rpartition(".")
-        return front + dot + OLD_NAMES.get(last, last)
+        stored = front + dot + OLD_NAMES.get(last, last)
+        start, brace, rest = stored.partition("{")
+        names, _, end = rest.partition("}")
+        return [start + name + end for name in names.split(",")] if brace else [stored]
 
     def _source(self, name: str) -> str | None:
         """Under which canonical name a weight is stored: its own, or that of the one it is tied to."""

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,6 +22,9 @@ from .shadows import Shadow, shadows_of
 from .tokens import Tokens
 from .trace import Trace
 
+if TYPE_CHECKING:
+    from torch import nn
+
 Progress = Callable[[str], None]
 KEPT_SHADOWS = 16
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -34,7 +38,7 @@ class Encoder:
         checkpoint, program: where the numbers come from, and what is computed.
         device, dtype: where and in what.
         budget: bytes of values a run keeps; None for no limit.
-        causal: whether each token is kept from those after it, whatever the checkpoint says.
+        causal: whether it was asked that each token be kept from those after it, whatever the checkpoint says.
         train_seed: the seed of dropout in training mode; None outside it.
         side: what it takes, `text` or `image`.
 
@@ -59,7 +63,9 @@ class Encoder:
             raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed = causal, train_seed
-        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, self.side)
+        # what transformers computes for a decoder without cross attention; a family that does not refuses the option
+        hides = causal or checkpoint.config.flag("is_decoder", False)
+        options = Options(str(dtype).removeprefix("torch."), hides, train_seed, self.side)
         self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type
@@ -140,18 +146,43 @@ class Encoder:
             budget=self.budget,
             cache=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
-            word=self.checkpoint.reader.word if self.side == TEXT else None,
+            word=self.checkpoint.reader.word if self._reads_text else None,
         )
+
+    @property
+    def _reads_text(self) -> bool:
+        return self.side == TEXT and self.checkpoint.vector_size is None
+
+    def run_vectors(self, vectors: Any, mask: Any = None, instead_of: Run | None = None, names: str = "vectors") -> Run:
+        """A run over vectors, of a model that takes those.
+
+        Args:
+            vectors: (batch, token, size), or (token, size) for a batch of one; anything numpy takes, or a tensor.
+            mask: (batch, token), 1 where a vector counts and 0 where it is padding; None where all count.
+            instead_of: as of `run`.
+            names: what the rows are called.
+
+        Raises:
+            InputError: the model takes text, or shapes that do not fit.
+        """
+        from .vectors import tokens_of
+
+        if self.checkpoint.vector_size is None:
+            raise InputError(f"{self.name} takes text, not vectors")
+        tokens = tokens_of(vectors, mask, size=self.checkpoint.vector_size, names=names)
+        return self.run(tokens, instead_of=instead_of)
 
     @property
     def about(self) -> dict[str, str]:
         """Facts for people."""
-        return {
+        about = {
             "model": self.name,
             "family": self.checkpoint.config.model_type,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
+        hides = any(stage.kind == "AdditiveMask" and stage.options.get("causal") for stage in self.program)
+        return about | {"attention": "causal"} if hides else about
 
     def facts(self) -> dict[str, str]:
         """More facts: where it came from, how large it is, what of it is not used."""
@@ -160,7 +191,7 @@ class Encoder:
         files = [path.name for path in self.checkpoint.files]
         facts = {
             "directory": str(self.checkpoint.directory),
-            "weights": f"{files[0]}" + f" and {len(files) - 1} more shards" * (len(files) > 1),
+            "weights": (files[0] if files else "in memory") + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
             "not used": _few(unused) or "none of the stored tensors",
             **task_heads.facts(self.checkpoint.config, unused),
@@ -178,7 +209,7 @@ class Encoder:
 
 
 def load(
-    model: str | Path | None = None,
+    model: str | Path | nn.Module | None = None,
     device: str = "auto",
     dtype: str = "float32",
     *,
@@ -191,7 +222,8 @@ def load(
     """Load an encoder.
 
     Args:
-        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, or None for the bundled model.
+        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, None for the bundled model, or a
+            `torch.nn.TransformerEncoder` (`load_module` keeps its dtype and device).
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `float32`, `float64`, `bfloat16` or `float16`.
         budget: bytes of values a run keeps; the rest is computed again on demand.
@@ -205,6 +237,10 @@ def load(
     """
     from .hub import locate
 
+    if isinstance(model, torch.nn.Module):
+        from .modules import load_module
+
+        return load_module(model, dtype, device=device, budget=budget, causal=causal)
     say = progress or (lambda _: None)
     place, number = device_of(device), dtype_of(dtype)
     if isinstance(model, str) and model.startswith(PREFIX):

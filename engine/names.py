@@ -40,12 +40,34 @@ LAYER_HOOKS = {
 }
 
 
+# Norms of a sum; a layer that norms first has no such thing.
+AFTERWARDS = ("hook_normalized_resid_mid", "hook_normalized_resid_post")
+
+
+def _norms_first(program: Program, layer: int) -> bool:
+    """Whether a layer norms what goes into its blocks rather than what comes out."""
+    norm, residual = f"layers.{layer}.ffn.norm", f"layers.{layer}.ffn.residual"
+    return norm in program and residual in program and program.index(norm) < program.index(residual)
+
+
+def _of_gates(program: Program, layer: int) -> dict[str, str]:
+    """Where two projections are multiplied: `pre` goes through the activation, `pre_linear` does not, `post` is the product."""
+    gated = f"layers.{layer}.ffn.gated"
+    if gated not in program or program[gated].kind != "Gate":
+        return {}
+    active, other = program[gated].inputs
+    hooks = {"pre": program[active].inputs[0], "pre_linear": other, "post": gated}
+    return {f"mlp.hook_{hook}": name.removeprefix(f"layers.{layer}.") for hook, name in hooks.items()}
+
+
 def foreign_names(program: Program) -> dict[str, list[str]]:
     """Every foreign name that stages of this program answer to, with their canonical names: several where layers share a module."""
     found = {hook: [name] for hook, name in HOOKS.items() if name in program}
     for layer in range(program.layers):
         before = "embeddings.output" if layer == 0 else f"layers.{layer - 1}.output"
-        for hook, part in LAYER_HOOKS.items():
+        for hook, part in (LAYER_HOOKS | _of_gates(program, layer)).items():
+            if hook in AFTERWARDS and _norms_first(program, layer):
+                continue
             name = before if part == "input" else f"layers.{layer}.{part}"
             if part == "ffn.activation" and f"layers.{layer}.ffn.gated" in program:
                 name = f"layers.{layer}.ffn.gated"  # where it is gated, that is what goes on

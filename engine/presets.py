@@ -105,6 +105,11 @@ class PresetCheckpoint:
         self.notes = [f"{made.about}; weights are initialised, not trained{lacks}"]
         self._shapes: dict[str, Shape] = {}
 
+    @property
+    def vector_size(self) -> int | None:
+        """Presets take text."""
+        return None
+
     def program(self, options: Options) -> Program:
         """What it computes."""
         found = self.family.build(self.config, self.preset.head, options)

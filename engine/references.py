@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .encoder import Encoder
     from .session import Session
 
+VECTORS = "input.vectors"
 USAGE = 'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N'
 
 
@@ -68,19 +69,29 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
-    """The same texts through another model, in the same dtype on the same device."""
+    """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
     from .encoder import load
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)
     side = "image" if PIXELS in session.trace.program else "text"
-    encoder = load(
-        rest[0], device, about.get("dtype", "float32"), budget=known.budget if known else None, side=side
-    )  # fmt: skip
+    causal = about.get("attention") == "causal" if known is None else known.causal
+    budget = known.budget if known else None
+    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side)
     tokens = session.trace.tokens
+    if encoder.checkpoint.vector_size is not None:
+        return encoder.run_vectors(*_vectors(session))
     images = tokens.texts if side == "image" else ()
     texts = () if images else list(tokens.texts)
     return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images)
+
+
+def _vectors(session: Session) -> tuple[Any, Any]:
+    """What went in, of a trace whose model takes vectors, and its mask."""
+    trace = session.trace
+    if VECTORS not in trace.program or not trace.has(VECTORS):
+        raise InputError("that model takes vectors, and text went in here")
+    return trace.original_tokens.arrays.get(VECTORS, trace.value(VECTORS).read()), trace.original_tokens.mask
 
 
 def _limit(trace: Trace) -> int | None:

@@ -183,7 +183,7 @@ class Run(Trace):
                     self.rows(source, start, stop) if cut else self.tensor(source)
                     for source, cut in zip(stage.inputs, cuts, strict=True)
                 ]
-                return op.compute(inputs, self._weights(stage), no_memory)
+                return op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
 
     # -- patches -------------------------------------------------------------------------------------------------
 
@@ -362,7 +362,7 @@ class Run(Trace):
                 self.rows(source, start, stop) if cut else self._have(source)
                 for source, cut in zip(stage.inputs, cuts, strict=True)
             ]
-            result[..., start:stop, :] = op.compute(inputs, self._weights(stage), no_memory)
+            result[..., start:stop, :] = op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
         return result
 
     def row_blocks(self, name: str) -> Iterable[tuple[int, int]]:

@@ -23,7 +23,7 @@ class Trace(ABC):
     Attributes:
         program: the stages.
         tokens: what went in.
-        about: facts for people, in order: model, family, device, dtype.
+        about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
         live: whether values can still be computed and changed.
         stale: stages whose value was computed and no longer holds, since something upstream was patched.
     """

@@ -24,7 +24,7 @@ HOLD_WHOLE_NUMBERS = (
 # These change no number: what is wrong with theirs was wrong before.
 MOVES_ONLY = (
     "SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick",
-    "EndToken", "Prepend", "TokenAt",
+    "EndToken", "Prepend", "TokenAt", "Part",
 )  # fmt: skip
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
@@ -89,8 +89,8 @@ def _rows(trace: Trace, stage: Stage) -> str:
         if low < 0:
             return f"a softmax weight is negative: {low:.6g}"
     low, high = trace.row_ends(stage.name, "sum")
-    off = max(1 - low, high - 1)
     kept = "float32" if stage.options.get("single") and value.dtype == "float64" else value.dtype
+    off = max(1 - low, high - 1)
     most = ROW_SUM_ULPS * EPSILON[kept] * value.shape[-1] ** 0.5
     if off > most:
         return f"a softmax row sums to 1 only within {off:.3g}, and rounding explains no more than {most:.3g}"
@@ -129,9 +129,11 @@ def _mask(trace: Trace, stage: Stage) -> str:
         return ""
     value = trace.value(stage.name)
     seen = trace.value("tokens.mask").read() != 0
+    apart = stage.options.get("causal") or stage.options.get("window") is not None
     for row in range(value.shape[0]):
-        first = value.read((row, 0, 0))
-        hidden = first < HIDES
+        # where queries see different keys, a key is hidden when none sees it
+        blocks = value.blocks((row, 0)) if apart else [value.read((row, 0, 0))[None]]
+        hidden = np.all([(block < HIDES).all(axis=0) for block in blocks], axis=0)
         if not seen[row].any():
             return f"every key of text {row} is masked: its rows of attention mean nothing"
         if hidden[seen[row]].all() and not hidden[~seen[row]].any():

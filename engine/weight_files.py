@@ -102,6 +102,30 @@ class TorchFile:
         return self._tensors[name]
 
 
+class Rows:
+    """A file whose tensors hold several weights of one size, one below the other: one of these.
+
+    Args:
+        file: the file itself.
+        number: which one, counted from 0.
+        of: how many there are.
+    """
+
+    def __init__(self, file: WeightFile, number: int, of: int) -> None:
+        self._file, self._number, self._of = file, number, of
+
+    def names(self) -> Sequence[str]:
+        return self._file.names()
+
+    def shape(self, name: str) -> Shape:
+        rows, *rest = self._file.shape(name) or (0,)
+        return (rows // self._of, *rest)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        size = self.shape(name)[0]
+        return self._file.tensor(name)[self._number * size : (self._number + 1) * size]
+
+
 def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)

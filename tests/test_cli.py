@@ -134,7 +134,7 @@ def test_old_pytorch_weights(refused, model):
         ({"num_hidden_layers": 3}, "weights are missing: encoder.layer.2."),
         ({"num_hidden_layers": 0}, "must be a whole number"),
         ({"layer_norm_eps": "1e-12"}, "layer_norm_eps"),
-        ({"is_decoder": True}, "is_decoder True is not implemented"),
+        ({"add_cross_attention": True}, "add_cross_attention True is not implemented"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
         ({"vocab_size": 7}, "7"),
         ({"pad_token_id": "zero"}, "pad_token_id"),

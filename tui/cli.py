@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
         help=tr("an image instead of a text, for a model that takes images; repeatable, several are one batch"),
     )
     p.add_argument(
+        "--vectors",
+        metavar="PATH",
+        help=tr("vectors instead of text, of a model that takes those: .npy or .safetensors"),
+    )
+    p.add_argument(
         "-m",
         "--model",
         metavar="MODEL",
@@ -69,6 +74,9 @@ def parser() -> argparse.ArgumentParser:
         default="float32",
         metavar="float32|float64|bfloat16|float16",
         help=tr("what to compute in (default: float32)"),
+    )
+    p.add_argument(
+        "--causal", action="store_true", help=tr("hide from each token those after it, as in a masked self-attention")
     )
     p.add_argument(
         "-b",
@@ -199,17 +207,26 @@ def _check(options: argparse.Namespace) -> None:
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
     if options.open:
-        given = [name for name in ("text", "image", "pair", "model", "max_length") if getattr(options, name)]
+        given = [
+            name
+            for name in ("text", "image", "pair", "vectors", "model", "max_length", "causal")
+            if getattr(options, name)
+        ]
         if given:
-            raise InputError(
-                f"--open shows a recording and takes no {given[0].replace('max_length', '--max-length').replace('image', '--image')}"
-            )
+            named = {"image": "--image", "max_length": "--max-length", "causal": "--causal"}.get(given[0], given[0])
+            raise InputError(f"--open shows a recording and takes no {named}")
     if options.image:
         given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
         if given:
             what = {"text": "a text", "pair": "--pair", "max_length": "--max-length"}[given[0]]
             raise InputError(
                 f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
+            )
+    if options.vectors:
+        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
+        if given:
+            raise InputError(
+                f"--vectors stands for the text, and takes no {given[0].replace('max_length', '--max-length')}"
             )
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
@@ -277,8 +294,14 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
             options.model, options.device, options.dtype,
-            budget=options.budget, train_seed=seed, side=side, progress=progress,
+            budget=options.budget, causal=options.causal, train_seed=seed, side=side, progress=progress,
         )  # fmt: skip
+        if options.vectors:
+            from ..engine.vectors import read_vectors
+
+            progress("reading the vectors")
+            vectors, mask = read_vectors(options.vectors)
+            return Session(encoder.run_vectors(vectors, mask, names=Path(options.vectors).name), encoder)
         progress(f"reading the {side}")
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 

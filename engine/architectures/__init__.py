@@ -38,6 +38,9 @@ FAMILIES: dict[str, str] = {
     "umt5": "t5",
     "vit": "vit",
     "xlm-roberta": "roberta",
+    "modernbert": "modernbert",
+    "nomic_bert": "nomic_bert",
+    "torch_transformer_encoder": "torch_encoder",
 }
 
 

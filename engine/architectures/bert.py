@@ -71,7 +71,7 @@ class Bert:
         Raises:
             InputError: an option that is not implemented, by its name.
         """
-        config.refuse("is_decoder", "add_cross_attention")
+        config.refuse("add_cross_attention")  # `is_decoder` alone is a causal mask: see `Encoder`
         config.only("position_embedding_type", "absolute")
         sizes = cls(
             vocabulary=config.size("vocab_size", vocabulary),

@@ -13,7 +13,7 @@ class Finding:
     """Something that is off.
 
     Attributes:
-        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `nothing seen`, `not a number`, `infinite`,
+        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `seen`, `nothing seen`, `not a number`, `infinite`,
             `hidden token`, `tokenizer`, `depends on padding`.
         stage: where it shows first; more: further stages it shows at.
         text: which text of the batch, None for all.

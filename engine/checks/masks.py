@@ -13,6 +13,7 @@ from ..program import Stage
 from ..trace import Trace
 from ..value import Value
 from .findings import Checked, Finding, where
+from .patterns import Pattern
 from .squares import HIDES, Array, Stopped, Sums, extremes, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
@@ -106,19 +107,32 @@ class _Masks:
     def _mask(self, stage: Stage, score: float) -> None:
         value = self.trace.value(stage.name)
         sums = Sums.of(value, self.real, self.stopped)
-        self.looked.append(
-            f"{stage.name}: polarity, axis, size against scores up to {score:.4g}, rows with nothing to see"
-            if math.isfinite(score)
-            else f"{stage.name}: polarity, axis, rows with nothing to see"
-        )
+        pattern = Pattern.of(stage)
+        asked = ["polarity", "axis"] * (pattern is None)
+        asked += [f"size against scores up to {score:.4g}"] * math.isfinite(score)
+        self.looked.append(f"{stage.name}: {', '.join([*asked, 'rows with nothing to see'])}")
         if sums.nan:
             self._add(
                 "not a number", stage.name, None, None, f"{sums.nan:,} numbers are NaN", "see where it was made: `why`"
             )
             return
-        for row in np.argsort(self.real.sum(axis=1), kind="stable"):  # the most padded first
+        if pattern is not None:
+            self._pattern(stage, value, pattern)
+        for row in np.argsort(self.real.sum(axis=1), kind="stable") if pattern is None else ():  # the most padded first
             self._polarity(stage, value, sums, int(row))
         self._size(stage, value, sums, score)
+
+    def _pattern(self, stage: Stage, value: Value, pattern: Pattern) -> None:
+        """A causal or local mask: what it hides is known for every pair."""
+        self.looked.append(f"{stage.name}: {pattern.write()}")
+        for found in pattern.apart(value, self.real, self.stopped):
+            padding = found.shown and not self.real[found.text, found.place[-1]]
+            kind = "padding seen" if padding else "seen" if found.shown else "hidden token"
+            said = (
+                f"it {'shows' if found.shown else 'hides'} what it should {'hide' if found.shown else 'show'}: "
+                f"{found.count:,} pairs of query and key are not as they are meant"
+            )
+            self._add(kind, stage.name, found.text, found.place, said, f"a mask that is {pattern.write()}")
 
     def _polarity(self, stage: Stage, value: Value, sums: Sums, row: int) -> None:
         real = self.real[row]

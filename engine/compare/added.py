@@ -98,12 +98,14 @@ class Added:
             return
         for span in blocks:
             inputs = [whole[name] if name in whole else self._input(name, span) for name in stage.inputs]
-            yield _plain(self._compute(stage, inputs))
+            yield _plain(self._compute(stage, inputs, span))
 
-    def _compute(self, stage: Stage, inputs: list[torch.Tensor]) -> torch.Tensor:
-        run = cast("Run", self.ours)
+    def _compute(self, stage: Stage, inputs: list[torch.Tensor], span: Span | None = None) -> torch.Tensor:
+        run, op = cast("Run", self.ours), cast("Op", stage.op)
         weights = [run.weights[name] for name in stage.weights]
-        return cast("Op", stage.op).compute(inputs, weights, lambda: self._memory(stage, inputs))
+        if span is not None:
+            return op.compute_rows(inputs, weights, lambda: self._memory(stage, inputs), *span)
+        return op.compute(inputs, weights, lambda: self._memory(stage, inputs))
 
     def _memory(self, stage: Stage, inputs: list[torch.Tensor]) -> torch.Tensor | None:
         """Memory for one result at a time; fresh memory costs more than the arithmetic."""

@@ -19,7 +19,12 @@ def alone(tokens: Tokens, row: int) -> Tokens:
     }
     strings = (tuple(tokens.strings[row][at] for at in kept),)
     places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
-    arrays["arrays"] = {name: array[row : row + 1] for name, array in tokens.arrays.items()}
+    arrays["arrays"] = {
+        name: array[row : row + 1, kept]
+        if array.ndim == 3 and array.shape[:2] == tokens.shape
+        else array[row : row + 1]
+        for name, array in tokens.arrays.items()
+    }
     second = (tuple(tokens.second[row][at] for at in kept),) if row < len(tokens.second) else ()
     return dataclasses.replace(
         tokens, texts=(tokens.texts[row],), strings=strings, places=places, second=second, **arrays

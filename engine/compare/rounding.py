@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ..program import Stage
 from ..trace import Trace
@@ -17,7 +18,16 @@ PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
     "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "Pick", "PositionBias", "PositionToContent", "Prepend", "Scale", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt",
+    "Part", "RotaryTable", "Rotate", "ScaleQuery", "TokenFirstActivation",
 }  # fmt: skip
+
+
+def kept_in(stages: Iterable[Stage], dtype: str) -> str:
+    """What numbers really go through: a float64 model that turns or weighs in float32 (ModernBERT) is good to that."""
+    if dtype != "float64":
+        return dtype
+    single = any(getattr(stage.op, "single", False) or getattr(stage.op, "upcast", False) for stage in stages)
+    return "float32" if single else dtype
 
 
 def allowed(stage: Stage, layers: int, dtype: str) -> float:
@@ -39,7 +49,7 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     """
     if not ours.live or not dtype:
         return None
-    kind = type(stage.op).__name__
+    kind, dtype = type(stage.op).__name__, kept_in([stage], dtype)
     terms = 1
     if kind not in ELEMENTWISE and stage.inputs:
         shape = ours.shapes[stage.inputs[0]]

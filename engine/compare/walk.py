@@ -15,7 +15,7 @@ from ..trace import Trace
 from .added import Added, peek, same_shapes, spans, unlike_weights
 from .align import Alignment, Piece, align, pick, pieces, tokens_of
 from .measure import Array, Gap, coarser, hidden_below, ulps
-from .rounding import allowed, expected
+from .rounding import allowed, expected, kept_in
 
 ONE_HOT = "tokens.one_hot"  # the ids say the same
 EXPLAINED = 3  # stages whose formula and weights are compared as well
@@ -282,7 +282,7 @@ class _Walk:
         if not dtype:
             tolerance = 1.0 if stage.inputs and (tolerance or (tolerance is None and not exact)) else 0.0
         elif tolerance is None:
-            tolerance = 0.0 if exact else allowed(stage, self.layers, dtype)
+            tolerance = 0.0 if exact else allowed(stage, self.layers, kept_in(self.ours.program, dtype))
         return Difference(
             stage.name, position, stage.axes, bool(stage.inputs), apart.count, apart.differing, apart.largest, apart.mean, apart.absmax, relative,
             ulps(apart.largest, size, dtype) if dtype and place and not apart.unlike else math.inf if apart.unlike else 0.0,

@@ -22,7 +22,9 @@ from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMea
 from .positions import PositionsAfterPadding, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias
 from .rms_norm import RMSNorm
+from .rotary import Part, RotaryTable, Rotate
 from .tokens import AdditiveMask, Given, GivenNumbers, Lookup, OneHot
+from .torch_attention import ScaleQuery, TokenFirstActivation, TokenFirstLinear
 
 __all__ = [
     "ACTIVATIONS",
@@ -63,6 +65,7 @@ __all__ = [
     "Op",
     "Out",
     "PairMask",
+    "Part",
     "Pick",
     "Places",
     "PositionBias",
@@ -71,7 +74,10 @@ __all__ = [
     "RMSNorm",
     "RelativeIndex",
     "RelativeScores",
+    "RotaryTable",
+    "Rotate",
     "Scale",
+    "ScaleQuery",
     "Scores",
     "Sinusoid",
     "Softmax",
@@ -79,6 +85,8 @@ __all__ = [
     "Sum",
     "Table",
     "Tensors",
+    "TokenFirstActivation",
+    "TokenFirstLinear",
     "WeightedMeanPool",
     "no_memory",
 ]

@@ -39,6 +39,10 @@ class Op(ABC):
         It makes no assumption on device or dtype, and runs on torch's `meta` device.
         """
 
+    def compute_rows(self, inputs: Tensors, weights: Tensors, out: Out, start: int, stop: int) -> torch.Tensor:
+        """Rows `start` to `stop` alone, of an op that has rows; inputs are cut to them where `rows` says so."""
+        return self.compute(inputs, weights, out)
+
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         """Shape of the result from those of inputs and weights (of a given value: from that of the batch)."""
         return inputs[0]

@@ -95,37 +95,57 @@ class Lookup(Op):
 class AdditiveMask(Op):
     """0 where a key may be seen, the most negative number of the dtype where not: (batch, token) -> (batch, 1, query, key).
 
-    Equal to `eager_mask` of transformers' `masking_utils`. Unless it is causal, every query sees the same keys, and the
-    rows share memory. Where nothing is masked transformers adds no mask at all; the zeros then take no memory, and
-    `AddMask` sees that.
+    Equal to `eager_mask` of transformers' `masking_utils`. Where every query sees the same keys, the rows share memory;
+    where nothing at all is hidden transformers adds no mask, the zeros then take no memory, and `AddMask` sees that. Causal
+    and local masks are whole squares, of which rows can be made alone.
 
     Attributes:
         dtype: of the numbers.
         causal: whether what comes after a query is hidden from it as well.
+        window: how many tokens away a key may be, on either side; None for any.
+        infinite: whether minus infinity hides, as in torch.nn, rather than the most negative finite number.
     """
 
     dtype: str
     causal: bool = False
+    window: int | None = None
+    infinite: bool = False
+
+    @property
+    def rows(self) -> tuple[bool, ...] | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Rows differ, and take memory, only where queries see different keys."""
+        return (False,) if self.causal or self.window is not None else None
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return self.compute_rows(inputs, weights, out, 0, inputs[0].shape[1])
+
+    def compute_rows(self, inputs: Tensors, weights: Tensors, out: Out, start: int, stop: int) -> torch.Tensor:
         (mask,) = inputs
-        dtype = getattr(torch, self.dtype)
+        dtype, device = getattr(torch, self.dtype), mask.device
         batch, tokens = mask.shape
-        if not self.causal and mask.device.type != "meta" and bool((mask != 0).all()):
-            return torch.zeros((), dtype=dtype, device=mask.device).expand(batch, 1, tokens, tokens)
+        everywhere = not self.causal and (self.window is None or self.window >= tokens - 1)
+        zero = torch.zeros((), dtype=dtype, device=device)
+        if everywhere and device.type != "meta" and bool((mask != 0).all()):
+            return zero.expand(batch, 1, stop - start, tokens)
         seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
+        keys = torch.arange(tokens, device=device)
+        queries = torch.arange(start, stop, device=device)[:, None]
         if self.causal:
-            places = torch.arange(tokens, device=mask.device)
-            seen = seen & (places <= places[:, None])  # (batch, 1, query, key)
-        zero = torch.zeros((), dtype=dtype, device=mask.device)
-        return torch.where(seen, zero, torch.finfo(dtype).min).expand(batch, 1, tokens, tokens)
+            seen = seen & (keys <= queries)  # (batch, 1, query, key)
+        if self.window is not None and not everywhere:
+            seen = seen & ((keys - queries).abs() <= self.window)
+        lowest = -torch.inf if self.infinite else torch.finfo(dtype).min
+        return torch.where(seen, zero, lowest).expand(batch, 1, stop - start, tokens)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         batch, tokens = inputs[0]
         return (batch, 1, tokens, tokens)
 
     def write(self, *operands: str) -> str:
-        lowest = f"{torch.finfo(getattr(torch, self.dtype)).min:.4g}"
-        if self.causal:
-            return f"0 where {operands[0]} = 1 and key ≤ query, {lowest} elsewhere"
+        lowest = "-inf" if self.infinite else f"{torch.finfo(getattr(torch, self.dtype)).min:.4g}"
+        also = " and key ≤ query" * self.causal
+        if self.window is not None:
+            also += f" and |query − key| ≤ {self.window}"
+        if also:
+            return f"0 where {operands[0]} = 1{also}, {lowest} elsewhere"
         return f"0 where {operands[0]} = 1, {lowest} where 0, for every query"

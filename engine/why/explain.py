@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rows
+from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -62,7 +62,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
-    "GivenNumbers": images.pixels,
+    "GivenNumbers": rotary.given_numbers,
     "Patches": images.patches,
     "ForEach": images.for_each,
     "Prepend": images.prepend,
@@ -71,6 +71,12 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PatchMean": images.patch_mean,
     "Average": images.average,
     "UnitLength": rows.normalize,
+    "RotaryTable": rotary.table,
+    "Rotate": rotary.rotate,
+    "Part": rotary.part,
+    "ScaleQuery": rotary.scale_query,
+    "TokenFirstActivation": curves.activation,
+    "TokenFirstLinear": products.linear,
 }
 
 

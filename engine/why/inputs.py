@@ -102,20 +102,27 @@ def additive_mask(element: Element) -> Explanation:
     """0 where the key may be seen, the lowest number of the dtype where not."""
     batch, _, query, key = element.index
     stands = element.one(0, (batch, key))
-    lowest = LOWEST[str(element.options.get("dtype", element.value.dtype))]
-    causal = bool(element.options.get("causal", False))
+    lowest = (
+        -math.inf if element.options.get("infinite") else LOWEST[str(element.options.get("dtype", element.value.dtype))]
+    )
+    causal, window = bool(element.options.get("causal", False)), element.options.get("window")
     after = causal and key > query
-    value = 0.0 if stands.value and not after else lowest
-    rule = f"0 if 1, {lowest:.4g} if 0" + " or key > query" * causal
+    far = window is not None and abs(key - query) > int(window)
+    value = 0.0 if stands.value and not after and not far else lowest
+    also = " or key > query" * causal + (f" or |query − key| > {window}" if window is not None else "")
+    rule = f"0 if 1, {lowest:.4g} if 0{also}"
     terms = Terms([value], lambda _: Term(value, (stands,), rule))
     who = element.token("key", key)
     if not stands.value:
         note = f"{who} is padding: hidden from every query"
+    elif after:
+        note = f"{who} comes after the query: a causal mask hides it"
+    elif far:
+        note = f"{who} is {abs(key - query)} tokens away: local attention sees {window} on either side"
     else:
-        note = f"{who} comes after the query: a causal mask hides it" if after else f"{who} may be seen"
-    formula = (
-        f"0 where {element.input_name(0)}{at(batch, key)} = 1{' and key ≤ query' * causal}, {lowest:.4g} elsewhere"
-    )
+        note = f"{who} may be seen"
+    also = " and key ≤ query" * causal + (f" and |query − key| ≤ {window}" if window is not None else "")
+    formula = f"0 where {element.input_name(0)}{at(batch, key)} = 1{also}, {lowest:.4g} elsewhere"
     return element.explain(formula, terms, notes=[note])
 
 

@@ -139,5 +139,13 @@ def _why_hidden(element: Element, mask: float) -> str:
     if source.kind == "AdditiveMask" and trace.has(source.inputs[0]):
         stands = float(trace.value(source.inputs[0]).read((batch, key)))
         here = f"{source.inputs[0]}{at(batch, key)} = {stands:g}"
-        why = f": {here}, it is padding" if not stands else f", although {here} says a token stands there"
+        distance = abs(key - element.index[-2])
+        if not stands:
+            why = f": {here}, it is padding"
+        elif source.options.get("causal") and key > element.index[-2]:
+            why = ": it comes after the query, and the mask is causal"
+        elif source.options.get("window") is not None and distance > int(source.options["window"]):
+            why = f": it is {distance} tokens away, and attention is local here"
+        else:
+            why = f", although {here} says a token stands there"
     return f"{who} is hidden{why}"

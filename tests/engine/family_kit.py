@@ -69,6 +69,7 @@ class Sample:
         dtypes: to be tried besides float32.
         shortest: how few tokens make sense.
         load: options to open it with: `{"side": "image"}`.
+        opener: model, dtype and options of `load` -> our encoder and the reference, of what transformers does not save.
     """
 
     family: str
@@ -87,6 +88,7 @@ class Sample:
     dtypes: tuple[str, ...] = ("bfloat16", "float16", "float64")
     shortest: int = 1
     load: Mapping[str, Any] = field(default_factory=dict)
+    opener: Callable[..., tuple[Encoder, Any]] | None = None
 
     def __str__(self) -> str:
         return self.family
@@ -117,6 +119,8 @@ def random_model(sample: Sample, seed: int = 0, **options: Any) -> Any:
 
 def open_pair(sample: Sample, model: Any, dtype: str = "float32", **more: Any) -> tuple[Encoder, Any]:
     """The same checkpoint, saved by transformers, opened by us and by transformers in the same dtype."""
+    if sample.opener is not None:
+        return sample.opener(model, dtype, **more)
     directory = tempfile.mkdtemp(prefix="family-")
     model.save_pretrained(directory)
     words = {f"w{number}": number for number in range(getattr(model.config, "vocab_size", 0))}

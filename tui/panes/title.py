@@ -87,13 +87,15 @@ class Title(Widget, can_focus=False):
 
 
 def facts_of(position: Position) -> tuple[str, ...]:
-    """Model, family, device and dtype, size of the batch."""
+    """Model, family, how it attends if that is unusual, device and dtype, size of the batch."""
     world = position.world
     about = dict(world.about)
     texts, tokens = world.tokens.shape
     computes = " ".join(about[fact] for fact in ("device", "dtype") if about.get(fact))
     batch = f"{trn(texts, '{count} text', '{count} texts')} × {trn(tokens, '{count} token', '{count} tokens')}"
-    facts = [about.get("model", ""), about.get("family", ""), computes, batch, "" if world.live else tr("recording")]
+    seen = tr(about.get("attention", ""))
+    left = "" if world.live else tr("recording")
+    facts = [about.get("model", ""), about.get("family", ""), seen, computes, batch, left]
     return tuple(fact for fact in facts if fact)
 
 

@@ -1,0 +1,75 @@
+"""What `torch.nn.MultiheadAttention` does in its own way: tokens before batch, and the query scaled rather than the scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..program import Shape
+from .base import Op, Out, Tensors
+from .linear import ACTIVATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFirstLinear(Op):
+    """x · Wᵀ + b over rows in the order token, batch: (batch, token, in) and (out, in) -> (batch, token, out).
+
+    The order of rows, and whether they lie together, decide which kernels torch takes, and with them the last bits: those
+    here are what it takes for parameters, that is, weights that can be trained.
+
+    Attributes:
+        together: whether the rows lie together in memory already where torch does this; otherwise batch is first there.
+    """
+
+    together: bool = False
+    symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (x,), (matrix, *bias) = inputs, weights
+        rows = x.transpose(0, 1)  # (token, batch, in)
+        fused = self.together or rows.is_contiguous()
+        rows = rows.reshape(-1, matrix.shape[1])  # (token · batch, in)
+        if fused and bias:
+            y = torch.addmm(bias[0], rows, matrix.t())
+        else:  # `functional.linear` adds the bias afterwards where rows do not lie together
+            y = torch.mm(rows, matrix.t())
+            y = y.add_(bias[0]) if bias else y
+        return y.view(x.shape[1], x.shape[0], matrix.shape[0]).transpose(0, 1)  # (batch, token, out)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return (*inputs[0][:-1], weights[0][0])
+
+    def write(self, *operands: str) -> str:
+        x, matrix, *bias = operands
+        return f"{x} · {matrix}ᵀ" + "".join(f" + {b}" for b in bias)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleQuery(Op):
+    """Queries times √(1/head_dim): the same as scores divided by √head_dim, but for rounding."""
+
+    head_dim: int
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return inputs[0] * math.sqrt(1.0 / float(self.head_dim))
+
+    def write(self, *operands: str) -> str:
+        return f"{operands[0]} · √(1/{self.head_dim})"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFirstActivation(Op):
+    """A function of each element alone, gone through tokens first: those left over after the last full vector register
+    take another kernel, and which those are is a matter of order."""
+
+    kind: str
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        return ACTIVATIONS[self.kind][0](inputs[0].transpose(0, 1).contiguous(), out=None).transpose(0, 1)
+
+    def write(self, *operands: str) -> str:
+        return ACTIVATIONS[self.kind][1].format(x=operands[0])

@@ -1,0 +1,110 @@
+"""Vectors as what goes in, where a model takes those rather than text: from Python, and from .npy and .safetensors files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .architectures.torch_encoder import VECTORS
+from .errors import InputError, one_line
+from .tokens import Tokens
+
+MASK = "mask"
+
+
+def tokens_of(vectors: Any, mask: Any = None, *, size: int, names: str = "vectors") -> Tokens:
+    """Vectors as one batch; their tokens are called 0, 1, 2, ...
+
+    Args:
+        vectors: (batch, token, size), or (token, size) for a batch of one; anything numpy takes, or a tensor.
+        mask: (batch, token), 1 where a vector counts and 0 where it is padding; None where all count.
+        size: how many numbers a vector is to have.
+        names: what the rows are called: `vectors 0`, `vectors 1`.
+
+    Raises:
+        InputError: another shape, numbers that are none, or a mask that does not fit.
+    """
+    array = _numbers(vectors, "vectors")
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or 0 in array.shape:
+        raise InputError(f"vectors have the shape {list(array.shape)}; it must be [batch, token, {size}]")
+    if array.shape[2] != size:
+        raise InputError(f"vectors have {array.shape[2]} numbers each, and the model takes {size}")
+    if not np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float32)
+    shape = (array.shape[0], array.shape[1])
+    stands = np.ones(shape, np.int64) if mask is None else _mask(mask, shape)
+    positions = np.broadcast_to(np.arange(shape[1], dtype=np.int64), shape).copy()
+    words = tuple(str(place) for place in range(shape[1]))
+    zeros = np.zeros(shape, np.int64)
+    return Tokens(
+        tuple(f"{names} {row}" for row in range(shape[0])), None, zeros, stands, zeros, positions,
+        (words,) * shape[0], tuple(((0, 0),) * shape[1] for _ in range(shape[0])), 0, {VECTORS: np.ascontiguousarray(array)},
+    )  # fmt: skip
+
+
+def read_vectors(path: str | Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Vectors from a file, and their mask where the file has one.
+
+    Args:
+        path: .npy, or .safetensors with one tensor, and possibly another called `mask`.
+
+    Raises:
+        InputError: not there, another kind of file, damaged, or holding something else.
+    """
+    file = Path(os.path.expanduser(path))
+    if file.suffix not in (".npy", ".safetensors"):
+        raise InputError(f"--vectors {str(path)!r} ends in neither .npy nor .safetensors; give it one of them")
+    if not file.is_file():
+        raise InputError(f"no file {str(path)!r} to read vectors from")
+    try:
+        if file.suffix == ".npy":
+            return np.load(file, allow_pickle=False), None
+        return _from_safetensors(file)
+    except InputError:
+        raise
+    except Exception as error:  # what numpy and safetensors raise for a damaged file is not one kind
+        raise InputError(f"cannot read {path}: {one_line(error)}") from None
+
+
+def _from_safetensors(file: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    from safetensors import safe_open
+
+    with safe_open(str(file), framework="pt") as tensors:
+        names = list(tensors.keys())
+        rest = [name for name in names if name != MASK]
+        if len(rest) != 1:
+            held = ", ".join(names[:4]) or "nothing"
+            raise InputError(f"{file} holds {held}; it must hold one tensor, and may hold a second called {MASK}")
+        mask = _numbers(tensors.get_tensor(MASK), MASK) if MASK in names else None
+        return _numbers(tensors.get_tensor(rest[0]), rest[0]), mask
+
+
+def _numbers(given: Any, what: str) -> npt.NDArray[Any]:
+    """A numpy array; a bfloat16 tensor, which numpy lacks, as float32."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+        given = (given.float() if str(given.dtype) == "torch.bfloat16" else given).numpy()
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"{what} cannot be read as numbers: {one_line(error)}") from None
+    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
+        raise InputError(f"{what} are {array.dtype}, and must be real numbers")
+    return array
+
+
+def _mask(given: Any, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+    mask = _numbers(given, MASK)
+    mask = mask[None] if mask.ndim == 1 else mask
+    if mask.shape != shape:
+        raise InputError(f"the mask has the shape {list(mask.shape)}, and the vectors need {list(shape)}")
+    if not np.isin(mask, (0, 1)).all():
+        wrong = mask[~np.isin(mask, (0, 1))].flat[0]
+        raise InputError(f"the mask holds {wrong}, and may hold 1 where a vector counts and 0 where it is padding")
+    return mask.astype(np.int64)

@@ -31,6 +31,8 @@ FAMILIES: dict[str, str] = {
     "clip_vision_model": "clip_vision",
     "deit": "deit",
     "vit": "vit",
+    "cbow": "word2vec",
+    "skipgram": "word2vec",
 }
 
 

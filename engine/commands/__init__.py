@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from . import breaking, changing, checking, comparing, cost, files, looking, motion, picture, screen, why
+from . import breaking, changing, checking, comparing, cost, files, looking, motion, picture, screen, why, words
 from .table import Command, Key, Reply, Request, Table
 
 TABLE = Table(
     command
-    for kind in (motion, breaking, looking, picture, why, changing, comparing, checking, cost, files, screen)
+    for kind in (motion, breaking, looking, picture, why, words, changing, comparing, checking, cost, files, screen)
     for command in kind.COMMANDS
 )
 

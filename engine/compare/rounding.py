@@ -17,6 +17,7 @@ PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
     "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "Pick", "PositionBias", "PositionToContent", "Prepend", "Scale", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt",
+    "Around", "AroundMask", "OutputLookup", "PickIds", "PlaceMean", "WordBias",
 }  # fmt: skip
 
 

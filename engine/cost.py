@@ -59,6 +59,7 @@ MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int
     "Context": _of_scores,
     "RelativeScores": _of_scores,
     "Convolution": _of_weight,
+    "Dots": _of_scores,
 }
 
 

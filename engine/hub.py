@@ -9,9 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, one_line
+from .errors import InputError, nearest, one_line
 
-BUNDLED = Path(__file__).parent.parent / "samples" / "encoder"
+SAMPLES = Path(__file__).parent.parent / "samples"
+BUNDLED = SAMPLES / "encoder"
+# What comes with the program, by the name it is loaded by; `bundled:NAME` means it whatever lies in the current directory.
+BUNDLED_WORDS = ("cbow", "skipgram")
+PREFIX = "bundled:"
 NEEDED = (
     "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
     "spm.model", "spiece.model", "added_tokens.json", "preprocessor_config.json", "processor_config.json",
@@ -34,6 +38,8 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
     """
     if model is None:
         return "bundled", BUNDLED
+    if str(model) in BUNDLED_WORDS or str(model).startswith(PREFIX):
+        return _bundled(str(model))
     path = Path(os.path.expanduser(model))
     if os.path.isdir(path):  # unlike Path.is_dir it says no, rather than raising, to a name too long for a file
         whole = path.resolve()
@@ -44,6 +50,23 @@ def locate(model: str | Path | None, say: Callable[[str], None]) -> tuple[str, P
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", text) or text.startswith("."):
         raise InputError(f"no model directory {text!r}; give a directory, or a Hub id such as org/name")
     return text, _download(text, say)
+
+
+def _bundled(model: str) -> tuple[str, Path]:
+    """A model that comes with the program; a directory of its name that is not it has to be told from it.
+
+    Raises:
+        InputError: no such model, or a directory of that name lies here.
+    """
+    name = model.removeprefix(PREFIX)
+    known = (BUNDLED.name, *BUNDLED_WORDS)
+    if name not in known:
+        raise InputError(f"no bundled model {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+    if name == model and os.path.isdir(name) and not os.path.samefile(name, SAMPLES / name):
+        raise InputError(
+            f"{name!r} is a bundled model and a directory here; write ./{name} for the directory, {PREFIX}{name} for the model"
+        )
+    return name if name in BUNDLED_WORDS else "bundled", SAMPLES / name
 
 
 def _download(model: str, say: Callable[[str], None]) -> Path:

@@ -18,12 +18,20 @@ WORD_AXES = ("vocabulary", "label")
 TOKEN_AXES = ("token", "query", "key")
 MOST_DIGITS = 18  # what an int64 holds; Python itself refuses to read thousands
 
+PLACE_AXIS = "place"
+
 Selector = int | slice | str
 Index = tuple[int | slice, ...]
 
 _WORD = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[^\W\d]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=]))"""
 )
+
+
+def offset(place: int, places: int) -> int:
+    """How far a place around a token is from it, of half as many before it as there are: −2, −1, 1, 2."""
+    reach = places // 2
+    return place - reach if place < reach else place - reach + 1
 
 
 @dataclass(frozen=True, slots=True)

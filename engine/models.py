@@ -1,4 +1,4 @@
-"""Which models can be opened without asking anybody: the bundled one, and what the local Hub cache holds."""
+"""Which models can be opened without asking anybody: the bundled ones, and what the local Hub cache holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .architectures import FAMILIES
-from .hub import BUNDLED
+from .hub import BUNDLED, BUNDLED_WORDS, SAMPLES
 from .presets import PREFIX, PRESETS
 
 
@@ -29,10 +29,11 @@ class Listed:
     lacks: str = ""
 
 
-def bundled() -> Listed:
-    """The model that comes with the package."""
-    size = sum(path.stat().st_size for path in BUNDLED.iterdir())
-    return Listed("bundled (when no --model is given)", _model_type(BUNDLED), size)
+def bundled() -> Iterator[Listed]:
+    """The models that come with the package."""
+    names = {"bundled (when no --model is given)": BUNDLED} | {name: SAMPLES / name for name in BUNDLED_WORDS}
+    for name, directory in names.items():
+        yield Listed(name, _model_type(directory), sum(path.stat().st_size for path in directory.iterdir()))
 
 
 def cached() -> Iterator[Listed]:
@@ -68,8 +69,8 @@ def _lacks(directory: Path) -> str:
 
 
 def write_models() -> str:
-    """What `--list-models` prints: the bundled model, the Hub cache, the families."""
-    lines = ["bundled", _line(bundled()), "", "in the local Hub cache"]
+    """What `--list-models` prints: the bundled models, the Hub cache, the families."""
+    lines = ["bundled", *map(_line, bundled()), "", "in the local Hub cache"]
     lines += [_line(model) for model in cached()] or ["  nothing yet; --model org/name downloads a model once"]
     lines += ["", "presets: published sizes, not trained"]
     lines += [f"  {PREFIX + name:<48} {made.about}" for name, made in PRESETS.items()]

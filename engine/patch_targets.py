@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from .run import Run
 
 # Kinds of stages whose numbers are looked up, or say what is seen.
-LOOKED_UP = ("Buckets", "Given", "PairMask", "Places", "PositionsAfterPadding", "RelativeIndex")
+LOOKED_UP = (
+    "Around", "AroundMask", "Buckets", "Given", "Negatives", "PairMask", "Places", "PositionsAfterPadding", "RelativeIndex",
+)  # fmt: skip
 
 
 def check_range(run: Run, name: str) -> None:
@@ -34,7 +36,7 @@ def check_range(run: Run, name: str) -> None:
 
 def _most(run: Run, stage: Stage) -> int:
     """The largest number that may stand in a stage."""
-    if stage.name == "tokens.mask" or stage.kind == "PairMask":
+    if stage.name == "tokens.mask" or stage.kind in ("AroundMask", "PairMask"):
         return 1
     if stage.kind == "Places":
         return run.tokens.shape[1] - 1
@@ -46,7 +48,8 @@ def _most(run: Run, stage: Stage) -> int:
 def _rows(run: Run, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
-    sizes = (run.program.weights[user.weights[0]][-2] for user in users if user.kind in ("Lookup", "PositionBias"))
+    tables = ("Lookup", "OutputLookup", "PositionBias")
+    sizes = (run.program.weights[user.weights[0]][-2] for user in users if user.kind in tables)
     return min(sizes, default=2**31)
 
 
@@ -58,7 +61,7 @@ def token_id(run: Run, name: str, text: str) -> torch.Tensor:
     """
     import torch
 
-    if name != "tokens.ids":
+    if not name.endswith(".ids"):
         raise InputError(f"{name} holds no tokens; only tokens.ids can be given text such as {text!r}")
     words = {run.word(number): number for number in range(run.tokens.vocabulary_size)}
     for form in (text, text.lower(), "▁" + text, "Ġ" + text):

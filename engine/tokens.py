@@ -119,6 +119,10 @@ class TextReader:
             self.tokenizer.encode(text, pair) if pair is not None else self.tokenizer.encode(text) for text in rows
         ]
         for row, encoding in enumerate(encoded):
+            if not encoding.ids:
+                raise InputError(
+                    f"text {row} has no word that this tokenizer keeps ({rows[row]!r}); write at least one"
+                )
             if self.longest is not None and len(encoding.ids) > self.longest and max_length is None:
                 raise InputError(
                     f"text {row} is {len(encoding.ids)} tokens long and the model takes {self.longest}; "

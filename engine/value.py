@@ -52,7 +52,7 @@ class Value(ABC):
     @property
     def holds_ids(self) -> bool:
         """Whether its numbers are ids of tokens or labels, to be read as words."""
-        return self.name == "tokens.ids" or self.axes[-1:] == ("rank",)
+        return self.name.endswith(".ids") or self.axes[-1:] == ("rank",)
 
     @abstractmethod
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:

@@ -44,7 +44,8 @@ def tokens_of(vectors: Any, mask: Any = None, *, size: int, names: str = "vector
     zeros = np.zeros(shape, np.int64)
     return Tokens(
         tuple(f"{names} {row}" for row in range(shape[0])), None, zeros, stands, zeros, positions,
-        (words,) * shape[0], tuple(((0, 0),) * shape[1] for _ in range(shape[0])), 0, {VECTORS: np.ascontiguousarray(array)},
+        (words,) * shape[0], tuple(((0, 0),) * shape[1] for _ in range(shape[0])), 0,
+        arrays={VECTORS: np.ascontiguousarray(array)},
     )  # fmt: skip
 
 

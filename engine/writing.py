@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .debugger import Stop
-from .index import TOKEN_AXES, WORD_AXES, Index
+from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, Index, offset
 from .program import Shape, write_shape
 from .translation import tr
 from .value import Value
@@ -111,6 +111,8 @@ def _place(value: Value, index: Index) -> str:
 def _token(value: Value, index: Index, axis: str, at: int) -> str:
     if axis in WORD_AXES:
         return value.word(at)
+    if axis == PLACE_AXIS:
+        return f"{offset(at, value.shape[value.axes.index(axis)]):+d}"
     if axis not in TOKEN_AXES or not value.tokens:
         return ""
     row = index[0] if value.axes[0] == "batch" and isinstance(index[0], int) else 0

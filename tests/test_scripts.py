@@ -36,23 +36,44 @@ SHOWN = {
     "compare": [r"float16", r"float64", r"inherit", r"old"],
     "why": [r"softmax|exp\(x", r"Σ", r"variance", r"slope", r"tokens\.ids"],
     "masks": [r"no fault found", r"padded key|gets? weight|too small|leaves"],
+    "words": [
+        r"3 to +0 \[PAD\] +0 \[PAD\] +2 the +176 king",
+        r"head\.best\[batch=0, token=5 'son', rank\]",
+        r"mean\[0\] = Σ word\[0\] / Σ ",
+        r"negatives\.ids\[batch=0, token=5 'son', ",
+        r"patched tokens\.ids; \d+ stages downstream",
+        r"nearest to 'king' by cosine, in embeddings\.weight",
+        r"man : king = woman : \?",
+        r"made +\+0\.",
+        r"there is no attention in this program",
+    ],
 }
+# A script for other models than the bundled encoder and all-MiniLM.
+MODELS = {"words": ("cbow", "skipgram")}
 
 
-@pytest.mark.parametrize("model", ["bundled", "minilm"])
-@pytest.mark.parametrize("name", sorted(SHOWN))
+@pytest.mark.parametrize(
+    ("name", "model"), [(name, model) for name in sorted(SHOWN) for model in MODELS.get(name, ("bundled", "minilm"))]
+)
 def test_a_script_shows_what_it_is_there_to_show(name: str, model: str, minilm_dir: Path, capsys) -> None:
     path = SCRIPTS / f"{name}.txt"
     line = next(line for line in path.read_text().splitlines() if line.startswith("#     encoder-tui"))
     words = shlex.split(line.removeprefix("#     "))[1:]
     assert words[-2:] == ["-x", f"samples/scripts/{name}.txt"]
     words[-1] = str(path)
-    if model == "minilm":
-        words += ["--model", str(minilm_dir)]
+    if model != "bundled":
+        words += ["--model", str(minilm_dir) if model == "minilm" else model]
     assert main(words) in (0, 3)
     printed = capsys.readouterr().out
     for pattern in SHOWN[name]:
         assert re.search(pattern, printed), pattern
+
+
+def test_a_word_changes_the_loss_and_undo_brings_it_back(capsys) -> None:
+    text = "The king spoke to his son about the war"
+    main([text, "--batch", "--model", "cbow", "-x", str(SCRIPTS / "words.txt")])
+    first, second = re.findall(r"^loss\.mean\[batch\]\n +0\n +(\S+)$", capsys.readouterr().out, re.MULTILINE)
+    assert float(first) > float(second)
 
 
 def test_every_script_is_tested() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from ..engine.index import PLACE_AXIS, offset
 from ..engine.translation import tr
 from .state import ViewState
 from .subject import Subject
@@ -134,11 +135,13 @@ def origin_for(origin: int, cursor: int, shown: int, total: int) -> int:
 
 
 def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
-    """What to write beside a row or above a column: the token, or the label's name, where the axis has them, else its number."""
+    """What to write beside a row or above a column: the token or the label's name, how far off a place is, else the number."""
     if axis in TOKEN_AXES and size == 1 and len(tokens) != 1:
         return "any"
     if (axis in TOKEN_AXES or axis == "label") and index < len(tokens):
         return plain(tokens[index])
+    if axis == PLACE_AXIS:
+        return f"{offset(index, size):+d}"
     return str(index)
 
 

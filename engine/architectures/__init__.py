@@ -41,6 +41,8 @@ FAMILIES: dict[str, str] = {
     "modernbert": "modernbert",
     "nomic_bert": "nomic_bert",
     "torch_transformer_encoder": "torch_encoder",
+    "cbow": "word2vec",
+    "skipgram": "word2vec",
 }
 
 

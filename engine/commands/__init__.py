@@ -18,11 +18,12 @@ from . import (
     picture,
     screen,
     why,
-)  # fmt: skip
+    words,
+)
 from .table import Command, Key, Reply, Request, Table
 
 KINDS = (
-    motion, breaking, looking, explaining, picture, why, changing, comparing, checking, cost, files, screen,
+    motion, breaking, looking, explaining, picture, why, words, changing, comparing, checking, cost, files, screen,
 )  # fmt: skip
 TABLE = Table(command for kind in KINDS for command in kind.COMMANDS)
 

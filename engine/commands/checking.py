@@ -12,6 +12,8 @@ from .table import Command, Reply
 def _masks(session: Session) -> str:
     from ..checks import check_masks, write_checked
 
+    if not any(stage.axes[-1:] == ("key",) for stage in session.trace.program):
+        return "there is no attention in this program, so there is no mask to follow"
     return write_checked(check_masks(session.trace, lambda: session.debugger.interrupted))
 
 

@@ -17,8 +17,7 @@ from .measure import EPSILONS
 PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
 # Operations that round each element once, whatever the size of what goes in.
 ELEMENTWISE = {
-    "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "Pick", "PositionBias", "PositionToContent", "Prepend", "Scale", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt",
-    "Part", "RotaryTable", "Rotate", "ScaleQuery", "TokenFirstActivation",
+    "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Around", "AroundMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "OutputLookup", "Part", "Pick", "PickIds", "PlaceMean", "PositionBias", "PositionToContent", "Prepend", "RotaryTable", "Rotate", "Scale", "ScaleQuery", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt", "TokenFirstActivation", "WordBias",
 }  # fmt: skip
 
 

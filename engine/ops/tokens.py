@@ -45,20 +45,20 @@ class GivenNumbers(Given):
 
 @dataclass(frozen=True, slots=True)
 class OneHot(Op):
-    """A row of zeros for each token, with a one in the place of its id: (batch, token) -> (batch, token, vocabulary)."""
+    """A row of zeros for each id, with a one in its place: (batch, token) -> (batch, token, vocabulary)."""
 
     size: int
     windows: ClassVar[bool] = True
     whole_numbers: ClassVar[bool] = True
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return self.window(inputs, (slice(None), slice(None), slice(None)))
+        return self.window(inputs, (slice(None),) * (inputs[0].dim() + 1))
 
-    def window(self, inputs: Tensors, index: tuple[slice, slice, slice]) -> torch.Tensor:
+    def window(self, inputs: Tensors, index: tuple[slice, ...]) -> torch.Tensor:
         """Only the rows and the columns that are asked for."""
         (ids,) = inputs
-        places = torch.arange(self.size, device=ids.device)[index[2]]
-        return (ids[index[0], index[1], None] == places).to(ids.dtype)  # (batch, token, vocabulary)
+        places = torch.arange(self.size, device=ids.device)[index[-1]]
+        return (ids[index[:-1]][..., None] == places).to(ids.dtype)  # (batch, token, vocabulary)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0], self.size)

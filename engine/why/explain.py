@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..index import Index
 from ..trace import Trace
-from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows
+from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
 from .parts import Explanation
 from .reading import Element, one_element
 
@@ -77,6 +77,19 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "ScaleQuery": rotary.scale_query,
     "TokenFirstActivation": curves.activation,
     "TokenFirstLinear": products.linear,
+    "OutputLookup": inputs.lookup,
+    "Around": words.around,
+    "AroundMask": words.around_mask,
+    "PlaceSum": words.place_sum,
+    "PlaceMean": words.place_mean,
+    "WordBias": words.word_bias,
+    "PickIds": words.pick,
+    "NegativeLog": words.negative_log,
+    "MeanLoss": words.mean_loss,
+    "Dots": words.dots,
+    "Sigmoid": words.sigmoid,
+    "SamplingLoss": words.sampling_loss,
+    "Negatives": words.negatives,
 }
 
 

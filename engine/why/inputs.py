@@ -19,27 +19,29 @@ LOWEST = {
 
 def lookup(element: Element) -> Explanation:
     """y[t, j] = E[id, j]: the one-hot row of the id times the table, of which a lookup reads the one row that counts."""
-    batch, token, j = element.index
-    ids, table = element.input_name(0), element.symbol(0, "E")
-    number = int(element.input(0).read((batch, token)))
+    *place, j = element.index
+    symbol = "W" if element.stage.kind == "OutputLookup" else "E"
+    ids, table = element.input_name(0), element.symbol(0, symbol)
+    number = int(element.input(0).read(tuple(place)))
     one_hot = _one_hot(element)
     if one_hot is None:
-        source = element.operand(0, (batch, token), number)
-        formula = f"{table}{at(number, j)} with {ids}{at(batch, token)} = {number}"
+        source = element.operand(0, tuple(place), number)
+        formula = f"{table}{at(number, j)} with {ids}{at(*place)} = {number}"
     else:
-        source = element.of_stage(one_hot, (batch, token, number), float(element.trace.value(one_hot).read((batch, token, number))))  # fmt: skip
-        formula = f"Σᵥ {one_hot}{at(batch, token, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
+        source = element.of_stage(one_hot, (*place, number), float(element.trace.value(one_hot).read((*place, number))))
+        formula = f"Σᵥ {one_hot}{at(*place, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
     row: Place = (*_before(element), number)
     try:
         entry = float(element.weight(0, (*row, j)))
     except InputError as error:
-        terms = Terms([element.stored], lambda _: Term(element.stored, (source,), f"E{at(number, j)}"))
+        terms = Terms([element.stored], lambda _: Term(element.stored, (source,), f"{symbol}{at(number, j)}"))
         return element.explain(formula, terms, notes=[str(error)])
-    parameter = element.parameter(0, "E", (*row, j), entry)
-    terms = Terms([entry], lambda _: Term(entry, (source, parameter), "" if one_hot else f"E{at(number, j)}"))
-    notes = [f"row {number} of the table, for {element.token('token', token)}"]
+    parameter = element.parameter(0, symbol, (*row, j), entry)
+    terms = Terms([entry], lambda _: Term(entry, (source, parameter), "" if one_hot else f"{symbol}{at(number, j)}"))
+    who = element.token("token", place[1]) if len(place) == 2 else f"{ids}{at(*place)} {element.trace.word(number)!r}"
+    notes = [f"row {number} of the table, for {who}"]
     if one_hot is not None:
-        notes.append(_product(element, one_hot, entry))
+        notes.append(_product(element, one_hot, symbol, entry))
     return element.explain(formula, terms, notes=notes)
 
 
@@ -56,13 +58,13 @@ def _one_hot(element: Element) -> str | None:
     return found[0].name if found else None
 
 
-def _product(element: Element, one_hot: str, entry: float) -> str:
+def _product(element: Element, one_hot: str, symbol: str, entry: float) -> str:
     """The product that a lookup saves, carried out for this one element."""
-    batch, token, j = element.index
-    row, column = plain(element.trace.value(one_hot).read((batch, token, ALL))), element.weight(0, (ALL, j))
+    *place, j = element.index
+    row, column = plain(element.trace.value(one_hot).read((*place, ALL))), element.weight(0, (ALL, j))
     with np.errstate(all="ignore"):
         product = float((row[: len(column)] * column[: len(row)]).sum())
-    what = f"the product of the one-hot row with column {j} of E, {len(row):,} terms, is {product:.9g}"
+    what = f"the product of the one-hot row with column {j} of {symbol}, {len(row):,} terms, is {product:.9g}"
     if product == entry or (math.isnan(product) and math.isnan(entry)):
         return f"{what}: the same number"
     bad = int(np.flatnonzero(~np.isfinite(column))[0]) if not np.isfinite(column).all() else -1
@@ -71,14 +73,13 @@ def _product(element: Element, one_hot: str, entry: float) -> str:
 
 def one_hot(element: Element) -> Explanation:
     """1 in the place of the token's id, 0 elsewhere."""
-    batch, token, place = element.index
-    ids = element.one(0, (batch, token))
+    *lead, place = element.index
+    ids = element.one(0, tuple(lead))
     value = float(int(ids.value) == place)
     terms = Terms([value], lambda _: Term(value, (ids,), f"1 if id = {place}, else 0"))
     word = element.trace.word(int(ids.value))
-    note = f"the id of {element.token('token', token)} is {ids.value:g} {word!r}" + (
-        ", this place" if value else f", not {place}"
-    )
+    who = element.token("token", lead[1]) if len(lead) == 2 else ids.place
+    note = f"the id of {who} is {ids.value:g} {word!r}" + (", this place" if value else f", not {place}")
     return element.explain(f"1 if {ids.place} = {place}, else 0", terms, notes=[note])
 
 

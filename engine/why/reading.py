@@ -72,7 +72,7 @@ class Element:
     def parameter(self, number: int, symbol: str, index: Place, value: float) -> Operand:
         """An element of a weight."""
         name = self.stage.weights[number]
-        words = [f" {self.trace.word(index[0])!r}"] if symbol == "E" and self._looks_up_words else [""]
+        words = [f" {self.trace.word(index[0])!r}"] if symbol in "EW" and self._looks_up_words else [""]
         parts = [f"{at}{word}" for at, word in zip(index, [*words, *[""] * len(index)], strict=False)]
         return Operand(WEIGHT, name, index, float(value), f"{symbol}[{', '.join(parts)}]")
 
@@ -117,7 +117,8 @@ class Element:
 
     @property
     def _looks_up_words(self) -> bool:
-        return self.stage.inputs[:1] == ("tokens.ids",)
+        """Whether its first input holds ids of words."""
+        return bool(self.stage.inputs) and self.input(0).holds_ids
 
     def _at(self, value: Value, index: Place) -> str:
         words = [_word(value, index, axis, place) for axis, place in zip(value.axes, index, strict=True)]

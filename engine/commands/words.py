@@ -1,0 +1,61 @@
+"""Commands over the table of word vectors: neighbours and analogies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..session import Session
+from ..writing import cells
+from .table import Command, Reply, is_number, words_of
+
+if TYPE_CHECKING:
+    from ..nearest import Neighbour
+
+NEAREST = "nearest WORD [N]"
+ANALOGY = "analogy A B C [N]"
+FEW, MOST = 10, 1000
+
+
+def _nearest(session: Session, rest: str) -> Reply:
+    from ..nearest import WordTable
+
+    (word,), count = _words(rest, 1, NEAREST)
+    table = WordTable(session.trace)
+    return _reply(f"nearest to {word!r} by cosine, in {table.name}", table.near(word, count))
+
+
+def _analogy(session: Session, rest: str) -> Reply:
+    from ..nearest import WordTable
+
+    (a, b, c), count = _words(rest, 3, ANALOGY)
+    table = WordTable(session.trace)
+    return _reply(f"{a} : {b} = {c} : ?  nearest to {b} − {a} + {c} by cosine", table.analogy(a, b, c, count))
+
+
+def _words(rest: str, wanted: int, usage: str) -> tuple[list[str], int]:
+    """So many words, and how many answers are asked for."""
+    found = words_of(rest, usage)
+    count = FEW
+    if len(found) == wanted + 1 and is_number(found[-1]):
+        count = int(found.pop())
+    if len(found) != wanted:
+        s = "s" * (wanted > 1)
+        raise InputError(f"{usage.split()[0]} takes {wanted} word{s}, not {len(found)}; write `{usage}`")
+    if not 1 <= count <= MOST:
+        raise InputError(f"{count} is out of range: {usage.split()[0]} lists 1 to {MOST} words")
+    return found, count
+
+
+def _reply(title: str, found: list[Neighbour]) -> Reply:
+    width = max((cells(neighbour.word) for neighbour in found), default=0)
+    lines = [f"  {at.word}{' ' * (width - cells(at.word))}  {at.cosine:+.4f}" for at in found]
+    return Reply("\n".join([title, *lines]))
+
+
+COMMANDS = (
+    Command("nearest", NEAREST, "List the words whose vectors lie nearest to a word's, by cosine.", _nearest, "values"),
+    Command(
+        "analogy", ANALOGY, "Find what is to C as B is to A, by vectors: `analogy man king woman`.", _analogy, "values",
+    ),
+)  # fmt: skip

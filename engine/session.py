@@ -13,6 +13,7 @@ from .writing import Layout
 if TYPE_CHECKING:
     from .compare import Reference
     from .encoder import Encoder
+    from .tour import Place
     from .why import Explanation
 
 
@@ -30,6 +31,7 @@ class Session:
         reference: what it was last compared with, for the view of differences; None before.
         compared: how often it was compared with something.
         peeked: stages that have not run and whose values were looked at all the same, in a picture of all layers.
+        tour: where the learner stands in the guided tour; None outside it.
         why_path: the explanations that were followed one from another, the latest last.
     """
 
@@ -41,6 +43,7 @@ class Session:
         self.compared = 0
         self.peeked: frozenset[str] = frozenset()
         self.why_path: list[Explanation] = []
+        self.tour: Place | None = None
         self.branches = Forks(trace)
 
     def show(self, trace: Trace) -> None:

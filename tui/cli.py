@@ -120,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--seed", type=int, metavar="N", help=tr("with --train-mode: what dropout is drawn from (default: 0)")
     )
+    p.add_argument("--tour", action="store_true", help=tr("take the guided tour through the text"))
     p.add_argument("--max-length", type=int, metavar="N", help=tr("cut longer texts to N tokens"))
     p.add_argument(
         "--memory",
@@ -188,7 +189,7 @@ def _run(options: argparse.Namespace) -> int:
         print(write_models())
         return 0
     _check(options)
-    lines = _lines(options.commands or [])
+    lines = [*(["tour"] * options.tour), *_lines(options.commands or [])]
     start = _starter(options, _texts(options))
     if options.batch:
         from .batch import run_batch

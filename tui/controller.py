@@ -293,6 +293,8 @@ class Controller:
                 return main.inspector.scaled(argument, state)
             case "explanation":
                 return replace(state, explained=not state.explained)
+            case "tour":
+                return looking.on_tour(state, argument, position)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "find":

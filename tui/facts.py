@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..engine.program import Program, Shape
     from ..engine.session import Session
     from ..engine.tokens import Tokens
+    from ..engine.tour import TourPage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,7 @@ class Position:
         stale: stages whose value was computed and no longer holds.
         compared: how often this session was compared with something.
         peeked: stages that have not run and can be looked at all the same.
+        tour: the stop of the guided tour one is at; None outside it.
     """
 
     world: World
@@ -81,6 +83,7 @@ class Position:
     stale: frozenset[str] = field(default_factory=frozenset)
     compared: int = 0
     peeked: frozenset[str] = field(default_factory=frozenset)
+    tour: TourPage | None = None
 
     @property
     def stage(self) -> str:
@@ -112,7 +115,18 @@ def look(session: Session, before: Position | None) -> Position:
         trace.stale,
         session.compared,
         session.peeked,
+        _tour(session),
     )
+
+
+def _tour(session: Session) -> TourPage | None:
+    """The page of the guided tour, where the learner is on it."""
+    if session.tour is None:
+        return None
+    from ..engine.tour import page_of, stops_of
+
+    stops = stops_of(session.trace.program)
+    return page_of(session.trace, stops, session.tour) if session.tour.stop < len(stops) else None
 
 
 def forks_of(session: Session) -> tuple[Fork, ...]:

@@ -25,6 +25,15 @@ def at_cursor(state: ViewState, position: Position) -> ViewState:
     return at_stage(state, position.stage or (program[0].name if len(program) else ""))
 
 
+def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
+    """At a stop of the tour: its stage in its view, at the token and the head its question is about; or off it."""
+    page = position.tour
+    if page is None:
+        return replace(state, explained=False)
+    there = with_view(at_stage(state, page.stage), view, position.world)
+    return replace(there, explained=True, row=page.token, column=0, head=page.head)
+
+
 def with_view(state: ViewState, view: str, world: World) -> ViewState:
     """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
     there = replace(state, view=view)

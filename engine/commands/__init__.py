@@ -17,13 +17,14 @@ from . import (
     motion,
     picture,
     screen,
+    touring,
     why,
     words,
-)
+)  # fmt: skip
 from .table import Command, Key, Reply, Request, Table
 
 KINDS = (
-    motion, breaking, looking, explaining, picture, why, words, changing, comparing, checking, cost, files, screen,
+    motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, checking, cost, files, screen,
 )  # fmt: skip
 TABLE = Table(command for kind in KINDS for command in kind.COMMANDS)
 

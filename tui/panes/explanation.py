@@ -17,6 +17,7 @@ from ..work import Wanted, Work
 if TYPE_CHECKING:
     from ...engine.explanations import Page
     from ...engine.session import Session
+    from ...engine.tour import TourPage
 
 Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
 
@@ -31,6 +32,7 @@ class Explanation(Lines[Face]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.page: Page | None = None
+        self.tour: TourPage | None = None
         self._asked: tuple[object, ...] = ()
         self._joint = -1
         self._reached = False
@@ -41,6 +43,11 @@ class Explanation(Lines[Face]):
         Args:
             joint: the column in which a vertical rule ends above; -1 for none.
         """
+        self.tour = position.tour
+        if position.tour is not None and state.explained:
+            self._joint, self._asked = joint, ()
+            self._lay()
+            return
         if not state.explained or state.stage not in position.world.program:
             self._asked = ()
             return
@@ -75,12 +82,18 @@ class Explanation(Lines[Face]):
         self._lay()
 
     def _lay(self) -> None:
-        if self.page is not None and self.width > 8:
-            self.put([self._rule(self.page), *laid_out(self.page, self.width, self.size.height - 1, self._reached)])
+        if self.width <= 8:
+            return
+        if self.tour is not None:
+            where = f"{tr('tour')} {self.tour.stop}/{self.tour.count}"
+            self.put([self._rule(where, self.tour.title), *stop_laid_out(self.tour, self.width)])
+        elif self.page is not None:
+            lines = laid_out(self.page, self.width, self.size.height - 1, self._reached)
+            self.put([self._rule(tr("explanation"), self.page.title), *lines])
 
-    def _rule(self, page: Page) -> Face:
-        title = f" {page.title} "
-        label = f" {tr('explanation')} ·"
+    def _rule(self, what: str, of: str) -> Face:
+        title = f" {of} "
+        label = f" {what} ·"
         room = max(0, self.width - 1 - cell_len(label))
         title = cut(title, room)
         rest = list("─" * (room - cell_len(title)))
@@ -114,6 +127,18 @@ def laid_out(page: Page, width: int, height: int, reached: bool) -> list[Face]:
     texts = texts[: max(1, height - sum(map(len, facts)))]
     cut_facts = [tuple((name, cut(text, room)) for name, text in line) for fact in facts for line in fact]
     return [((("", " "), *line)) for line in [*texts, *cut_facts]]
+
+
+def stop_laid_out(page: TourPage, width: int) -> list[Face]:
+    """A stop of the tour: the question, then the answer or how to have it shown."""
+    room = width - 2
+    texts = [("what", line) for line in wrapped(page.ask, room)]
+    if page.tell:
+        texts += [("number", line) for line in wrapped(page.tell, room)]
+        hint = tr("T goes on, x leaves, T comes back")
+    else:
+        hint = tr("think, then T shows the answer")
+    return [(("", " "), piece) for piece in [*texts, ("label", hint)]]
 
 
 def _lines(text: str, width: int) -> list[str]:

@@ -1,0 +1,59 @@
+"""The command that leads through the guided tour."""
+
+from __future__ import annotations
+
+from ..errors import InputError, nearest
+from ..session import Session
+from ..translation import tr
+from .table import Command, Key, Reply, Request, is_number
+
+TOUR = "tour [N|next|back|leave]"
+WORDS = ("next", "back", "leave")
+
+
+def _tour(session: Session, rest: str) -> Reply:
+    from ..tour import Place, page_of, stops_of
+
+    if rest == "leave":
+        session.tour = None
+        return Reply(request=Request("tour", "leave"))
+    stops = stops_of(session.trace.program)
+    if not stops or not session.trace.live:
+        raise InputError("the tour needs a live run of an encoder; open a model and a text")
+    place = session.tour
+    if is_number(rest):
+        if not 1 <= int(rest) <= len(stops):
+            raise InputError(f"the tour has stops 1 to {len(stops)}, not {rest}")
+        place = Place(int(rest) - 1)
+    elif rest and rest not in WORDS:
+        raise InputError(f"tour {rest!r} is not known{nearest(rest, WORDS)}; write `{TOUR}`")
+    elif place is None or place.stop >= len(stops):
+        place = Place()
+    elif rest == "back":
+        place = Place(max(0, place.stop - 1), shown=True)
+    elif rest == "next" or (place.shown and _is_here(session, stops[place.stop].stage)):
+        if place.stop + 1 == len(stops):
+            session.tour = None
+            return Reply(tr("the tour is at its end; `tour` begins it again"), request=Request("tour", "leave"))
+        place = Place(place.stop + 1)
+    elif _is_here(session, stops[place.stop].stage):
+        place = Place(place.stop, shown=True)
+    stop = session.debugger.goto(session.trace.program.index(stops[place.stop].stage))
+    page = page_of(session.trace, stops, place)
+    session.tour = place
+    lines = [f"{tr('tour')} {page.stop}/{page.count} · {page.title}", page.ask]
+    lines.append(page.tell or tr("(think, then T or `tour` shows)"))
+    return Reply("\n".join(lines), stop, Request("tour", page.view))
+
+
+def _is_here(session: Session, stage: str) -> bool:
+    """Whether the cursor is where the stop is; whoever wandered off is first brought back."""
+    return session.debugger.stage is not None and session.debugger.stage.name == stage
+
+
+COMMANDS = (
+    Command(
+        "tour", TOUR, "Take the guided tour: each stop asks you to predict, then shows, then goes on.",
+        _tour, "values", (), (Key("T", "tour", "tour: show, go on"),), WORDS,
+    ),
+)  # fmt: skip

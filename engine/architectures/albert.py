@@ -66,6 +66,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
 
 def _sizes(config: Config) -> bert.Bert:
+    config.refuse("is_decoder")  # transformers' ALBERT is never causal
     return bert.Bert.of(
         config, vocabulary=30000, hidden=4096, heads=64, intermediate=16384, activation="gelu_new"
     )  # fmt: skip

@@ -46,6 +46,7 @@ class DistilBert:
     @classmethod
     def of(cls, config: Config) -> DistilBert:
         """Read the sizes from a config.json, under DistilBERT's names or those that transformers takes for the same."""
+        config.refuse("is_decoder", "add_cross_attention")  # transformers' DistilBERT is never causal
         dim, heads, layers = (
             own if own in config.values else other if other in config.values else own
             for own, other in (

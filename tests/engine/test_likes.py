@@ -148,7 +148,9 @@ def test_distilbert_by_the_names_of_others():
 @pytest.mark.parametrize(
     ("sample", "option", "value"),
     [
-        (ROBERTA, "is_decoder", True),
+        (ROBERTA, "add_cross_attention", True),
+        (ALBERT, "is_decoder", True),
+        (family_distilbert.SAMPLE, "is_decoder", True),
         (ROBERTA, "position_embedding_type", "relative_key"),
         (family_electra.SAMPLE, "add_cross_attention", True),
         (ALBERT, "position_embedding_type", "relative_key_query"),
@@ -163,6 +165,14 @@ def test_options_are_refused_by_name(sample, option, value):
     config.write_text(json.dumps(json.loads(config.read_text()) | {option: value}))
     with pytest.raises(InputError, match=f"{option} .*not implemented"):
         load(encoder.checkpoint.directory, "cpu")
+
+
+@pytest.mark.parametrize("sample", [*family_roberta.SAMPLES, family_electra.SAMPLE], ids=str)
+def test_a_decoder_without_cross_attention_is_causal(sample):
+    encoder, theirs = opened(sample, is_decoder=True)
+    run = encoder.run(tokens_for(sample, encoder, [7, 4]))
+    assert (run["layers.0.attention.weights"].numpy()[0, 0, 0, 1:] == 0).all()
+    assert not differences(run, reference_values(sample, theirs, run))
 
 
 # -- several choices ---------------------------------------------------------------------------------------------------

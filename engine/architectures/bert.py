@@ -51,6 +51,8 @@ class Bert:
     longest: int
     segments: int
     epsilon: float
+    dropout: float
+    attention_dropout: float
 
     @classmethod
     def of(
@@ -83,6 +85,8 @@ class Bert:
             longest=config.size("max_position_embeddings", 512),
             segments=config.size("type_vocab_size", 2),
             epsilon=config.number("layer_norm_eps", 1e-12),
+            dropout=config.number("hidden_dropout_prob", 0.1),
+            attention_dropout=config.number("attention_probs_dropout_prob", 0.1),
         )
         config.divides("num_attention_heads", sizes.heads, "hidden_size", sizes.hidden)
         return sizes
@@ -104,7 +108,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a BERT checkpoint, with the heads whose weights are stored."""
     sizes, b = Bert.of(config), Builder()
     parts.tokens(b, sizes.vocabulary)
-    x = encoder(b, sizes, b.alias("embeddings.output", embeddings(b, sizes, sizes.hidden)), options)
+    x = encoder(b, sizes, b.alias("embeddings.output", embeddings(b, sizes, sizes.hidden, options)), options)
     pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""
     if "cls.predictions.transform.dense.weight" in stored:
         word_head.words(
@@ -116,11 +120,12 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     return b.program()
 
 
-def embeddings(b: Builder, sizes: Bert, size: int) -> str:
+def embeddings(b: Builder, sizes: Bert, size: int, options: Options | None = None) -> str:
     """Vectors of tokens, segments and positions, their sum and its norm.
 
     Args:
         size: of a vector; where that is not the hidden size, the axis is called `embedding`.
+        options: whether training drops some of it; None for never.
     """
     axes = HIDDEN if size == sizes.hidden else ("batch", "token", "embedding")
     token, position, segment = (
@@ -132,14 +137,19 @@ def embeddings(b: Builder, sizes: Bert, size: int) -> str:
         )
     )
     total = b.add("embeddings.sum", Sum(), (token, segment, position), axes)
-    return b.norm("embeddings.norm", total, "embeddings.LayerNorm", size, sizes.epsilon, axes)
+    norm = b.norm("embeddings.norm", total, "embeddings.LayerNorm", size, sizes.epsilon, axes)
+    return parts.dropped(b, norm, sizes.dropout, options) if options is not None else norm
 
 
 def encoder(b: Builder, sizes: Bert, x: str, options: Options) -> str:
     """The mask and the layers, named as in BERT, down to `output`."""
     mask = parts.additive_mask(b, options)
+    drops = post_norm.Drops(
+        lambda x: parts.dropped(b, x, sizes.attention_dropout, options),
+        lambda x: parts.dropped(b, x, sizes.dropout, options),
+    )
     for number in range(sizes.layers):
-        x = post_norm.layer(b, number, f"encoder.layer.{number}", LAYER, sizes.layer, x, mask)
+        x = post_norm.layer(b, number, f"encoder.layer.{number}", LAYER, sizes.layer, x, mask, drops)
     return b.alias("output", x)
 
 

@@ -36,7 +36,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     sizes, b = _sizes(config), Builder()
     hidden, small = sizes.hidden, config.size("embedding_size", 128)
     parts.tokens(b, sizes.vocabulary)
-    x = bert.embeddings(b, sizes, small)
+    x = bert.embeddings(b, sizes, small, options)
     if small != hidden:
         x = b.linear("embeddings.projection", x, "embeddings_project", small, hidden)
     x = bert.encoder(b, sizes, b.alias("embeddings.output", x), options)

@@ -41,7 +41,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     b = Builder()
     parts.tokens(b, sizes.vocabulary, also=("segments",))
     b.add("tokens.positions", PositionsAfterPadding(padding), ("tokens.ids",), parts.TOKENS)
-    x = bert.encoder(b, sizes, b.alias("embeddings.output", bert.embeddings(b, sizes, sizes.hidden)), options)
+    x = bert.encoder(b, sizes, b.alias("embeddings.output", bert.embeddings(b, sizes, sizes.hidden, options)), options)
     pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""
     if "lm_head.dense.weight" in stored:
         hidden = sizes.hidden

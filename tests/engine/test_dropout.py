@@ -1,11 +1,14 @@
 """Training mode: dropout as torch draws it, masks that are stages, and nothing of it otherwise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load
 from encoder_tui.engine.seeds import seed_of
 from encoder_tui.engine.why import explain
+from family_kit import differences, open_pair, random_model, reference_values, samples, tokens_for
 
 TEXT = ["The cat sat on the mat", "a dog"]
 MODEL = "preset:transformer-base"
@@ -80,3 +83,26 @@ def test_a_model_without_dropout_says_so(make_checkpoint):
     directory = make_checkpoint(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     with pytest.raises(InputError, match="--train-mode does nothing to"):
         load(directory, "cpu", train_seed=1)
+
+
+class MasksOf:
+    """`torch.nn.functional.dropout` that drops what a run dropped, in the order of its program."""
+
+    def __init__(self, run):
+        self.masks = [run[stage.inputs[1]].tensor() for stage in run.program if stage.kind == "Dropout"]
+
+    def __call__(self, x, p=0.5, training=True, inplace=False):
+        return x * self.masks.pop(0) if training else x
+
+
+@pytest.mark.parametrize("family", ["BERT", "RoBERTa", "ELECTRA"])
+def test_where_transformers_drops_in_training(monkeypatch, family):
+    """The same masks in the same places: every stage equal to transformers' model in training mode."""
+    sample = next(sample for sample in samples() if sample.family.startswith(family))
+    encoder, theirs = open_pair(sample, random_model(sample), train_seed=3)
+    run = encoder.run(tokens_for(sample, encoder, [6, 4]))
+    fake = MasksOf(run)
+    monkeypatch.setattr(torch.nn.functional, "dropout", fake)
+    expected = reference_values(replace(sample, modeling=()), theirs.train(), run)
+    assert not fake.masks
+    assert not differences(run, expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from encoder_tui.engine.commands.document import commands_table
 
 ROOT = Path(__file__).parent.parent
@@ -38,3 +39,16 @@ def test_every_package_is_installed() -> None:
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_families_are_those_that_are_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of families has a line for each, and says 0.0 or why not; `tests/benchmarks/families.py` prints it."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "engine"))
+    from family_kit import samples
+
+    found = re.search(r"<!-- families: .*? -->\n(.*?)\n<!-- end of families -->", README, re.DOTALL)
+    assert found
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in found[1].splitlines()[2:]]
+    assert [(row[0], row[1]) for row in rows] == [(sample.family, f"`{sample.example}`") for sample in samples()]
+    for row in rows:
+        assert row[5] == "0.0" or re.fullmatch(r"\S+ \(.+\)", row[5]), row

@@ -50,7 +50,7 @@ def looked_up() -> dict[str, str]:
     found |= dict.fromkeys([*VIEWS, *(view.name for view in SHOWN)], "tabs")
     found |= dict.fromkeys(keys.GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
     found |= {label: "statistics" for label, _ in _FIGURES}
-    found |= dict.fromkeys(["rows", "columns", "text", "head"], "planes")
+    found |= dict.fromkeys(["rows", "columns", "text", "head", "channel", "channels"], "planes")
     found |= dict.fromkeys(["weight"], "header")
     found |= dict.fromkeys(["importing torch", "reading the text"], "progress")
     found |= dict.fromkeys(["stage", "weight", "constant"], "kinds of operands")

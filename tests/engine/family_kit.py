@@ -45,7 +45,8 @@ def with_head(draw: st.DrawFn, names: Sequence[str]) -> dict[str, Any]:
         problem = draw(st.sampled_from(problems))
         single = problem == "single_label_classification"
         return {"head": head, "problem_type": problem, "num_labels": draw(st.integers(1 + single, 4))}
-    return {"head": head, "num_labels": draw(st.integers(1, 4))} if head == "labels" else {"head": head}
+    labels = draw(st.integers(1, 4)) if head == "labels" else 2  # an answer has a start and an end
+    return {"head": head, "problem_type": None, "num_labels": labels}
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,14 @@ class HeadGallery(ValueView):
         palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
         where = (
-            (tr("{noun}s {span} of {count}", noun=tr(self._noun), span=f"{first}-{last - 1}", count=len(self._codes)),)
+            (
+                tr(
+                    "{noun} {span} of {count}",
+                    noun=tr(f"{self._noun}s"),
+                    span=f"{first}-{last - 1}",
+                    count=len(self._codes),
+                ),
+            )
             if layout.shown < layout.down
             else ()
         )

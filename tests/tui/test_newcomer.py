@@ -1,0 +1,127 @@
+"""The path of someone who learns, by keys alone: each of the story's seven parts, in both languages, on both screens."""
+
+import re
+
+import pytest
+from driving import press, running, screen_of, settled, write
+from encoder_tui.engine import Session, load
+from encoder_tui.engine.translation import use
+
+TEXT = "The animal didn't cross the street because it was too tired"
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request):
+    use(request.param)
+    yield request.param
+    use("en")
+
+
+def opened(model=None, **options):
+    def start(progress):
+        encoder = load(model, "cpu", **options)
+        return Session(encoder.trace(TEXT), encoder)
+
+    return start
+
+
+def words(app) -> str:
+    return "\n".join(screen_of(app))
+
+
+async def look_at(pilot, stage):
+    await press(pilot, "slash")
+    await write(pilot, stage)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_tokens_and_codes(language, size):
+    async with running(opened(), size=size) as (app, pilot):
+        await press(pilot, "s", "2")
+        assert "178" in words(app)  # the id of "it"
+        await look_at(pilot, "one_hot")
+        await press(pilot, "t", "x")
+        assert {"en": "One-hot", "zh": "独热"}[language] in words(app)
+        await look_at(pilot, "embeddings.token")
+        await press(pilot, "t", "5")
+        assert "one_hot[0, 0 '[CLS]'" in words(app)
+        await press(pilot, "z")
+        assert "the same number" in re.sub(r"\s+", " ", words(app))
+
+
+@pytest.mark.parametrize("model", ["cbow", "skipgram"])
+async def test_word2vec(language, model):
+    async with running(opened(model)) as (app, pilot):
+        await press(pilot, "colon")
+        await write(pilot, "goto loss.word")
+        await write(pilot, "nearest king 4")
+        await press(pilot, "escape")
+        shown = words(app)
+        assert "loss.word" in shown
+        assert "queen" in shown or "prince" in shown
+
+
+@pytest.mark.parametrize("model", [None, "preset:transformer-base"], ids=["learned", "sinusoidal"])
+async def test_positions(language, model):
+    async with running(opened(model)) as (app, pilot):
+        await look_at(pilot, "embeddings.position")
+        await press(pilot, "t", "1")
+        shown = words(app)
+        assert "embeddings.position" in shown
+        assert re.search(r"\b10 it\b", shown)  # positions stand beside their tokens
+        assert "▀" in shown
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_attention(language, size):
+    async with running(opened(), size=size) as (app, pilot):
+        await look_at(pilot, "layers.1.attention.weights")
+        await press(pilot, "t", "7")
+        assert "%" in words(app)
+        await press(pilot, "j", "right_square_bracket")
+        assert re.search(r"[Hh]1/4|1/4|头 ?1", words(app))
+        await press(pilot, "8")
+        assert app.controller.state.view == "grid"
+        await press(pilot, "enter")
+        assert app.controller.state.view == "heat"
+        await look_at(pilot, "layers.1.ffn.activation")
+        await press(pilot, "t", "x")
+        assert {"en": "ctivation", "zh": "激活"}[language] in words(app)
+
+
+async def test_training_mode(language):
+    async with running(opened(train_seed=7)) as (app, pilot):
+        await look_at(pilot, "weights_dropout_mask")
+        await press(pilot, "t", "2", "x")
+        shown = words(app)
+        assert "1.1111" in shown
+        assert {"en": "ropout", "zh": "丢弃"}[language] in shown
+
+
+async def test_models_of_the_story(language):
+    async with running(opened("preset:gpt3-width")) as (app, pilot):
+        await press(pilot, "dollar_sign")
+        assert "1,812,099,072" in words(app)
+        await press(pilot, "escape")
+        await look_at(pilot, "layers.0.attention.scores")
+        assert "96" in words(app)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_the_tour(language, size):
+    async with running(opened(), ["tour"], size=size) as (app, pilot):
+        label = {"en": "tour", "zh": "导览"}[language]
+        assert f"{label} 1/13" in words(app)
+        await press(pilot, "T", "T")
+        assert f"{label} 2/13" in words(app)
+        await press(pilot, "n", "T")  # wandered off and back
+        assert f"{label} 2/13" in words(app)
+        for stop in range(3, 14):
+            await press(pilot, "T", "T")
+            assert f"{label} {stop}/13" in words(app)
+            assert app.controller.state.stage == app.controller.position.tour.stage
+        await press(pilot, "T", "T")
+        await settled(pilot)
+        assert app.controller.position.tour is None
+        assert not app.controller.state.explained

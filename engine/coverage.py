@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-from .tokens import Tokens
 from .translation import tr
+
+if TYPE_CHECKING:
+    from .tokens import Tokens
 
 UNKNOWN = ("[UNK]", "<unk>")
 MANY = 1 / 3

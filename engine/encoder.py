@@ -40,6 +40,7 @@ class Encoder:
         budget: bytes of values a run keeps; None for no limit.
         causal: whether it was asked that each token be kept from those after it, whatever the checkpoint says.
         train_seed: the seed of dropout in training mode; None outside it.
+        dropout: its rate in place of the config's; None for the config's.
         side: what it takes, `text` or `image`.
 
     Raises:
@@ -56,21 +57,22 @@ class Encoder:
         *,
         causal: bool = False,
         train_seed: int | None = None,
+        dropout: float | None = None,
         side: str | None = None,
     ) -> None:
         self.side = side or checkpoint.sides[0]
         if self.side not in checkpoint.sides:
             raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
-        self.causal, self.train_seed = causal, train_seed
+        self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
         # what transformers computes for a decoder without cross attention; a family that does not refuses the option
         hides = causal or checkpoint.config.flag("is_decoder", False)
-        options = Options(str(dtype).removeprefix("torch."), hides, train_seed, self.side)
+        options = Options(str(dtype).removeprefix("torch."), hides, train_seed, dropout, self.side)
         self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type
             raise InputError(
-                f"--train-mode does nothing to {name}: its config sets no dropout, or {family} has none here"
+                f"--train-mode does nothing to {name}: its config sets no dropout (--dropout 0.1 does), or {family} has none here"
             )
         self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
@@ -216,6 +218,7 @@ def load(
     budget: int | None = None,
     causal: bool = False,
     train_seed: int | None = None,
+    dropout: float | None = None,
     side: str | None = None,
     progress: Progress | None = None,
 ) -> Encoder:
@@ -229,6 +232,7 @@ def load(
         budget: bytes of values a run keeps; the rest is computed again on demand.
         causal: hide from each token those after it, as in a masked self-attention.
         train_seed: run as in training, with dropout drawn from this seed.
+        dropout: its rate in place of the config's, from 0 to less than 1.
         side: `text` or `image`, for a model that takes both; None for what it takes, text if it takes both.
         progress: is told in a few words what is being done.
 
@@ -246,10 +250,22 @@ def load(
     if isinstance(model, str) and model.startswith(PREFIX):
         made = preset(model)
         place = place if made.preset.numbers else torch.device("meta")
-        return Encoder(model, made, place, number, budget, causal=causal, train_seed=train_seed, side=side)
+        return Encoder(
+            model, made, place, number, budget, causal=causal, train_seed=train_seed, dropout=dropout, side=side
+        )
     name, directory = locate(model, say)
     say(f"reading {name}")
-    return Encoder(name, Checkpoint(directory), place, number, budget, causal=causal, train_seed=train_seed, side=side)
+    return Encoder(
+        name,
+        Checkpoint(directory),
+        place,
+        number,
+        budget,
+        causal=causal,
+        train_seed=train_seed,
+        dropout=dropout,
+        side=side,
+    )
 
 
 def _few(names: Sequence[str]) -> str:

@@ -132,6 +132,7 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
         encoder.budget,
         causal=encoder.causal,
         train_seed=encoder.train_seed,
+        dropout=encoder.dropout,
         side=encoder.side,
     )
     run = other.run(session.trace.original_tokens)

@@ -120,6 +120,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--seed", type=int, metavar="N", help=tr("with --train-mode: what dropout is drawn from (default: 0)")
     )
+    p.add_argument(
+        "--dropout", type=float, metavar="RATE", help=tr("with --train-mode: a rate in place of the config's")
+    )
     p.add_argument("--tour", action="store_true", help=tr("take the guided tour through the text"))
     p.add_argument("--max-length", type=int, metavar="N", help=tr("cut longer texts to N tokens"))
     p.add_argument(
@@ -203,6 +206,8 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     if options.export and not options.batch:
         raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
+    if options.dropout is not None and not (options.train_mode and 0 < options.dropout < 1):
+        raise InputError(f"--dropout {options.dropout:g} needs --train-mode, and a rate between 0 and 1")
     if options.seed is not None and not options.train_mode:
         raise InputError("--seed needs --train-mode: nothing else is drawn at random")
     if options.select and not options.export:
@@ -295,7 +300,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
             options.model, options.device, options.dtype,
-            budget=options.budget, causal=options.causal, train_seed=seed, side=side, progress=progress,
+            budget=options.budget, causal=options.causal, train_seed=seed, dropout=options.dropout, side=side, progress=progress,
         )  # fmt: skip
         if options.vectors:
             from ..engine.vectors import read_vectors

@@ -20,12 +20,14 @@ class Options:
         dtype: to compute in, as torch calls it: `float32`.
         causal: hide from each token those after it, also where the model itself does not.
         train_seed: run as in training, with dropout drawn from this seed; None to run as in use, without.
+        dropout: how likely a number is dropped in training; None for what the config says.
         side: which encoder of a model that has several: `text` or `image`.
     """
 
     dtype: str = "float32"
     causal: bool = False
     train_seed: int | None = None
+    dropout: float | None = None
     side: str = TEXT
 
 

@@ -49,7 +49,10 @@ def additive_mask(b: Builder, options: Options, *, causal: bool = False) -> str:
 
 def dropped(b: Builder, x: str, rate: float, options: Options) -> str:
     """Where the program is to run as in training: `x_dropout_mask`, and `x_dropout`, what is left of `x`; else `x`."""
-    if options.train_seed is None or not rate:
+    if options.train_seed is None:
+        return x
+    rate = rate if options.dropout is None else options.dropout
+    if not rate:
         return x
     axes = b.axes(x)
     mask = b.add(f"{x}_dropout_mask", DropoutMask(rate, seed_of(options.train_seed, x)), (x,), axes)

@@ -85,6 +85,12 @@ def test_a_model_without_dropout_says_so(make_checkpoint):
         load(directory, "cpu", train_seed=1)
 
 
+def test_a_rate_in_place_of_the_configs(make_checkpoint):
+    directory = make_checkpoint(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    run = load(directory, "cpu", train_seed=1, dropout=0.25).run(TEXT)
+    assert {stage.options["rate"] for stage in run.program if stage.kind == "DropoutMask"} == {0.25}
+
+
 class MasksOf:
     """`torch.nn.functional.dropout` that drops what a run dropped, in the order of its program."""
 

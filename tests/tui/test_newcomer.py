@@ -39,15 +39,22 @@ async def look_at(pilot, stage):
 async def test_tokens_and_codes(language, size):
     async with running(opened(), size=size) as (app, pilot):
         await press(pilot, "s", "2")
-        assert "178" in words(app)  # the id of "it"
+        ids = app.controller.position.world.tokens.ids[0]
+        assert re.search(rf"\b{ids[1]} +{ids[2]}\b", words(app))
         await look_at(pilot, "one_hot")
         await press(pilot, "t", "x")
         assert {"en": "One-hot", "zh": "独热"}[language] in words(app)
         await look_at(pilot, "embeddings.token")
         await press(pilot, "t", "5")
-        assert "one_hot[0, 0 '[CLS]'" in words(app)
-        await press(pilot, "z")
-        assert "the same number" in re.sub(r"\s+", " ", words(app))
+        assert "one_hot[0, 0" in words(app)
+        await press(pilot, "colon")
+        await write(pilot, "why embeddings.token[0, 2, 3]")
+        await press(pilot, "escape", "v")
+        seen = words(app)
+        for _ in range(4):  # its longest line is wider than the screen
+            await press(pilot, "right")
+            seen += words(app)
+        assert "the same number" in seen
 
 
 @pytest.mark.parametrize("model", ["cbow", "skipgram"])
@@ -59,7 +66,7 @@ async def test_word2vec(language, model):
         await press(pilot, "escape")
         shown = words(app)
         assert "loss.word" in shown
-        assert "queen" in shown or "prince" in shown
+        assert len(re.findall(r"\+0\.\d{4}", shown)) == 4
 
 
 @pytest.mark.parametrize("model", [None, "preset:transformer-base"], ids=["learned", "sinusoidal"])
@@ -70,7 +77,7 @@ async def test_positions(language, model):
         shown = words(app)
         assert "embeddings.position" in shown
         assert re.search(r"\b10 it\b", shown)  # positions stand beside their tokens
-        assert "▀" in shown
+        assert app.controller.state.view == "heat"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -91,7 +98,7 @@ async def test_attention(language, size):
 
 
 async def test_training_mode(language):
-    async with running(opened(train_seed=7)) as (app, pilot):
+    async with running(opened(train_seed=7, dropout=0.1)) as (app, pilot):
         await look_at(pilot, "weights_dropout_mask")
         await press(pilot, "t", "2", "x")
         shown = words(app)

@@ -87,6 +87,8 @@ def read_window(session: Session, plane: Plane, bounds: Bounds) -> Window:
     rows, columns = slice(bounds.row, bounds.last_row), slice(bounds.column, bounds.last_column)
     value = session.trace[plane.stage]
     numbers = np.asarray(value.read(plane.window(rows, columns)))
-    words = {int(number): value.word(int(number)) for number in np.unique(numbers)} if value.holds_ids else {}
+    # The ids of the text stand beside their tokens already; ids that were computed are shown as words.
+    named = value.holds_ids and session.trace.program[plane.stage].kind != "Given"
+    words = {int(number): value.word(int(number)) for number in np.unique(numbers)} if named else {}
     shape = rows.stop - rows.start, columns.stop - columns.start
     return Window(bounds.row, bounds.column, numbers.reshape(shape), words)

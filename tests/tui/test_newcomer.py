@@ -54,7 +54,8 @@ async def test_tokens_and_codes(language, size):
         for _ in range(4):  # its longest line is wider than the screen
             await press(pilot, "right")
             seen += words(app)
-        assert "the same number" in seen
+        assert "the same number" in seen or language == "zh"  # its notes are in Chinese then
+        assert "8,000" in seen  # so many terms does the product have that a lookup saves
 
 
 @pytest.mark.parametrize("model", ["cbow", "skipgram"])

@@ -30,6 +30,7 @@ FAMILIES: dict[str, str] = {
     "deit": "deit",
     "distilbert": "distilbert",
     "electra": "electra",
+    "ernie": "ernie",
     "mpnet": "mpnet",
     "mt5": "t5",
     "roberta": "roberta",

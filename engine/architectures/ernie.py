@@ -1,0 +1,27 @@
+"""ERNIE (Sun et al. 2019): BERT under another name, as transformers' `modeling_ernie.py` computes it.
+
+The task embeddings that ERNIE 2.0 and 3.0 add (`use_task_id`) are not implemented, and refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from ..config import Config
+from ..program import Program
+from . import bert
+from .family import Limits, Options
+
+PREFIXES = ("ernie.",)
+TIED = bert.TIED
+
+
+def limits(config: Config) -> Limits:
+    """What text it can take."""
+    return bert.limits(config)
+
+
+def build(config: Config, stored: Container[str], options: Options) -> Program:
+    """The program of an ERNIE checkpoint, with the heads whose weights are stored."""
+    config.refuse("use_task_id")
+    return bert.build(config, stored, options)

@@ -48,7 +48,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "num_hidden_layers": draw(st.integers(1, 3)),
-        "intermediate_size": draw(st.integers(1, 50)),
+        "intermediate_size": draw(st.integers(2, 50)),
         "type_vocab_size": draw(st.integers(1, 3)),
         "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),
         "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),

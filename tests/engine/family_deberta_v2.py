@@ -59,7 +59,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "num_hidden_layers": draw(st.integers(1, 3)),
-        "intermediate_size": draw(st.integers(1, 50)),
+        "intermediate_size": draw(st.integers(2, 50)),
         "max_position_embeddings": draw(st.integers(20, 40)),
         "max_relative_positions": draw(st.sampled_from([-1, 0, max(3, buckets // 2 + 3), 100])),
         "position_buckets": buckets,

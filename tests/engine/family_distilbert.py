@@ -34,7 +34,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "dim": hidden,
         "n_heads": heads,
         "n_layers": draw(st.integers(1, 3)),
-        "hidden_dim": draw(st.integers(1, 50)),
+        "hidden_dim": draw(st.integers(2, 50)),
         "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "sinusoidal_pos_embds": draw(st.booleans()),
         "tie_word_embeddings": draw(st.booleans()),

@@ -53,7 +53,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "num_hidden_layers": draw(st.integers(1, 3)),
-        "intermediate_size": draw(st.integers(1, 50)),
+        "intermediate_size": draw(st.integers(2, 50)),
         "max_position_embeddings": draw(st.integers(10, 40)),
         "relative_attention_num_buckets": draw(st.sampled_from([32, 33, 64])),
         "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),

@@ -47,7 +47,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         "d_model": draw(st.sampled_from([8, 12, 33, 64])),
         "num_heads": draw(st.integers(1, 4)),
         "d_kv": draw(st.sampled_from([1, 5, 8, 16])),
-        "d_ff": draw(st.integers(1, 50)),
+        "d_ff": draw(st.integers(2, 50)),
         "num_layers": draw(st.integers(1, 3)),
         "relative_attention_num_buckets": buckets,
         "relative_attention_max_distance": draw(st.integers(buckets // 4 + 1, 130)),

@@ -105,7 +105,10 @@ def catalogue(name: str) -> Mapping[str, str]:
 
 @cache
 def _sentences(name: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((pattern_of(text), other) for text, other in _sections(name).get(SENTENCES, {}).items())
+    """The narrowest first: of the patterns that fit, the one with the most letters of its own is taken."""
+    pairs = _sections(name).get(SENTENCES, {}).items()
+    narrowest = sorted(pairs, key=lambda pair: len(_FIELD.sub("", pair[0])), reverse=True)
+    return tuple((pattern_of(text), other) for text, other in narrowest)
 
 
 @cache

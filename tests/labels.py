@@ -38,7 +38,7 @@ def looked_up() -> dict[str, str]:
     """Label -> where it comes from, for those in tables."""
     from encoder_tui.engine.commands import TABLE
     from encoder_tui.engine.commands.screen import VIEWS
-    from encoder_tui.engine.explanations.worked import NOT_KNOWN
+    from encoder_tui.engine.explanations.worked import BY_HAND, NOT_KNOWN
     from encoder_tui.tui.panes.inspector import VIEWS as SHOWN
     from encoder_tui.tui.screens import keys
     from encoder_tui.tui.widgets.diff_map import NEVER, DiffMap
@@ -55,8 +55,12 @@ def looked_up() -> dict[str, str]:
     found |= dict.fromkeys(["importing torch", "reading the text"], "progress")
     found |= dict.fromkeys(["stage", "weight", "constant"], "kinds of operands")
     found |= dict.fromkeys([" in float64", "difference", "rounding allows"], "why")
-    return found | {NOT_KNOWN: "worked numbers"} | dict.fromkeys(FACTS, "why")
+    return found | dict.fromkeys((NOT_KNOWN, BY_HAND), "worked numbers") | dict.fromkeys(FACTS, "why")
 
 
 # Words among the names of facts in `engine/why`; symbols are the same everywhere.
-FACTS = ("row maximum", "numerator", "row sum", "mean", "variance", "input", "output", "slope", "length")
+FACTS = (
+    "row maximum", "numerator", "row sum", "mean", "variance", "input", "output", "slope", "length", "words around",
+    "its weight", "its chance", "angle", "wavelength", "frequency", "mean of x²", "1/√(variance + ε)", "1/√(mean + ε)",
+    "(x − mean) / √(variance + ε)",
+)  # fmt: skip

@@ -14,7 +14,7 @@ from encoder_tui.engine.translation import catalogue, language, language_of, tr,
 from labels import looked_up, written
 
 ZH = Path(__file__).parent.parent / "engine" / "translations" / "zh.toml"
-LETTERLESS = ("NaN", " in float64", "{name} {index} of {size} {keys}", "{name} {span} of {size}")
+LETTERLESS = ("{value}: {words}", "NaN", " in float64", "{name} {index} of {size} {keys}", "{name} {span} of {size}")
 FIELD = re.compile(r"\{\w+\}")
 
 

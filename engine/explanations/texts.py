@@ -27,13 +27,13 @@ class Text:
     Attributes:
         title: what people call it.
         what: what it does; why: why it is there.
-        worked: how one number of it is worked out; "" for the sum of its terms.
+        worked: how one number of it is worked out, the first that fits; none for the sum of its terms.
     """
 
     title: str
     what: str = ""
     why: str = ""
-    worked: str = ""
+    worked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,9 @@ def text_of(stage: Stage, program: Program, language: str, sizes: Mapping[str, A
         sizes: what stands for `{name}` in the text; see `sizes_of`.
     """
     found = found_for(stage, program)
-    worked = (str(data.get(language, {}).get("worked") or data.get("worked", "")) for data in found)
-    how = next(filter(None, worked), "")
+    worked = (data.get(language, {}).get("worked") or data.get("worked") or () for data in found)
+    first = next(filter(None, worked), ())
+    how = (first,) if isinstance(first, str) else tuple(first)
     for data in found:
         said = data.get(language, {})
         if "title" in said:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
@@ -17,30 +17,35 @@ from ..why import Explanation, Term, explain
 
 SHOWN = 3  # so many terms of a sum are written out
 DIGITS = 4
-NOT_KNOWN = "its terms are not known here"
+NOT_KNOWN, BY_HAND = "its terms are not known here", "put here by hand"
 _FIRST_NEGATIVE = re.compile(r"\(\((-[^()]*)\)")  # right behind a bracket a negative number needs none of its own
 
 
-def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: str, sizes: Mapping[str, Any], language: str) -> tuple[str, str]:  # fmt: skip
+def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: Sequence[str], sizes: Mapping[str, Any], language: str) -> tuple[str, str]:  # fmt: skip
     """A number's name, and how it comes about in one line.
 
     Args:
-        how: a template with fields; "" or one that asks for what is not known is the sum of the largest terms.
-            Fields: `{value}`; every fact of the explanation by its name (`{row sum}`); `{a}`, `{b}`, `{c}`, the operands of
-            the first term, and `{place_a}` and so on, where they stand; `{note}`, the first note; `{word}`, the token whose id the value is; the
-            index on each axis, `{at_token}`, with the token's text; and the sizes.
+        how: templates with fields, of which the first is taken that asks for nothing that is not known; without one it
+            is the sum of the largest terms. Fields: `{value}`; every fact of the explanation by its name (`{row sum}`);
+            `{a}`, `{b}`, `{c}`, the operands of the first term, and `{place_a}` and so on, where they stand; `{how}`, how
+            they make it; `{note}`, the first note; `{word}`, the token whose id the value is; the index on each axis,
+            `{at_token}`, with the token's text; and the sizes.
 
     Returns:
         `scores[0, 1, 3 'cat', 5 'mat']` and `2.31 = 0.41·1.12 + ...`.
     """
     found = explain(trace, stage.name, index)
+    if stage.name in trace.patched and not found.holds:
+        return found.short, f"{write(found.stored)}   ({translate(language, BY_HAND)})"
     fields = {**sizes, **_fields(trace, found, stage)}
     if found.notes:
         fields["note"] = said(found.notes[0], language)
-    known = {name for _, name, _, _ in string.Formatter().parse(how) if name}
-    if how and known <= fields.keys():
-        return found.short, _FIRST_NEGATIVE.sub(r"(\1", how.format_map(fields))
-    return found.short, _sum(found, language)
+    if len(found.terms) and found.terms[0].how:
+        fields["how"] = said(found.terms[0].how, language)
+    for template in how:
+        if {name for _, name, _, _ in string.Formatter().parse(template) if name} <= fields.keys():
+            return found.short, _FIRST_NEGATIVE.sub(r"(\1", template.format_map(fields))
+    return found.short, _alone(found, language) or _sum(found, language)
 
 
 def _fields(trace: Trace, found: Explanation, stage: Stage) -> dict[str, str]:
@@ -59,6 +64,24 @@ def _fields(trace: Trace, found: Explanation, stage: Stage) -> dict[str, str]:
     return fields
 
 
+def _alone(found: Explanation, language: str) -> str:
+    """A number that is no sum: which number it is the same as, or what it is made from and how; "" for a sum."""
+    if len(found.terms) != 1:
+        return ""
+    term, value = found.terms[0], write(found.stored)
+    same = next((factor for factor in term.factors if factor.value == found.stored), None)
+    if same is not None and (not term.how or len(term.factors) > 1):
+        return f"{value} = {same.place}"
+    if not term.how:
+        return ""
+    if found.notes:
+        words = said(found.notes[0], language)
+    else:
+        made = (f"{factor.place} = {write(factor.value)}" for factor in term.factors)
+        words = ", ".join((said(term.how, language), *made))
+    return translate(language, "{value}: {words}", value=value, words=words)
+
+
 def _sum(found: Explanation, language: str) -> str:
     """The largest terms and what the others come to."""
     value, count = write(found.stored), len(found.terms)
@@ -66,16 +89,16 @@ def _sum(found: Explanation, language: str) -> str:
         return f"{value}   ({translate(language, NOT_KNOWN)})"
     terms = found.sum.terms
     shown = count if count <= SHOWN + 1 else SHOWN
-    written = [_term(term, single=count == 1) for term in terms[:shown]]
+    written = [_term(term) for term in terms[:shown]]
     if count > shown:
         rest = bracketed(terms.rest(shown))
         written.append(translate(language, "{rest} ({count} more terms)", rest=rest, count=f"{count - shown:,}"))
     return f"{value} = {' + '.join(written)}"
 
 
-def _term(term: Term, *, single: bool) -> str:
+def _term(term: Term) -> str:
     if term.how or not term.factors:
-        return term.how if single and term.how and not term.factors else bracketed(term.value)
+        return bracketed(term.value)
     return "·".join(bracketed(factor.value) for factor in term.factors)
 
 
@@ -104,7 +127,7 @@ def characteristic(trace: Trace, name: str) -> tuple[int, ...]:
     return tuple(index)
 
 
-def number_of(trace: Trace, stage: Stage, index: tuple[int, ...], how: str, sizes: Mapping[str, Any], language: str) -> tuple[str, str]:  # fmt: skip
+def number_of(trace: Trace, stage: Stage, index: tuple[int, ...], how: Sequence[str], sizes: Mapping[str, Any], language: str) -> tuple[str, str]:  # fmt: skip
     """`worked_out`; the number alone, where a recording does not hold what it is made from."""
     try:
         return worked_out(trace, stage, index, how, sizes, language)

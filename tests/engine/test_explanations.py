@@ -20,7 +20,8 @@ from encoder_tui.engine.presets import PRESETS, preset
 from encoder_tui.engine.program import Program, Stage
 from encoder_tui.engine.sentence import Module, Sentence
 from encoder_tui.engine.shadows import shadows_of
-from encoder_tui.engine.translation import LANGUAGES
+from encoder_tui.engine.translation import LANGUAGES, said, tr
+from encoder_tui.engine.why import explain
 from encoder_tui.tui.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for
 from hypothesis import HealthCheck, given, settings
@@ -230,6 +231,61 @@ def test_worked_numbers_are_right(bundled, language):
         assert float(value) == pytest.approx(worth(how), rel=0.02, abs=0.02), (stage.name, page.number)
         checked.add(stage.kind)
     assert checked >= {"Linear", "Sum", "LayerNorm", "Scores", "Scale", "AddMask", "Softmax", "Context", "Activation"}
+
+
+# Words that are the same in both languages: functions, and names of axes, which are typed.
+FREE = {
+    "softmax", "exp", "log", "sin", "cos", "gelu", "tanh", "relu", "silu", "swish", "sigmoid", "erf", "max", "inf", "nan",
+    "batch", "token", "query", "key", "head", "hidden", "vocabulary", "label", "patch", "row", "column", "channel", "place",
+}  # fmt: skip
+
+
+def english_in(text: str) -> list[str]:
+    """English words of a text, those in quotes, names of stages and other names with their indices left out."""
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    text = re.sub(r"[\w.]*\[[^\]]*\]|\b\w+[._][\w.]+", "", text)
+    return [word for word in re.findall(r"[A-Za-z]{2,}", text) if word.lower() not in FREE]
+
+
+def runs():
+    """One run of every kind of program there is."""
+    from encoder_tui.engine import load
+
+    yield load().run(["the cat sat on the mat", "a dog"], "and it slept")
+    for model in ("cbow", "skipgram"):
+        yield load(model).run(["the cat sat on the mat", "a dog"])
+    yield load("preset:transformer-base", train_seed=1).run(["the cat sat", "a"])
+    for sample in samples():
+        encoder, _ = open_pair(sample, random_model(sample))
+        yield encoder.run(tokens_for(sample, encoder, [sample.shortest + 5, sample.shortest]))
+
+
+def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese):
+    """At a few elements of every stage of every kind of program: nothing left in English, nothing like `3 = 3`."""
+    random = np.random.default_rng(0)
+    for run in runs():
+        for stage in run.program:
+            shape = run.shapes[stage.name]
+            ends = tuple(size - 1 for size in shape)
+            for index in (ends, *(tuple(map(int, random.integers(0, shape))) for _ in range(3))):
+                found = explain(run, stage.name, index)
+                hows = [sum_.terms[0].how for sum_ in found.sums if len(sum_.terms)]
+                for text in (*found.notes, *hows, *(sum_.title for sum_ in found.sums)):
+                    assert not english_in(said(text)), (stage.name, text)
+                for name in found.facts:
+                    assert not english_in(tr(name).removeprefix("Σ ")), (stage.name, name)
+                page = explain_stage(run, stage.name, index)
+                value, _, how = page.number.partition(" = ")
+                assert how.strip("()") != value, (stage.name, page)
+                assert not english_in(page.number), (stage.name, page.number)
+
+
+def test_a_number_put_there_by_hand_is_not_explained_away(small):
+    session = Session(small.run("one two"), small)
+    TABLE.execute(session, "patch layers.0.attention.scaled[0, 0, 0, 1] = 7")
+    page = explain_stage(session.trace, "layers.0.attention.scaled", (0, 0, 0, 1))
+    assert page.number == "7   (put here by hand)"
+    assert " / √8" in explain_stage(session.trace, "layers.0.attention.scaled", (0, 0, 0, 0)).number
 
 
 def test_the_worked_number_is_the_one_on_screen(bundled):

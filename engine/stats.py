@@ -20,7 +20,7 @@ class Stats:
     Attributes:
         count, nan, inf, zeros: numbers of elements.
         min, max, mean, std, norm: of the finite elements; `std` divides by n, `norm` is the Euclidean one. NaN when
-            nothing is finite.
+            nothing is finite. The squares are float64's: beyond 1e154 those two are infinite, below 1e-162 they are 0.
         histogram: how many finite elements fall into each of 40 equal bins from `min` to `max`.
     """
 
@@ -73,11 +73,13 @@ def gather(blocks: Iterable[Array], again: Iterable[Array] | None = None) -> Sta
         zeros += int(numbers.size - np.count_nonzero(numbers))
         low, high = min(low, float(numbers.min())), max(high, float(numbers.max()))
         wide = numbers.astype(np.float64, copy=False).ravel()
-        here = float(wide.mean())
         total = finite + numbers.size
-        spread += float(np.square(wide - here).sum()) + (here - mean) ** 2 * finite * numbers.size / total
+        with np.errstate(over="ignore"):
+            here = float(wide.mean())
+            apart = here - mean if finite else 0.0
+            spread += float(np.square(wide - here).sum()) + apart * apart * finite * numbers.size / total
+            squares += float(np.dot(wide, wide))
         mean += (here - mean) * numbers.size / total
-        squares += float(np.dot(wide, wide))
         finite = total
     if not finite:
         return Stats(count, nan, inf, zeros, math.nan, math.nan, math.nan, math.nan, math.nan)

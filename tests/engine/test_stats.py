@@ -58,6 +58,13 @@ def test_float16_does_not_overflow():
     check(np.full(1000, 60_000, np.float16))
 
 
+def test_squares_beyond_float64_are_infinite():
+    found = stats_of(np.array([1e200, 3e200]))
+    assert (found.max, found.mean, found.std, found.norm) == (3e200, 2e200, math.inf, math.inf)
+    vanished = stats_of(np.array([1e-170, 3e-170]))
+    assert (vanished.min, vanished.mean, vanished.std, vanished.norm) == (1e-170, 2e-170, 0, 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(array=hnp.arrays(np.float32, hnp.array_shapes(max_dims=4, max_side=6), elements=st.floats(width=32)))
 def test_any_floats(array):

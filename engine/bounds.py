@@ -24,6 +24,7 @@ from .ops import (
     FillMasked,
     FirstToken,
     Gate,
+    Linear,
     PositionToContent,
     RelativeScores,
     Scale,
@@ -52,9 +53,22 @@ class Sizes(Protocol):
         """The greatest element of the input at a place; NaN where it is not known."""
         ...
 
+    def weight_most(self, place: int) -> float:
+        """The largest magnitude in the weight at a place; NaN if any of its numbers is."""
+        ...
+
+    def weight_reach(self, place: int) -> float:
+        """The largest sum of magnitudes of a row of the weight at a place; NaN if any of its numbers is."""
+        ...
+
     @property
     def inputs(self) -> int:
         """How many inputs there are."""
+        ...
+
+    @property
+    def weights(self) -> int:
+        """How many weights there are."""
         ...
 
     @property
@@ -92,6 +106,11 @@ def _scale(op: object, sizes: Sizes) -> float:
 
 def _product(op: object, sizes: Sizes) -> float:
     return ROOM * sizes.terms * sizes.most(0) * sizes.most(1)
+
+
+def _linear(op: object, sizes: Sizes) -> float:
+    bias = sizes.weight_most(1) if sizes.weights > 1 else 0.0
+    return ROOM * (sizes.weight_reach(0) * sizes.most(0) + bias)
 
 
 def _gate(op: object, sizes: Sizes) -> float:
@@ -138,7 +157,7 @@ def _activation(op: object, sizes: Sizes) -> float:
 
 
 _RULES: dict[type, Callable[[object, Sizes], float]] = {
-    Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Scale: _scale,
+    Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Linear: _linear, Scale: _scale,
     Scores: _product, Softmax: _softmax, SplitHeads: _same, Sum: _sum,
     AddBias: _sum, ContentToPosition: _over_root, DivideByRoot: _over_root, FillMasked: _filled, Gate: _gate,
     PositionToContent: _over_root, RelativeScores: _product,

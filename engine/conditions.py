@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from .errors import InputError, nearest
 from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
 from .index import Written, bind_index
-from .limits import Limit, limit_of
+from .limits import Demand, Range, demand_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
 from .program import Program, Stage
 from .trace import Trace
@@ -29,26 +30,18 @@ class Predicate:
     Attributes:
         text: as typed.
         by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
-        figure: the one figure it speaks of, where it speaks of nothing else; "" otherwise.
-        limit: the limit it sets that figure, where it says nothing else.
+        demand: what it asks of single figures; None where it asks nothing that a range could rule out.
     """
 
     text: str
     expression: Expression
     by_head: bool
-    figure: str = ""
-    limit: Limit | None = None
+    demand: Demand | None = None
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
-        if self.limit is not None:
-            between = trace.between(stage.name, self.limit.word)
-            if between is not None and not self.limit.may_hold(between):
-                return ""
-        if self.figure and not self.by_head:  # one figure alone: most stages are done with at once
-            found = trace.quick(stage.name, self.figure)
-            if found is not None and not truth(self.expression.value(Figure(self.figure, found)), self.text):
-                return ""
+        if self.demand is not None and not self.demand.may_hold(lambda word: self._ranges(trace, stage, word)):
+            return ""
         heads: list[int | None] = [None]
         if self.by_head:
             if "head" not in stage.axes:
@@ -59,6 +52,15 @@ class Predicate:
             if truth(self.expression.value(scope), self.text):
                 return ", ".join(f"{word} = {number:.6g}" for word, number in scope.seen.items()) or "true"
         return ""
+
+    def _ranges(self, trace: Trace, stage: Stage, word: str) -> Iterable[Range]:
+        """Ranges that a figure lies in at a stage, or at each of its heads."""
+        if word in PLACES or (word == "entropy" and not is_softmax(stage)):
+            known = stage.layer if word == "layer" else None
+            return () if word == "head" else [(math.nan, math.nan) if known is None else (known, known)]
+        if word != "x" and not self.by_head:
+            return trace.ranges(stage.name, word)
+        return islice(trace.ranges(stage.name, "max" if word == "x" else word), 1)
 
 
 def condition(text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> Predicate:
@@ -82,9 +84,7 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
-    words = {part.word for part in expression.parts() if isinstance(part, Name)}
-    alone = len(words) == 1 and not any(isinstance(part, Window | Call) for part in expression.parts())
-    return Predicate(text, expression, by_head, words.pop() if alone else "", limit_of(expression))
+    return Predicate(text, expression, by_head, demand_of(expression))
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
@@ -111,23 +111,25 @@ def _check_window(
     part: Window, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any, *, single: bool
 ) -> None:
     """Refuse an index that fits none of the stages, or that gives many numbers where one is compared."""
-    names = list(stages) if part.word == "x" else [program.resolve(part.word)]
+    names = sorted(stages, key=program.index) if part.word == "x" else [program.resolve(part.word)]
+    here = f"condition {text!r} (column {part.at + 1})"
     problem: InputError | None = None
     for name in names:
         try:
             index = bind_index(part.index, shapes[name], program[name].axes, tokens)
         except InputError as error:
-            problem = error
+            problem = problem or InputError(f"{here}: {error}")
             continue
         sizes = zip(program[name].axes, index, shapes[name], strict=True)
         left = [axis for axis, at, size in sizes if isinstance(at, slice) and len(range(*at.indices(size))) > 1]
-        if single and left:
-            raise InputError(
-                f"condition {text!r} (column {part.at + 1}): {part.word}[...] is many numbers (along {', '.join(left)}); "
-                f"index one of them, or take a figure: max({part.word}[...])"
-            )
-        return
-    raise InputError(f"condition {text!r} (column {part.at + 1}): {problem}")
+        if not (single and left):
+            return
+        problem = InputError(
+            f"{here}: {part.word}[...] is many numbers (along {', '.join(left)}); "
+            f"index one of them, or take a figure: max({part.word}[...])"
+        )
+    if problem is not None:
+        raise problem
 
 
 def is_softmax(stage: Stage) -> bool:
@@ -144,26 +146,6 @@ def truth(result: Any, text: str) -> bool:
     if isinstance(result, np.ndarray) and result.size != 1:
         raise InputError(f"{text!r} gives {result.size} numbers; take one of them, or a figure such as max(...)")
     return not (isinstance(result, float) and math.isnan(result)) and bool(result)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A scope with one figure in it, known already."""
-
-    word: str
-    number: float
-
-    def name(self, word: str) -> Any:
-        """The figure."""
-        return self.number
-
-    def window(self, word: str, index: Written) -> Any:
-        """Never asked: a condition on one figure has no windows."""
-        raise AssertionError(word)
-
-    def call(self, function: str, argument: Any) -> Any:
-        """Never asked: a condition on one figure calls nothing."""
-        raise AssertionError(function)
 
 
 class StageScope:

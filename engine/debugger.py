@@ -127,7 +127,7 @@ class Debugger:
     @property
     def stage(self) -> Stage | None:
         """The stage under the cursor; None before the first."""
-        return self.trace.program[self.position] if self.position >= 0 else None
+        return self.trace.program.stages[self.position] if self.position >= 0 else None
 
     @property
     def last(self) -> int:
@@ -209,17 +209,20 @@ class Debugger:
             return self._stop("end" if start == self.last else "start" if start == START else "step")
         self._remember()
         self.interrupted = False
+        ahead = start  # how far stages have been run so that they can be looked at together
         for position in range(start + step, end + step, step):
             if self.interrupted:
                 return self._stop("interrupt")
-            self._arrive(position)
+            if position > ahead and step > 0 and self.breakpoints:
+                ahead = self.trace.reach_ahead(position, end)
+            self._arrive(position, reached=position <= ahead)
             found = self._hit()
             if found:
                 return found
         return self._stop("end" if end == self.last else "start" if end == START else "step")
 
-    def _arrive(self, position: int) -> None:
-        if position >= 0:
+    def _arrive(self, position: int, *, reached: bool = False) -> None:
+        if position >= 0 and not reached:
             self.trace.reach(position)
         self.position = position
         self.furthest = max(self.furthest, position)
@@ -294,8 +297,8 @@ class Debugger:
         stage = self.stage
         if stage is None:
             return None
-        for found in self.at(stage.name):
-            if not found.enabled:
+        for found in list(self.breakpoints.values()):
+            if not found.enabled or stage.name not in found.stages:
                 continue
             held = self._held(found, stage)
             if held is None:

@@ -21,6 +21,7 @@ from .run import Run
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens
 from .trace import Trace
+from .weight_sizes import WeightSizes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -75,6 +76,7 @@ class Encoder:
                 f"--train-mode does nothing to {name}: its config sets no dropout (--dropout 0.1 does), or {family} has none here"
             )
         self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
+        self._weight_sizes = WeightSizes(self.weights)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
     def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
@@ -148,6 +150,7 @@ class Encoder:
             budget=self.budget,
             cache=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
+            weight_sizes=self._weight_sizes,
             word=self.checkpoint.reader.word if self._reads_text else None,
         )
 

@@ -139,7 +139,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`a < b <= c`: true where every neighbouring pair is."""
+    """`a < b <= c`: true where every neighbouring pair is; never of many numbers."""
 
     symbols: tuple[str, ...]
     operands: tuple[Expression, ...]
@@ -147,7 +147,7 @@ class Comparison:
     def value(self, scope: Scope) -> Any:
         values = [operand.value(scope) for operand in self.operands]
         pairs = zip(self.symbols, values, values[1:], strict=False)
-        return all(bool(_COMPARISONS[symbol](a, b)) for symbol, a, b in pairs)
+        return all(_single(_COMPARISONS[symbol](a, b)) for symbol, a, b in pairs)
 
     def parts(self) -> Iterator[Expression]:
         yield self
@@ -172,6 +172,10 @@ class Logic:
         yield self
         for operand in self.operands:
             yield from operand.parts()
+
+
+def _single(result: Any) -> bool:
+    return bool(result) if getattr(result, "size", 1) == 1 else False
 
 
 def _divide(a: Any, b: Any) -> Any:

@@ -7,16 +7,19 @@ magnitude comes from the inputs' bounds where `bounds` has a rule, and from that
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 
 from .bounds import BOUNDED, bound
 from .ops import Concat, Scale, SplitHeads
+from .ranges import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
     from .program import Stage
     from .run import Run
+    from .weight_sizes import WeightSizes
 
 Ends = tuple[float, float]
 UNKNOWN: Ends = (math.nan, math.nan)
@@ -31,10 +34,11 @@ class Extents:
 
     Args:
         run: whose values.
+        weights: how large the model's weights are.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, weights: WeightSizes) -> None:
+        self._run, self.weights = run, weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
 
@@ -56,8 +60,8 @@ class Extents:
         """A bound on the magnitude of every element; infinite or NaN if any is, or if only reading blocks would tell."""
         found = self._most.get(name)
         if found is None:
-            stage = self._run.program[name]
-            found = self._bound(stage) if type(stage.op) in BOUNDED else math.nan
+            stage, op = self._run._stages[name]
+            found = self._bound(stage) if type(op) in BOUNDED else math.nan
             if not found < math.inf:
                 found = math.nan if self._run.is_windowed(name) else _larger(self.ends(name))
             self._most[name] = found
@@ -66,17 +70,35 @@ class Extents:
     def figure(self, name: str, word: str) -> float | None:
         """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
         if word in ("nan", "inf"):
-            return 0.0 if self.most(name) < math.inf else None
+            return 0.0 if self.finite(name) else None
         return figure_of(self.ends(name), word)
 
-    def between(self, name: str, word: str) -> Ends | None:
-        """Two numbers that such a figure lies between; None as for `figure`."""
-        most = self.most(name)
-        if not most < math.inf:
-            return None
-        if word in ("nan", "inf"):
-            return 0.0, 0.0
-        return (0.0 if word == "absmax" else -most), most
+    def ranges(self, name: str, word: str) -> Iterator[Ends]:
+        """Ever narrower ranges that a figure certainly lies in, each got when it is asked for; none where nothing is certain.
+
+        Any part of the value has its figure in the first of them as well.
+        """
+        most = self.most(name) if word in RANGED else math.nan
+        count = math.prod(self._run.shapes[name])
+        first = by_bound(word, most, count)
+        if first is None:
+            return
+        yield first
+        if self._run.is_windowed(name) or word in ("nan", "inf"):
+            return
+        low, high = self.ends(name)
+        second = by_ends(word, (low, high), count)
+        if second is None:
+            return
+        yield second
+        if second[0] != second[1]:
+            third = by_sums(word, self._run.tensor(name), _larger((low, high)))
+            if third is not None:
+                yield third
+
+    def finite(self, name: str) -> bool:
+        """Whether every number certainly is, as far as can be told without counting."""
+        return self.most(name) < math.inf
 
     def _derived(self, stage: Stage) -> Ends | None:
         """The ends, exactly, where those of the input tell."""
@@ -127,10 +149,23 @@ class Inputs:
         name = self._stage.inputs[place]
         return self._extents.ends(name)[1] if self._extents.at_hand(name) else math.nan
 
+    def weight_most(self, place: int) -> float:
+        """The largest magnitude in the weight at a place; NaN if any of its numbers is."""
+        return self._extents.weights.most(self._stage.weights[place])
+
+    def weight_reach(self, place: int) -> float:
+        """The largest sum of magnitudes of a row of the weight at a place; NaN if any of its numbers is."""
+        return self._extents.weights.reach(self._stage.weights[place])
+
     @property
     def inputs(self) -> int:
         """How many there are."""
         return len(self._stage.inputs)
+
+    @property
+    def weights(self) -> int:
+        """How many weights there are."""
+        return len(self._stage.weights)
 
     @property
     def terms(self) -> int:

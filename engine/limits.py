@@ -1,58 +1,124 @@
-"""Conditions that set one figure one limit: `nan`, `absmax > 1e30`, `0 >= min`. Mostly a range of the figure settles them."""
+"""What a condition asks of single figures: `nan`, `absmax > 1e30 or inf`, `layer == 3 and std > 2`, `max(x[head=3]) > 0.9`.
+
+Mostly the range that a figure is in shows that a condition cannot hold, and the figure itself need not be known.
+"""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol, cast
 
-from .expressions import Comparison, Expression, Name, Number, Operation
+from .expressions import Comparison, Expression, Logic, Name, Number, Operation, Scope, Window
 
-_ORDERS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
-_REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+Range = tuple[float, float]
+Ranges = Callable[[str], Iterable[Range]]
+
+# Whether any number of a range compares so with a limit; NaN never does.
+_MAY: dict[str, Callable[[Range, float], bool]] = {
+    "<": lambda found, limit: found[0] < limit,
+    "<=": lambda found, limit: found[0] <= limit,
+    ">": lambda found, limit: found[1] > limit,
+    ">=": lambda found, limit: found[1] >= limit,
+    "==": lambda found, limit: found[0] <= limit <= found[1],
+}
+_REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
+
+
+class Demand(Protocol):
+    """A condition as far as it speaks of single figures."""
+
+    def may_hold(self, ranges: Ranges) -> bool:
+        """Whether it holds for any figures in their ranges. `ranges` gives those of a word, ever narrower."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A figure on one side of a number.
+    """A figure on one side of a number, or at it.
 
     Attributes:
-        word: the figure.
-        beyond: compares it with the number; true where the condition holds.
+        word: the figure; `x` for a single number of the value.
+        symbol: how it compares, the figure on the left: `>`.
         number: the limit.
     """
 
     word: str
-    beyond: Callable[[float, float], bool]
+    symbol: str
     number: float
 
-    def may_hold(self, between: tuple[float, float]) -> bool:
-        """Whether it holds anywhere in a range. What orders holds at one of the ends if it holds at all."""
-        low, high = between
-        return self.beyond(high, self.number) or self.beyond(low, self.number)
+    def may_hold(self, ranges: Ranges) -> bool:
+        """Until the first range that rules it out."""
+        may = _MAY[self.symbol]
+        return all(may(found, self.number) for found in ranges(self.word))
 
 
-def limit_of(expression: Expression) -> Limit | None:
-    """The limit that an expression sets; None when it says anything else."""
+@dataclass(frozen=True, slots=True)
+class All:
+    """Demands that must all be met."""
+
+    demands: tuple[Demand, ...]
+
+    def may_hold(self, ranges: Ranges) -> bool:
+        """Unless one is ruled out."""
+        return all(demand.may_hold(ranges) for demand in self.demands)
+
+
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Demands of which one must be met."""
+
+    demands: tuple[Demand, ...]
+
+    def may_hold(self, ranges: Ranges) -> bool:
+        """Unless all are ruled out."""
+        return any(demand.may_hold(ranges) for demand in self.demands)
+
+
+def demand_of(expression: Expression) -> Demand | None:
+    """What an expression asks of single figures; None when it may hold whatever they are."""
     if isinstance(expression, Name) and expression.word in ("nan", "inf"):  # counts: true means more than none
-        return Limit(expression.word, operator.gt, 0)
-    if not isinstance(expression, Comparison) or len(expression.symbols) != 1 or expression.symbols[0] not in _ORDERS:
+        return Limit(expression.word, ">", 0)
+    if isinstance(expression, Logic) and expression.word in ("and", "or"):
+        found = [demand_of(operand) for operand in expression.operands]
+        known = tuple(demand for demand in found if demand is not None)
+        if expression.word == "and":
+            return All(known) if known else None
+        return Any(known) if len(known) == len(found) else None
+    if isinstance(expression, Comparison):
+        pairs = zip(expression.symbols, expression.operands, expression.operands[1:], strict=False)
+        known = tuple(limit for pair in pairs if (limit := _limit(*pair)) is not None)
+        return (known[0] if len(known) == 1 else All(known)) if known else None
+    return None
+
+
+def _limit(symbol: str, left: Expression, right: Expression) -> Limit | None:
+    if symbol not in _REVERSED:
         return None
-    symbol = expression.symbols[0]
-    left, right = expression.operands
-    if not isinstance(left, Name):
-        symbol, left, right = _REVERSED[symbol], right, left
-    number = _number(right)
-    return Limit(left.word, _ORDERS[symbol], number) if isinstance(left, Name) and number is not None else None
+    word, number = _word(left), _number(right)
+    if word is None:
+        symbol, word, number = _REVERSED[symbol], _word(right), _number(left)
+    return Limit(word, symbol, number) if word is not None and number is not None else None
+
+
+def _word(expression: Expression) -> str | None:
+    """The figure that is meant; `x` for a number of the stage's own value."""
+    if isinstance(expression, Name):
+        return expression.word
+    return "x" if isinstance(expression, Window) and expression.word == "x" else None
 
 
 def _number(expression: Expression) -> float | None:
-    """A number as written, with a minus sign or without."""
+    """A number as written, or worked out of such: `-5`, `2 * 3`."""
     if isinstance(expression, Number):
         return expression.number
-    if isinstance(expression, Operation) and len(expression.operands) == 1:
-        inside = _number(expression.operands[0])
-        return None if inside is None else -inside
-    return None
+    if not isinstance(expression, Operation):
+        return None
+    operands = [_number(operand) for operand in expression.operands]
+    if any(number is None for number in operands):
+        return None
+    try:
+        found = expression.value(cast(Scope, None))  # numbers ask for no names
+    except (ArithmeticError, ValueError):
+        return None
+    return found if isinstance(found, int | float) else None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy.typing as npt
@@ -18,20 +16,22 @@ from .errors import InputError
 from .extents import Extents
 from .index import Index
 from .ops import Given, Op, no_memory
+from .patch_set import PatchSet
 from .patches import Patch, Replace, patched, refusing
 from .program import Program, Shape, Stage, write_shape
+from .row_blocks import row_blocks
 from .row_figures import row_ends
 from .run_value import QUICK, RunValue
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens, visible
 from .trace import Trace
 from .value import Value
+from .weight_sizes import WeightSizes
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25
-ROW_BLOCK_BYTES = 32 << 20
-# A product of very few rows (1 to 3, as measured) goes through another kernel, whose last bits differ.
-LEAST_ROWS = 32
+# How much is computed before it is looked at: what a processor's cache still holds then.
+AHEAD_BYTES = 16 << 20
 
 
 class Run(Trace):
@@ -46,6 +46,7 @@ class Run(Trace):
         budget: bytes of values to keep; the rest is computed again from what is left, the same to the last bit.
         cache: one of an earlier run of the same shape that is no longer needed, to compute in its memory.
         shadows: what `shadows_of` gives for this batch's shape, where it is at hand.
+        weight_sizes: of an earlier run with the same weights, which have then been looked at.
         word: the token of an id.
         base: the run this one is a fork of; values their patches leave equal are shared.
     """
@@ -64,6 +65,7 @@ class Run(Trace):
         budget: int | None = None,
         cache: Cache | None = None,
         shadows: Mapping[str, Shadow] | None = None,
+        weight_sizes: WeightSizes | None = None,
         word: Callable[[int], str | None] | None = None,
         base: Run | None = None,
     ) -> None:
@@ -74,12 +76,11 @@ class Run(Trace):
         self.budget = budget
         self._word = word
         self.dtype_of_weights = dtype
-        self.patches: tuple[Patch, ...] = ()
         self.stale: frozenset[str] = frozenset()
-        self._patched: dict[str, tuple[Patch, ...]] = {}
+        self._patches = PatchSet()
         self._base = base
-        self._apart: tuple[object, frozenset[str]] | None = None
-        self.extents = Extents(self)
+        self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
+        self.extents = Extents(self, weight_sizes or WeightSizes(weights))
         self._values: dict[str, RunValue] = {}
         self._lock = threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
@@ -117,15 +118,30 @@ class Run(Trace):
 
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""
-        name = self.program[position].name
+        name = self.program.stages[position].name
         if not self.is_windowed(name):
             self.tensor(name)
+
+    def reach_ahead(self, position: int, last: int) -> int:
+        left = AHEAD_BYTES if self.budget is None else min(AHEAD_BYTES, self.budget // 8)
+        for place in range(position, last + 1):
+            left -= self._shadows[self.program.stages[place].name].nbytes
+            if left < 0:
+                return place - 1
+            try:
+                self.reach(place)
+            except Exception:  # whoever arrives there meets it again; until then it has not happened
+                return place - 1
+        return last
 
     def quick(self, name: str, word: str) -> float | None:
         return None if word not in QUICK or self.is_windowed(name) else self.extents.figure(name, word)
 
-    def between(self, name: str, word: str) -> tuple[float, float] | None:
-        return self.extents.between(name, word) if word in QUICK else None
+    def ranges(self, name: str, word: str) -> Iterable[tuple[float, float]]:
+        return self.extents.ranges(name, word)
+
+    def finite(self, name: str) -> bool:
+        return self.extents.finite(name)
 
     def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
         at_once = not self.is_windowed(name)
@@ -133,7 +149,7 @@ class Run(Trace):
 
     @property
     def patched(self) -> frozenset[str]:
-        return frozenset(self._patched)
+        return self._patches.names
 
     @property
     def original_tokens(self) -> Tokens:
@@ -151,7 +167,7 @@ class Run(Trace):
 
     def is_windowed(self, name: str) -> bool:
         """Whether a value is too large to be kept and is only ever read in windows."""
-        if name in self._patched:
+        if name in self._patches:
             return False
         op = self._stages[name][1]
         if op.windows:
@@ -186,6 +202,11 @@ class Run(Trace):
                 return op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
 
     # -- patches -------------------------------------------------------------------------------------------------
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """What is changed by hand, in the order it was."""
+        return self._patches.all
 
     def set_patches(self, patches: Sequence[Patch]) -> None:
         """Have exactly these patches from now on; whatever depends on a difference is computed again when read.
@@ -227,50 +248,31 @@ class Run(Trace):
         """Another run with the same patches, to be patched apart; upstream of that, values are shared."""
         child = Run(
             self.program, self.weights, self._original, device=self.device, dtype=self.dtype_of_weights,
-            about=self.about, budget=self.budget, shadows=self._shadows, word=self._word, base=self,
+            about=self.about, budget=self.budget, shadows=self._shadows, weight_sizes=self.extents.weights,
+            word=self._word, base=self,
         )  # fmt: skip
         child._change_patches(self.patches)
         child.stale = frozenset()
         return child
 
     def _change_patches(self, patches: tuple[Patch, ...]) -> None:
-        by_stage: dict[str, tuple[Patch, ...]] = {}
-        for patch in patches:
-            by_stage[patch.stage] = (*by_stage.get(patch.stage, ()), patch)
-        changed = {name for name in {*by_stage, *self._patched} if by_stage.get(name) != self._patched.get(name)}
-        self.patches, self._patched = patches, by_stage
+        before, self._patches = self._patches, PatchSet(patches)
+        changed = self._patches.differing(before)
         self._forget(changed)
         if any(name.startswith("tokens.") for name in changed):
-            self.tokens = self._patched_tokens()
+            arrays = ("ids", "mask", "segments", "positions")
+            now = {name: self.tensor(f"tokens.{name}") for name in arrays if f"tokens.{name}" in self.program}
+            self.tokens = self._original.changed({name: to_numpy(tensor) for name, tensor in now.items()}, self.word)
             for value in self._values.values():
                 value.tokens = self.tokens.strings
-
-    def _patched_tokens(self) -> Tokens:
-        """The tokens as they are with their patches, strings included."""
-        original = self._original
-        arrays = {
-            name: to_numpy(self.tensor(f"tokens.{name}"))
-            for name in ("ids", "mask", "segments", "positions")
-            if f"tokens.{name}" in self.program
-        }
-        strings = tuple(
-            tuple(
-                word if now == before else self.word(int(now))
-                for word, now, before in zip(words, row, old, strict=True)
-            )
-            for words, row, old in zip(original.strings, arrays.get("ids", original.ids), original.ids, strict=True)
-        )
-        return replace(original, **arrays, strings=strings)
 
     def _shares(self, name: str) -> bool:
         """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""
         assert self._base is not None
-        key = (self.patches, self._base.patches)
-        if self._apart is None or self._apart[0] != key:
-            mine, theirs = self._patched, self._base._patched
-            apart = {found for found in {*mine, *theirs} if mine.get(found) != theirs.get(found)}
-            self._apart = (key, self.program.all_downstream(apart))
-        return name not in self._apart[1]
+        mine, theirs = self._patches, self._base._patches
+        if self._apart is None or self._apart[0] is not mine or self._apart[1] is not theirs:
+            self._apart = (mine, theirs, self.program.all_downstream(mine.differing(theirs)))
+        return name not in self._apart[2]
 
     @property
     def kept_bytes(self) -> int:
@@ -287,7 +289,7 @@ class Run(Trace):
     def _known(self, name: str) -> torch.Tensor | None:
         """The value where nothing has to be computed: given, kept, or kept by the run this is a fork of."""
         found = self._cache.get(name)
-        if found is None and name not in self._patched:
+        if found is None and name not in self._patches:
             found = self._given.get(name)
         if found is None and self._base is not None and self._shares(name):
             found = self._base._known(name)
@@ -307,8 +309,8 @@ class Run(Trace):
 
     def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
         """Put a stage's patches upon its result, and keep that."""
-        if name in self._patched:
-            result = patched(result, self._patched[name])
+        if name in self._patches:
+            result = patched(result, self._patches.of(name))
         if name in self.stale:
             self.stale -= {name}
         self._cache.put(name, result)
@@ -365,18 +367,9 @@ class Run(Trace):
             result[..., start:stop, :] = op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
         return result
 
-    def row_blocks(self, name: str) -> Iterable[tuple[int, int]]:
-        """Where the blocks of rows of a value begin and end.
-
-        They depend on the shapes alone, so that whoever asks for a row gets it from the same computation.
-        """
-        shadow = self._shadows[name]
-        count = shadow.shape[-2]
-        width = max(shadow.shape[-1], self.tokens.shape[1])  # the same for a square and for what is made of its rows
-        row_bytes = math.prod(shadow.shape[:-2]) * width * shadow.dtype.itemsize
-        step = max(LEAST_ROWS, ROW_BLOCK_BYTES // max(1, row_bytes) // LEAST_ROWS * LEAST_ROWS)
-        starts = range(0, max(1, count // step) * step, step)  # the last block takes what is left over as well
-        return [(start, start + step if start != starts[-1] else count) for start in starts]
+    def row_blocks(self, name: str) -> list[tuple[int, int]]:
+        """Where the blocks of rows of a value begin and end; they depend on the shapes alone."""
+        return row_blocks(self._shadows[name], self.tokens.shape[1])
 
     def _have(self, name: str) -> torch.Tensor:
         found = self._known(name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,15 @@ class Tokens:
     def is_second(self, batch: int, token: int) -> bool:
         """Whether a token's place is one in `pair`, not in the text itself."""
         return self.pair is not None and batch < len(self.second) and self.second[batch][token]
+
+    def changed(self, arrays: Mapping[str, Ids], word: Callable[[int], str]) -> Tokens:
+        """The same texts with other `ids`, `mask`, ...; a token whose id is another is called what `word` says."""
+        ids = arrays.get("ids", self.ids)
+        strings = tuple(
+            tuple(old if now == before else word(int(now)) for old, now, before in zip(words, row, rest, strict=True))
+            for words, row, rest in zip(self.strings, ids, self.ids, strict=True)
+        )
+        return replace(self, **arrays, strings=strings)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -68,13 +68,28 @@ class Trace(ABC):
     def reach(self, position: int) -> None:
         """Compute what the stage at this position needs and yields, where there is anything to compute."""
 
+    def reach_ahead(self, position: int, last: int) -> int:
+        """Compute several small stages from a position on, where looking at them all afterwards is quicker than each in turn.
+
+        Returns:
+            The last position that was reached; `position - 1` where there is nothing to be gained.
+        """
+        return position - 1
+
     def quick(self, name: str, word: str) -> float | None:
         """A figure of a stage's value where it can be had without reading out every number; see `Value.quick`."""
         return None
 
-    def between(self, name: str, word: str) -> tuple[float, float] | None:
-        """Two numbers that such a figure certainly lies between, where less than reading them all tells."""
-        return None
+    def ranges(self, name: str, word: str) -> Iterable[tuple[float, float]]:
+        """Ever narrower ranges that such a figure certainly lies in, from less than reading every number.
+
+        Any part of the value has its figure in the first of them as well.
+        """
+        return ()
+
+    def finite(self, name: str) -> bool:
+        """Whether every number of a value certainly is finite, where that can be told without reading them all."""
+        return False
 
     def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
         """The least and the greatest of `Value.rows`; both NaN if any is, or if there are none."""

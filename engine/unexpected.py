@@ -16,16 +16,16 @@ from .trace import Trace
 from .value import Value
 
 # Infinity is how some models hide keys; nowhere else does one belong.
-MAY_BE_INFINITE = ("AdditiveMask", "AddMask")
-HOLD_WHOLE_NUMBERS = (
+MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})
+HOLD_WHOLE_NUMBERS = frozenset({
     "Given", "OneHot", "Best", "Buckets", "Distances", "LogBuckets", "PairMask", "Places", "PositionsAfterPadding",
     "RelativeIndex",
-)  # fmt: skip
+})  # fmt: skip
 # These change no number: what is wrong with theirs was wrong before.
-MOVES_ONLY = (
+MOVES_ONLY = frozenset({
     "SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick",
     "EndToken", "Prepend", "TokenAt", "Part",
-)  # fmt: skip
+})  # fmt: skip
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
@@ -45,11 +45,12 @@ class Unexpected:
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What is wrong with the stage's value, or ""."""
-        if not trace.has(stage.name) or stage.kind in HOLD_WHOLE_NUMBERS:
+        kind = stage.kind
+        if kind in HOLD_WHOLE_NUMBERS or not trace.has(stage.name):
             return ""
-        if trace.between(stage.name, "nan") != (0, 0) and (found := _not_finite(trace, stage)):
+        if not trace.finite(stage.name) and (found := _not_finite(trace, stage)):
             return found
-        more = _MORE.get(stage.kind)
+        more = _MORE.get(kind)
         return more(trace, stage) if more else ""
 
 
@@ -89,7 +90,7 @@ def _rows(trace: Trace, stage: Stage) -> str:
         if low < 0:
             return f"a softmax weight is negative: {low:.6g}"
     low, high = trace.row_ends(stage.name, "sum")
-    kept = "float32" if stage.options.get("single") and value.dtype == "float64" else value.dtype
+    kept = "float32" if value.dtype == "float64" and stage.options.get("single") else value.dtype
     off = max(1 - low, high - 1)
     most = ROW_SUM_ULPS * EPSILON[kept] * value.shape[-1] ** 0.5
     if off > most:

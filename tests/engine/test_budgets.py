@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import THREE
 from encoder_tui.engine import load
-from encoder_tui.engine import run as run_module
+from encoder_tui.engine import row_blocks as blocks_module
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def assert_same(run, name, whole):
 
 def test_quadratic_stages_are_windowed(directory, whole, monkeypatch):
     """With next to no budget nothing quadratic is ever whole, and the smallest blocks of rows give the same bits."""
-    monkeypatch.setattr(run_module, "ROW_BLOCK_BYTES", 1)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", 1)
     run = limited(directory, 1)
     square = [
         stage.name for stage in run.program if stage.axes[-2:] == ("query", "key") and stage.inputs[0] != "tokens.mask"
@@ -47,7 +47,7 @@ def test_quadratic_stages_are_windowed(directory, whole, monkeypatch):
 
 @pytest.mark.parametrize("block", [400_000, 10_000_000])
 def test_blocks_of_rows_equal_the_whole(directory, whole, block, monkeypatch):
-    monkeypatch.setattr(run_module, "ROW_BLOCK_BYTES", block)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block)
     run = limited(directory, 1)
     for name in whole:
         assert_same(run, name, whole)
@@ -65,7 +65,7 @@ def test_predictions_too_are_the_same(make_checkpoint):
 @pytest.mark.parametrize("tokens", [1, 2, 31, 32, 63, 64, 65, 512, 513])
 @pytest.mark.parametrize("block", [1, 1 << 16, 1 << 30])
 def test_blocks_cover_every_row_once(small, tokens, block, monkeypatch):
-    monkeypatch.setattr(run_module, "ROW_BLOCK_BYTES", block)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block)
     run = small.run("one two three")
     name = "layers.0.attention.weights"
     run._shadows = {name: torch.empty((1, 4, tokens, tokens), device="meta")}
@@ -82,7 +82,7 @@ def test_blocks_of_rows_in_a_real_model(minilm, minilm_dir, block, monkeypatch):
         name: free[name].tensor()
         for name in ("layers.0.attention.weights", "layers.1.attention.context", "layers.1.output")
     }
-    monkeypatch.setattr(run_module, "ROW_BLOCK_BYTES", block)
+    monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block)
     run = load(minilm_dir, "cpu", budget=1).run(text)
     assert run.is_windowed("layers.0.attention.weights")
     for name in expected:

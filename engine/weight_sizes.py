@@ -1,0 +1,37 @@
+"""How large a model's weights are, looked at once for all its runs: what `bounds` needs to bound a product with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+
+class WeightSizes:
+    """Two figures of each weight, read when first asked for; both NaN where any of its numbers is.
+
+    Args:
+        weights: on the device, in the dtype to compute with. They never change.
+    """
+
+    def __init__(self, weights: Mapping[str, torch.Tensor]) -> None:
+        self._weights = weights
+        self._most: dict[str, float] = {}
+        self._reach: dict[str, float] = {}
+
+    def most(self, name: str) -> float:
+        """The largest magnitude."""
+        found = self._most.get(name)
+        if found is None:
+            low, high = torch.aminmax(self._weights[name])
+            found = self._most[name] = max(-low.item(), high.item())
+        return found
+
+    def reach(self, name: str) -> float:
+        """The largest sum of magnitudes of a row: how many times larger than its input's a product's numbers can be."""
+        found = self._reach.get(name)
+        if found is None:
+            weight = self._weights[name]
+            wide = torch.promote_types(weight.dtype, torch.float32)
+            found = self._reach[name] = torch.linalg.vector_norm(weight, 1, -1, dtype=wide).max().item()
+        return found

@@ -25,6 +25,7 @@ from .ops import (
     FirstToken,
     Gate,
     Linear,
+    OneHot,
     PositionToContent,
     RelativeScores,
     Scale,
@@ -85,7 +86,7 @@ class Sizes(Protocol):
 @cache
 def largest(dtype: torch.dtype) -> float:
     """The largest number of a dtype."""
-    return torch.finfo(dtype).max
+    return (torch.finfo if dtype.is_floating_point else torch.iinfo)(dtype).max
 
 
 def bound(op: object, sizes: Sizes) -> float:
@@ -143,6 +144,10 @@ def _mask(op: object, sizes: Sizes) -> float:
     return together
 
 
+def _one_hot(op: object, sizes: Sizes) -> float:
+    return 1.0
+
+
 def _softmax(op: object, sizes: Sizes) -> float:
     """At most 1, but NaN where all of a row are -inf; so only of what is finite."""
     return ROOM if math.isfinite(sizes.most(0)) else math.nan
@@ -157,8 +162,8 @@ def _activation(op: object, sizes: Sizes) -> float:
 
 
 _RULES: dict[type, Callable[[object, Sizes], float]] = {
-    Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Linear: _linear, Scale: _scale,
-    Scores: _product, Softmax: _softmax, SplitHeads: _same, Sum: _sum,
+    Activation: _activation, AddMask: _mask, Concat: _same, Context: _product, FirstToken: _same, Linear: _linear, OneHot: _one_hot,
+    Scale: _scale, Scores: _product, Softmax: _softmax, SplitHeads: _same, Sum: _sum,
     AddBias: _sum, ContentToPosition: _over_root, DivideByRoot: _over_root, FillMasked: _filled, Gate: _gate,
     PositionToContent: _over_root, RelativeScores: _product,
 }  # fmt: skip

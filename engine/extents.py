@@ -92,9 +92,7 @@ class Extents:
             return
         yield second
         if second[0] != second[1]:
-            third = by_sums(word, self._run.tensor(name), _larger((low, high)))
-            if third is not None:
-                yield third
+            yield from by_sums(word, self._run.tensor(name), _larger((low, high)))
 
     def finite(self, name: str) -> bool:
         """Whether every number certainly is, as far as can be told without counting."""

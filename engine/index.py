@@ -85,11 +85,12 @@ def bind_index(
         InputError: too many selectors, no such axis, out of range, or a token that is not in the text.
     """
     chosen = _place(written, shape, axes)
-    batch = chosen.get("batch")
+    batch = dict(zip(axes, chosen, strict=True)).get("batch")
     row = batch if isinstance(batch, int) and -len(tokens) <= batch < len(tokens) else 0
     found: list[int | slice] = []
-    for axis, size in zip(axes, shape, strict=True):
-        selector = chosen.get(axis, slice(None))
+    for axis, size, selector in zip(axes, shape, chosen, strict=True):
+        if selector is None:
+            selector = slice(None)
         if isinstance(selector, str):
             selector = _label(selector, labels) if axis == "label" else _token(selector, axis, tokens, row)
         if isinstance(selector, slice):
@@ -106,25 +107,25 @@ def bind_index(
     return tuple(found)
 
 
-def _place(written: Written, shape: Shape, axes: Sequence[str]) -> dict[str, Selector]:
-    positional = list(written.positional)
-    if None in positional:  # an ellipsis stands for as many whole axes as are left
-        at = positional.index(None)
-        positional[at : at + 1] = [None] * (len(axes) - len(positional) + 1)
-    if len(positional) > len(axes):
+def _place(written: Written, shape: Shape, axes: Sequence[str]) -> list[Selector | None]:
+    """A selector for each axis; None where all of it is meant."""
+    chosen = list(written.positional)
+    if None in chosen:  # an ellipsis stands for as many whole axes as are left
+        at = chosen.index(None)
+        chosen[at : at + 1] = [None] * (len(axes) - len(chosen) + 1)
+    if len(chosen) > len(axes):
         raise InputError(
-            f"{len(positional)} indices for {len(axes)} axes ({', '.join(axes)}) of shape {write_shape(shape)}"
+            f"{len(chosen)} indices for {len(axes)} axes ({', '.join(axes)}) of shape {write_shape(shape)}"
         )
-    chosen: dict[str, Selector] = {}
-    for axis, selector in zip(axes, positional, strict=False):
-        if selector is not None:
-            chosen[axis] = selector
+    chosen += [None] * (len(axes) - len(chosen))
     for axis, selector in written.named:
         if axis not in axes:
             raise InputError(f"no axis {axis!r} among {', '.join(axes)}{nearest(axis, axes)}")
-        if axis in chosen:
+        if axes.count(axis) > 1:
+            raise InputError(f"{axes.count(axis)} axes are called {axis!r} ({', '.join(axes)}); index by position")
+        if chosen[axes.index(axis)] is not None:
             raise InputError(f"axis {axis!r} is given twice")
-        chosen[axis] = selector
+        chosen[axes.index(axis)] = selector
     return chosen
 
 

@@ -7,6 +7,7 @@ number, and from sums in the dtype's own precision, with room for their rounding
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -64,44 +65,84 @@ def by_ends(word: str, ends: Range, count: int) -> Range | None:
     return least, (largest + SQUARABLE) * math.sqrt(count) * (1 + ROOM)
 
 
-def by_sums(word: str, tensor: torch.Tensor, largest: float) -> Range | None:
-    """Of a tensor of finite numbers none of which is larger than `largest`, from their sum and their Euclidean length."""
+def by_sums(word: str, tensor: torch.Tensor, largest: float) -> Iterator[Range]:
+    """Of a tensor of finite numbers none of which is larger than `largest`, from sums over its rows."""
     count = tensor.numel()
     if word == "sparsity":
         share = (count - int(torch.count_nonzero(tensor))) / count
-        return share, share
+        yield share, share
     if word not in ("mean", "std", "norm", "entropy") or not tensor.is_floating_point() or largest > SQUARED:
-        return None
+        return
+    sums = Sums(tensor, word != "norm", word != "mean")
+    if not (
+        abs(sums.total) < math.inf and sums.squares < math.inf
+    ):  # they overflow where the figure, in float64, does not
+        return
     if word == "entropy":
-        return _entropy(tensor)
-    wide = torch.promote_types(tensor.dtype, torch.float32)
-    room = ROOM + count * torch.finfo(wide).eps  # as much as adding one after another could be off
-    middle = tensor.sum(dtype=wide).item() / count
-    if not abs(middle) < math.inf:  # the sum overflows where the figure, in float64, does not
-        return None
-    mean = middle - room * largest, middle + room * largest
+        if sums.total > 0:
+            yield _entropy_by_squares(sums)
+            yield _entropy(tensor, sums.room)
+        return
+    room = sums.room * largest
+    mean = sums.total / count - room, sums.total / count + room
     if word == "mean":
-        return mean
-    length = torch.linalg.vector_norm(tensor, dtype=wide).item()
-    if not length < math.inf:
-        return None
-    least = max(0.0, length * (1 - room) - math.sqrt(count * LOST_SQUARE))
-    most = length * (1 + room) + math.sqrt(count * LOST_SQUARE)
+        yield mean
+        return
+    lost = LOST_SQUARE * count
+    least = max(0.0, sums.squares * (1 - 2 * sums.room) - lost)
+    most = sums.squares * (1 + 2 * sums.room) + lost
     if word == "norm":
-        return least, most
+        yield math.sqrt(least), math.sqrt(most)
+        return
     # the variance is the mean of the squares less the square of the mean
     furthest, nearest = max(abs(mean[0]), abs(mean[1])), max(0.0, mean[0], -mean[1])
     room = ROOM * largest
-    return (
-        max(0.0, math.sqrt(max(0.0, least**2 / count - furthest**2)) - room),
-        math.sqrt(max(0.0, most**2 / count - nearest**2)) + room,
+    yield (
+        max(0.0, math.sqrt(max(0.0, least / count - furthest**2)) - room),
+        math.sqrt(max(0.0, most / count - nearest**2)) + room,
     )
 
 
-def _entropy(weights: torch.Tensor) -> Range:
+class Sums:
+    """Sums over a tensor, each row (last axis) in the dtype's own precision and the rows together in float64.
+
+    Attributes:
+        total: of the numbers; 0 where it was not asked for.
+        squares: of their squares, likewise.
+        room: how far they may be off, for each 1 of magnitude added up: as far as adding a row one by one could be.
+    """
+
+    def __init__(self, tensor: torch.Tensor, total: bool, squares: bool) -> None:
+        wide = torch.promote_types(tensor.dtype, torch.float32)
+        rows = tensor if tensor.dim() else tensor.reshape(1)
+        self.rows = rows.numel() // rows.shape[-1]
+        self.count = rows.numel()
+        self.room = ROOM + 2 * rows.shape[-1] * torch.finfo(wide).eps
+        self.total = _together(rows.sum(-1, dtype=wide)) if total else 0.0
+        self.squares = _together(torch.linalg.vector_norm(rows, 2, -1, dtype=wide), squared=True) if squares else 0.0
+
+
+def _together(rows: torch.Tensor, *, squared: bool = False) -> float:
+    wide = rows.cpu().double()  # not every device has float64
+    return (wide.square() if squared else wide).sum().item()
+
+
+def _entropy_by_squares(sums: Sums) -> Range:
+    """Of N weights from 0 to 1 with the sum T and the sum of squares C: T ln(T/C) <= -sum w ln w <= T ln(N/T).
+
+    Both are Jensen's inequality for the logarithm. No logarithm of each weight is taken, which is what costs.
+    """
+    total, squares = sums.total, sums.squares + LOST_SQUARE * sums.count
+    room = 4 * sums.room * total * (1 + abs(math.log(total)) + math.log(sums.count))
+    least = total * math.log(total / squares)
+    most = total * math.log(sums.count / total)
+    return max(0.0, least - room) / sums.rows, (most + room) / sums.rows
+
+
+def _entropy(weights: torch.Tensor, room: float) -> Range:
     """Of weights from 0 to 1: the mean over rows of −Σ w ln w, whose terms are never negative."""
     keys = weights.shape[-1]
     wide = weights if weights.dtype in (torch.float32, torch.float64) else weights.float()
-    found = torch.special.entr(wide).sum().item() * keys / weights.numel()
-    room = found * weights.numel() * torch.finfo(wide.dtype).eps + keys * 4 * torch.finfo(wide.dtype).eps
-    return found - room, found + room
+    found = _together(torch.special.entr(wide).sum(-1)) * keys / weights.numel()
+    lost = keys * torch.finfo(wide.dtype).eps
+    return found * (1 - room) - lost, found * (1 + room) + lost

@@ -12,6 +12,7 @@ import torch
 from .arrays import cut, to_numpy
 from .extents import ends, figure_of
 from .index import Index
+from .one_hot import one_hot_figure
 from .ops import OneHot
 from .program import Stage
 from .row_figures import row_figures
@@ -47,10 +48,10 @@ class RunValue(Value):
         None when only counting or leaving out elements gives the answer.
         """
         run = self.run
-        if word not in QUICK:
+        if isinstance(self.stage.op, OneHot):
+            return None if index else one_hot_figure(word, self.shape)
+        if word not in QUICK or run.is_windowed(self.name):
             return None
-        if run.is_windowed(self.name):
-            return float(word not in ("nan", "inf", "min")) if isinstance(self.stage.op, OneHot) else None
         if not index:
             return run.extents.figure(self.name, word)
         return figure_of(ends(self._window(self.bind(index))), word)

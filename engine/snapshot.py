@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
 from .index import Index
+from .one_hot import OneHotValue
 from .program import Program, Shape, Stage
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
 from .tokens import Tokens, visible
@@ -235,7 +236,7 @@ class Recording(Trace):
     def value(self, name: str) -> Value:
         stage, facts = self.program[name], self._facts[name]
         if name == ONE_HOT:
-            value: Value = OneHotValue(stage.axes, self.tokens.ids, self.shapes[name])
+            value: Value = OneHotValue(name, stage.axes, self.tokens.ids, self.shapes[name])
         elif name in self._file:
             value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
         else:
@@ -255,20 +256,6 @@ class RecordedValue(ArrayValue):
         if self.dtype != "bfloat16":
             return window
         return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)
-
-
-class OneHotValue(Value):
-    """`tokens.one_hot` from the ids alone; only the window that is read is ever built."""
-
-    def __init__(self, axes: tuple[str, ...], ids: npt.NDArray[np.int64], shape: Shape) -> None:
-        self.name, self.axes, self.shape, self.dtype = ONE_HOT, axes, shape, "int64"
-        self.ids = ids
-
-    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        batch, token, vocabulary = self.bind(index)
-        return np.asarray(
-            self.ids[batch, token][..., None] == np.arange(self.shape[2])[vocabulary], dtype=np.int64
-        ).reshape(self.window_shape((batch, token, vocabulary)))
 
 
 class MissingValue(Value):

@@ -14,7 +14,10 @@ import torch
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.commands import TABLE
 
-LINES = ("break if nan", "break if absmax > 1e30", "break unexpected")
+LINES = (
+    "break if nan", "break if absmax > 1e30", "break unexpected", "break if std > 1e4", "break if mean > 1e4 or inf",
+    "break if entropy < 1e-3",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def main() -> None:
         for line in LINES:
             passage(line)
             ratio = statistics.median(passage(line) / passage("# nothing") for _ in range(runs))
-            print(f"{length:>4} tokens: {line:<24} {ratio:.2f}x")
+            print(f"{length:>4} tokens: {line:<26} {ratio:.2f}x")
 
 
 if __name__ == "__main__":

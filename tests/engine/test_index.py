@@ -144,6 +144,14 @@ def test_one_mask_stands_for_every_head():
     assert np.array_equal(mask.read("1, head=7"), ARRAY[1, 0])
 
 
+def test_axes_of_one_name_are_told_apart_by_position():
+    value = ArrayValue("square", ("place", "place"), np.arange(12).reshape(3, 4))
+    assert np.array_equal(value.read("1:, 2"), np.array([6, 10]))
+    assert np.array_equal(value.read(), np.arange(12).reshape(3, 4))
+    with pytest.raises(InputError, match="2 axes are called 'place'"):
+        value.read("place=1")
+
+
 @pytest.mark.parametrize("text", ["a]", "a[0", "a[0]b", "a[0]]x"])
 def test_brackets_that_do_not_match(text):
     with pytest.raises(InputError):

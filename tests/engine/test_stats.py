@@ -6,6 +6,9 @@ import warnings
 import numpy as np
 import pytest
 from encoder_tui.engine import value as value_module
+from encoder_tui.engine.conditions import StageScope
+from encoder_tui.engine.measures import FROM_STATS
+from encoder_tui.engine.one_hot import OneHotValue
 from encoder_tui.engine.stats import gather
 from encoder_tui.engine.value import ArrayValue
 from hypothesis import given, settings
@@ -105,3 +108,24 @@ def test_one_hot_is_counted_without_being_built(small, monkeypatch):
     assert max(sizes) <= 10_000
     stats = value.stats()
     assert (stats.count, stats.zeros, stats.max) == (5 * 30522, 5 * 30521, 1)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_figures_of_one_hot_rows_are_known(small, recorded):
+    run = small.run(["one two three", "one"])
+    value = run["tokens.one_hot"]
+    if recorded:
+        value = OneHotValue(value.name, value.axes, run.tokens.ids, value.shape)
+    stats = value.stats(histogram=False)
+    for word, of in FROM_STATS.items():
+        assert value.quick(word) == pytest.approx(of(stats), rel=1e-12), word
+    assert value.quick("max", "0, 0, :3") is None
+
+
+def test_entropy_of_a_window_read_in_blocks(small, monkeypatch):
+    monkeypatch.setattr(value_module, "BLOCK_ELEMENTS", 8)
+    run = small.run("one two three")
+    name = "layers.0.attention.weights"
+    weights = run[name].read().astype(np.float64)[0]
+    found = StageScope(run, run.program[name]).call("entropy", run[name].read("0"))
+    assert found == pytest.approx(-(weights * np.log(weights)).sum(-1).mean())

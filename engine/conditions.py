@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -15,12 +15,28 @@ from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window
 from .index import Written, bind_index
 from .limits import Demand, Range, demand_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
+from .places import Place, Wanted, first_place
 from .program import Program, Stage
 from .trace import Trace
 from .value import Value
 
 FUNCTIONS = (*FROM_STATS, "abs")
 PLACES = ("layer", "head")
+
+
+# How to tell the number that a figure names from the others; the figure itself is measured when that takes it.
+PLACED: dict[str, Callable[[Callable[[], float]], Wanted]] = {
+    "x": lambda figure: lambda block: np.ones(block.shape, bool),
+    "nan": lambda figure: np.isnan,
+    "inf": lambda figure: np.isinf,
+    "max": lambda figure: _equal(figure()),
+    "min": lambda figure: _equal(figure()),
+    "absmax": lambda figure: _equal(figure(), np.abs),
+}
+
+
+def _equal(number: float, of: Callable[[Any], Any] = lambda block: block) -> Wanted:
+    return lambda block: of(block) == number
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +58,28 @@ class Predicate:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
         if self.demand is not None and not self.demand.may_hold(lambda word: self._ranges(trace, stage, word)):
             return ""
+        scope = self._true(trace, stage)
+        if scope is None:
+            return ""
+        return ", ".join(f"{word} = {number:.6g}" for word, number in scope.seen.items()) or "true"
+
+    def place(self, trace: Trace, stage: Stage) -> Place:
+        """The first number it looked at that has a place: one that is indexed, a NaN, an infinity, an extreme; or the head."""
+        scope = self._true(trace, stage)
+        return scope.place() if scope is not None else ()
+
+    def _true(self, trace: Trace, stage: Stage) -> StageScope | None:
+        """What the words meant when it held; None when it does not."""
         heads: list[int | None] = [None]
         if self.by_head:
             if "head" not in stage.axes:
-                return ""
+                return None
             heads = list(range(trace.shapes[stage.name][stage.axes.index("head")]))
         for head in heads:
             scope = StageScope(trace, stage, head)
             if truth(self.expression.value(scope), self.text):
-                return ", ".join(f"{word} = {number:.6g}" for word, number in scope.seen.items()) or "true"
-        return ""
+                return scope
+        return None
 
     def _ranges(self, trace: Trace, stage: Stage, word: str) -> Iterable[Range]:
         """Ranges that a figure lies in at a stage, or at each of its heads."""
@@ -158,6 +186,8 @@ class StageScope:
     def __init__(self, trace: Trace, stage: Stage, head: int | None = None) -> None:
         self.trace, self.stage, self.head = trace, stage, head
         self.seen: dict[str, float] = {}
+        self._placed: list[tuple[str, Any]] = []  # figures that have a place, and the window each is of
+        self._window: Any = None  # the last one that was read of this stage
 
     def name(self, word: str) -> Any:
         """A figure of the value, `layer` or `head`."""
@@ -170,22 +200,41 @@ class StageScope:
         else:
             quick = self.trace.quick(self.stage.name, word) if self.head is None else None
             found = self._measured(word) if quick is None else quick
+        if word in PLACED:
+            self._placed.append((word, self._whole()))
         self.seen[word] = found
         return found
 
-    def _measured(self, word: str) -> float:
+    def place(self) -> Place:
+        """The first of what was looked at that stands in one place; else the head; () where there is none."""
         value = self.trace.value(self.stage.name)
-        return measure(value, word, self._bind(value, Written()) if self.head is not None else ())
+        for word, index in self._placed:
+            found = first_place(value, PLACED[word](lambda word=word, index=index: measure(value, word, index)), index)
+            if found is not None:
+                return found
+        return () if self.head is None else tuple(self.head if axis == "head" else None for axis in self.stage.axes)
+
+    def _measured(self, word: str) -> float:
+        return measure(self.trace.value(self.stage.name), word, self._whole())
+
+    def _whole(self) -> Any:
+        """The index of the stage's value, or of the part that is one head's."""
+        return self._bind(self.trace.value(self.stage.name), Written()) if self.head is not None else ()
 
     def window(self, word: str, index: Written) -> Any:
         """A number or several of this stage (`x`) or another."""
         value = self.trace.value(self.stage.name) if word == "x" else self.trace[word]
         try:
-            numbers = value.read(self._bind(value, index))
+            bound = self._bind(value, index)
         except InputError:
             return math.nan  # the index fits another of the stages a glob means, not this one
+        numbers = value.read(bound)
+        own = value.name == self.stage.name
+        self._window = bound if own else None
         if numbers.size != 1:
             return numbers
+        if own:
+            self._placed.append(("x", bound))
         self.seen[word] = float(numbers.item())
         return self.seen[word]
 
@@ -200,6 +249,8 @@ class StageScope:
             found = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")
         else:
             found = FROM_STATS[function](figures_of(argument))
+            if function in PLACED and self._window is not None:
+                self._placed.append((function, self._window))
         self.seen[f"{function}(...)"] = found
         return found
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .errors import InputError
+from .places import Place
 from .program import Stage
 from .trace import Trace
 
@@ -27,6 +28,10 @@ class Condition(Protocol):
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true, for people (`nan = 3`); "" when it does not hold."""
+        ...
+
+    def place(self, trace: Trace, stage: Stage) -> Place:
+        """Where it holds, the element or the row it speaks of; () where it speaks of none."""
         ...
 
 
@@ -89,6 +94,7 @@ class Stop:
         reason: `step` (it went where it was told), `breakpoint`, `end`, `start`, `interrupt`.
         breakpoint: the one that stopped it.
         held: what made its condition true.
+        place: the element or the row of the stage's value that did; () where it is all of it.
     """
 
     position: int
@@ -96,6 +102,7 @@ class Stop:
     reason: str
     breakpoint: Breakpoint | None = None
     held: str = ""
+    place: Place = ()
 
 
 class Debugger:
@@ -311,7 +318,8 @@ class Debugger:
                 del self.breakpoints[found.number]
             else:
                 self.breakpoints[found.number] = counted
-            return self._stop("breakpoint", counted, held)
+            place = found.condition.place(self.trace, stage) if found.condition is not None else ()
+            return replace(self._stop("breakpoint", counted, held), place=place)
         return None
 
     def _held(self, found: Breakpoint, stage: Stage) -> str | None:

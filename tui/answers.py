@@ -27,9 +27,10 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
     place = where(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
-        held = f": {stop.held}" if stop.held else ""
-        kind = tr("watch") if stop.breakpoint.watch else tr("breakpoint")
-        return "stop", tr("{kind} {number} at {place}", kind=kind, number=stop.breakpoint.number, place=place) + held
+        from ..engine.writing import write_held
+
+        kind, number = tr("watch") if stop.breakpoint.watch else tr("breakpoint"), stop.breakpoint.number
+        return "stop", tr("{kind} {number} at {place}", kind=kind, number=number, place=place) + write_held(stop)
     if stop.reason == "interrupt":
         return "note", tr("interrupted at {place}", place=place)
     if stop.reason == "end":

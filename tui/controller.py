@@ -147,6 +147,9 @@ class Controller:
                     console.say(*said)
         if before is not None and (before.cursor != self.position.cursor or (reply and reply.stop)):
             state = looking.at_cursor(state, self.position)
+            if reply and reply.stop and reply.stop.stage and reply.stop.place:
+                stage = reply.stop.stage.name
+                state = following.at_element(state, self.position.world, stage, reply.stop.place)
         self._show(state)
         self.say_status()
         if reply is not None and reply.quit:

@@ -20,15 +20,15 @@ def cell_of(state: ViewState, world: World) -> tuple[int, ...]:
     return plane.cell(cell.row, cell.column)
 
 
-def at_element(state: ViewState, world: World, stage: str, index: Sequence[int]) -> ViewState:
-    """Look at one element. An axis of size one stands for any index, so what it was before stays."""
+def at_element(state: ViewState, world: World, stage: str, index: Sequence[int | None]) -> ViewState:
+    """Look at one element. Along an axis of size one, which stands for any index, or without a place, it stays where it was."""
     axes, shape = world.program[stage].axes, world.shapes[stage]
     fields = [LOOKUP_AXES.get(axis, "") for axis in axes]
     fields[-2:] = ["row", "column"][-len(axes) :] if axes else []
     wanted = {
         field: at
         for field, at, size in zip(fields, index, shape, strict=True)
-        if field and (size > 1 or field in ("row", "column"))
+        if field and at is not None and (size > 1 or field in ("row", "column"))
     }
     return replace(state, stage=stage, term=0, factor=0, **wanted)
 

@@ -177,3 +177,27 @@ def test_a_watched_number_appears_when_its_stage_runs(minilm) -> None:
     assert found.stage.name == "layers.0.ffn.norm"
     assert f"{session.trace['layers.0.output'].read('0, 1, 2').item():.6g}" in found.held
     assert TABLE.execute(session, "continue").stop.reason == "end"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('x[head=3, query="cat", key=1] >= 0', lambda array: (0, 3, 2, 1)),
+        ("max > 0", lambda array: np.unravel_index(array.argmax(), array.shape)),
+        ("min < 1 and head == 5", lambda array: (0, 5, *np.unravel_index(array[0, 5].argmin(), array.shape[2:]))),
+        ("max(x[0, 2, :, 1:]) > 0", lambda array: _later(np.unravel_index(array[0, 2, :, 1:].argmax(), (4, 3)))),
+        ("entropy > 0 and head == 7", lambda array: (None, 7, None, None)),
+        ("std > 0", lambda array: ()),
+        ("not nan", lambda array: ()),
+    ],
+)
+def test_a_stop_says_which_number_made_it(minilm, text: str, place) -> None:
+    run = minilm.run("the cat")
+    found = stop(run, WEIGHTS, text)
+    assert found.reason == "breakpoint"
+    assert found.place == tuple(place(run[WEIGHTS].read()))
+
+
+def _later(within) -> tuple[int, ...]:
+    query, key = within
+    return (0, 2, query, key + 1)

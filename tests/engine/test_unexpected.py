@@ -41,19 +41,20 @@ def with_patch(encoder, line: str, texts: list[str]):
 
 
 @pytest.mark.parametrize(
-    ("line", "stage", "says"),
+    ("line", "stage", "says", "place"),
     [
-        ("patch layers.1.attention.key[0, 2, 5] = nan", "layers.1.attention.key", "1 of 1,152 numbers are NaN, the first at [batch=0, token=2, hidden=5]"),
-        ("patch layers.0.ffn.up[0, 0, 0] = inf", "layers.0.ffn.up", "infinite"),
-        ("patch layers.0.attention.weights[0, 0, 0, 0] = 5", "layers.0.attention.weights", "sums to 1 only within"),
-        ("patch layers.0.attention.weights[0, 0, 0, 0] = -5", "layers.0.attention.weights", "negative"),
-        ("patch tokens.mask[0] = 0", "mask.additive", "every key of text 0 is masked"),
+        ("patch layers.1.attention.key[0, 2, 5] = nan", "layers.1.attention.key", "1 of 1,152 numbers are NaN, the first at [batch=0, token=2, hidden=5]", (0, 2, 5)),
+        ("patch layers.0.ffn.up[0, 1, 3] = inf", "layers.0.ffn.up", "infinite, the first at [batch=0, token=1, intermediate=3]", (0, 1, 3)),
+        ("patch layers.0.attention.weights[0, 4, 1, 0] = 5", "layers.0.attention.weights", "sums to 1 only within", (0, 4, 1, None)),
+        ("patch layers.0.attention.weights[0, 4, 1, 2] = -5", "layers.0.attention.weights", "negative", (0, 4, 1, 2)),
+        ("patch tokens.mask[0] = 0", "mask.additive", "every key of text 0 is masked", (0, None, None, None)),
     ],
 )  # fmt: skip
-def test_a_fault_is_found_at_its_own_stage(minilm, line: str, stage: str, says: str) -> None:
+def test_a_fault_is_found_at_its_own_stage(minilm, line: str, stage: str, says: str, place) -> None:
     found = with_patch(minilm, line, ["the"])
     assert found.stage.name == stage
     assert says in found.held
+    assert found.place == place
 
 
 def test_minus_infinity_in_a_mask_is_right(minilm) -> None:
@@ -65,6 +66,8 @@ def test_attention_to_padding_is_found(minilm) -> None:
     found = with_patch(minilm, "patch mask.additive[1, 0, :, 4:] = -5", THREE[:2])
     assert found.stage.name == "layers.0.attention.weights"
     assert "a padded key gets attention" in found.held
+    batch, _, query, key = found.place
+    assert (batch, query < 4, key >= 4) == (1, True, True)
 
 
 def test_an_inverted_mask_is_named(minilm) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from driving import lines_of, press, running, settled, write
 
+WEIGHTS = "layers.0.attention.weights"
+
 
 async def test_kinds_of_breakpoints_are_told_apart_without_colour() -> None:
     lines = [
@@ -57,3 +59,10 @@ async def test_without_breakpoints_it_says_how_to_set_one() -> None:
         await press(pilot, "B")
         await write(pilot, "max > 0")
         assert lines_of(app.main.breakpoints, 1) == ["◐ 2 tokens.ids if max > 0"]
+
+
+async def test_a_stop_shows_the_number_that_made_it() -> None:
+    async with running(lines=["break *.weights if x[1, 1, 3, 2] >= -9", "continue"]) as (app, pilot):
+        await settled(pilot)
+        state = app.controller.state
+        assert (state.stage, state.text, state.head, state.row, state.column) == (WEIGHTS, 1, 1, 3, 2)

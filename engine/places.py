@@ -1,0 +1,37 @@
+"""Where in a value a number stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .index import Index
+from .value import Value
+
+# An int for each axis of a value; None for an axis along which no one place is meant.
+Place = tuple[int | None, ...]
+Wanted = Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
+
+
+def first_place(value: Value, wanted: Wanted, index: Index | str = ()) -> Place | None:
+    """The first element that is wanted, of a value or a window of it: a place for each axis of the value; None if none is."""
+    bound = value.bind(index)
+    seen = 0
+    for block in value.blocks(bound):
+        found = np.flatnonzero(wanted(block))
+        if found.size:
+            within = iter(np.unravel_index(seen + int(found[0]), value.window_shape(bound)))
+            return tuple(
+                part if isinstance(part, int) else range(*part.indices(size))[int(next(within))]
+                for part, size in zip(bound, value.shape, strict=True)
+            )
+        seen += block.size
+    return None
+
+
+def write_place(axes: Sequence[str], place: Place) -> str:
+    """`[batch=0, token=3, hidden=7]`."""
+    return f"[{', '.join(f'{axis}={at}' for axis, at in zip(axes, place, strict=True) if at is not None)}]"

@@ -114,21 +114,24 @@ class _Builder:
     ) -> Array:
         symbols = tuple("W" for _ in weights)
         self.stages.append(Stage(name, Does(how, symbols), tuple(inputs), tuple(weights), tuple(axes.split())))
-        self.values[name] = ArrayValue(name, tuple(axes.split()), array, None, self.tokens.strings)
-        return array
+        stored = array.astype(np.float32) if array.dtype == np.float64 else array
+        self.values[name] = ArrayValue(name, tuple(axes.split()), stored, None, self.tokens.strings)
+        return stored.astype(
+            np.float64
+        )  # computed in float64, the last bits of float32 are the same on every processor
 
     def matrix(self, rows: int, columns: int) -> Array:
-        return (self.random.standard_normal((rows, columns)) / np.sqrt(rows)).astype(np.float32)
+        return self.random.standard_normal((rows, columns)) / np.sqrt(rows)
 
 
 def _norm(array: Array) -> Array:
     mean = array.mean(-1, keepdims=True)
-    return ((array - mean) / np.sqrt(array.var(-1, keepdims=True) + 1e-12)).astype(np.float32)
+    return (array - mean) / np.sqrt(array.var(-1, keepdims=True) + 1e-12)
 
 
 def _softmax(array: Array) -> Array:
     raised = np.exp(array - array.max(-1, keepdims=True))
-    return (raised / raised.sum(-1, keepdims=True)).astype(np.float32)
+    return raised / raised.sum(-1, keepdims=True)
 
 
 def fake_tokens() -> Tokens:
@@ -150,14 +153,16 @@ def fake_trace() -> FakeTrace:
     )
     build.values["tokens.one_hot"] = OneHot("tokens.one_hot", tokens.ids, VOCABULARY, STRINGS)
     size = (*tokens.shape, HIDDEN)
-    looked_up = build.random.standard_normal(size).astype(np.float32)
-    build.add("embeddings.token", "batch token hidden", looked_up, "row of table for each of {0}", ["tokens.ids"])
+    looked_up = build.random.standard_normal(size)
+    looked_up = build.add(
+        "embeddings.token", "batch token hidden", looked_up, "row of table for each of {0}", ["tokens.ids"]
+    )
     hidden = build.add(
         "embeddings.norm", "batch token hidden", _norm(looked_up), "layer_norm({0})", ["embeddings.token"]
     )
-    lowest = np.finfo(np.float32).min
-    additive = np.where(tokens.mask[:, None, None, :] == 1, np.float32(0), lowest).repeat(tokens.shape[1], 2)
-    build.add("mask.additive", "batch head query key", additive, "(1 - {0}) · lowest", ["tokens.mask"])
+    lowest = float(np.finfo(np.float32).min)
+    additive = np.where(tokens.mask[:, None, None, :] == 1, 0.0, lowest).repeat(tokens.shape[1], 2)
+    additive = build.add("mask.additive", "batch head query key", additive, "(1 - {0}) · lowest", ["tokens.mask"])
     before = "embeddings.norm"
     for layer in range(LAYERS):
         hidden, before = _layer(build, layer, hidden, before, additive)
@@ -180,20 +185,20 @@ def _layer(build: _Builder, layer: int, hidden: Array, before: str, additive: Ar
     square = "batch head query key"
     inputs = [part + "query_heads", part + "key_heads"]
     scores = build.add(part + "scores", square, heads["query"] @ heads["key"].swapaxes(2, 3), "{0} · {1}ᵀ", inputs)
-    scaled = scores / np.float32(np.sqrt(HIDDEN // HEADS))
-    build.add(part + "scaled", square, scaled, "{0} / √8", [part + "scores"])
+    scaled = scores / np.sqrt(HIDDEN // HEADS)
+    scaled = build.add(part + "scaled", square, scaled, "{0} / √8", [part + "scores"])
     masked = build.add(part + "masked", square, scaled + additive, "{0} + {1}", [part + "scaled", "mask.additive"])
     weights = build.add(part + "weights", square, _softmax(masked), "softmax({0}) over key", [part + "masked"])
     inputs = [part + "weights", part + "value_heads"]
     context = build.add(part + "context", "batch head token head_dim", weights @ heads["value"], "{0} · {1}", inputs)
     joined = context.transpose(0, 2, 1, 3).reshape(hidden.shape)
-    build.add(part + "concat", flat, joined, "{0}, heads side by side", [part + "context"])
+    joined = build.add(part + "concat", flat, joined, "{0}, heads side by side", [part + "context"])
     weight = [f"layers.{layer}.output.weight"]
     output = build.add(
         part + "output", flat, joined @ build.matrix(HIDDEN, HIDDEN), "{0} · {1}ᵀ", [part + "concat"], weight
     )
-    build.add(part + "residual", flat, output + hidden, "{0} + {1}", [part + "output", before])
-    middle = build.add(part + "norm", flat, _norm(output + hidden), "layer_norm({0})", [part + "residual"])
+    added = build.add(part + "residual", flat, output + hidden, "{0} + {1}", [part + "output", before])
+    middle = build.add(part + "norm", flat, _norm(added), "layer_norm({0})", [part + "residual"])
     feed, wide = f"layers.{layer}.ffn.", "batch token intermediate"
     up = build.add(
         feed + "up",
@@ -208,8 +213,8 @@ def _layer(build: _Builder, layer: int, hidden: Array, before: str, additive: Ar
     down = build.add(
         feed + "down", flat, active @ build.matrix(WIDE, HIDDEN), "{0} · {1}ᵀ", [feed + "activation"], weight
     )
-    build.add(feed + "residual", flat, down + middle, "{0} + {1}", [feed + "down", part + "norm"])
-    return build.add(feed + "norm", flat, _norm(down + middle), "layer_norm({0})", [feed + "residual"]), feed + "norm"
+    added = build.add(feed + "residual", flat, down + middle, "{0} + {1}", [feed + "down", part + "norm"])
+    return build.add(feed + "norm", flat, _norm(added), "layer_norm({0})", [feed + "residual"]), feed + "norm"
 
 
 def fake_session(reached: str = "output") -> Session:

@@ -126,7 +126,7 @@ async def test_a_sentence_fits_a_small_screen_by_halves() -> None:
     lines = await lines_of(fake_session(), ViewState(WEIGHTS, row=6, column=2), (50, 14))
     assert lines[0] == "        [C th an di       cr th st       wa ti [S"
     assert lines[5] == "▀ cross " + "▀" * 42
-    assert lines[-1] == '[query=6 "cross", key=2 "animal"] = 0.04457198'
+    assert lines[-1] == '[query=6 "cross", key=2 "animal"] = 0.044571992'
 
 
 async def test_header_says_what_it_is() -> None:

@@ -136,4 +136,8 @@ def _verdict(row: Difference, comparison: Comparison) -> str:
         return f"✗ the first stage beyond tolerance {row.tolerance:.2g}"
     else:
         said = f"✗ beyond tolerance {row.tolerance:.2g}"
-    return f"{said}; the first beyond is {first.name}" if first is not None else f"{said}; no stage is beyond"
+    return (
+        f"{said}; the first beyond is {first.name}, D goes there"
+        if first is not None
+        else f"{said}; no stage is beyond"
+    )

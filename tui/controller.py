@@ -300,6 +300,8 @@ class Controller:
                 return looking.on_tour(state, argument, position)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
+            case "difference":
+                return following.at_difference(state, world, argument)
             case "find":
                 return self._found(replace(state, found=argument), 0)
             case "find-next":

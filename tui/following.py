@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..engine.errors import InputError
+from ..engine.index import parse_index, split_index
 from .facts import World
 from .plane import LOOKUP_AXES, clipped, plane_of
 from .state import Spot, ViewState
@@ -31,6 +32,13 @@ def at_element(state: ViewState, world: World, stage: str, index: Sequence[int |
         if field and at is not None and (size > 1 or field in ("row", "column"))
     }
     return replace(state, stage=stage, term=0, factor=0, **wanted)
+
+
+def at_difference(state: ViewState, world: World, element: str) -> ViewState:
+    """Look at one element, `STAGE[0, 3, 7]`, beside what it was compared with."""
+    stage, index = split_index(element)
+    places = [at if isinstance(at, int) else None for at in parse_index(index or "").positional]
+    return replace(at_element(state, world, stage, places), weight=0, view="diff")
 
 
 def followed(state: ViewState, world: World, name: str, stage: str, index: Sequence[int]) -> ViewState:

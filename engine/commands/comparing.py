@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..places import write_place
 from ..references import KINDS, USAGE, reference
 from ..session import Session
-from .table import Command, Reply, words_of
+from .table import Command, Key, Reply, Request, words_of
 
 if TYPE_CHECKING:
     from ..compare import Comparison
@@ -90,6 +91,29 @@ def _patches_of(ours: Trace, theirs: Trace) -> str:
     return f"patched    {'; '.join(sides)}{'' if both else '; the other side is not'}\n"
 
 
+def _difference(session: Session, rest: str) -> Reply:
+    reference = session.reference
+    found = reference.comparison if reference is not None else None
+    if reference is None or found is None:
+        raise InputError(f"nothing has been compared yet; write `compare {USAGE}`")
+    if reference.ours is not session.trace or reference.generation != session.generation:
+        raise InputError(f"values have changed since; write `compare {reference.title}` again")
+    if not rest and found.first is None:
+        raise InputError(f"no stage is beyond tolerance against {reference.title}; name one: difference STAGE")
+    name = session.trace.program.resolve(rest) if rest else found.first.name if found.first else ""
+    row = next((row for row in found.rows if row.name == name), None)
+    if row is None:
+        raise InputError(f"{name} was not compared with {reference.title}")
+    if row.place is None:
+        raise InputError(f"{name} is equal to the last bit against {reference.title}")
+    first = " is the first stage beyond tolerance;" if row is found.first else ":"
+    return Reply(
+        f"{name}{first} largest difference at {write_place(row.axes, row.place)}: "
+        f"ours {row.ours:.9g}, theirs {row.theirs:.9g}",
+        request=Request("difference", f"{name}[{', '.join(map(str, row.place))}]"),
+    )
+
+
 def _compare(session: Session, rest: str) -> Reply:
     return Reply(compare_against(session, against(session, rest))[1])
 
@@ -99,5 +123,10 @@ COMMANDS = (
         "compare", COMPARE,
         "Compare every stage with another text, image, model, dtype, device, recording or fork: what differs, where it begins.",
         _compare, "values", ("cmp",), (), tuple(KINDS),
+    ),
+    Command(
+        "difference", "difference [STAGE]",
+        "After `compare`, go to the largest difference of a stage; of the first beyond tolerance when none is named.",
+        _difference, "values", (), (Key("D", "difference", "first difference"),), "stage",
     ),
 )  # fmt: skip

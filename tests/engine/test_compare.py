@@ -277,3 +277,24 @@ def test_the_table_of_all_stages(encoder: Encoder) -> None:
     assert "tolerance  0.001 of the reference's largest value, as given" in lines
     assert lines[-1].startswith("different: ")
     assert "would pass" in lines[-1]
+
+
+def test_where_a_difference_is_largest(encoder: Encoder) -> None:
+    session = Session(encoder.run(TEXTS), encoder)
+    for line, says in (("difference", "nothing has been compared yet"), ("difference no.such", "nothing has been")):
+        with pytest.raises(InputError, match=says):
+            TABLE.execute(session, line)
+    TABLE.execute(session, "fork")
+    TABLE.execute(session, "patch layers.1.ffn.up[1, 2, 7] = 9")
+    TABLE.execute(session, "compare fork 0")
+    reply = TABLE.execute(session, "difference")
+    assert reply.text.startswith("layers.1.ffn.up is the first stage beyond tolerance; largest difference at ")
+    assert "[batch=1, token=2, intermediate=7]: ours 9, theirs " in reply.text
+    with pytest.raises(InputError, match=r"embeddings\.norm is equal to the last bit against fork 0"):
+        TABLE.execute(session, "difference embeddings.norm")
+    TABLE.execute(session, "undo")
+    with pytest.raises(InputError, match="values have changed since; write `compare fork 0` again"):
+        TABLE.execute(session, "difference")
+    TABLE.execute(session, "compare fork 0")
+    with pytest.raises(InputError, match="no stage is beyond tolerance against fork 0"):
+        TABLE.execute(session, "difference")

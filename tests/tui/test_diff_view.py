@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from driving import lines_of, press, running, settled, until
+from driving import lines_of, press, running, screen_of, settled, until, write
 from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.session import Session
@@ -64,9 +64,9 @@ async def test_the_first_stage_beyond_is_said_there_and_elsewhere(session: Sessi
     TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")
     TABLE.execute(session, "compare fork 0")
     assert against_of(session, "embeddings.sum").verdict == "✗ the first stage beyond tolerance 0"
-    assert against_of(session, NORM).verdict == "✗ beyond tolerance 0; the first beyond is embeddings.sum"
+    assert against_of(session, NORM).verdict == "✗ beyond tolerance 0; the first beyond is embeddings.sum, D goes there"
     assert against_of(session, "embeddings.token").verdict == (
-        "equal to the last bit; the first beyond is embeddings.sum"
+        "equal to the last bit; the first beyond is embeddings.sum, D goes there"
     )
     assert (await seen(session, ViewState("embeddings.sum", view="diff")))[-2] == "✗ the first stage beyond tolerance 0"
 
@@ -131,3 +131,26 @@ async def test_small_differences_are_written_in_a_unit_of_their_own(session: Ses
     power = int(np.floor(np.log10(np.abs(apart).max())))
     assert lines[-3].startswith(f"cells ×1e{power}  largest ")
     assert f"{apart[1, 2] / 10.0**power:+.3f}".replace("0.", ".", 1)[:4] in next(x for x in lines if x.startswith("▸"))
+
+
+async def test_a_key_goes_to_the_first_difference(small: Encoder) -> None:
+    def start(progress: object) -> Session:
+        session = Session(small.run("The cat sat on the mat"), small)
+        for line in ("fork", "patch layers.0.ffn.up[0, 3, 7] = 9"):
+            TABLE.execute(session, line)
+        return session
+
+    async with running(start) as (app, pilot):
+        await press(pilot, "D")
+        assert "nothing has been compared yet" in "".join(screen_of(app))
+        await press(pilot, "colon")
+        await write(pilot, "compare fork 0")
+        await press(pilot, "escape", "D")
+        state = app.controller.state
+        assert (state.stage, state.view, state.row, state.column) == ("layers.0.ffn.up", "diff", 3, 7)
+        await press(pilot, "colon")
+        await write(pilot, "difference layers.1.attention.weights")
+        state = app.controller.state
+        assert state.stage == WEIGHTS
+        row = app.engine._session.reference.comparison.row(WEIGHTS)
+        assert (0, state.head, state.row, state.column) == row.place

@@ -234,3 +234,15 @@ def test_load_gives_what_batch_exports(batch, small_dir, tmp_path):
     run = load(small_dir, "cpu", "float64").run("one", "two")
     with np.load(tmp_path / "s.npz") as arrays:
         assert np.array_equal(arrays["layers.1.ffn.norm"], run["output"].numpy())
+
+
+def test_a_check_that_finds_a_fault_is_told_by_the_status(batch):
+    status, out, _ = batch("the cat sat", "a", "--check", "masks", "--check", "padding")
+    assert (status, out.count("no fault found")) == (0, 2)
+    inverted = "patch mask.additive = -3.4028235e38 - x"
+    status, out, _ = batch("the cat sat", "a", "-ex", inverted, "--check", "masks")
+    assert status == 3
+    assert "fault found: it begins at mask.additive" in out
+    status, _, err = batch("the cat", "--check", "mask")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "invalid choice: 'mask' (choose from" in err

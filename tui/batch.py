@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..engine.commands import TABLE, Reply
+from ..engine.commands.checking import checked
 from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
 from ..engine.coverage import unknown_words
@@ -25,6 +26,7 @@ def run_batch(
     export: str | None = None,
     select: str | None = None,
     against: Sequence[str] = (),
+    checks: Sequence[str] = (),
 ) -> int:
     """Run without a screen.
 
@@ -33,10 +35,11 @@ def run_batch(
         lines: commands, in order.
         export, select: where to write what was reached, and which stages of it.
         against: what to compare with at the end, as after `compare`.
+        checks: what to check at the end, as after `check`.
 
     Returns:
-        0 when the program ran to its end (or a command said `quit`), 3 when a breakpoint holds it or it differs from
-        what it is compared with.
+        0 when the program ran to its end (or a command said `quit`), 3 when a breakpoint holds it, it differs from
+        what it is compared with, or a check found a fault.
 
     Raises:
         InputError: whatever is wrong with the input or a command.
@@ -73,6 +76,10 @@ def run_batch(
         found, text = compare_against(session, reference)
         _out(text)
         stopped = stopped or not found.equal
+    for name in () if left else checks:
+        result, text = checked(session, name)
+        _out(text)
+        stopped = stopped or bool(result.faults)
     return STOPPED if stopped else 0
 
 

@@ -100,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--batch",
         action="store_true",
-        help=tr("no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint or differs, 2 bad input)"),
+        help=tr(
+            "no screen: run, print, exit (0 ran to its end, 3 stopped at a breakpoint, differs or has a fault, 2 bad input)"
+        ),
     )
     p.add_argument(
         "--against",
@@ -110,6 +112,14 @@ def parser() -> argparse.ArgumentParser:
         help=tr(
             "compare every stage with a text, image, model, dtype, device, snapshot or fork, as `compare` does; repeatable"
         ),
+    )
+    p.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        choices=("masks", "padding"),
+        metavar="masks|padding",
+        help=tr("look for faults of a known kind, as `check` does; repeatable"),
     )
     p.add_argument("--export", metavar="PATH", help=tr("with --batch: write what was reached to .safetensors or .npz"))
     p.add_argument("--select", metavar="GLOB", help=tr("with --export: only these stages"))
@@ -197,10 +207,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.batch:
         from .batch import run_batch
 
-        return run_batch(start, lines, options.export, options.select, options.against)
+        return run_batch(start, lines, options.export, options.select, options.against, options.check)
     from .app import run_app
 
-    return run_app(start, [*lines, *(f"compare {words}" for words in options.against)])
+    more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]
+    return run_app(start, [*lines, *more])
 
 
 def _check(options: argparse.Namespace) -> None:

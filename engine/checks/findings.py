@@ -48,6 +48,11 @@ class Checked:
     findings: tuple[Finding, ...]
     looked: tuple[str, ...]
 
+    @property
+    def faults(self) -> list[Finding]:
+        """Findings that are wrong, not only a risk."""
+        return [found for found in self.findings if not found.risk]
+
 
 def write_checked(checked: Checked) -> str:
     """Findings, then what was checked, then the verdict."""
@@ -63,7 +68,7 @@ def write_checked(checked: Checked) -> str:
 
 
 def _verdict(checked: Checked) -> str:
-    faults = [found for found in checked.findings if not found.risk]
+    faults = checked.faults
     risks = len(checked.findings) - len(faults)
     more = f", {risks} risk{'s' * (risks != 1)}" if risks else ""
     if not faults:

@@ -88,7 +88,8 @@ class _Masks:
         if "tokens.mask" in self.trace.program and self.trace.has("tokens.mask"):
             given = self.trace.value("tokens.mask").read() != 0
             self._given(np.asarray(given))
-        self.looked.append(f"tokens.mask against the tokenizer's: {int((~self.real).sum())} places of padding")
+        padding = int((~self.real).sum())
+        self.looked.append(f"tokens.mask against the tokenizer's: {padding} place{'s' * (padding != 1)} of padding")
 
     def _given(self, given: Array) -> None:
         apart = given != self.real

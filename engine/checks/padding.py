@@ -56,7 +56,9 @@ def check_padding(trace: Trace, encoder: Encoder | None, stopped: Stopped = lamb
             remedy = "look at this stage's mask and positions: `check masks`, `info tokens`"
             findings.append(Finding("depends on padding", first.name, row, first.place, at, said, remedy))
     if padded:
-        looked.append(f"{len(padded)} padded texts run alone, {len(trace.program)} stages each")
+        looked.append(
+            f"{len(padded)} padded text{'s' * (len(padded) != 1)} run alone, {len(trace.program)} stages each"
+        )
         looked.append(
             "a real token may move by what `compare` allows for rounding"
             + (f"; the most seen is {closest:.2g} of that" if math.isfinite(closest) else "")

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..errors import InputError, nearest
 from ..session import Session
 from .table import Command, Reply
 
+if TYPE_CHECKING:
+    from ..checks.findings import Checked
 
-def _masks(session: Session) -> str:
-    from ..checks import check_masks, write_checked
+
+def _masks(session: Session) -> Checked:
+    from ..checks import Checked, check_masks
 
     if not any(stage.axes[-1:] == ("key",) for stage in session.trace.program):
-        return "there is no attention in this program, so there is no mask to follow"
-    return write_checked(check_masks(session.trace, lambda: session.debugger.interrupted))
+        return Checked((), ("there is no attention in this program, so there is no mask to follow",))
+    return check_masks(session.trace, lambda: session.debugger.interrupted)
 
 
-def _padding(session: Session) -> str:
-    from ..checks import check_padding, write_checked
+def _padding(session: Session) -> Checked:
+    from ..checks import check_padding
 
-    return write_checked(check_padding(session.trace, session.encoder, lambda: session.debugger.interrupted))
-
-
-CHECKS: dict[str, Callable[[Session], str]] = {"masks": _masks, "padding": _padding}
+    return check_padding(session.trace, session.encoder, lambda: session.debugger.interrupted)
 
 
-def _check(session: Session, rest: str) -> Reply:
-    if rest not in CHECKS:
+CHECKS: dict[str, Callable[[Session], Checked]] = {"masks": _masks, "padding": _padding}
+
+
+def checked(session: Session, name: str) -> tuple[Checked, str]:
+    """Check, and write down what was found.
+
+    Raises:
+        InputError: there is no such check, or nothing here that it could look at.
+    """
+    from ..checks import write_checked
+
+    if name not in CHECKS:
         raise InputError(
-            f"check {rest!r} is not known{nearest(rest, CHECKS)}; write check {' or check '.join(CHECKS)}"
-            if rest
+            f"check {name!r} is not known{nearest(name, CHECKS)}; write check {' or check '.join(CHECKS)}"
+            if name
             else f"check what? write check {' or check '.join(CHECKS)}"
         )
     session.debugger.interrupted = False
-    return Reply(CHECKS[rest](session))
+    found = CHECKS[name](session)
+    return found, write_checked(found)
+
+
+def _check(session: Session, rest: str) -> Reply:
+    return Reply(checked(session, rest)[1])
 
 
 COMMANDS = (

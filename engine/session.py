@@ -30,7 +30,7 @@ class Session:
         layout: how `print` writes tables.
         reference: what it was last compared with, for the view of differences; None before.
         compared: how often it was compared with something.
-        peeked: stages that have not run and whose values were looked at all the same, in a picture of all layers.
+        peeked: stages that have not run and whose values were looked at all the same: in a picture of all layers, or compared.
         tour: where the learner stands in the guided tour; None outside it.
         why_path: the explanations that were followed one from another, the latest last.
     """

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from textual import on
+from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
@@ -73,6 +73,7 @@ class EncoderApp(App[int]):
         self.controller = Controller(self, self.engine)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
+        self._early: list[events.Key] | None = []  # keys from before there was anything to press them on
         for theme in THEMES:
             self.register_theme(theme)
         # no watcher: nothing is drawn yet that would have to be drawn again
@@ -107,6 +108,9 @@ class EncoderApp(App[int]):
     async def _listed(self, message: Listed) -> None:
         self.controller.listed(message.table)
         await self.main.furnish()
+        early, self._early = self._early or [], None
+        for event in early:
+            await self.on_event(event)
 
     @on(Progress)
     def _progress(self, message: Progress) -> None:
@@ -143,6 +147,23 @@ class EncoderApp(App[int]):
             cast(Receiver, message.sender).receive(message.work, message.result)
 
     # -- what people do ------------------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys take effect one after the other: what follows `:` is its text, however fast it came."""
+        if not (
+            isinstance(event, events.Key) and not event.is_forwarded and self.main.is_current and self._took(event)
+        ):
+            await super().on_event(event)
+
+    def _took(self, event: events.Key) -> bool:
+        if self.focused is not None or not self.main.takes(event.key):
+            return False
+        leaves = event.key in ("ctrl+c", "escape") or (event.key == "q" and not self._early)
+        if self._early is None or leaves:
+            self.controller.press([event.key, *event.aliases], typing=False)
+        else:
+            self._early.append(event)
+        return True
 
     @on(MainScreen.Pressed)
     def _pressed(self, message: MainScreen.Pressed) -> None:

@@ -135,7 +135,7 @@ class Controller:
             if reply.text:
                 if not typed:
                     console.say("command", message.line)
-                console.say("text", reply.text)
+                console.say("text", reply.text, reply.verdict)
                 if console.is_cut and not self.app.main.console.line.has_focus:
                     self.app.main.footer.hint(
                         tr("v reads all {count} lines on the whole screen", count=len(reply.text.splitlines()))

@@ -50,7 +50,8 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
 
 
 def _check(session: Session, rest: str) -> Reply:
-    return Reply(checked(session, rest)[1])
+    text = checked(session, rest)[1]
+    return Reply(text, verdict=text.splitlines()[-1])
 
 
 COMMANDS = (

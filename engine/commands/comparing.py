@@ -106,6 +106,7 @@ def _difference(session: Session, rest: str) -> Reply:
         raise InputError(f"{name} was not compared with {reference.title}")
     if row.place is None:
         raise InputError(f"{name} is equal to the last bit against {reference.title}")
+    session.peeked |= {name}
     first = " is the first stage beyond tolerance;" if row is found.first else ":"
     return Reply(
         f"{name}{first} largest difference at {write_place(row.axes, row.place)}: "
@@ -115,7 +116,8 @@ def _difference(session: Session, rest: str) -> Reply:
 
 
 def _compare(session: Session, rest: str) -> Reply:
-    return Reply(compare_against(session, against(session, rest))[1])
+    text = compare_against(session, against(session, rest))[1]
+    return Reply(text, verdict=text.splitlines()[-1])
 
 
 COMMANDS = (

@@ -54,12 +54,14 @@ class Reply:
         stop: where the cursor came to rest, if it was asked to move.
         request: what the screen is to do.
         quit: whether to leave.
+        verdict: the last line of a long text, when that says what came of it: a small screen shows it first.
     """
 
     text: str = ""
     stop: Stop | None = None
     request: Request | None = None
     quit: bool = False
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

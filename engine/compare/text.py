@@ -9,7 +9,8 @@ from ..writing import cells
 from .rounding import PER_LAYER
 from .walk import Comparison, Difference
 
-HEADER = ("", "stage", "largest", "relative", "ulps", "mean", "added", "inherited", "at")
+# What matters most stands first: a narrow console cuts the rest.
+HEADER = ("", "stage", "largest", "relative", "added", "inherited", "ulps", "mean", "at")
 SHOWN = 3
 
 
@@ -166,8 +167,8 @@ def _line(comparison: Comparison, row: Difference, marked: bool) -> tuple[str, .
         differ = f"{row.differing:,} differ" if row.differing else "0"
         return (mark, row.name, differ, "", "", "", "", "", _place(comparison, row))
     return (
-        mark, row.name, _number(row.largest), _number(row.relative), _number(row.ulps), _number(row.mean),
-        _number(row.added), _number(row.inherited), _place(comparison, row),
+        mark, row.name, _number(row.largest), _number(row.relative), _number(row.added), _number(row.inherited),
+        _number(row.ulps), _number(row.mean), _place(comparison, row),
     )  # fmt: skip
 
 

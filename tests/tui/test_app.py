@@ -10,6 +10,7 @@ from driving import lines_of, press, running, screen_of, settled, until, write
 from encoder_tui.engine.errors import InputError
 from encoder_tui.tui.app import EncoderApp
 from fakes import fake_session
+from textual import events
 
 TREE = [
     " ✓ ▸ tokens                    3 stages",
@@ -331,3 +332,33 @@ async def test_a_fault_of_ours_leaves_no_page_of_traceback(monkeypatch: pytest.M
             await until(pilot, lambda: app.failure, "the end")
     assert isinstance(app.failure, ZeroDivisionError)
     assert app._exit_renderables == []
+
+
+def keys_of(text: str) -> list[events.Key]:
+    names = {":": "colon", " ": "space", "\n": "enter", ".": "full_stop"}
+    return [events.Key(names.get(letter, letter), letter) for letter in text]
+
+
+async def test_what_follows_a_colon_is_its_text_however_fast_it_comes() -> None:
+    async with running() as (app, pilot):
+        for event in keys_of(":stats embeddings.norm\n"):
+            app.post_message(event)
+        await settled(pilot)
+        assert "> stats embeddings.norm" in app.main.console.text
+        assert app.controller.position is not None
+        assert app.controller.position.cursor == -1  # no letter of it was taken for a key
+
+
+async def test_keys_from_before_the_commands_are_known_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = EncoderApp(lambda progress: fake_session(""))
+    begin = app.engine.begin
+    monkeypatch.setattr(app.engine, "begin", lambda: None)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for event in keys_of("ss:step\n"):
+            app.post_message(event)
+        await pilot.pause()
+        begin()
+        await settled(pilot)
+        assert "> step" in app.main.console.text
+        assert app.main.console.text[-1] == "3/46 tokens.one_hot [2, 14, 30522]"
+        app.engine.close()

@@ -83,3 +83,17 @@ async def test_what_is_said_is_kept_within_bounds() -> None:
         await pilot.pause()
         assert len(app.main.console.text) == MOST_LINES
         assert app.main.console.text[-1] == str(MOST_LINES + 9)
+
+
+async def test_a_verdict_stands_before_what_is_too_long_to_be_seen() -> None:
+    async with running() as (app, pilot):
+        console = app.main.console
+        console.say("command", "compare")
+        console.say("text", "one\ntwo\nequal", "equal")
+        assert console.text[-4:] == ["> compare", "one", "two", "equal"]
+        console.say("command", "compare")
+        console.say("text", "\n".join([*map(str, range(30)), "different"]), "different")
+        await pilot.pause()
+        assert [line.strip() for line in lines_of(console._scrollback)[:4]] == ["> compare", "● different", "0", "1"]
+        assert console.text[-1] == "29"
+        assert console.last == ("compare", "\n".join([*map(str, range(30)), "different"]))

@@ -36,10 +36,13 @@ class Scrollback(Lines[Said]):
         self._said: list[Said] = []
         self._width = 0
 
-    def say(self, kind: str, text: str) -> None:
-        """Add a line, or several, and show where they begin."""
-        mark = MARKS[kind]
-        new = [(kind, mark if at == 0 else " " * len(mark), line) for at, line in enumerate(_lines(text))]
+    def say(self, *parts: tuple[str, str]) -> None:
+        """Add a line, or several, and show where they begin. A part is a kind and a text."""
+        new = [
+            (kind, MARKS[kind] if at == 0 else " " * len(MARKS[kind]), line)
+            for kind, text in parts
+            for at, line in enumerate(_lines(text))
+        ]
         self._said.extend(new)
         if len(self._said) > MOST_LINES:
             del self._said[: len(self._said) - MOST_LINES]
@@ -115,17 +118,21 @@ class Console(Vertical):
             yield Static(":", id="prompt")
             yield self.line
 
-    def say(self, kind: str, text: str) -> None:
+    def say(self, kind: str, text: str, verdict: str = "") -> None:
         """Add to what was said.
 
         Args:
             kind: command, error, stop, text or note.
+            verdict: the last line of a text, which is to stand first where not all of it can be seen.
         """
         if kind == "command":
             self._asked = text
         elif kind == "text":
             self.last = self._asked, text
-        self._scrollback.say(kind, text)
+            if verdict and self.is_cut:
+                self._scrollback.say(("stop", verdict), (kind, text.removesuffix(verdict).rstrip()))
+                return
+        self._scrollback.say((kind, text))
 
     @property
     def is_cut(self) -> bool:
@@ -139,14 +146,14 @@ class Console(Vertical):
     def open(self) -> None:
         """Have commands typed, one after the other, until someone leaves."""
         self._once = False
-        self.line.focus()
+        self.screen.set_focus(self.line)  # at once: `focus` would come after keys that wait already
         self.post_message(self.Opened())
 
     def begin(self, text: str) -> None:
         """Have one command completed, and then leave."""
         self._once = True
         self.line.begin(text)
-        self.line.focus()
+        self.screen.set_focus(self.line)
 
     def leave(self) -> None:
         """Stop typing."""

@@ -163,14 +163,17 @@ class MainScreen(Screen[None]):
 
     # -- keys and size -------------------------------------------------------------------------------------------
 
+    def takes(self, key: str) -> bool:
+        """Whether a key may stand for a command."""
+        return _is_ours(key, self.focused is not None)
+
     def on_key(self, event: events.Key) -> None:
         """Pass a key on that no widget took."""
-        typing = self.focused is not None
-        if not _is_ours(event.key, typing):
+        if not self.takes(event.key):
             return
         event.stop()
         event.prevent_default()
-        self.post_message(self.Pressed([event.key, *event.aliases], typing))
+        self.post_message(self.Pressed([event.key, *event.aliases], self.focused is not None))
 
     def on_resize(self, event: events.Resize) -> None:
         """Say so when there is too little room."""

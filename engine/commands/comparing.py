@@ -109,7 +109,7 @@ def _difference(session: Session, rest: str) -> Reply:
     session.peeked |= {name}
     first = " is the first stage beyond tolerance;" if row is found.first else ":"
     return Reply(
-        f"{name}{first} largest difference at {write_place(row.axes, row.place)}: "
+        f"{name}{first} {'largest difference' if row.dtype else 'ids differ'} at {write_place(row.axes, row.place)}: "
         f"ours {row.ours:.9g}, theirs {row.theirs:.9g}",
         request=Request("difference", f"{name}[{', '.join(map(str, row.place))}]"),
     )

@@ -133,6 +133,14 @@ async def test_small_differences_are_written_in_a_unit_of_their_own(session: Ses
     assert f"{apart[1, 2] / 10.0**power:+.3f}".replace("0.", ".", 1)[:4] in next(x for x in lines if x.startswith("▸"))
 
 
+async def test_ids_differ_or_are_equal_and_nothing_more(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The dog sat on the mat"')
+    lines = await seen(session, ViewState("tokens.ids", view="diff", column=2))
+    ours, theirs = (side.value("tokens.ids").read((0, 2)) for side in (session.trace, session.reference.trace))
+    assert lines[-4] == f'[batch=0, token=2 "cat≠dog"]  A {ours}  B {theirs}  they differ'
+    assert [mark for mark in lines[2] if mark in "≠="] == [*"==≠", *"=" * 5]
+
+
 async def test_a_key_goes_to_the_first_difference(small: Encoder) -> None:
     def start(progress: object) -> Session:
         session = Session(small.run("The cat sat on the mat"), small)

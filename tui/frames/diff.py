@@ -24,10 +24,12 @@ class Difference(Heat):
 
     Attributes:
         ours, theirs: the numbers it is the difference of.
+        ids: whether they are ids, whose difference means nothing more than that they differ.
     """
 
     ours: Window
     theirs: Window
+    ids: bool = False
 
 
 def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, against: Against) -> Difference:
@@ -38,6 +40,9 @@ def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, a
     window = _read(apart, plane, bounds)
     numbers = window.numbers
     alone = _alone(plane, bounds, against)
+    ours, theirs = session.trace.value(plane.stage), reference_value(session, plane.stage)
+    if ours.holds_ids:
+        numbers = np.sign(np.abs(numbers))
     judged = (numbers if alone is None else np.where(alone, 0, numbers)).astype(np.float64)
     # masks' large numbers are no masks here: what both hide is no difference
     scale = scale_of(judged, "float64", whole=bounds == all_of(plane))
@@ -45,8 +50,8 @@ def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, a
     codes = codes_of(judged, scale, "float64")
     if alone is not None:
         codes[alone] = MASKED
-    ours, theirs = session.trace.value(plane.stage), reference_value(session, plane.stage)
-    return Difference(bounds, window, codes, scale, _read(ours, plane, bounds), _read(theirs, plane, bounds))
+    both = (_read(value, plane, bounds) for value in (ours, theirs))
+    return Difference(bounds, window, codes, scale, *both, ids=ours.holds_ids)
 
 
 def _read(value: Value, plane: Plane, bounds: Bounds) -> Window:

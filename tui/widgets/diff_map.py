@@ -85,6 +85,8 @@ class DiffMap(HeatMap):
         return math.floor(math.log10(largest)) if 0 < largest < 0.1 else 0
 
     def numbers_in(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
+        if isinstance(heat, Difference) and heat.ids:
+            return ["≠" if number else "=" for number in numbers]
         power = self._power(heat)
         if power:
             unit = 10.0**power
@@ -103,7 +105,10 @@ class DiffMap(HeatMap):
         place = written_place(shown.plane, shown.subject, row, column)
         bold = self.ink("note") + Style(bold=True)
         for values in (texts, short):
-            written = f"A {values[0]}  B {values[1]}  A−B {values[2]}"
+            apart = f"A−B {values[2]}"
+            if found.ids and numbers[2] is not None:
+                apart = tr("they differ") if numbers[2] else tr("equal")
+            written = f"A {values[0]}  B {values[1]}  {apart}"
             for form in (*place, ""):
                 if cell_len(form) + cell_len(written) + 2 * bool(form) <= self.size.width:
                     return [(f"{form}  " if form else "", self.ink("label")), (written, bold)]

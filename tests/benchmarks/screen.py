@@ -84,7 +84,7 @@ def bare_import() -> float:
 
 def keys(model: str, runs: int) -> list[float]:
     terminal = Terminal(WORDS * 2, "--model", model, "--max-length", "512")
-    terminal.wait(b"runs the next")
+    terminal.wait(b"shows keys")
     terminal.rest()
     os.write(terminal.fd, b":")
     terminal.rest()

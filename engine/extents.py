@@ -54,6 +54,8 @@ class Extents:
             stage = self._run.program[name]
             found = self._derived(stage) if type(stage.op) in MONOTONE else None
             found = self._ends[name] = found or ends(self._run.tensor(name))
+            if math.isfinite(found[0]):  # narrower than what the inputs said, and so for what is computed from it
+                self._most[name] = _larger(found)
         return found
 
     def most(self, name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -11,6 +12,8 @@ from ..trace import Trace
 
 Facts = Mapping[str, str]
 SHOWN_TOKENS = 12
+# Kana and ideographs.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 # Words whose attention is worth a look, where the text has one of them.
 PRONOUNS = ("it", "she", "he", "they", "him", "her", "them", "这", "它", "他", "她")
 
@@ -33,10 +36,16 @@ def _quoted(trace: Trace, at: int) -> str:
     return f'"{trace.tokens.strings[0][at]}"'
 
 
+def _words_in(chunk: str) -> int:
+    """Between spaces stands one word; of scripts without spaces each letter counts, as word processors count them."""
+    apart = len(_UNSPACED.findall(chunk))
+    return apart + any(letter.isalnum() for letter in _UNSPACED.sub("", chunk))
+
+
 def _tokens(trace: Trace, stage: str) -> Facts:
     strings, at = trace.tokens.strings[0], word_of(trace)
     listed = " ".join(strings[:SHOWN_TOKENS]) + " …" * (len(strings) > SHOWN_TOKENS)
-    words = len(trace.tokens.texts[0].split())
+    words = sum(map(_words_in, trace.tokens.texts[0].split()))
     count = int(trace.tokens.mask[0].sum())
     return {
         "words": f"{words}", "tokens": f"{count}", "strings": listed, "word": _quoted(trace, at),

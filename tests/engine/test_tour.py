@@ -105,3 +105,10 @@ def test_a_recording_has_no_tour(session, tmp_path):
     save(session.trace, tmp_path / "s.safetensors", upto=10)
     with pytest.raises(InputError, match="live run"):
         tour(Session(open_snapshot(tmp_path / "s.safetensors")))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(TEXT, 11), ("hi", 1), ("猫坐在垫子上。", 6), ("我用 BERT, really", 4), ("- ...", 0)]
+)
+def test_words_are_counted_in_scripts_without_spaces_too(encoder, text, words):
+    assert f"Words in your text: {words}." in tour(Session(encoder.run(text), encoder)).text

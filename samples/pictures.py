@@ -22,6 +22,8 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "numbers": (["goto layers.1.attention.scores"], ["2"]),
     "heads": (["goto layers.1.attention.weights"], ["3"]),
     "statistics": (["goto layers.0.ffn.activation"], ["4"]),
+    "fault": (["patch layers.1.ffn.up[0, 3, 77] = 0 / 0", "break unexpected", "continue"], []),
+    "difference": (["fork", "ablate layers.1.attention.weights[head=2]", "continue", "compare fork 0"], ["D"]),
 }
 
 

@@ -68,7 +68,7 @@ class Checkpoint:
             InputError: weights that are missing or of another shape, by name.
         """
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
-        missing = [name for name in program.weights if self._source(name) is None]
+        missing = [name for name in program.weights if self.source(name) is None]
         if missing:
             raise InputError(f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}")
         wrong = []
@@ -92,12 +92,12 @@ class Checkpoint:
 
     def parameters(self, program: Program) -> int:
         """How many numbers a program's weights have, tied ones counted once."""
-        sizes = {self._source(name): math.prod(shape) for name, shape in program.weights.items()}
+        sizes = {self.source(name): math.prod(shape) for name, shape in program.weights.items()}
         return sum(sizes.values())
 
     def unused(self, program: Program) -> list[str]:
         """Stored tensors that a program does not use, by the names they are stored under."""
-        used = {self._source(name) for name in program.weights}
+        used = {self.source(name) for name in program.weights}
         return list(dict.fromkeys(stored for name, (_, stored) in self._stored.items() if name not in used))
 
     @property
@@ -161,7 +161,7 @@ class Checkpoint:
         names, _, end = rest.partition("}")
         return [start + name + end for name in names.split(",")] if brace else [stored]
 
-    def _source(self, name: str) -> str | None:
+    def source(self, name: str) -> str | None:
         """Under which canonical name a weight is stored: its own, or that of the one it is tied to."""
         tied = self.family.TIED.get(name) if self.config.flag("tie_word_embeddings", True) else None
         return next((found for found in (tied, name) if found in self._stored), None)
@@ -186,7 +186,7 @@ class Checkpoint:
         return found
 
     def _need(self, name: str) -> tuple[WeightFile, str]:
-        source = self._source(name)
+        source = self.source(name)
         assert source is not None, name
         return self._stored[source]
 

@@ -63,18 +63,23 @@ MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int
 }
 
 
-def costs(trace: Trace, seconds: Mapping[str, float] | None = None) -> list[Cost]:
+def costs(
+    trace: Trace,
+    seconds: Mapping[str, float] | None = None,
+    source: Callable[[str], str | None] = lambda name: name,
+) -> list[Cost]:
     """The cost of every stage, in program order.
 
     Args:
         trace: a run, a recording or an outline.
         seconds: what `times` measured.
+        source: what holds a weight: the same for weights that are tied (`Checkpoint.source`). A recording does not know.
     """
-    counted: set[str] = set()
+    counted: set[str | None] = set()
     found = []
     for stage in trace.program:
-        new = [name for name in stage.weights if name not in counted]
-        counted.update(new)
+        new = [name for name in stage.weights if source(name) not in counted]
+        counted.update(map(source, new))
         shape = trace.shapes[stage.name]
         copied = bool(stage.options.get("apart"))
         size = (

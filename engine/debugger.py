@@ -44,8 +44,8 @@ class Watched(Protocol):
         ...
 
     @property
-    def here(self) -> bool:
-        """Whether it speaks of the stage under the cursor."""
+    def made(self) -> str:
+        """The one stage where its value comes to be, for good; "" where every stage has a value of its own."""
         ...
 
     def value(self, trace: Trace, stage: Stage) -> float | bool | None:
@@ -328,14 +328,21 @@ class Debugger:
             return found.condition.holds(self.trace, stage) or None
         if found.watch is None:
             return ""
-        now = found.watch.value(self.trace, stage)
+        made = found.watch.made
+        now = found.watch.value(self.trace, stage) if made in ("", stage.name) else None
         if now is None:
             return None
         before = self._watched.get(found.number)
         self._watched[found.number] = now
-        if before is None:  # a named value appears when its stage runs; a figure of every stage has no beginning
-            return None if found.watch.here else f"{found.watch.text} = {now:.6g}"
-        return f"{found.watch.text}: {before:.6g} -> {now:.6g}" if before != now else None
+        if before is not None and before != now:
+            return f"{found.watch.text}: {written(before)} -> {written(now)}"
+        # a named value appears when its stage runs; a figure of every stage has no beginning
+        return f"{found.watch.text} = {written(now)}" if made else None
+
+
+def written(value: float | bool) -> str:
+    """A watched value for people: `true`, `2.20034`."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:.6g}"
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -137,7 +137,11 @@ def _token(text: str, axis: str, tokens: Sequence[Sequence[str]], row: int) -> i
     for form in wanted:
         if form in words:
             return words.index(form)
-    raise InputError(f"no token {text!r} in text {row}{nearest(text, words)}; its tokens are {' '.join(words[:12])}")
+    raise InputError(f"no token {text!r} in text {row}{nearest(text, words)}; its tokens are {_few(words)}")
+
+
+def _few(words: Sequence[str]) -> str:
+    return " ".join(words[:12]) + " …" * (len(words) > 12)
 
 
 def _label(text: str, labels: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .conditions import FUNCTIONS, PLACES, StageScope
+from .debugger import written
 from .errors import InputError, nearest
 from .expressions import Call, Expression, Name, Text, Window, parse
 from .index import bind_index
@@ -25,13 +26,14 @@ class Watch:
     Attributes:
         text: as typed.
         needs: stages it speaks of by name; it is not known before the last of them has run.
-        here: whether it also speaks of the stage under the cursor (`absmax`, `x[...]`).
+        made: the last of them in the program, where its value comes to be; "" where it also speaks of the stage under the
+            cursor (`absmax`, `x[...]`).
     """
 
     text: str
     expression: Expression
     needs: tuple[str, ...]
-    here: bool
+    made: str
 
     def value(self, trace: Trace, stage: Stage) -> float | bool | None:
         """Its value once `stage` has run; None where it has none yet, or none here."""
@@ -69,12 +71,14 @@ def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
             )
     if not needs and not here:
         raise InputError(f"watch {text!r} never changes; write a figure (`absmax`), or STAGE[INDEX]")
-    return Watch(text, expression, tuple(needs), here)
+    return Watch(text, expression, tuple(needs), "" if here else max(needs, key=program.index))
 
 
 def write_watched(value: float | bool | None) -> str:
     """A watched value for people."""
-    return "not yet known" if value is None else write_number(value)
+    if value is None:
+        return "not yet known"
+    return written(value) if isinstance(value, bool) else write_number(value)
 
 
 def _single(found: Any, text: str) -> float | bool:

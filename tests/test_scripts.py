@@ -17,7 +17,7 @@ SHOWN = {
         r"breakpoint 1 set at \d+ stages if unexpected\nat the end",
         r"breakpoint 2 at layers\.\d\.attention\.weights .*: head = \d, entropy = 0|breakpoint 2 at layers\.\d\.attention\.weights .*: head = \d, entropy = 1\.",
         r"breakpoint 3 at layers\.\d\.attention\.weights .*: x = 0\.\d+",
-        r"absmax > 20: 1 -> 0",
+        r"absmax > 20: true -> false",
     ],
     "time-travel": [
         r"at embeddings\.norm",

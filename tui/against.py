@@ -50,6 +50,10 @@ def against_of(session: Session, stage: str) -> Against | None:
     reference = session.reference
     if reference is None:
         return None
+    if reference.trace is session.trace:
+        return Against(
+            reference.title, session.compared, f"this run is {reference.title} itself: compare it with another"
+        )
     try:
         difference_value(session, stage)
     except InputError as error:

@@ -126,7 +126,11 @@ class Controller:
             self.app.relabel()
         if before is not None and before.world is not self.position.world:
             self.stop = None
-            state = looking.at_cursor(replace(state, text=0, head=0, row=0, column=0, trail=()), self.position)
+            if (
+                before.world.shapes != self.position.world.shapes
+            ):  # else the same numbers are still there to be looked at
+                state = replace(state, text=0, head=0, row=0, column=0, trail=())
+            state = looking.at_cursor(state, self.position)
         if message.origin == "script":
             console.say("command", message.line)
         if message.error is not None:
@@ -346,7 +350,7 @@ class Controller:
             return replace(state, view="heat")
         if not argument and state.view != "why":
             if not main.program.group or state.zoomed:
-                return replace(state, view="why")
+                return replace(state, view="why", trail=())
             main.program.fold()
             return state
         if state.weight:

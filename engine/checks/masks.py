@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..compare.measure import LOWEST
+from ..errors import InputError
+from ..measures import measure
 from ..program import Stage
 from ..trace import Trace
 from ..value import Value
@@ -228,12 +230,13 @@ class _Masks:
                     faults.append(self._finding("padding seen", stage.name, row, place, said, remedy))
                     break
         self._keep(faults)
-        self.looked.append(f"masked scores of {len(stages)} attentions: padded keys are hidden")
+        self.looked.append(f"masked scores of {len(stages)} attentions{': padded keys are hidden' * (not faults)}")
 
     def _weights(self, stages: list[Stage]) -> None:
         """What it is all for: no weight on padding, and every row a distribution."""
         leaks: list[Finding] = []
         rows: list[Finding] = []
+        odd = 0  # how many have a row that is no distribution
         for stage in stages:
             value = self.trace.value(stage.name)
             largest, found = 0.0, None
@@ -256,16 +259,30 @@ class _Masks:
                     )
                 )
             bad = self._bad_row(value)
-            if bad:
-                rows.append(
-                    self._finding("not a number", stage.name, bad[0], *bad[1:], "every query needs one key it may see")
-                )
+            if bad and not odd and math.isnan(bad[3]) and (broken := self._came_broken(stage)) is not None:
+                said = f"it holds NaN, and so rows of {stage.name} are NaN: no fault of the mask"
+                self._add("not a number", broken.name, None, None, said, "`break unexpected` stops there")
+            elif bad and (rows or not odd):  # what comes after NaN is NaN as well
+                rows.append(self._finding("not a number", stage.name, *bad[:3], "every query needs one key it may see"))
+            odd += bad is not None
         self._keep(rows)
         self._keep(leaks)
-        self.looked.append(f"attention weights of {len(stages)} attentions: none on padding, every row sums to 1")
+        held = ["none on padding"] * (not leaks) + ["every row sums to 1"] * (not odd)
+        self.looked.append(f"attention weights of {len(stages)} attentions{': ' * bool(held)}{', '.join(held)}")
 
-    def _bad_row(self, value: Value) -> tuple[int, tuple[int, ...], str] | None:
-        """The first row of weights that is no distribution: the text, a place, what is wrong."""
+    def _came_broken(self, weights: Stage) -> Stage | None:
+        """The first stage with a NaN, where that is before the mask comes to these weights; else None."""
+        program = self.trace.program
+        scores = [program.index(name) for name in program[weights.inputs[0]].inputs if program[name].room != "mask"]
+        for stage in program.stages[: min(scores, default=-1) + 1]:
+            if self.stopped():
+                raise InputError(f"the check was interrupted before {stage.name}")
+            if stage.room != "mask" and self.trace.has(stage.name) and measure(self.trace.value(stage.name), "nan"):
+                return stage
+        return None
+
+    def _bad_row(self, value: Value) -> tuple[int, tuple[int, ...], str, float] | None:
+        """The first row of weights that is no distribution: the text, a place, what is wrong, what it sums to."""
         slack = 0.05 if value.dtype in ("float16", "bfloat16") else 1e-4
         for _, start, window in windows(value, self.stopped):
             sums = window.astype(np.float64).sum(axis=-1)
@@ -278,6 +295,7 @@ class _Masks:
                     at[0],
                     (at[0], at[1], at[2] + start, 0),
                     f"{said}, and {len(wrong) - 1} more rows are no distribution",
+                    total,
                 )
         return None
 

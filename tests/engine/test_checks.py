@@ -144,3 +144,21 @@ def test_bad_words(encoder: Encoder) -> None:
         TABLE.execute(session, "check mask")
     with pytest.raises(InputError, match="check what"):
         TABLE.execute(session, "check")
+
+
+def test_a_nan_that_was_there_before_the_mask_is_no_fault_of_the_mask(encoder: Encoder) -> None:
+    session = Session(encoder.run(TEXTS), encoder)
+    TABLE.execute(session, "patch layers.1.ffn.up[0, 1, 5] = 0 / 0")
+    checked = check_masks(session.trace)
+    assert [(found.stage, found.kind) for found in checked.findings] == [("layers.1.ffn.up", "not a number")]
+    said = write_checked(checked)
+    assert "rows of layers.2.attention.weights are NaN: no fault of the mask" in said
+    assert "every row sums to 1" not in said
+    assert said.endswith("fault found: it begins at layers.1.ffn.up")
+
+
+def test_a_nan_of_the_mask_begins_there(encoder: Encoder) -> None:
+    session = Session(encoder.run(TEXTS), encoder)
+    TABLE.execute(session, "patch mask.additive[0, 0, 0, 1] = 0 / 0")
+    checked = check_masks(session.trace)
+    assert [found.stage for found in checked.findings] == ["mask.additive", "layers.0.attention.weights"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -166,7 +167,9 @@ def test_a_watch_stops_where_it_changes_both_ways(minilm) -> None:
     TABLE.execute(session, "goto mask.additive")
     TABLE.execute(session, "watch absmax > 20")
     stops = [TABLE.execute(session, line).stop for line in ("continue", "continue", "reverse-continue")]
-    assert [stop.held for stop in stops] == ["absmax > 20: 0 -> 1", "absmax > 20: 1 -> 0", "absmax > 20: 0 -> 1"]
+    assert [stop.held for stop in stops] == [
+        "absmax > 20: false -> true", "absmax > 20: true -> false", "absmax > 20: false -> true",
+    ]  # fmt: skip
     assert stops[0].position <= stops[2].position < stops[1].position
 
 
@@ -177,6 +180,14 @@ def test_a_watched_number_appears_when_its_stage_runs(minilm) -> None:
     assert found.stage.name == "layers.0.ffn.norm"
     assert f"{session.trace['layers.0.output'].read('0, 1, 2').item():.6g}" in found.held
     assert TABLE.execute(session, "continue").stop.reason == "end"
+    back = TABLE.execute(session, "reverse-continue").stop  # the other way there is one place where it comes to be, too
+    assert (back.stage.name, back.held) == (found.stage.name, found.held)
+    TABLE.execute(session, "goto end")
+    TABLE.execute(session, "ablate layers.0.attention.weights[head=1]")
+    back = TABLE.execute(session, "reverse-continue").stop
+    assert back.stage.name == "layers.0.ffn.norm"
+    assert re.fullmatch(r"layers\.0\.output\[0, 1, 2\]: \S+ -> \S+", back.held)
+    assert TABLE.execute(session, "reverse-continue").stop.reason == "start"
 
 
 @pytest.mark.parametrize(

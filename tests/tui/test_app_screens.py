@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driving import lines_of, press, running, until
+from driving import lines_of, press, running, screen_of, until
 
 
 async def test_keys_screen_has_every_command_and_closes() -> None:
@@ -33,3 +33,10 @@ async def test_the_palette_runs_a_command_and_changes_the_theme() -> None:
                 await pilot.pause(0.05)
             await pilot.press("enter")
             await until(pilot, holds, typed)
+
+
+async def test_the_palette_shows_brackets_as_they_stand() -> None:
+    async with running() as (app, pilot):
+        await press(pilot, "ctrl+p")
+        await pilot.press(*"abl")
+        await until(pilot, lambda: "ablate STAGE[INDEX] [zero|mean]" in "\n".join(screen_of(app)), "the command in full")

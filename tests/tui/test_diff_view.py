@@ -162,3 +162,21 @@ async def test_a_key_goes_to_the_first_difference(small: Encoder) -> None:
         assert state.stage == WEIGHTS
         row = app.engine._session.reference.comparison.row(WEIGHTS)
         assert (0, state.head, state.row, state.column) == row.place
+
+
+async def test_another_word_leaves_the_cell_where_it_was(small: Encoder) -> None:
+    async with running(lambda progress: Session(small.run("The cat sat on the mat"), small)) as (app, pilot):
+        app.controller.run(f"goto {WEIGHTS}", "console")
+        await settled(pilot)
+        await press(pilot, "j", "j", "l", "right_square_bracket")
+        app.controller.run('patch tokens.ids[0, 2] = "dog"', "console")
+        await settled(pilot)
+        state = app.controller.state
+        assert (state.stage, state.row, state.column, state.head) == (WEIGHTS, 2, 1, 1)
+
+
+async def test_a_run_that_is_the_reference_says_so(session: Session) -> None:
+    for line in ("fork", "ablate layers.0.attention.weights[head=0]", "compare fork 0", "switch 0"):
+        TABLE.execute(session, line)
+    lines = await seen(session, ViewState(NORM, view="diff"))
+    assert "this run is fork 0 itself: compare it with another" in " ".join(lines)

@@ -30,7 +30,7 @@ async def test_forks_stand_below_the_breakpoints_as_a_tree(start: Callable[..., 
         assert shown.border_title == " breakpoints 2 · forks 3 "
         assert lines_of(shown, 6) == [
             "● 1 layers.1.ffn.up",
-            "◇ 2 watch absmax > 1000          = False",
+            "◇ 2 watch absmax > 1000          = false",
             "  0 original",
             "▶ └ 1 ◆ ablate L0 weights[head=1]",
             "    └ 2 ◆ scale L1 up[0] 2",

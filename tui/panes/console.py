@@ -148,6 +148,7 @@ class Console(Vertical):
         self._once = False
         self.screen.set_focus(self.line)  # at once: `focus` would come after keys that wait already
         self.post_message(self.Opened())
+        self.post_message(self.Hint(self.line.value))
 
     def begin(self, text: str) -> None:
         """Have one command completed, and then leave."""
@@ -205,6 +206,11 @@ class Console(Vertical):
 def is_table(line: str) -> bool:
     """Whether a line is one of a wide table: it has many columns."""
     return len(_GAP.findall(line)) >= TABLE
+
+
+def is_prose(line: str) -> bool:
+    """Whether a line has no columns, but for a name before it."""
+    return len(_GAP.findall(line)) < 2
 
 
 def _lines(text: str) -> list[str]:

@@ -114,6 +114,7 @@ class Inspector(Vertical):
 
         def run(session: Session) -> Any:
             name, operand = find_operand(session, state.stage, index, state.term, state.factor, number)
+            session.peeked |= {operand.name}
             return name, operand.name, operand.index
 
         self.post_message(Wanted(self, Work("inspector.follow", run)))

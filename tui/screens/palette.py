@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.markup import escape
 
 from ...engine.translation import tr
 
@@ -23,14 +22,14 @@ class TableProvider(Provider):
 
     async def discover(self) -> Hits:
         for text, help_, run in self._offers():
-            yield DiscoveryHit(escape(text), run, text=text, help=help_)
+            yield DiscoveryHit(_literal(text), run, text=text, help=_literal(help_))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for text, help_, run in self._offers():
             score = matcher.match(text) or 0.1 * (query.lower() in help_.lower())
             if score > 0:
-                yield Hit(score, matcher.highlight(escape(text)), run, text=text, help=help_)
+                yield Hit(score, matcher.highlight(_literal(text)), run, text=text, help=_literal(help_))
 
     def _offers(self) -> Iterator[Offer]:
         app = cast("EncoderApp", self.app)
@@ -58,6 +57,11 @@ def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:
     filled = f"{command.name} {{stage}}"
     line = filled if filled in keys else line
     yield line, command.usage, _help(command, keys.get(line))
+
+
+def _literal(text: str) -> str:
+    """As it stands: a bracket begins no markup."""
+    return text.replace("[", r"\[")
 
 
 def _help(command: Command, key: str | None) -> str:

@@ -10,19 +10,20 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from ...engine.translation import tr
+from ..panes.console import is_prose, wrapped
 from ..text import letters_of, plain
 from ..widgets.lines import Lines, Spans
 
 
 class ReplyLines(Lines[str], can_focus=True):
-    """Lines, shown from a column on."""
+    """Lines: prose wrapped to the width, tables shown from a column on."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set()
 
     def __init__(self, text: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines = [plain(line) if line.strip() else "" for line in text.expandtabs().splitlines()]
-        self._widest = max(map(cell_len, self._lines), default=0)
+        self._widest = max((cell_len(line) for line in self._lines if not is_prose(line)), default=0)
         self.left = 0
 
     def on_resize(self) -> None:
@@ -32,7 +33,12 @@ class ReplyLines(Lines[str], can_focus=True):
     def shift(self, cells: int) -> None:
         """Scroll sideways, as far as there is anything."""
         self.left = max(0, min(self.left + cells, self._widest - self.width))
-        self.put([from_cell(line, self.left) for line in self._lines])
+        self.put([piece for line in self._lines for piece in self._pieces(line)])
+
+    def _pieces(self, line: str) -> list[str]:
+        if is_prose(line):
+            return [mark + text for _, mark, text in wrapped(("note", "", line), max(1, self.width))]
+        return [from_cell(line, self.left)]
 
     def spans(self, face: str, width: int) -> Spans:
         """The line."""

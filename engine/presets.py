@@ -142,6 +142,10 @@ class PresetCheckpoint:
         """How many numbers its weights have."""
         return sum(math.prod(shape) for shape in program.weights.values())
 
+    def source(self, name: str) -> str:
+        """What holds a weight: nothing is tied."""
+        return name
+
     def unused(self, program: Program) -> Sequence[str]:
         """Nothing is stored, so nothing is left over."""
         return []

@@ -140,7 +140,8 @@ class Controller:
                 if not typed:
                     console.say("command", message.line)
                 console.say("text", reply.text, reply.verdict)
-                if console.is_cut and not self.app.main.console.line.has_focus:
+                elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
+                if console.is_cut and not elsewhere and not console.line.has_focus:
                     self.app.main.footer.hint(
                         tr("v reads all {count} lines on the whole screen", count=len(reply.text.splitlines()))
                     )

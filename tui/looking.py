@@ -31,7 +31,7 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
     if page is None:
         return replace(state, explained=False)
     there = with_view(at_stage(state, page.stage), view, position.world)
-    return replace(there, explained=True, row=page.token, column=0, head=page.head)
+    return replace(there, explained=True, row=page.token, column=page.column, head=page.head)
 
 
 def with_view(state: ViewState, view: str, world: World) -> ViewState:

@@ -59,7 +59,7 @@ class TourPage:
         stop, count: its number from 1, and how many there are.
         stage, view: where it is and how it is looked at.
         title, ask: the question; tell: the answer, "" before it is shown.
-        token, head: which ones the question is about.
+        token, head: which ones the question is about; column: where the answer is to be seen, once it is shown.
     """
 
     stop: int
@@ -71,6 +71,7 @@ class TourPage:
     tell: str
     token: int = 0
     head: int = 0
+    column: int = 0
 
 
 @cache
@@ -100,5 +101,5 @@ def page_of(trace: Trace, stops: Sequence[Stop], place: Place, language: str | N
     title, ask, tell = (texts[field].format(**facts) for field in ("title", "ask", "tell"))
     return TourPage(
         place.stop + 1, len(stops), stop.stage, stop.view, title, ask, tell if place.shown else "",
-        word_of(trace), int(facts.get("head", 0)),
+        word_of(trace), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
     )  # fmt: skip

@@ -56,7 +56,8 @@ def _tokens(trace: Trace, stage: str) -> Facts:
 def _one_hot(trace: Trace, stage: str) -> Facts:
     at = word_of(trace)
     size = trace.shapes[stage][-1]
-    return {"vocabulary": f"{size:,}", "word": _quoted(trace, at), "id": f"{int(trace.tokens.ids[0, at])}"}
+    number = f"{int(trace.tokens.ids[0, at])}"
+    return {"vocabulary": f"{size:,}", "word": _quoted(trace, at), "id": number, "column": number}
 
 
 def _first_number(trace: Trace, stage: str) -> Facts:

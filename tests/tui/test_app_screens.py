@@ -39,4 +39,6 @@ async def test_the_palette_shows_brackets_as_they_stand() -> None:
     async with running() as (app, pilot):
         await press(pilot, "ctrl+p")
         await pilot.press(*"abl")
-        await until(pilot, lambda: "ablate STAGE[INDEX] [zero|mean]" in "\n".join(screen_of(app)), "the command in full")
+        await until(
+            pilot, lambda: "ablate STAGE[INDEX] [zero|mean]" in "\n".join(screen_of(app)), "the command in full"
+        )

@@ -133,3 +133,15 @@ async def test_the_tour(language, size):
         await settled(pilot)
         assert app.controller.position.tour is None
         assert not app.controller.state.explained
+
+
+async def test_the_tour_shows_the_one_of_a_one_hot_row():
+    async with running(opened(), size=(80, 24)) as (app, pilot):
+        await press(pilot, "T", "T", "T")
+        assert app.controller.state.column == 0
+        await press(pilot, "T")
+        assert app.controller.state.stage == "tokens.one_hot"
+        state, tokens = app.controller.state, app.controller.position.world.tokens
+        assert state.column == tokens.ids[0, state.row] > 0
+        assert re.search(r"= 1\b", words(app))
+        assert "v reads all" not in words(app)

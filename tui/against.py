@@ -140,8 +140,4 @@ def _verdict(row: Difference, comparison: Comparison) -> str:
         return f"✗ the first stage beyond tolerance {row.tolerance:.2g}"
     else:
         said = f"✗ beyond tolerance {row.tolerance:.2g}"
-    return (
-        f"{said}; the first beyond is {first.name}, D goes there"
-        if first is not None
-        else f"{said}; no stage is beyond"
-    )
+    return f"{said}; first: {first.name} (D)" if first is not None else f"{said}; no stage is beyond"

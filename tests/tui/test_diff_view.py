@@ -65,9 +65,7 @@ async def test_the_first_stage_beyond_is_said_there_and_elsewhere(session: Sessi
     TABLE.execute(session, "compare fork 0")
     assert against_of(session, "embeddings.sum").verdict == "✗ the first stage beyond tolerance 0"
     assert against_of(session, NORM).verdict == "✗ beyond tolerance 0; first: embeddings.sum (D)"
-    assert against_of(session, "embeddings.token").verdict == (
-        "equal to the last bit; first: embeddings.sum (D)"
-    )
+    assert against_of(session, "embeddings.token").verdict == ("equal to the last bit; first: embeddings.sum (D)")
     assert (await seen(session, ViewState("embeddings.sum", view="diff")))[-2] == "✗ the first stage beyond tolerance 0"
 
 

@@ -256,9 +256,16 @@ class Run(Trace):
         return child
 
     def _change_patches(self, patches: tuple[Patch, ...]) -> None:
-        before, self._patches = self._patches, PatchSet(patches)
-        changed = self._patches.differing(before)
-        self._forget(changed)
+        after = PatchSet(patches)
+        changed = after.differing(self._patches)
+        gone = self.program.all_downstream(changed)
+        had = self.stale | {name for name in gone if self._known(name) is not None}
+        self._patches = after
+        self.extents.clear()
+        for name in gone:
+            self._cache.drop(name)
+        # what had been computed is stale until it is again; the run this is a fork of may have it
+        self.stale = frozenset(name for name in had if self._known(name) is None)
         if any(name.startswith("tokens.") for name in changed):
             arrays = ("ids", "mask", "segments", "positions")
             now = {name: self.tensor(f"tokens.{name}") for name in arrays if f"tokens.{name}" in self.program}
@@ -381,11 +388,3 @@ class Run(Trace):
 
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
-
-    def _forget(self, names: Iterable[str]) -> None:
-        """Drop what these stages and all downstream of them had; what had been computed is stale until it is again."""
-        gone = self.program.all_downstream(names)
-        self.stale |= frozenset(name for name in gone if name in self._cache)
-        self.extents.clear()
-        for name in gone:
-            self._cache.drop(name)

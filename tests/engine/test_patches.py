@@ -210,3 +210,10 @@ def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
             "output",
         ):
             assert trace[name].read().tobytes() == fresh[name].read().tobytes(), name
+
+
+def test_what_a_fork_shares_with_the_original_again_is_not_stale(session) -> None:
+    do(session, "fork", "ablate layers.0.attention.weights[head=1]", "goto end", "undo")
+    assert session.trace.stale == frozenset()
+    do(session, "redo")
+    assert "layers.0.attention.context" in session.trace.stale

@@ -104,11 +104,9 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
     expression = parse(text, "condition")
     if not isinstance(expression, Comparison | Logic | Name):
         raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
-    inside = {id(inner) for part in expression.parts() if isinstance(part, Call) for inner in part.parts()}
     for part in expression.parts():
         _check(part, text, program, stages, shapes, tokens)
-        if isinstance(part, Window):
-            _check_window(part, text, program, stages, shapes, tokens, single=id(part) not in inside)
+    check_windows(expression, f"condition {text!r}", program, stages, shapes, tokens)
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
@@ -135,12 +133,29 @@ def _check(part: Expression, text: str, program: Program, stages: Collection[str
         raise InputError(f"condition {text!r} has the unknown function {part.function!r} (column {part.at + 1}){hint}")
 
 
-def _check_window(
-    part: Window, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any, *, single: bool
+def check_windows(
+    expression: Expression, said: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any
 ) -> None:
-    """Refuse an index that fits none of the stages, or that gives many numbers where one is compared."""
+    """Refuse an index that fits none of the stages, or that gives many numbers where one is meant.
+
+    Args:
+        said: what the expression is called, for people: `condition 'x[0] > 3'`.
+        stages: those that `x` may be.
+
+    Raises:
+        InputError: there is such an index.
+    """
+    inside = {id(inner) for part in expression.parts() if isinstance(part, Call) for inner in part.parts()}
+    for part in expression.parts():
+        if isinstance(part, Window):
+            _check_window(part, said, program, stages, shapes, tokens, single=id(part) not in inside)
+
+
+def _check_window(
+    part: Window, said: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any, *, single: bool
+) -> None:
     names = sorted(stages, key=program.index) if part.word == "x" else [program.resolve(part.word)]
-    here = f"condition {text!r} (column {part.at + 1})"
+    here = f"{said} (column {part.at + 1})"
     problem: InputError | None = None
     for name in names:
         try:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .conditions import FUNCTIONS, PLACES, StageScope
+from .conditions import FUNCTIONS, PLACES, StageScope, check_windows
 from .debugger import written
 from .errors import InputError, nearest
 from .expressions import Call, Expression, Name, Text, Window, parse
-from .index import bind_index
 from .measures import WORDS
 from .program import Program, Stage
 from .trace import Trace
@@ -41,7 +40,11 @@ class Watch:
         if any(trace.program.index(name) > here for name in self.needs):
             return None
         found = self.expression.value(StageScope(trace, stage))
-        return None if isinstance(found, float) and math.isnan(found) else _single(found, self.text)
+        if isinstance(found, np.ndarray) and found.size != 1:
+            return None  # one number of other stages, and many of this
+        if isinstance(found, bool | np.bool_):
+            return bool(found)
+        return None if math.isnan(found) else float(found)
 
 
 def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
@@ -55,9 +58,7 @@ def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
     here = False
     for part in expression.parts():
         if isinstance(part, Window) and part.word != "x":
-            name = program.resolve(part.word)
-            bind_index(part.index, shapes[name], program[name].axes, tokens)
-            needs.append(name)
+            needs.append(program.resolve(part.word))
         elif isinstance(part, Window) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
             here = True
         elif isinstance(part, Name | Text):
@@ -71,6 +72,7 @@ def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
             )
     if not needs and not here:
         raise InputError(f"watch {text!r} never changes; write a figure (`absmax`), or STAGE[INDEX]")
+    check_windows(expression, f"watch {text!r}", program, [stage.name for stage in program], shapes, tokens)
     return Watch(text, expression, tuple(needs), "" if here else max(needs, key=program.index))
 
 
@@ -79,9 +81,3 @@ def write_watched(value: float | bool | None) -> str:
     if value is None:
         return "not yet known"
     return written(value) if isinstance(value, bool) else write_number(value)
-
-
-def _single(found: Any, text: str) -> float | bool:
-    if isinstance(found, np.ndarray) and found.size != 1:
-        raise InputError(f"watch {text!r} gives {found.size} numbers; take one of them, or a figure such as max(...)")
-    return bool(found) if isinstance(found, bool | np.bool_) else float(found)

@@ -212,3 +212,25 @@ def test_a_stop_says_which_number_made_it(minilm, text: str, place) -> None:
 def _later(within) -> tuple[int, ...]:
     query, key = within
     return (0, 2, query, key + 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x[0]", r"watch 'x\[0\]' \(column 1\): x\[\.\.\.\] is many numbers"),
+        ("layers.0.output[0, 1]", r"is many numbers \(along hidden\)"),
+        ("layers.0.output[0, 99, 0]", r"index 99 is out of range for axis 'token'"),
+    ],
+)
+def test_a_bad_watch_is_refused_when_it_is_set(minilm, text: str, says: str) -> None:
+    session = Session(minilm.run("the cat"))
+    with pytest.raises(InputError, match=says):
+        TABLE.execute(session, f"watch {text}")
+    assert not session.debugger.breakpoints
+
+
+def test_a_watch_of_what_is_many_numbers_elsewhere_stops_no_motion(minilm) -> None:
+    session = Session(minilm.run("the cat"))
+    TABLE.execute(session, "watch x[0, 1, 2]")  # a number of (batch, token, hidden), a row of weights
+    stops = [TABLE.execute(session, "continue").stop for _ in range(5)]
+    assert all(len(session.trace.shapes[stop.stage.name]) == 3 for stop in stops)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+from .files import read_object
 from .pieces import byte_letters
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def roberta_tokenizer(directory: Path) -> Tokenizer:
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-    kind = _json(directory / "config.json").get("model_type")
+    kind = read_object(directory / "config.json").get("model_type")
     if kind not in ROBERTAS:
         raise InputError(
             f"no tokenizer.json in {directory}; vocab.json and merges.txt alone are read for "
             f"{' and '.join(ROBERTAS)}, not for {kind!r}; have transformers write it: "
             "`AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)`"
         )
-    settings = _json(directory / "special_tokens_map.json") | _json(directory / "tokenizer_config.json")
+    settings = read_object(directory / "special_tokens_map.json") | read_object(directory / "tokenizer_config.json")
     tokenizer = Tokenizer(models.BPE.from_file(str(directory / "vocab.json"), str(directory / "merges.txt")))
     numbers: dict[str, tuple[str, int]] = {}
     for which, default in SPECIAL.items():
@@ -80,8 +80,3 @@ def readable(token: str) -> str:
 def _bytes() -> dict[str, int]:
     """The byte each letter stands for."""
     return {letter: byte for byte, letter in byte_letters().items()}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return found if isinstance(found, dict) else {}

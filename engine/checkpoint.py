@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -15,7 +14,8 @@ import torch
 from .architectures import Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
-from .errors import InputError, one_line
+from .errors import InputError
+from .files import read_object, regular
 from .images import ImageReader
 from .program import Program, Shape, write_shape
 from .sentence import read_sentence
@@ -43,7 +43,7 @@ class Checkpoint:
             )
         self.sentence = read_sentence(directory)
         self.directory = directory / self.sentence.transformer if self.sentence is not None else directory
-        self.config = Config(_read_json(self.directory, "config.json"), str(self.directory / "config.json"))
+        self.config = Config(_config(self.directory, "config.json"), str(self.directory / "config.json"))
         self.family: Family = family_of(self.config.model_type)
         self.files = weight_files(self.directory)
         self.notes: list[str] = []
@@ -233,19 +233,13 @@ class Weights(Mapping[str, torch.Tensor]):
         return len(self._names)
 
 
-def _read_json(directory: Path, name: str) -> dict[str, Any]:
+def _config(directory: Path, name: str) -> Mapping[str, Any]:
     path = directory / name
-    if not path.is_file():
+    if not regular(path):
         raise InputError(
             f"no {name} in {str(directory)!r}; a model directory has config.json, {SAFETENSORS} and a tokenizer"
         )
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {one_line(error)}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"cannot read {path}: it holds {type(values).__name__}, not an object")
-    return values
+    return read_object(path)
 
 
 def _few(names: list[str], between: str = ", ", most: int = 3) -> str:

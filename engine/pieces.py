@@ -7,7 +7,6 @@ drawn together, none at the ends.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .files import read_object, regular
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -51,9 +51,9 @@ def made_tokenizer(directory: Path) -> Tokenizer | None:
     Raises:
         InputError: a model file that cannot be read, or is of a kind that is not implemented.
     """
-    settings = _json(directory / "tokenizer_config.json")
+    settings = read_object(directory / "tokenizer_config.json")
     for name in FILES:
-        if (directory / name).is_file():
+        if regular(directory / name):
             return _of_pieces(directory / name, settings)
     return _of_bytes(settings) if settings.get("tokenizer_class") == "ByT5Tokenizer" else None
 
@@ -144,7 +144,9 @@ def _of_pieces(path: Path, settings: Mapping[str, Any]) -> Tokenizer:
 
 def _more(directory: Path, settings: Mapping[str, Any], taken: int, *, like_bert: bool) -> list[str]:
     """Words beyond the pieces, in the order of their ids: `added_tokens.json`; without it DeBERTa's mask, T5's sentinels."""
-    added = {word: number for word, number in _json(directory / "added_tokens.json").items() if isinstance(number, int)}
+    added = {
+        word: number for word, number in read_object(directory / "added_tokens.json").items() if isinstance(number, int)
+    }
     if added:
         return [word for word, number in sorted(added.items(), key=lambda pair: pair[1]) if number >= taken]
     if like_bert:
@@ -187,9 +189,3 @@ def _ended(tokenizer: Tokenizer, *, like_bert: bool) -> Tokenizer:
         single=one, pair=two, special_tokens=[(word, tokenizer.token_to_id(word)) for word in words]
     )
     return tokenizer
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no file, or something else in it."""
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return found if isinstance(found, dict) else {}

@@ -7,7 +7,6 @@ which transformers prefers where it is installed, resize with another kernel.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .config import Config
-from .errors import InputError, one_line
+from .errors import InputError
+from .files import read_object, regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -147,13 +147,9 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
     """The processor's settings: a file of their own, or a part of transformers 5's `processor_config.json`."""
     whole, own = directory / "processor_config.json", directory / "preprocessor_config.json"
     for path, part in ((whole, "image_processor"), (own, None)):
-        if not path.is_file():
+        if not regular(path):
             continue
-        try:
-            values = json.loads(path.read_text("utf-8"))
-            values = values if part is None else values.get(part)
-        except (OSError, ValueError, AttributeError) as error:
-            raise InputError(f"cannot read {path}: {one_line(error)}") from None
+        values = read_object(path) if part is None else read_object(path).get(part)
         if values is None:
             continue
         if not isinstance(values, dict):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError, one_line
+from .files import read_json, read_object, regular
 
 # Modules that leave the output as it is when nothing is trained.
 SILENT = ("Dropout",)
@@ -65,39 +65,25 @@ def read_sentence(directory: Path) -> Sentence | None:
         InputError: it cannot be read, or names folders outside the directory.
     """
     path = directory / "modules.json"
-    if not path.is_file():
+    if not regular(path):
         return None
     try:
-        listed = [
-            (_kind(str(module["type"])), str(module.get("path", ""))) for module in json.loads(path.read_text("utf-8"))
-        ]
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        listed = [(_kind(str(module["type"])), str(module.get("path", ""))) for module in read_json(path)]
+    except (TypeError, LookupError, AttributeError) as error:
         raise InputError(f"cannot read {path}: {one_line(error)}") from None
     for _, folder in listed:
         if Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise InputError(f"cannot read {path}: it names {folder!r}, which is outside the directory")
     transformer = next((folder for kind, folder in listed if kind == "Transformer"), "")
     modules = [
-        Module(kind, folder, _settings(directory / folder / "config.json"))
+        Module(kind, folder, read_object(directory / folder / "config.json"))
         for kind, folder in listed
         if kind != "Transformer" and kind not in SILENT
     ]
-    longest = _settings(directory / transformer / "sentence_bert_config.json").get("max_seq_length")
+    longest = read_object(directory / transformer / "sentence_bert_config.json").get("max_seq_length")
     return Sentence(transformer, tuple(modules), longest if isinstance(longest, int) else None)
 
 
 def _kind(written: str) -> str:
     """`sentence_transformers.models.Pooling` is a Pooling; a class of another package keeps its whole name."""
     return written.rpartition(".")[2] if written.startswith("sentence_transformers.") else written
-
-
-def _settings(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {one_line(error)}") from None
-    if not isinstance(found, dict):
-        raise InputError(f"cannot read {path}: it holds {type(found).__name__}, not an object")
-    return found

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .byte_level import readable, roberta_tokenizer
 from .errors import InputError, one_line
+from .files import read_object, regular
 from .pieces import made_tokenizer
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Tokens:
         vocabulary_size: how many ids there are.
         second: for each token whether it belongs to `pair`; () where none does.
         arrays: whatever else goes in, by the name of its stage: `{"image.pixels": (batch, channel, height, width)}`.
+        notes: what was done to the texts before they became these tokens, that is not in what was typed: a sentence each.
     """
 
     texts: tuple[str, ...]
@@ -48,6 +50,7 @@ class Tokens:
     vocabulary_size: int = 0
     second: tuple[tuple[bool, ...], ...] = field(repr=False, default=())
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
 
     def given(self, stage: str) -> npt.NDArray[Any]:
         """What goes in at a stage: `tokens.ids`, `image.pixels`."""
@@ -203,14 +206,14 @@ def open_tokenizer(directory: Path) -> Tokenizer:
 
     whole, words = directory / "tokenizer.json", directory / "vocab.txt"
     try:
-        if whole.is_file():
+        if regular(whole):
             return Tokenizer.from_file(str(whole))
-        if words.is_file():
+        if regular(words):
             return BertWordPieceTokenizer(str(words), lowercase=_lowercase(directory))._tokenizer
         made = made_tokenizer(directory)
         if made is not None:
             return made
-        if (directory / "vocab.json").is_file() and (directory / "merges.txt").is_file():
+        if regular(directory / "vocab.json") and regular(directory / "merges.txt"):
             return roberta_tokenizer(directory)
     except InputError:
         raise
@@ -227,7 +230,4 @@ def open_tokenizer(directory: Path) -> Tokenizer:
 
 def _lowercase(directory: Path) -> bool:
     """What `tokenizer_config.json` says of case, as transformers' BertTokenizer takes it: lower unless told."""
-    import json
-
-    settings = directory / "tokenizer_config.json"
-    return bool(json.loads(settings.read_text("utf-8")).get("do_lower_case", True)) if settings.is_file() else True
+    return bool(read_object(directory / "tokenizer_config.json").get("do_lower_case", True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
+from .files import read_object, regular
 from .program import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -42,10 +42,10 @@ class SafetensorsFile:
     """
 
     def __init__(self, path: Path) -> None:
+        if not regular(path):
+            raise InputError(f"{path} is missing, though {SAFETENSORS_INDEX} names it")
         try:
             self._file: Any = safe_open(str(path), framework="pt", device="cpu")
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing, though {SAFETENSORS_INDEX} names it") from None
         except (SafetensorError, OSError) as error:
             raise InputError(
                 f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
@@ -69,7 +69,7 @@ class TorchFile:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
+        if not regular(path):
             raise InputError(f"{path} is missing, though {TORCH_INDEX} names it")
         try:
             found = _load(path)
@@ -142,9 +142,9 @@ def weight_files(directory: Path) -> list[Path]:
         InputError: there are none, or the index does not say.
     """
     for single, index in ((SAFETENSORS, SAFETENSORS_INDEX), (TORCH, TORCH_INDEX)):
-        if (directory / single).is_file():
+        if regular(directory / single):
             return [directory / single]
-        if (directory / index).is_file():
+        if regular(directory / index):
             return [directory / name for name in _shards(directory / index)]
     raise InputError(f"no {SAFETENSORS} in {str(directory)!r}, and no {TORCH} either")
 
@@ -160,10 +160,7 @@ def open_weights(path: Path) -> WeightFile:
 
 def _shards(index: Path) -> list[str]:
     """The shards that an index names, each once; only files beside it."""
-    try:
-        places = json.loads(index.read_text("utf-8")).get("weight_map")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"cannot read {index}: {one_line(error)}") from None
+    places = read_object(index).get("weight_map")
     if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
         raise InputError(f"cannot read {index}: its weight_map does not say where each weight is")
     strange = [name for name in places.values() if Path(name).name != name]

@@ -1,101 +1,109 @@
-"""Values that a run keeps, within a budget; what is evicted leaves its memory to the next value of the same shape."""
+"""Values that runs keep, within one budget; what is evicted leaves its memory to the next value of the same shape."""
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import weakref
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import torch
 
 BufferKey = tuple[tuple[int, ...], torch.dtype, torch.device]
+Key = tuple[int, str]  # the number of a cache, and the name of a stage
 
-# How much memory of evicted values may lie idle, as a share of the budget.
+# How much of the budget is for memory of evicted values that lies idle; the rest is for values.
 IDLE_SHARE = 0.125
 
 
-class Cache:
-    """Tensors by stage name.
+class Pool:
+    """What the caches of a run and of its forks have in common: the budget, who was used last, memory that lies idle.
 
-    Several names may share one storage (heads are a view of the query); its bytes count once, and it is reused only when
-    no name holds it any more. Tensors never leave the engine (`Value.tensor` copies), so reuse is safe.
+    It holds no tensor but idle ones: a cache that is let go takes its own along at once, and is struck off here before the
+    next thing happens, since whoever lets it go may be another thread.
+
+    Several names may share one storage (heads are a view of the query), in one cache or across them; its bytes count once,
+    and it is reused only when no name holds it any more. Tensors never leave the engine (`Value.tensor` copies), so reuse is safe.
 
     Args:
-        budget: bytes to be kept at most; None for no limit. What is needed for the computation at hand may exceed it.
+        budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
         anchors: names to be kept longest, since whole layers can be computed again from them.
     """
 
     def __init__(self, budget: int | None = None, anchors: Collection[str] = ()) -> None:
         self.budget = budget
         self.anchors = frozenset(anchors)
-        self.bytes = 0
         self.evictions = 0
-        self._tensors: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._numbers = count()
+        self._caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
+        self._gone: deque[int] = deque()  # numbers of caches that were let go
+        self._used: tuple[OrderedDict[Key, None], ...] = (
+            OrderedDict(),
+            OrderedDict(),
+        )  # the others, anchors; oldest first
+        self._places: dict[int, dict[str, tuple[int, int]]] = {}  # of each cache: name -> storage and its bytes
         self._users: Counter[int] = Counter()
-        self._held: Counter[str] = Counter()
+        self._held: Counter[Key] = Counter()
+        self._bytes = 0
         self._free: dict[BufferKey, list[torch.Tensor]] = {}
         self._free_bytes = 0
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._tensors
+    @property
+    def bytes(self) -> int:
+        """Bytes of the values kept at the moment, by all caches."""
+        self._strike_off()
+        return self._bytes
 
-    def get(self, name: str) -> torch.Tensor | None:
-        """The tensor kept under a name, now the one used last; None when there is none."""
-        found = self._tensors.get(name)
-        if found is not None:
-            self._tensors.move_to_end(name)
-        return found
+    def enter(self, cache: Cache) -> int:
+        """Count a cache in; its number."""
+        number = next(self._numbers)
+        self._caches[number], self._places[number] = cache, {}
+        weakref.finalize(cache, self._gone.append, number).atexit = False
+        return number
+
+    def use(self, key: Key) -> None:
+        """Note that a value was used just now."""
+        self._used[key[1] in self.anchors].move_to_end(key)
 
     @contextmanager
-    def hold(self, names: Iterable[str]) -> Iterator[None]:
-        """Evict none of these names inside the block: their tensors are being computed with."""
-        names = tuple(names)
-        self._held.update(names)
+    def hold(self, keys: Iterable[Key]) -> Iterator[None]:
+        """Evict none of these inside the block: their tensors are being computed with."""
+        keys = tuple(keys)
+        self._held.update(keys)
         try:
             yield
         finally:
-            self._held.subtract(names)
+            for key in keys:
+                self._held[key] -= 1
+                if not self._held[key]:
+                    del self._held[key]
 
-    def put(self, name: str, tensor: torch.Tensor) -> None:
-        """Keep a tensor, and evict others until the budget is met."""
-        if name in self._tensors:
-            self.drop(name)
-        self._tensors[name] = tensor
+    def add(self, key: Key, tensor: torch.Tensor) -> None:
+        """Count a tensor in, and evict others until the budget is met."""
+        self._strike_off()
         storage = tensor.untyped_storage()
-        place = storage.data_ptr()
-        users = self._users.get(place, 0)
-        if not users:
-            self.bytes += storage.nbytes()
-        self._users[place] = users + 1
-        if self.budget is not None and self.bytes > self.budget:
-            self._evict(name)
-
-    def drop(self, name: str) -> None:
-        """Forget a name; its memory is free once no other name shares it."""
-        tensor = self._tensors.pop(name, None)
-        if tensor is None:
-            return
-        storage = tensor.untyped_storage()
-        place = storage.data_ptr()
-        self._users[place] -= 1
+        place, size = storage.data_ptr(), storage.nbytes()
         if not self._users[place]:
-            del self._users[place]
-            self.bytes -= storage.nbytes()
-            if tensor.is_contiguous() and tensor.nbytes == storage.nbytes():
-                self._keep_free(tensor)
+            self._bytes += size
+        self._users[place] += 1
+        self._places[key[0]][key[1]] = (place, size)
+        self._used[key[1] in self.anchors][key] = None
+        if self.budget is not None and self._bytes > self.budget * (1 - IDLE_SHARE):
+            self._evict(key, self.budget * (1 - IDLE_SHARE))
 
-    def clear(self) -> None:
-        """Forget every name; the memory stays for whoever computes the same shapes next."""
-        for name in list(self._tensors):
-            self.drop(name)
+    def remove(self, key: Key, tensor: torch.Tensor) -> None:
+        """Count a tensor out; its memory is free once no other name shares it."""
+        if self._forget(key) and tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes():
+            self._keep_free(tensor)
 
     def buffer(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """Memory for a result: what an evicted value of the same shape left, or new."""
-        found = self._free.get((shape, dtype, device))
-        if not found:
+        idle = self._free.get((shape, dtype, device))
+        if not idle:
             return torch.empty(shape, dtype=dtype, device=device)
-        self._free_bytes -= found[-1].nbytes
-        return found.pop()
+        self._free_bytes -= idle[-1].nbytes
+        return idle.pop()
 
     def _keep_free(self, tensor: torch.Tensor) -> None:
         """Leave the memory for another value, as long as what lies idle stays small beside the budget."""
@@ -104,13 +112,80 @@ class Cache:
         self._free.setdefault((tuple(tensor.shape), tensor.dtype, tensor.device), []).append(tensor)
         self._free_bytes += tensor.nbytes
 
-    def _evict(self, newest: str) -> None:
-        """Drop what was used longest ago, anchors last, until the budget is met or only what is held is left."""
-        assert self.budget is not None
-        for spared in (self.anchors, frozenset[str]()):
-            for name in list(self._tensors):
-                if self.bytes <= self.budget:
-                    return
-                if name != newest and name not in spared and not self._held[name]:
-                    self.drop(name)
+    def _forget(self, key: Key) -> bool:
+        """Strike a name off; whether it was the last that holds its storage."""
+        number, name = key
+        place, size = self._places[number].pop(name)
+        del self._used[name in self.anchors][key]
+        self._users[place] -= 1
+        if self._users[place]:
+            return False
+        del self._users[place]
+        self._bytes -= size
+        return True
+
+    def _strike_off(self) -> None:
+        """Count out what caches held that are gone by now, tensors and all."""
+        while self._gone:
+            number = self._gone.popleft()
+            for name in list(self._places[number]):
+                self._forget((number, name))
+            del self._places[number]
+
+    def _evict(self, newest: Key, most: float) -> None:
+        """Drop what was used longest ago, anchors last, until no more than that is kept, or only what is held is left."""
+        for used in self._used:
+            while self._bytes > most:
+                oldest = next((key for key in used if key != newest and key not in self._held), None)
+                if oldest is None:
+                    break
+                cache = self._caches.get(oldest[0])
+                if cache is None:  # let go on another thread a moment ago
+                    self._strike_off()
+                else:
+                    cache.drop(oldest[1])
                     self.evictions += 1
+
+
+class Cache:
+    """The tensors of one run by stage name.
+
+    Args:
+        pool: what it shares with the caches of forks.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self._number = pool.enter(self)
+        self._tensors: dict[str, torch.Tensor] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def key(self, name: str) -> Key:
+        """What a stage's value here is called in the pool."""
+        return self._number, name
+
+    def get(self, name: str) -> torch.Tensor | None:
+        """The tensor kept under a name, now the one used last; None when there is none."""
+        tensor = self._tensors.get(name)
+        if tensor is not None:
+            self.pool.use((self._number, name))
+        return tensor
+
+    def put(self, name: str, tensor: torch.Tensor) -> None:
+        """Keep a tensor; others are evicted until the budget is met."""
+        self.drop(name)
+        self._tensors[name] = tensor
+        self.pool.add((self._number, name), tensor)
+
+    def drop(self, name: str) -> None:
+        """Forget a name."""
+        tensor = self._tensors.pop(name, None)
+        if tensor is not None:
+            self.pool.remove((self._number, name), tensor)
+
+    def clear(self) -> None:
+        """Forget every name; the memory stays for whoever computes the same shapes next."""
+        for name in list(self._tensors):
+            self.drop(name)

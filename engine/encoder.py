@@ -148,7 +148,7 @@ class Encoder:
             dtype=self.dtype,
             about=self.about,
             budget=self.budget,
-            cache=instead_of.release() if instead_of is not None else None,
+            pool=instead_of.release() if instead_of is not None else None,
             shadows=self._shadows_of(tokens.shape),
             weight_sizes=self._weight_sizes,
             word=self.checkpoint.reader.word if self._reads_text else None,

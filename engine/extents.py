@@ -7,8 +7,9 @@ magnitude comes from the inputs' bounds where `bounds` has a rule, and from that
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -38,7 +39,8 @@ class Extents:
     """
 
     def __init__(self, run: Run, weights: WeightSizes) -> None:
-        self._run, self.weights = run, weights
+        # weak, since the run has this: no circle is to keep its values after the last user has let it go
+        self._run, self.weights = cast("Run", weakref.proxy(run)), weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
 

@@ -113,7 +113,7 @@ def test_eviction_happens_at_all(minilm_dir):
     """Else the tests above would say nothing."""
     run = load(minilm_dir, "cpu", budget=100_000).run("one two three four five six seven")
     run.reach(len(run.program) - 1)
-    assert run._cache.evictions > 10
+    assert run._cache.pool.evictions > 10
 
 
 def test_values_read_are_ones_own(small):

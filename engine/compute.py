@@ -1,0 +1,253 @@
+"""From what goes in to the values: each computed from its inputs when it is asked for, kept within a budget, evicted, and computed again."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+
+from .cache import Cache, Key, Pool
+from .ops import Given, Op, no_memory
+from .patch_set import PatchSet
+from .patches import patched
+from .program import Program, Stage
+from .row_blocks import row_blocks
+from .shadows import Shadow, shadows_of
+from .tokens import Tokens
+
+# A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
+LARGEST_SHARE = 0.25
+
+
+class Computation:
+    """Tensors of every stage of a program for one batch, and of a fork as far as it differs from what it was forked from.
+
+    Args:
+        program: what to compute.
+        weights: every weight of the program, on the device and in the dtype to compute with.
+        tokens: what goes in.
+        device, dtype: where and in what to compute.
+        budget: bytes of values to keep; the rest is computed again from what is left, the same to the last bit.
+        pool: that of an earlier run which is no longer needed, to compute in its memory.
+        shadows: what `shadows_of` gives for this batch's shape, where it is at hand.
+        base: what this is a fork of; values that their patches leave equal are kept there, and the budget is one for both.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        weights: Mapping[str, torch.Tensor],
+        tokens: Tokens,
+        device: torch.device,
+        dtype: torch.dtype,
+        budget: int | None = None,
+        pool: Pool | None = None,
+        shadows: Mapping[str, Shadow] | None = None,
+        base: Computation | None = None,
+    ) -> None:
+        self.program, self.weights, self.device, self.budget = program, weights, device, budget
+        self._length = tokens.shape[1]
+        self.stale: frozenset[str] = frozenset()
+        self._patches = PatchSet()
+        self._base = base
+        self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
+        self._lock = base._lock if base is not None else threading.RLock()
+        self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
+        anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
+        shared = base._cache.pool if base is not None else pool
+        self._cache = Cache(shared if shared is not None else Pool(budget, anchors))
+        self._stages = {stage.name: (stage, cast(Op, stage.op)) for stage in program}
+        self._given = {
+            stage.name: torch.from_numpy(tokens.given(stage.name)).to(
+                device=device, dtype=torch.int64 if stage.op.whole_numbers else dtype
+            )
+            for stage in program
+            if isinstance(stage.op, Given)
+        }
+
+    def dtype(self, name: str) -> torch.dtype:
+        """What the value of a stage is made of."""
+        return self._shadows[name].dtype
+
+    def is_windowed(self, name: str) -> bool:
+        """Whether a value is too large to be kept and is only ever read in windows."""
+        if name in self._patches:
+            return False
+        op = self._stages[name][1]
+        if op.windows:
+            return True
+        if op.rows is None or self.budget is None:
+            return False
+        return self._shadows[name].nbytes > self.budget * LARGEST_SHARE
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """The whole value of a stage, as the engine's own tensor: not to be written to.
+
+        Whatever upstream was never computed, or was evicted, is computed now.
+        """
+        with self._lock:
+            found = self._known(name)
+            return found if found is not None else self._compute(name)
+
+    def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
+        """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
+        with self._lock:
+            found = self._known(name)
+            if found is not None or not self.is_windowed(name):
+                return (found if found is not None else self.tensor(name))[..., start:stop, :]
+            stage, op = self._stages[name]
+            cuts = op.rows
+            assert cuts is not None
+            with self._hold(stage.inputs):
+                inputs = [
+                    self.rows(source, start, stop) if cut else self.tensor(source)
+                    for source, cut in zip(stage.inputs, cuts, strict=True)
+                ]
+                return op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the values kept at the moment, by this run and its forks."""
+        return self._cache.pool.bytes
+
+    def release(self) -> Pool:
+        """Give up all values; what is returned lets another run compute in the same memory."""
+        with self._lock:
+            self._cache.clear()
+        return self._cache.pool
+
+    def leave(self, dropped: Computation) -> None:
+        """Be a fork of what another run is a fork of, if it was one of that: it is dropped, and this one stays."""
+        with self._lock:
+            if self._base is dropped:
+                self._base, self._apart = dropped._base, None
+
+    # -- how -----------------------------------------------------------------------------------------------------
+
+    def _known(self, name: str) -> torch.Tensor | None:
+        """The value where nothing has to be computed: given, kept, or kept by the run this is a fork of."""
+        for run in self._sharing(name):
+            tensor = run._cache.get(name)
+            if tensor is None and name not in run._patches:
+                tensor = run._given.get(name)
+            if tensor is not None:
+                return tensor
+        return None
+
+    def _shares(self, name: str) -> bool:
+        """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""
+        assert self._base is not None
+        mine, theirs = self._patches, self._base._patches
+        if self._apart is None or self._apart[0] is not mine or self._apart[1] is not theirs:
+            self._apart = (mine, theirs, self.program.all_downstream(mine.differing(theirs)))
+        return name not in self._apart[2]
+
+    def _sharing(self, name: str) -> Sequence[Computation]:
+        """This run, and those it is a fork of as far back as they have the same value; the last is where it is kept."""
+        if self._base is None:
+            return (self,)
+        runs: list[Computation] = [self]
+        while (base := runs[-1]._base) is not None and runs[-1]._shares(name):
+            runs.append(base)
+        return runs
+
+    def _compute(self, name: str) -> torch.Tensor:
+        """Compute a stage from its inputs, and those first where they are missing."""
+        stage, op = self._stages[name]
+        if name in self._given:
+            return self._keep(name, self._given[name])
+        inputs = [self._known(source) for source in stage.inputs]
+        if any(found is None for found in inputs):
+            return self._compute_all(self._missing(name))
+        # Nothing is evicted before `put`, so the inputs' memory is safe while it is computed with.
+        result = op.compute(cast(list[torch.Tensor], inputs), self._weights(stage), lambda: self._buffer(name))
+        return self._keep(name, result)
+
+    @contextmanager
+    def _hold(self, names: Iterable[str]) -> Iterator[None]:
+        """Evict none of these values inside the block: they are computed with."""
+        keys: list[Key] = [run._cache.key(name) for name in names for run in self._sharing(name)]
+        with self._cache.pool.hold(keys):
+            yield
+
+    def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
+        """Put a stage's patches upon its result, and keep that where it belongs."""
+        home = self._sharing(name)[-1]
+        if home is not self:
+            return home._keep(name, result)
+        if name in self._patches:
+            result = patched(result, self._patches.of(name))
+        if name in self.stale:
+            self.stale -= {name}
+        self._cache.put(name, result)
+        return result
+
+    def _compute_all(self, missing: Sequence[str]) -> torch.Tensor:
+        """Compute stages in program order, holding each no longer than a later one needs it; returns the last."""
+        left = Counter(source for wanted in missing for source in self.program[wanted].inputs)
+        held: dict[str, torch.Tensor] = {}  # computed here and still needed: the budget may be too small to keep them
+        for wanted in missing:
+            stage, _ = self._stages[wanted]
+            with self._hold((*held, *stage.inputs)):
+                held[wanted] = self._keep(wanted, self._compute_one(stage, held))
+            for source in stage.inputs:
+                left[source] -= 1
+                if not left[source]:
+                    held.pop(source, None)
+        return held[missing[-1]]
+
+    def _missing(self, name: str) -> list[str]:
+        """The stage and everything upstream that must be computed first, in program order."""
+        seen, waiting = {name}, [name]
+        while waiting:
+            for source in self.program[waiting.pop()].inputs:
+                if source not in seen and self._known(source) is None:
+                    seen.add(source)
+                    waiting.append(source)
+        whole = [found for found in seen if found == name or not self.is_windowed(found)]
+        return sorted(whole, key=self.program.index)
+
+    def _compute_one(self, stage: Stage, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        op = self._stages[stage.name][1]
+        if stage.name in self._given:
+            return self._given[stage.name]
+        if op.rows is not None and any(self.is_windowed(source) for source in stage.inputs):
+            return self._compute_by_rows(stage)
+        inputs = []
+        for source in stage.inputs:
+            found = held.get(source)
+            inputs.append(found if found is not None else self._have(source))
+        return op.compute(inputs, self._weights(stage), lambda: self._buffer(stage.name))
+
+    def _compute_by_rows(self, stage: Stage) -> torch.Tensor:
+        """A stage whose inputs are never whole: block after block of rows, in the same blocks every time."""
+        result = self._buffer(stage.name)
+        op = self._stages[stage.name][1]
+        cuts = op.rows
+        assert cuts is not None
+        for start, stop in self.row_blocks(stage.name):
+            inputs = [
+                self.rows(source, start, stop) if cut else self._have(source)
+                for source, cut in zip(stage.inputs, cuts, strict=True)
+            ]
+            result[..., start:stop, :] = op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
+        return result
+
+    def row_blocks(self, name: str) -> list[tuple[int, int]]:
+        """Where the blocks of rows of a value begin and end; they depend on the shapes alone."""
+        return row_blocks(self._shadows[name], self._length)
+
+    def _have(self, name: str) -> torch.Tensor:
+        found = self._known(name)
+        return found if found is not None else self._compute(name)
+
+    def _buffer(self, name: str) -> torch.Tensor:
+        shadow = self._shadows[name]
+        return self._cache.pool.buffer(shadow.shape, shadow.dtype, self.device)
+
+    def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
+        return [self.weights[name] for name in stage.weights] if stage.weights else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class Forks:
     def __init__(self, trace: Trace) -> None:
         self.branches = {0: Branch(0, None, trace, Debugger(trace))}
         self.current = self.branches[0]
+        self._last = 0  # a number is given once: what was dropped is not what comes after it
 
     def fork(self) -> Branch:
         """Fork the current branch and go on in the new one; the cursor and the breakpoints come along.
@@ -53,7 +55,7 @@ class Forks:
             InputError: a recording, which computes nothing.
         """
         run = live(self.current.trace)
-        number = max(self.branches) + 1
+        self._last = number = self._last + 1
         trace = run.fork()
         branch = Branch(number, self.current.number, trace, self.current.debugger.over(trace))
         self.branches[number] = self.current = branch
@@ -66,19 +68,53 @@ class Forks:
             InputError: there is none of that number.
         """
         if number not in self.branches:
-            raise InputError(f"no fork number {number}; there are {', '.join(map(str, self.branches))}")
+            raise self._no(number)
         self.current = self.branches[number]
         return self.current
 
-    def patch(self, patch: Patch) -> None:
-        """Put a patch on the current branch.
+    def _no(self, number: int) -> InputError:
+        return InputError(f"no fork number {number}; there are {', '.join(map(str, self.branches))}")
+
+    def drop(self, number: int) -> Branch:
+        """Forget a branch and give its memory back; forks of it become forks of what it was forked from.
+
+        Returns:
+            Where one is now: where one was, or what the dropped branch was forked from.
 
         Raises:
-            InputError: it cannot be applied; nothing has changed then.
+            InputError: there is none of that number, or it is the original.
+        """
+        if number not in self.branches:
+            raise self._no(number)
+        branch = self.branches[number]
+        if branch.parent is None:
+            raise InputError("0 is the original, which all forks are made from; `run` starts over with another text")
+        del self.branches[number]
+        for child in self.branches.values():
+            if child.parent == number:
+                child.parent = branch.parent
+            live(child.trace).leave(live(branch.trace))
+        if self.current is branch:
+            self.current = self.branches[branch.parent]
+        return self.current
+
+    def patch(self, patch: Patch, accept: Callable[[Run], None]) -> None:
+        """Put a patch on the current branch.
+
+        Args:
+            accept: looks at the run with its patch, and raises what is wrong with it.
+
+        Raises:
+            InputError: it cannot be applied, or is not accepted; nothing has changed then.
         """
         run = live(self.current.trace)
         before = run.patches
         run.set_patches((*before, patch))
+        try:
+            accept(run)
+        except BaseException:
+            run.set_patches(before)
+            raise
         self.current.past.append(before)
         self.current.future.clear()
 

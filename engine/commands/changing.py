@@ -45,17 +45,9 @@ def _put(session: Session, name: str, text: str, change: Change) -> Reply:
     """Put a change on a stage and say what follows from it."""
     from ..patches import Patch
 
-    patch = Patch(name, text, change)
-    run = live(session.trace)
-    session.branches.patch(patch)
-    try:
-        check_range(run, name)
-    except InputError:
-        session.branches.undo()
-        session.branches.current.future.clear()
-        raise
+    session.branches.patch(Patch(name, text, change), lambda run: check_range(run, name))
     session.changed()
-    later = len(run.program.downstream(name))
+    later = len(session.trace.program.downstream(name))
     return Reply(f"patched {name}; {later} stage{'s' * (later != 1)} downstream will be computed again")
 
 
@@ -181,6 +173,17 @@ def _switch(session: Session, rest: str) -> Reply:
     return Reply(f"in fork {rest}" if rest != "0" else "in the original")
 
 
+def _drop(session: Session, rest: str) -> Reply:
+    if not is_number(rest):
+        raise InputError(f"{rest!r} is not the number of a fork; write `drop N`; `info forks` lists them")
+    dropped = session.forks.get(int(rest))
+    branch = session.branches.drop(int(rest))
+    if session.reference is not None and dropped in (session.reference.trace, session.reference.ours):
+        session.reference = None
+    session.changed()
+    return Reply(f"dropped fork {rest}; in {f'fork {branch.number}' if branch.number else 'the original'}")
+
+
 def _run(session: Session, rest: str) -> Reply:
     texts = words_of(rest, 'run "TEXT" ...')
     if not texts:
@@ -210,5 +213,6 @@ COMMANDS = (
             (Key("R", "redo", "do it again"),)),
     Command("fork", "fork", "Go on in a copy; the original stays as it is.", _fork, "changes"),
     Command("switch", "switch N", "Go to another fork; 0 is the original.", _switch, "changes"),
+    Command("drop", "drop N", "Forget a fork and give its memory back; forks of it stay.", _drop, "changes"),
     Command("run", 'run "TEXT" ...', "Start over with other texts; of a model of images, with other files.", _run, "changes"),
 )  # fmt: skip

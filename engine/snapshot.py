@@ -289,4 +289,5 @@ def _tokens(facts: Mapping[str, Any]) -> Tokens:
         tuple(facts["texts"]), facts["pair"], ids, mask, segments, positions, strings, places,
         vocabulary_size=int(facts["vocabulary_size"]),
         second=tuple(tuple(map(bool, row)) for row in facts.get("second", ())),
+        notes=tuple(map(str, facts.get("notes", ()))),
     )  # fmt: skip

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from .replacing import replacing
 from .value import Value
 
 # What torch calls a dtype -> (what safetensors calls it, numpy's type for the same bytes).
@@ -77,32 +74,6 @@ def write_npz(path: Path, values: Sequence[Value], texts: Mapping[str, str]) -> 
     return Saved(tuple(value.name for value in values), path.stat().st_size)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of `path` once the block is through, and is gone if it is not.
-
-    Raises:
-        InputError: the path cannot be written.
-    """
-    path = path.resolve()  # through a link to the file itself
-    try:
-        if path.is_dir():
-            raise InputError(f"cannot write {str(path)!r}: it is a directory")
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from None
-    part = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        part.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror or error}; nothing was changed") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
 class TensorFile:
     """A .safetensors file whose tensors are mapped, not read."""
 
@@ -138,9 +109,3 @@ def _bytes(block: npt.NDArray[Any], dtype: str) -> bytes:
     if dtype == "bfloat16":  # float32 whose lower half is zero
         block = (block.astype("<f4", copy=False).view("<u4") >> 16).astype("<u2")
     return block.astype(NUMPY_TYPES[dtype][1], copy=False).tobytes()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

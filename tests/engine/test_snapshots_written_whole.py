@@ -2,14 +2,25 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
-from encoder_tui.engine import InputError, save, snapshot_file
+from encoder_tui.engine import InputError, replacing, save
 from encoder_tui.engine.value import Value
 
 
+@pytest.fixture(params=[True, False], ids=["unnamed", "named"])
+def unnamed(request, monkeypatch):
+    """Whether the system has files without a name."""
+    if request.param and not replacing.UNNAMED:
+        pytest.skip("this system has no files without a name")
+    monkeypatch.setattr(replacing, "UNNAMED", replacing.UNNAMED if request.param else 0)
+    return request.param
+
+
 @pytest.fixture(params=["out.safetensors", "out.npz"])
-def target(request, tmp_path):
+def target(request, tmp_path, unnamed):
     """A file of another content, alone in its directory."""
     path = tmp_path / request.param
     path.write_bytes(b"what was there")
@@ -77,7 +88,7 @@ class FullDisk:
 @pytest.mark.parametrize("room", [0, 5_000])
 def test_when_the_disk_is_full(small, target, room, monkeypatch):
     opened = os.fdopen
-    monkeypatch.setattr(snapshot_file.os, "fdopen", lambda *args: FullDisk(opened(*args), room))
+    monkeypatch.setattr(replacing.os, "fdopen", lambda *args: FullDisk(opened(*args), room))
     with pytest.raises(InputError, match=r"cannot write .*No space left on device"):
         save(small.run("one two three four"), target)
     monkeypatch.undo()
@@ -101,7 +112,8 @@ def test_when_the_directory_cannot_be_written(small, target, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(snapshot_file.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(replacing.os, "open", refuse)
+    monkeypatch.setattr(replacing.tempfile, "mkstemp", refuse)
     with pytest.raises(InputError, match="Permission denied"):
         save(small.run("one"), target)
     assert_untouched(target)
@@ -131,3 +143,57 @@ def test_paths_that_cannot_be_written(small, tmp_path, path, says):
     with pytest.raises(InputError) as error:
         save(small.run("one"), path if path.startswith("~") else tmp_path / path, "tokens.ids")
     assert says in str(error.value)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from encoder_tui.engine import replacing
+if sys.argv[2] == "named":
+    replacing.UNNAMED = 0
+with replacing.replacing(Path(sys.argv[1])) as file:
+    file.write(b"x" * 100_000)
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a process as Unix does")
+def test_what_a_killed_export_leaves(target, unnamed):
+    """Nothing where files need no name; else a part, which the next export to the same path clears away."""
+    subprocess.run([sys.executable, "-c", KILLED, str(target), "unnamed" if unnamed else "named"], check=False)
+    left = [name for name in os.listdir(target.parent) if name != target.name]
+    assert target.read_bytes() == b"what was there"
+    assert len(left) == (0 if unnamed else 1)
+    with replacing.replacing(target) as file:
+        file.write(b"new")
+    assert os.listdir(target.parent) == [target.name]
+    assert target.read_bytes() == b"new"
+
+
+def test_a_part_that_is_being_written_stays(target, unnamed):
+    """Two exports to one path at once: each is whole, and neither clears the other's part away."""
+    with replacing.replacing(target) as first:
+        first.write(b"first")
+        with replacing.replacing(target) as second:
+            second.write(b"second")
+        assert target.read_bytes() == b"second"
+    assert target.read_bytes() == b"first"
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_files_of_others_stay(target):
+    kept = [f".{target.name}.note.part", f".{target.name}.12345678.part.txt", f".other{target.name}.abcdefgh.part"]
+    for name in kept:
+        (target.parent / name).touch()
+    with replacing.replacing(target) as file:
+        file.write(b"new")
+    assert sorted(os.listdir(target.parent)) == sorted([target.name, *kept])
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
+def test_permissions_are_those_of_what_was_there(target, mode):
+    target.chmod(mode)
+    with replacing.replacing(target) as file:
+        file.write(b"new")
+    assert target.stat().st_mode & 0o777 == mode

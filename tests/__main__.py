@@ -1,9 +1,17 @@
-"""All that must hold before a commit: format, lint, types, tests. `python -m tests [pytest arguments]`."""
+"""All that must hold before a commit: format, lint, types, tests. `python -m tests [pytest arguments]`.
+
+`python -m tests fuzz [WHAT] [--n N] [--seed S]` runs a fuzz instead: `tests/fuzz/WHAT.py`, a module with `main(argv) -> status`.
+Without WHAT it runs every one of them that needs no terminal.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
 
 CHECKS = (
     ("ruff", "format", "--check", "."),
@@ -11,17 +19,40 @@ CHECKS = (
     ("pyright", "--pythonpath", sys.executable),
     ("pytest",),
 )
+FUZZ = Path(__file__).parent / "fuzz"
+IN_A_TERMINAL = ("keys",)  # hours at the counts that files are fuzzed with: run by name
 
 
-def main() -> int:
+def main(argv: Sequence[str]) -> int:
+    if argv[:1] == ["fuzz"]:
+        return fuzz(argv[1:])
     for check in CHECKS:
         print("==", *check, flush=True)
-        more = sys.argv[1:] if check[0] == "pytest" else []
+        more = argv if check[0] == "pytest" else []
         status = subprocess.run([sys.executable, "-m", *check, *more]).returncode
         if status:
             return status
     return 0
 
 
+def fuzz(argv: Sequence[str]) -> int:
+    """Run the fuzz that is named, or all that need no terminal; the worst of their statuses."""
+    named = [argv[0]] if argv and not argv[0].startswith("-") else []
+    known = fuzzes()
+    if unknown := [name for name in named if name not in known]:
+        print(f"no fuzz {unknown[0]!r}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    worst = 0
+    for name in named or [name for name in known if name not in IN_A_TERMINAL]:
+        print("== fuzz", name, flush=True)
+        worst = max(worst, import_module(f"tests.fuzz.{name}").main(argv[len(named) :]))
+    return worst
+
+
+def fuzzes() -> list[str]:
+    """Names of the modules in tests/fuzz that can be run; the others there are parts of them."""
+    return sorted(path.stem for path in FUZZ.glob("*.py") if re.search(r"^def main\(", path.read_text("utf-8"), re.M))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

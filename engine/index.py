@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import InputError, nearest
+from .messages.visible import quoted
 from .program import Shape, write_shape
 
 WORD_AXES = ("vocabulary", "label")
@@ -137,7 +138,7 @@ def _token(text: str, axis: str, tokens: Sequence[Sequence[str]], row: int) -> i
     for form in wanted:
         if form in words:
             return words.index(form)
-    raise InputError(f"no token {text!r} in text {row}{nearest(text, words)}; its tokens are {_few(words)}")
+    raise InputError(f"no token {quoted(text)} in text {row}{nearest(text, words)}; its tokens are {_few(words)}")
 
 
 def _few(words: Sequence[str]) -> str:
@@ -147,7 +148,7 @@ def _few(words: Sequence[str]) -> str:
 def _label(text: str, labels: Sequence[str]) -> int:
     if text not in labels:
         raise InputError(
-            f"no label {text!r}{nearest(text, labels)}; the labels are {', '.join(labels[:12]) or 'not named'}"
+            f"no label {quoted(text)}{nearest(text, labels)}; the labels are {', '.join(labels[:12]) or 'not named'}"
         )
     return list(labels).index(text)
 

@@ -15,13 +15,14 @@ from .compute import Computation
 from .errors import InputError
 from .extents import Extents
 from .index import Index
+from .messages.visible import visible
 from .patch_set import PatchSet
 from .patches import Patch, Replace, refusing
 from .program import Program, Shape, write_shape
 from .row_figures import row_ends
 from .run_value import QUICK, RunValue
 from .shadows import Shadow
-from .tokens import Tokens, visible
+from .tokens import Tokens
 from .trace import Trace
 from .value import Value
 from .weight_sizes import WeightSizes

@@ -20,10 +20,11 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
 from .index import Index
+from .messages.visible import visible
 from .one_hot import OneHotValue
 from .program import Program, Shape, Stage
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
-from .tokens import Tokens, visible
+from .tokens import Tokens
 from .trace import Trace
 from .value import ArrayValue, Value
 
@@ -148,7 +149,7 @@ def open_snapshot(path: str | Path) -> Recording:
 
 
 def _visible(facts: Any) -> Any:
-    """The manifest with control characters written out: what a file holds must not steer the terminal."""
+    """The manifest as it may be shown; the texts as they are, since they are encoded again."""
     if isinstance(facts, str):
         return visible(facts)
     if isinstance(facts, list):

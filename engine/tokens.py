@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from .byte_level import readable, roberta_tokenizer
 from .errors import InputError, one_line
 from .files import read_object, regular
+from .messages.visible import quoted, visible
 from .pieces import made_tokenizer
 
 if TYPE_CHECKING:
@@ -76,13 +76,6 @@ class Tokens:
         return int(self.ids.shape[0]), int(self.ids.shape[1])
 
 
-def visible(text: str) -> str:
-    """A token's text with control characters written out (`\\x1b`), so that no vocabulary can steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) == "Cc" else letter for letter in text)
-
-
 class TextReader:
     """A checkpoint's tokenizer together with the limits of its model.
 
@@ -133,7 +126,7 @@ class TextReader:
         for row, encoding in enumerate(encoded):
             if not encoding.ids:
                 raise InputError(
-                    f"text {row} has no word that this tokenizer keeps ({rows[row]!r}); write at least one"
+                    f"text {row} has no word that this tokenizer keeps ({quoted(rows[row])}); write at least one"
                 )
             if self.longest is not None and len(encoding.ids) > self.longest and max_length is None:
                 raise InputError(
@@ -151,7 +144,7 @@ class TextReader:
             assert text is not None
             if not text.strip():
                 which = "the --pair text" if row == len(rows) else f"text {row}"
-                raise InputError(f"{which} is empty ({text!r}); write at least one word")
+                raise InputError(f"{which} is empty ({quoted(text)}); write at least one word")
             if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
                 raise InputError(f"text {row} is not valid UTF-8 ({text[:40]!a}); give it in UTF-8")
         if max_length is not None and max_length < 3:

@@ -26,6 +26,7 @@ from .panes.program_tree import ProgramTree
 from .panes.token_strip import TokenStrip
 from .screens.main import MainScreen
 from .themes import NIGHT, THEMES
+from .visible import Visible
 from .widgets.command_line import CommandLine
 from .work import Wanted, Work
 
@@ -73,6 +74,7 @@ class EncoderApp(App[int]):
         self.controller = Controller(self, self.engine)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
+        self._gate = Visible()
         self._early: list[events.Key] | None = []  # keys from before there was anything to press them on
         for theme in THEMES:
             self.register_theme(theme)
@@ -81,9 +83,12 @@ class EncoderApp(App[int]):
         self.stylesheet.set_variables(self.get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """No filter that turns ANSI colours into others (there are none here); under NO_COLOR no colour at all."""
+        """No filter that turns ANSI colours into others (there are none here); under NO_COLOR no colour at all.
+
+        The last one is the gate: whatever a widget draws, nothing of it steers the terminal.
+        """
         kept = [found for found in super().get_line_filters() if not isinstance(found, ANSIToTruecolor | Monochrome)]
-        return [*kept, NoColor()] if self.no_color else kept
+        return [*kept, NoColor(), self._gate] if self.no_color else [*kept, self._gate]
 
     def get_default_screen(self) -> MainScreen:
         """The one main screen."""
@@ -270,12 +275,9 @@ class EncoderApp(App[int]):
             self.main.footer.hint(tr("no command has answered yet"))
 
     def _fatal_error(self) -> None:
-        """Called by Textual after a fault of ours: one line will tell of it, unless the traceback is asked for."""
+        """Called by Textual after a fault of ours: what tells of it, in one line or with the traceback, is `main`."""
         self.failure = self.failure or self._exception
-        if os.environ.get("ENCODER_TUI_DEBUG"):
-            super()._fatal_error()
-        else:
-            self._close_messages_no_wait()
+        self._close_messages_no_wait()
 
     def leave(self, status: int) -> None:
         """Leave with an exit status."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -44,9 +43,6 @@ def run_batch(
     Raises:
         InputError: whatever is wrong with the input or a command.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a letter the terminal's encoding lacks is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
     if export:
         check_target(export)  # before the work, not after it
     reply = Reply()

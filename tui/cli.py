@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.errors import InputError, one_line
 from ..engine.translation import LANGUAGES, language_of, tr, use
+from .streams import gated
 
 if TYPE_CHECKING:
     from ..engine.session import Session
@@ -167,8 +168,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 3 stopped at a breakpoint (batch mode), 2 bad input, 1 a fault of ours, 130 Ctrl-C.
     """
+    with gated():
+        return _main(sys.argv[1:] if argv is None else argv)
+
+
+def _main(argv: Sequence[str]) -> int:
     try:
-        use(_language(sys.argv[1:] if argv is None else argv))
+        use(_language(argv))
         return _run(parser().parse_args(argv))
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)

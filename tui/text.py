@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 from rich.cells import cell_len as cell_len
 
+from ..engine.messages.visible import visible
+
 ELLIPSIS = "…"
-# categories that would move the terminal's cursor, change direction or show nothing
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINER = "\u200d"
 _CLOSING, _OPENING = frozenset("，。、；：？！）》】”’…%,.;:)]"), frozenset("（《【“‘([")
 
 
 @lru_cache(maxsize=65_536)
 def plain(text: str) -> str:
-    """Text that is safe in one line of a terminal: what cannot be seen is written as `·`, and so is nothing at all."""
-    if text.isascii() and text.isprintable():
-        return text.replace(" ", "·") if text.isspace() else text or "·"
-    shown = "".join("·" if unicodedata.category(c) in _UNSEEN and c != _JOINER else c for c in text)
-    shown = shown.replace(_JOINER, "·") if shown.strip(_JOINER) == "" else shown
+    """Text that is safe in one line of a terminal, where something is to be seen: blanks alone, and nothing at all, are `·`."""
+    shown = visible(text)
+    if shown.isascii():
+        return shown.replace(" ", "·") if shown.isspace() else shown or "·"
     return shown if cell_len(shown) and not shown.isspace() else "·"
 
 

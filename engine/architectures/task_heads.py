@@ -12,8 +12,8 @@ from collections.abc import Container, Iterable
 
 from ..config import Config
 from ..errors import InputError
+from ..messages.visible import visible
 from ..ops import Activation, Best, FirstToken, Pick, Softmax
-from ..tokens import visible
 from .builder import Builder
 
 CLASSES, LABELS, ANSWER, CHOICE = (

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 from ..errors import InputError, nearest
 from ..explanations.formulas import formulas
+from ..messages.visible import quoted
 from ..program import write_shape
 from ..session import Session
 from ..tokens import PIXELS
@@ -75,7 +76,7 @@ def _info_tokens(session: Session) -> str:
     tokens, lines = session.trace.tokens, []
     images = PIXELS in session.trace.program  # whose tokens are patches, with neither ids nor segments
     for row, words in enumerate(tokens.strings):
-        lines.append(f"{'image' if images else 'text'} {row}: {tokens.texts[row]!r}")
+        lines.append(f"{'image' if images else 'text'} {row}: {quoted(tokens.texts[row])}")
         lines.append("  at  mask  patch" if images else "  at     id  mask  segment  token")
         for at, word in enumerate(words):
             ids, mask, segment = tokens.ids[row, at], tokens.mask[row, at], tokens.segments[row, at]

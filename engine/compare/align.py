@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..index import TOKEN_AXES
+from ..messages.visible import quoted
 from ..program import Shape
 from ..tokens import Tokens
 from ..trace import Trace
@@ -70,11 +71,11 @@ class Alignment:
                 lines.append(f"text {pair.row}: paired though different: {_few([f'{a} / {b}' for a, b in swapped])}")
             for who, lonely, words in (("ours", pair.lonely_ours, mine), ("theirs", pair.lonely_theirs, other)):
                 if lonely:
-                    said = _few([f"{words[at]!r} at {at}" for at in lonely])
+                    said = _few([f"{quoted(words[at])} at {at}" for at in lonely])
                     lines.append(f"text {pair.row}: without a partner in {who}: {said}")
         for who, tokens in (("ours", self.ours), ("theirs", self.theirs)):
             more = range(len(self.pairs), len(tokens.strings))
-            lines += [f"text {row} of {who} has no partner: {tokens.texts[row]!r}" for row in more]
+            lines += [f"text {row} of {who} has no partner: {quoted(tokens.texts[row])}" for row in more]
         return lines
 
 

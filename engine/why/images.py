@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InputError
+from ..messages.visible import quoted
 from . import rounding
 from .moves import same
 from .parts import Explanation, Sum, Term, Terms
@@ -131,7 +132,7 @@ def pixels(element: Element) -> Explanation:
     """What the image processor gave: here every chain ends."""
     batch, channel, y, x = element.index
     trace = element.trace
-    notes = [f"channel {channel}, row {y}, column {x} of image {batch}: {trace.tokens.texts[batch]!r}"]
+    notes = [f"channel {channel}, row {y}, column {x} of image {batch}: {quoted(trace.tokens.texts[batch])}"]
     for user in (trace.program[name] for name in trace.program.users(element.stage.name)):
         if user.kind == "Patches":
             tall, wide = trace.weight_shapes[user.weights[0]][-2:]

@@ -1,0 +1,127 @@
+"""Whatever is given, and whoever says it: no control or format character reaches standard output or standard error."""
+
+import json
+import shutil
+import sys
+import traceback
+
+import pytest
+from encoder_tui.engine.messages.visible import visible_lines
+from encoder_tui.tui.cli import main
+from encoder_tui.tui.streams import gated
+from safetensors.torch import load_file, save_file
+
+EVIL = "x\x1b[31m\u202e\x9b\u200b"
+SHOWN = r"x\x1b[31m\u202e\x9b\u200b"
+
+
+@pytest.fixture
+def model(small_dir, tmp_path):
+    """A copy of a model in a directory whose name is hostile."""
+    return shutil.copytree(small_dir, tmp_path / EVIL)
+
+
+@pytest.fixture
+def told(capsys):
+    """What is written for a command line, on both streams; none of it raw."""
+
+    def run(*arguments):
+        status = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert visible_lines(out + err) == out + err
+        assert status != 1, err
+        if status == 2:
+            assert err.count("\n") == 1
+        return out + err
+
+    return run
+
+
+def edited(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_name_of_a_model(told, model):
+    assert SHOWN in told("one", "-m", model, "--batch", "-ex", "info model", "-ex", "compare model bundled")
+    assert SHOWN in told("one", "-m", f"{model}/none", "--batch")
+
+
+def test_a_text_and_what_it_is_compared_with(told, small_dir):
+    lines = ("info tokens", f"compare text {EVIL}", f"compare text {EVIL} two", f"print {EVIL}", EVIL, f"# {EVIL}")
+    for line in lines:
+        told(f"one {EVIL}", "-m", small_dir, "--batch", "-ex", line)
+    assert SHOWN in told("one", "-m", small_dir, "--batch", "-ex", EVIL)
+
+
+def test_options(told):
+    for option in ("--device", "--dtype", "--memory", "--lang", "--export", "--vectors", "-m", "-x"):
+        text = [] if option == "--vectors" else ["one"]
+        assert SHOWN in told(*text, "--batch", option, EVIL)
+    assert SHOWN in told("--open", EVIL, "--batch")
+    assert SHOWN in told(f"--{EVIL}")
+
+
+def test_modules(told, model):
+    (model / "modules.json").write_text(json.dumps([{"type": f"sentence_transformers.models.{EVIL}", "path": EVIL}]))
+    assert SHOWN in told("one", "-m", model, "--batch", "-ex", "info model")
+    (model / "modules.json").write_text(json.dumps([{"type": "x", "path": f"../{EVIL}"}]))
+    assert SHOWN in told("one", "-m", model, "--batch")
+
+
+def test_shards(told, model):
+    (model / "model.safetensors").rename(model / "model-1.safetensors")
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"w": f"{EVIL}.safetensors"}}))
+    assert SHOWN in told("one", "-m", model, "--batch")
+
+
+def test_what_safetensors_itself_quotes(told, model):
+    header = json.dumps({"w": {"dtype": EVIL, "shape": [1], "data_offsets": [0, 4]}}, ensure_ascii=False).encode()
+    (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert SHOWN in told("one", "-m", model, "--batch")
+
+
+def test_names_of_weights(told, model):
+    weights = load_file(model / "model.safetensors")
+    save_file(weights | {EVIL: weights["pooler.dense.bias"].clone()}, model / "model.safetensors")
+    assert SHOWN in told("one", "-m", model, "--batch", "-ex", "info model")
+
+
+@pytest.mark.parametrize(
+    "key", ["model_type", "hidden_act", "hidden_size", "layer_norm_eps", "position_embedding_type"]
+)
+def test_values_of_a_config(told, model, key):
+    edited(model / "config.json", **{key: EVIL})
+    assert SHOWN in told("one", "-m", model, "--batch")
+
+
+def test_labels(told, model):
+    weights = load_file(model / "model.safetensors")
+    width = len(weights["pooler.dense.bias"])
+    more = {"classifier.weight": weights["pooler.dense.weight"][:2].clone(), "classifier.bias": weights["pooler.dense.bias"][:2].clone()}  # fmt: skip
+    assert width > 2
+    save_file(weights | more, model / "model.safetensors")
+    edited(model / "config.json", architectures=["BertForSequenceClassification"], id2label={"0": EVIL, "1": "a\nb"})
+    said = told("one", "-m", model, "--batch", "-ex", "goto end", "-ex", "print head.classes.logits")
+    assert SHOWN in said
+    assert r"a\nb" in said
+
+
+def test_what_libraries_say_of_their_own_accord(capsys):
+    with gated():
+        print(EVIL)
+        traceback.print_exception(ValueError(EVIL))
+        sys.stderr.writelines([EVIL, "\n"])
+    out, err = capsys.readouterr()
+    assert out == SHOWN + "\n"
+    assert err.count(SHOWN) == 2
+
+
+def test_a_traceback_that_was_asked_for(told, monkeypatch):
+    monkeypatch.setenv("ENCODER_TUI_DEBUG", "1")
+    with pytest.raises(AssertionError):  # more than one line, here
+        told("one", "--batch", "-m", EVIL)
+
+
+def test_texts_of_other_scripts_are_shown_as_they_are(told, small_dir):
+    for text in ("می\u200cخواهم", "👩\u200d👩\u200d👧", "สวัสดี", "ភាសា\u200bខ្មែរ"):
+        assert f"'{text}'" in told(text, "-m", small_dir, "--batch", "-ex", "info tokens")

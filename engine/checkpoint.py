@@ -116,6 +116,12 @@ class Checkpoint:
         size = getattr(self.family, "vectors", None)
         return size(self.config) if size is not None else None
 
+    @property
+    def batch_first(self) -> bool:
+        """Whether vectors that go in have their batch before their tokens, as nearly everywhere."""
+        first = getattr(self.family, "batch_first", None)
+        return first is None or first(self.config)
+
     @cached_property
     def reader(self) -> TextReader:
         """The tokenizer with the model's limits.

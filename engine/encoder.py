@@ -162,8 +162,11 @@ class Encoder:
         """A run over vectors, of a model that takes those.
 
         Args:
-            vectors: (batch, token, size), or (token, size) for a batch of one; anything numpy takes, or a tensor.
-            mask: (batch, token), 1 where a vector counts and 0 where it is padding; None where all count.
+            vectors: as the model itself takes them: (batch, token, size), or (token, batch, size) of a torch module with
+                `batch_first=False`; (token, size) for a batch of one; anything numpy takes, or a tensor.
+            mask: (batch, token), whatever comes first in the vectors; None where all count. Integers are an attention mask:
+                1 counts, 0 is padding. Booleans are torch's `src_key_padding_mask`: True hides. So are floats of 0 and
+                minus infinity, which hides; other floats are refused.
             instead_of: as of `run`.
             names: what the rows are called.
 
@@ -174,7 +177,8 @@ class Encoder:
 
         if self.checkpoint.vector_size is None:
             raise InputError(f"{self.name} takes text, not vectors")
-        tokens = tokens_of(vectors, mask, size=self.checkpoint.vector_size, names=names)
+        first = self.checkpoint.batch_first
+        tokens = tokens_of(vectors, mask, size=self.checkpoint.vector_size, names=names, batch_first=first)
         return self.run(tokens, instead_of=instead_of)
 
     @property

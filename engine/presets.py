@@ -106,6 +106,10 @@ class PresetCheckpoint:
         self._shapes: dict[str, Shape] = {}
 
     @property
+    def batch_first(self) -> bool:
+        return True
+
+    @property
     def vector_size(self) -> int | None:
         """Presets take text."""
         return None

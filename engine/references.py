@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, nearest
-from .tokens import PIXELS
+from .tokens import PIXELS, Tokens
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -80,18 +80,21 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
     encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side)
     tokens = session.trace.tokens
     if encoder.checkpoint.vector_size is not None:
-        return encoder.run_vectors(*_vectors(session))
+        return encoder.run(_vectors(session, encoder.checkpoint.vector_size))
     images = tokens.texts if side == "image" else ()
     texts = () if images else list(tokens.texts)
     return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images)
 
 
-def _vectors(session: Session) -> tuple[Any, Any]:
+def _vectors(session: Session, size: int) -> Tokens:
     """What went in, of a trace whose model takes vectors, and its mask."""
+    from .vectors import tokens_of
+
     trace = session.trace
     if VECTORS not in trace.program or not trace.has(VECTORS):
         raise InputError("that model takes vectors, and text went in here")
-    return trace.original_tokens.arrays.get(VECTORS, trace.value(VECTORS).read()), trace.original_tokens.mask
+    given = trace.original_tokens.arrays.get(VECTORS, trace.value(VECTORS).read())
+    return tokens_of(given, trace.original_tokens.mask, size=size)
 
 
 def _limit(trace: Trace) -> int | None:

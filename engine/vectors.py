@@ -1,4 +1,8 @@
-"""Vectors as what goes in, where a model takes those rather than text: from Python, and from .npy and .safetensors files."""
+"""Vectors as what goes in, where a model takes those rather than text: from Python, and from .npy and .safetensors files.
+
+Two conventions of masks are about, and each is known by its dtype: integers are an attention mask (1 counts, 0 is padding), as
+tokenizers give it; booleans are torch's `src_key_padding_mask` (True hides), and so are floats, which torch adds to the scores.
+"""
 
 from __future__ import annotations
 
@@ -16,36 +20,45 @@ from .tokens import Tokens
 MASK = "mask"
 
 
-def tokens_of(vectors: Any, mask: Any = None, *, size: int, names: str = "vectors") -> Tokens:
+def tokens_of(vectors: Any, mask: Any = None, *, size: int, names: str = "vectors", batch_first: bool = True) -> Tokens:
     """Vectors as one batch; their tokens are called 0, 1, 2, ...
 
     Args:
         vectors: (batch, token, size), or (token, size) for a batch of one; anything numpy takes, or a tensor.
-        mask: (batch, token), 1 where a vector counts and 0 where it is padding; None where all count.
+        mask: (batch, token), with either order of `vectors`: integers, 1 where a vector counts and 0 where it is padding;
+            booleans, True where it is padding; floats, minus infinity where it is padding and 0 elsewhere. None where all count.
         size: how many numbers a vector is to have.
         names: what the rows are called: `vectors 0`, `vectors 1`.
+        batch_first: whether the batch comes before the tokens; otherwise vectors are (token, batch, size).
 
     Raises:
-        InputError: another shape, numbers that are none, or a mask that does not fit.
+        InputError: another shape, numbers that are none, or a mask that does not fit or does not say what it means.
     """
-    array = _numbers(vectors, "vectors")
+    array, notes = _numbers(vectors, "vectors"), []
+    order = ("batch", "token") if batch_first else ("token", "batch")
     if array.ndim == 2:
         array = array[None]
+    elif array.ndim == 3 and not batch_first:
+        notes.append(
+            f"vectors {list(array.shape)} are read as [token, batch, {size}], as the module reads them (batch_first=False): "
+            f"{_count(array.shape[1], 'sequence')} of {_count(array.shape[0], 'token')}"
+        )
+        array = array.transpose(1, 0, 2)  # (batch, token, size)
     if array.ndim != 3 or 0 in array.shape:
-        raise InputError(f"vectors have the shape {list(array.shape)}; it must be [batch, token, {size}]")
+        raise InputError(f"vectors have the shape {list(array.shape)}; it must be [{', '.join(order)}, {size}]")
     if array.shape[2] != size:
         raise InputError(f"vectors have {array.shape[2]} numbers each, and the model takes {size}")
     if not np.issubdtype(array.dtype, np.floating):
         array = array.astype(np.float32)
     shape = (array.shape[0], array.shape[1])
-    stands = np.ones(shape, np.int64) if mask is None else _mask(mask, shape)
+    stands = np.ones(shape, np.int64) if mask is None else _mask(mask, shape, notes)
     positions = np.broadcast_to(np.arange(shape[1], dtype=np.int64), shape).copy()
     words = tuple(str(place) for place in range(shape[1]))
     zeros = np.zeros(shape, np.int64)
     return Tokens(
         tuple(f"{names} {row}" for row in range(shape[0])), None, zeros, stands, zeros, positions,
         (words,) * shape[0], tuple(((0, 0),) * shape[1] for _ in range(shape[0])), 0,
-        arrays={VECTORS: np.ascontiguousarray(array)},
+        arrays={VECTORS: np.ascontiguousarray(array)}, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -100,12 +113,43 @@ def _numbers(given: Any, what: str) -> npt.NDArray[Any]:
     return array
 
 
-def _mask(given: Any, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _mask(given: Any, shape: tuple[int, int], notes: list[str]) -> npt.NDArray[np.int64]:
+    """1 where a vector counts; what was made of a mask that hides rather than counts is noted."""
     mask = _numbers(given, MASK)
     mask = mask[None] if mask.ndim == 1 else mask
     if mask.shape != shape:
-        raise InputError(f"the mask has the shape {list(mask.shape)}, and the vectors need {list(shape)}")
-    if not np.isin(mask, (0, 1)).all():
-        wrong = mask[~np.isin(mask, (0, 1))].flat[0]
-        raise InputError(f"the mask holds {wrong}, and may hold 1 where a vector counts and 0 where it is padding")
-    return mask.astype(np.int64)
+        raise InputError(
+            f"the mask has the shape {list(mask.shape)}, and the vectors need {list(shape)}, [batch, token]"
+        )
+    if np.issubdtype(mask.dtype, np.floating):
+        hidden, what = _hidden_by_adding(mask), "floats, added to the scores (-inf hides)"
+    elif mask.dtype == bool:
+        hidden, what = mask, "booleans (True hides)"
+    else:
+        if not np.isin(mask, (0, 1)).all():
+            wrong = mask[~np.isin(mask, (0, 1))].flat[0]
+            raise InputError(f"the mask holds {wrong}, and may hold 1 where a vector counts and 0 where it is padding")
+        return mask.astype(np.int64)
+    notes.append(
+        f"the mask is read as torch's src_key_padding_mask, {what}: {hidden.sum()} of {_count(mask.size, 'vector')} hidden; "
+        "an attention mask (1 counts) is given as integers"
+    )
+    return (~hidden).astype(np.int64)
+
+
+def _hidden_by_adding(mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """What a mask hides that is added to the scores, where it can be nothing else."""
+    hidden = np.isneginf(mask)
+    seen = mask == 0
+    if hidden.any() and (hidden | seen).all():
+        return hidden
+    other = mask[~(hidden | seen)]
+    holds = f"holds {other.flat[0]:g}" if other.size else "is 0 everywhere"
+    raise InputError(
+        f"the mask is {mask.dtype} and {holds}: torch adds such a mask to the scores, others multiply by it; give booleans "
+        "(True hides), integers (1 counts), or floats of 0 and -inf"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)

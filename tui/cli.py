@@ -54,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--vectors",
         metavar="PATH",
-        help=tr("vectors instead of text, of a model that takes those: .npy or .safetensors"),
+        help=tr(
+            "vectors instead of text, of a model that takes those: .npy or .safetensors, (batch, token, size), or "
+            "(token, batch, size) if its batch_first is false; a mask beside them: integers, 1 counts, or booleans, True hides"
+        ),
     )
     p.add_argument(
         "-m",

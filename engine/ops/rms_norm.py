@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch.nn import functional
 
 from .base import Op, Out, Tensors
 
@@ -19,13 +20,20 @@ class RMSNorm(Op):
 
     The mean of squares is taken in float32, in float64 too; below float32 the normalised numbers are rounded to the dtype
     of γ before they are multiplied with it.
+
+    Attributes:
+        epsilon: ε.
+        fused: as `torch.nn.RMSNorm` instead, which takes the mean in the dtype's own precision and rounds once, at the end.
     """
 
     epsilon: float
+    fused: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("γ",)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (gamma,) = inputs, weights
+        if self.fused:
+            return functional.rms_norm(x, x.shape[-1:], gamma, self.epsilon)
         squares = x.to(torch.float32).pow(2).mean(-1, keepdim=True)
         normal = x * torch.rsqrt(squares + self.epsilon)
         if gamma.dtype in HALVES:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch.nn import functional
 
 from ..program import Shape
 from .base import Op, Out, Tensors
@@ -18,19 +19,23 @@ from .linear import ACTIVATIONS
 class TokenFirstLinear(Op):
     """x · Wᵀ + b over rows in the order token, batch: (batch, token, in) and (out, in) -> (batch, token, out).
 
-    The order of rows, and whether they lie together, decide which kernels torch takes, and with them the last bits: those
-    here are what it takes for parameters, that is, weights that can be trained.
+    The order of rows, whether they lie together, and whether the weights take a gradient decide which kernels torch takes,
+    and with them the last bits.
 
     Attributes:
         together: whether the rows lie together in memory already where torch does this; otherwise batch is first there.
+        frozen: whether the weights take no gradient: those of a frozen module, or made by a parametrisation.
     """
 
     together: bool = False
+    frozen: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights
         rows = x.transpose(0, 1)  # (token, batch, in)
+        if self.frozen and not self.together:
+            return functional.linear(rows, matrix, *bias).transpose(0, 1)  # (batch, token, out)
         fused = self.together or rows.is_contiguous()
         rows = rows.reshape(-1, matrix.shape[1])  # (token · batch, in)
         if fused and bias:

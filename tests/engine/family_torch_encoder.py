@@ -80,7 +80,8 @@ def save(module: nn.TransformerEncoder) -> Path:
     """A directory with its state dict and its sizes."""
     directory = Path(tempfile.mkdtemp(prefix="torch-encoder-"))
     save_file(
-        {name: value.contiguous() for name, value in module.state_dict().items()}, directory / "model.safetensors"
+        {name: value.clone().contiguous() for name, value in module.state_dict().items()},
+        directory / "model.safetensors",
     )
     (directory / "config.json").write_text(json.dumps(config_of(module)))
     return directory
@@ -98,7 +99,7 @@ def tokens(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder
     size = encoder.checkpoint.vector_size
     assert size is not None
     vectors = random.normal(size=(len(lengths), max(lengths), size)).astype(np.float32)
-    return tokens_of(vectors, [[place < length for place in range(max(lengths))] for length in lengths], size=size)
+    return tokens_of(vectors, [[int(place < length) for place in range(max(lengths))] for length in lengths], size=size)
 
 
 def inputs(given: Tokens) -> dict[str, torch.Tensor]:

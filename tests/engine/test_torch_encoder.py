@@ -14,7 +14,6 @@ from family_kit import differences, random_model, reference_values, tokens_for
 from family_torch_encoder import SAMPLE, Reference, opener
 from family_torch_encoder import save as save_encoder
 from safetensors.torch import save_file
-from torch import nn
 
 
 @pytest.fixture
@@ -73,24 +72,6 @@ def test_the_module_by_itself_is_near(module):
             assert (ours - theirs).abs().max() < 1e-4 * theirs.abs().max()
 
 
-@pytest.mark.parametrize(
-    ("spoil", "match"),
-    [
-        (lambda m: nn.Linear(3, 3), "a Linear is not a torch.nn.TransformerEncoder"),
-        (lambda m: setattr(m.layers[1], "norm_first", True), "layer 1 has norm_first True and layer 0 False"),
-        (lambda m: setattr(m.layers[0], "activation", torch.cos), "activation that is not implemented: cos"),
-        (lambda m: setattr(m.layers[0].norm1, "eps", 0.5), "norms with eps 0.5"),
-        (lambda m: setattr(m, "norm", nn.RMSNorm(32)), "RMSNorm"),
-        (lambda m: m.layers.__setitem__(0, nn.Identity()), "layer 0 is a Identity"),
-        (lambda m: setattr(m.layers[0].linear1, "bias", None), "biases in some parts"),
-    ],
-)
-def test_what_is_not_implemented_is_refused(module, spoil, match):
-    spoiled = spoil(module)
-    with pytest.raises(InputError, match=match):
-        load_module(spoiled if isinstance(spoiled, nn.Module) else module)
-
-
 @pytest.mark.parametrize("name", ["d_model", "nhead", "num_layers"])
 def test_a_size_that_is_missing(module, name):
     directory = save_encoder(module)
@@ -107,8 +88,16 @@ def test_a_size_that_is_missing(module, name):
         (np.zeros((2, 3, 31)), None, "vectors have 31 numbers each, and the model takes 32"),
         (np.zeros(32), None, r"shape \[32\]; it must be \[batch, token, 32\]"),
         (np.zeros((1, 0, 32)), None, "shape"),
-        (np.zeros((1, 2, 32)), np.ones((2, 2)), r"mask has the shape \[2, 2\], and the vectors need \[1, 2\]"),
+        (
+            np.zeros((1, 2, 32)),
+            np.ones((2, 2)),
+            r"mask has the shape \[2, 2\], and the vectors need \[1, 2\], \[batch, token\]",
+        ),
         (np.zeros((1, 2, 32)), [[1, 2]], "the mask holds 2"),
+        (np.zeros((1, 2, 32)), [[1.0, 0.0]], "the mask is float64 and holds 1: torch adds such a mask to the scores"),
+        (np.zeros((1, 2, 32)), [[0.0, -1e9]], r"holds -1e\+09"),
+        (np.zeros((1, 2, 32)), [[0.0, np.nan]], "holds nan"),
+        (np.zeros((1, 2, 32)), [[0.0, 0.0]], "is 0 everywhere"),
         (np.array([["a"]]), None, "must be real numbers"),
         (np.zeros((1, 2, 32), complex), None, "must be real numbers"),
     ],
@@ -172,3 +161,72 @@ def test_commands_on_vectors(module, vectors, tmp_path):
     path = tmp_path / "all.safetensors"
     save(session.trace, path)
     assert np.array_equal(open_snapshot(path)["output"].read(), session.trace["output"].read())
+
+
+SEEN = [[1, 1, 1, 0], [1, 1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        (SEEN, ()),
+        (torch.tensor(SEEN, dtype=torch.uint8), ()),
+        (torch.tensor(SEEN) == 0, ("booleans (True hides): 3 of 8 vectors hidden",)),
+        (torch.zeros(2, 4).masked_fill(torch.tensor(SEEN) == 0, -torch.inf), ("floats, added to the scores (-inf hides): 3 of 8",)),
+    ],
+    ids=["integers", "uint8", "boolean", "float"],
+)  # fmt: skip
+def test_what_a_mask_means(module, mask, said):
+    """Booleans and floats mean what torch's own `src_key_padding_mask` means, integers what an attention mask means."""
+    run = load_module(module).run_vectors(torch.ones(2, 4, 32), mask)
+    assert np.array_equal(run.tokens.mask, SEEN)
+    assert len(run.tokens.notes) == len(said)
+    assert all(part in note for part, note in zip(said, run.tokens.notes, strict=True))
+    if isinstance(mask, torch.Tensor) and mask.dtype != torch.uint8:
+        with torch.no_grad():
+            theirs = module(torch.ones(2, 4, 32), src_key_padding_mask=mask)
+        gap = (run["output"].tensor() - theirs)[torch.tensor(SEEN) == 1]
+        assert gap.abs().max() < 1e-5
+
+
+def test_batch_second_is_read_as_the_module_reads_it():
+    theirs = random_model(SAMPLE, batch_first=False)
+    encoder, given = load_module(theirs.encoder), torch.randn(4, 2, 32)
+    run = encoder.run_vectors(given, SEEN)  # the mask is (batch, token), as torch has it
+    assert run["input.vectors"].shape == (2, 4, 32)
+    assert "vectors [4, 2, 32] are read as [token, batch, 32]" in run.tokens.notes[0]
+    assert "2 sequences of 4 tokens" in run.tokens.notes[0]
+    with torch.no_grad():
+        own = theirs.encoder(given, src_key_padding_mask=torch.tensor(SEEN) == 0)
+    seen = torch.tensor(SEEN) == 1
+    assert (run["output"].tensor() - own.transpose(0, 1))[seen].abs().max() < 1e-5
+    assert not encoder.run_vectors(given[:, 0]).tokens.notes  # one sequence has no batch
+    with pytest.raises(InputError, match=r"vectors need \[2, 4\], \[batch, token\]"):
+        encoder.run_vectors(given, torch.ones(4, 2, dtype=torch.int64))
+
+
+def test_a_saved_one_without_batch_first_is_torchs_default(tmp_path, capsys):
+    directory = save_encoder(random_model(SAMPLE, batch_first=False).encoder)
+    config = json.loads((directory / "config.json").read_text())
+    del config["batch_first"]
+    (directory / "config.json").write_text(json.dumps(config))
+    np.save(tmp_path / "rows.npy", np.zeros((3, 2, 32), np.float32))
+    line = ["--vectors", str(tmp_path / "rows.npy"), "--model", str(directory), "--batch"]
+    assert main([*line, "-ex", "info tokens", "--against", f"model {save_encoder(random_model(SAMPLE).encoder)}"]) == 0
+    said = capsys.readouterr()
+    assert "vectors [3, 2, 32] are read as [token, batch, 32]" in said.err
+    assert "text 1: 'rows.npy 1'" in said.out
+
+
+def test_a_boolean_mask_is_told(module, tmp_path, capsys):
+    save_file({"x": torch.zeros(1, 2, 32), "mask": torch.tensor([[False, True]])}, tmp_path / "rows.safetensors")
+    line = ["--vectors", str(tmp_path / "rows.safetensors"), "--model", str(save_encoder(module)), "--batch"]
+    assert main([*line, "-ex", "print tokens.mask"]) == 0
+    said = capsys.readouterr()
+    assert "src_key_padding_mask, booleans (True hides): 1 of 2 vectors hidden" in said.err
+
+
+def test_the_help_says_what_a_mask_means(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "integers, 1 counts, or booleans, True hides" in " ".join(capsys.readouterr().out.split())

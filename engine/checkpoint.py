@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import torch
 
-from .architectures import Family, Options, family_of, sides_of, sight_of
+from . import accounts
+from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
 from .errors import InputError
@@ -65,8 +66,12 @@ class Checkpoint:
         """What this checkpoint computes, every weight of which has been found with the right shape.
 
         Raises:
-            InputError: weights that are missing or of another shape, by name.
+            InputError: weights that are missing or of another shape, by name; what the config asks for and is not
+                implemented.
         """
+        accounts.refuse(self.config)
+        if options.side == TEXT:
+            self.family.limits(self.config)  # a limit that cannot be is said on opening, not with the first text
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
         missing = [name for name in program.weights if self.source(name) is None]
         if missing:
@@ -78,6 +83,7 @@ class Checkpoint:
                 wrong.append(f"{name} is {write_shape(found)} and should be {write_shape(shape)}")
         if wrong:
             raise InputError(f"{self.directory}: {len(wrong)} weights have the wrong shape: {_few(wrong, '; ')}")
+        self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program
 
     def shape(self, name: str) -> Shape:
@@ -108,7 +114,10 @@ class Checkpoint:
     @cached_property
     def images(self) -> ImageReader:
         """The image processor with what the model takes."""
-        return ImageReader(self.directory, sight_of(self.family, self.config))
+        reader = ImageReader(self.directory, sight_of(self.family, self.config))
+        for note in reader.processor.notes:
+            self._tell(note)
+        return reader
 
     @property
     def vector_size(self) -> int | None:
@@ -190,6 +199,11 @@ class Checkpoint:
                 for file in map(open_weights, weight_files(directory / module.path)):
                     found |= {f"{module.path}.{name}": (file, name) for name in file.names()}
         return found
+
+    def _tell(self, note: str) -> None:
+        """Say something on opening, once; "" says nothing."""
+        if note and note not in self.notes:
+            self.notes.append(note)
 
     def _need(self, name: str) -> tuple[WeightFile, str]:
         source = self.source(name)

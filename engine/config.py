@@ -1,9 +1,9 @@
-"""A checkpoint's config.json, read with care: what is not implemented is refused by name."""
+"""A checkpoint's config.json, read with care: what is not implemented is refused by name, and what is read is written down."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .errors import InputError, nearest
@@ -11,15 +11,19 @@ from .errors import InputError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The values of a config.json.
+    """The values of a config.json. Every key that is asked for is noted, so that `accounts` can tell which never were.
 
     Attributes:
-        values: as they stand there.
+        values: as they stand there. Whoever reads one goes through the methods.
         where: the file, for messages.
+        read: keys that were asked for, whether they stand there or not.
+        parts: objects within it that were looked into, by their key.
     """
 
     values: Mapping[str, Any]
     where: str
+    read: set[str] = field(default_factory=set, compare=False, repr=False)
+    parts: dict[str, Config] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def model_type(self) -> str:
@@ -28,70 +32,95 @@ class Config:
         Raises:
             InputError: the config does not say.
         """
-        found = self.values.get("model_type")
-        if not isinstance(found, str):
+        named = self.get("model_type")
+        if not isinstance(named, str):
             raise InputError(
-                f'{self.where} has no model_type ({found!r}); it must name the family, for instance "bert"'
+                f'{self.where} has no model_type ({named!r}); it must name the family, for instance "bert"'
             )
-        return found
+        return named
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A value as it stands there, or the default where it does not; whoever asks checks it."""
+        self.read.add(name)
+        return self.values.get(name, default)
+
+    def says(self, name: str) -> bool:
+        """Whether a key stands there, be it null."""
+        self.read.add(name)
+        return name in self.values
+
+    def part(self, name: str) -> Config:
+        """An object within the config, as a config of its own; null or nothing is an empty one.
+
+        Raises:
+            InputError: it is something else.
+        """
+        inner = self.get(name)
+        if inner is not None and not isinstance(inner, Mapping):
+            raise InputError(f"{self.where}: {name} is {inner!r}, and must be an object")
+        if name not in self.parts:
+            self.parts[name] = Config(inner or {}, f"{self.where}: {name}")
+        return self.parts[name]
+
+    def saying(self, values: Mapping[str, Any]) -> Config:
+        """The same file with more values, or others; what is read of either is noted in both."""
+        return replace(self, values={**self.values, **values})
 
     def size(self, name: str, default: int, most: int = 10**8) -> int:
         """A whole number from 1 to `most`, beyond which no model goes and a program would fill the memory."""
-        found = self.values.get(name, default)
-        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-            raise InputError(f"{self.where}: {name} is {found!r}, and must be a whole number of 1 or more")
-        if found > most:
-            raise InputError(f"{self.where}: {name} is {found!r}, and {most} is the most")
-        return found
+        number = self.get(name, default)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InputError(f"{self.where}: {name} is {number!r}, and must be a whole number of 1 or more")
+        if number > most:
+            raise InputError(f"{self.where}: {name} is {number!r}, and {most} is the most")
+        return number
 
     def pair(self, name: str, default: int) -> tuple[int, int]:
         """A height and a width: `[224, 224]`, or one number for both."""
-        found = self.values.get(name, default)
-        both = found if isinstance(found, list) else [found, found]
+        given = self.get(name, default)
+        both = given if isinstance(given, list) else [given, given]
         if len(both) != 2:
-            raise InputError(f"{self.where}: {name} is {found!r}, and must be a number or a height and a width")
+            raise InputError(f"{self.where}: {name} is {given!r}, and must be a number or a height and a width")
         part = [Config({name: size}, self.where).size(name, default, most=10**5) for size in both]
         return part[0], part[1]
 
     def index(self, name: str, default: int, below: int) -> int:
         """A whole number from 0 to less than `below`; null is the default."""
-        found = self.values.get(name)
-        found = default if found is None else found
-        if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < below:
-            raise InputError(f"{self.where}: {name} is {found!r}, and must be a whole number from 0 to {below - 1}")
-        return found
+        number = self.get(name)
+        number = default if number is None else number
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < below:
+            raise InputError(f"{self.where}: {name} is {number!r}, and must be a whole number from 0 to {below - 1}")
+        return number
 
     def number(self, name: str, default: float) -> float:
         """A number of 0 or more."""
-        found = self.values.get(name, default)
-        if not isinstance(found, int | float) or isinstance(found, bool) or not 0 <= found < float("inf"):
-            raise InputError(f"{self.where}: {name} is {found!r}, and must be a number of 0 or more")
-        return float(found)
+        number = self.get(name, default)
+        if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < float("inf"):
+            raise InputError(f"{self.where}: {name} is {number!r}, and must be a number of 0 or more")
+        return float(number)
 
     def flag(self, name: str, default: bool) -> bool:
         """True or false."""
-        found = self.values.get(name, default)
-        if not isinstance(found, bool):
-            raise InputError(f"{self.where}: {name} is {found!r}, and must be true or false")
-        return found
+        flag = self.get(name, default)
+        if not isinstance(flag, bool):
+            raise InputError(f"{self.where}: {name} is {flag!r}, and must be true or false")
+        return flag
 
     def activation(self, name: str, default: str) -> str:
         """An activation function that is implemented."""
         from .ops import ACTIVATIONS
 
-        found = self.values.get(name, default)
-        if not isinstance(found, str) or found not in ACTIVATIONS:
-            hint = nearest(str(found), ACTIVATIONS)
-            raise InputError(
-                f"{self.where}: {name} {found!r} is not implemented{hint}; known: {', '.join(ACTIVATIONS)}"
-            )
-        return str(found)
+        kind = self.get(name, default)
+        if not isinstance(kind, str) or kind not in ACTIVATIONS:
+            hint = nearest(str(kind), ACTIVATIONS)
+            raise InputError(f"{self.where}: {name} {kind!r} is not implemented{hint}; known: {', '.join(ACTIVATIONS)}")
+        return str(kind)
 
     def only(self, name: str, value: object) -> None:
         """Refuse an option that is set to anything else."""
-        found = self.values.get(name, value)
-        if found != value:
-            raise InputError(f"{self.where}: {name} {found!r} is not implemented; only {value!r} is")
+        given = self.get(name, value)
+        if given != value:
+            raise InputError(f"{self.where}: {name} {given!r} is not implemented; only {value!r} is")
 
     def refuse(self, *names: str) -> None:
         """Refuse options that are switched on."""

@@ -8,13 +8,14 @@ which transformers prefers where it is installed, resize with another kernel.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from . import accounts
 from .config import Config
 from .errors import InputError
 from .files import read_object, regular
@@ -39,6 +40,17 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "CLIP": {**_ALL, "size": {"shortest_edge": 224}, **_CROP, "image_mean": _CLIP_MEAN, "image_std": _CLIP_STD},
 }
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
+HARMLESS: accounts.Harmless = {
+    "what the file is for": ("image_processor_type", "feature_extractor_type", "processor_class", "_processor_class"),
+    "how a processor is called, not what it does": (
+        "return_tensors", "data_format", "input_data_format", "device", "disable_grouping", "num_workers",
+        "_valid_processor_keys",
+    ),
+    "every image is opened in the colours the model wants": ("do_convert_rgb",),
+    "of a step that is left out": (
+        "size", "resample", "crop_size", "rescale_factor", "image_mean", "image_std", "pad_size", "default_to_square",
+    ),
+}  # fmt: skip
 FILTERS = ("nearest", "Lanczos", "bilinear", "bicubic", "box", "Hamming")
 
 
@@ -52,6 +64,7 @@ class Processor:
         crop: height and width to be cut from the middle; what the image lacks is filled with zeros.
         factor: what pixels from 0 to 255 are multiplied by.
         mean, deviation: taken off and divided by, a number for each channel.
+        notes: what is to be said of the file, a sentence each.
     """
 
     size: Size | int | None
@@ -60,6 +73,7 @@ class Processor:
     factor: float | None
     mean: tuple[float, ...] | None
     deviation: tuple[float, ...] | None
+    notes: tuple[str, ...] = ()
 
     def pixels(self, image: Image) -> Pixels:
         """(channel, height, width) of an image in RGB or in grey.
@@ -119,7 +133,7 @@ def open_processor(directory: Path) -> Processor:
         InputError: there is none, or it asks for something that is not implemented, by name.
     """
     values, where = _read(directory)
-    config = Config(values, str(where))
+    file = Config(values, str(where))
     named = next((values[key] for key in ("image_processor_type", "feature_extractor_type") if values.get(key)), "")
     kind = next((str(named).removesuffix(end) for end in ENDINGS if str(named).endswith(end)), str(named))
     if kind not in DEFAULTS:
@@ -127,13 +141,13 @@ def open_processor(directory: Path) -> Processor:
         raise InputError(f"{where}: image_processor_type {named!r} is not implemented; known: {known}")
     # transformers takes null for no: `"do_normalize": null` switches it off, whatever the default
     given = {key: bool(value) if value is None and key.startswith("do_") else value for key, value in values.items()}
-    config = Config({**DEFAULTS[kind], **given}, str(where))
+    config = file.saying({**DEFAULTS[kind], **given})
     config.refuse("do_pad")
-    if config.values.get("use_square_size"):
+    if config.get("use_square_size"):
         config.refuse("use_square_size")
     resample = config.index("resample", 2, len(FILTERS))
     rescaled, normed = config.flag("do_rescale", True), config.flag("do_normalize", True)
-    return Processor(
+    processor = Processor(
         _size(config, "size", square=kind != "CLIP") if config.flag("do_resize", True) else None,
         resample,
         _crop(config) if config.flag("do_center_crop", False) else None,
@@ -141,6 +155,11 @@ def open_processor(directory: Path) -> Processor:
         _numbers(config, "image_mean") if normed else None,
         _numbers(config, "image_std") if normed else None,
     )
+    file.refuse(
+        *(name for name in accounts.unknown(file, HARMLESS) if name.startswith("do_"))
+    )  # steps, whatever they do
+    note = accounts.told(where.name, accounts.unknown(file, HARMLESS))
+    return replace(processor, notes=(note,) if note else ())
 
 
 def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
@@ -162,7 +181,7 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
 
 
 def _size(config: Config, name: str, *, square: bool) -> Size | int:
-    found = config.values.get(name)
+    found = config.get(name)
     if isinstance(found, list) and len(found) == 2:
         found = {"height": found[0], "width": found[1]}
     if isinstance(found, int):
@@ -187,7 +206,7 @@ def _crop(config: Config) -> Size:
 
 
 def _numbers(config: Config, name: str) -> tuple[float, ...]:
-    found = config.values.get(name)
+    found = config.get(name)
     given = found if isinstance(found, list) else [found]
     numbers = [float(number) for number in given if isinstance(number, int | float)]
     if not numbers or len(numbers) < len(given):

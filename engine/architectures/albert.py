@@ -34,6 +34,11 @@ LAYER = post_norm.Names(
 WORDS = word_head.Names(
     "predictions.dense", "predictions.activation", "predictions.LayerNorm", "predictions.decoder"
 )  # fmt: skip
+HARMLESS = {
+    "of variants that were never published": (
+        "down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks", "layers_to_keep",
+    ),
+}  # fmt: skip
 ORDER = ("in order", "swapped")
 
 

@@ -35,6 +35,12 @@ WORDS = word_head.Names(
     norm="cls.predictions.transform.LayerNorm",
     decoder="cls.predictions.decoder",
 )
+HARMLESS = {
+    "Google's names for a pooler that is always the same, and for attention to both sides": (
+        "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
+        "pooler_type",
+    ),
+}  # fmt: skip
 MOST_LAYERS = 1000
 
 

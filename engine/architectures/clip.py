@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..errors import InputError
 from ..program import Program
 from . import clip_parts
 from .builder import Builder
@@ -16,11 +15,15 @@ from .family import IMAGE, TEXT, Limits, Options, Sight
 
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
+HARMLESS = {
+    **clip_parts.HARMLESS,
+    "of the encoder that is not run": ("text_config", "vision_config", "text_config_dict", "vision_config_dict"),
+}
 
 
 def sides(config: Config) -> tuple[str, ...]:
     """Text and images, unless the checkpoint was saved as a classifier of images."""
-    made_by = config.values.get("architectures")
+    made_by = config.get("architectures")
     return (IMAGE,) if made_by == ["CLIPForImageClassification"] else (TEXT, IMAGE)
 
 
@@ -46,9 +49,6 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
 def _part(config: Config, which: str) -> Config:
     """The config of one side. Where an old config has a `text_config_dict` as well, that one counts, alone."""
-    name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.values.get(name)), "")
-    found = config.values.get(name, {})
-    if not isinstance(found, dict):
-        raise InputError(f"{config.where}: {name} is {found!r}, and must be an object")
-    classes = {key: config.values[key] for key in ("id2label", "num_labels", "problem_type") if key in config.values}
-    return Config({**found, **classes}, f"{config.where}: {name}" if name else config.where)
+    name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name)), "")
+    classes = {key: config.get(key) for key in ("id2label", "num_labels", "problem_type") if config.says(key)}
+    return (config.part(name) if name else Config({}, config.where)).saying(classes)

@@ -20,6 +20,12 @@ from .family import Limits, Options, Sight
 EMBEDDING = ("batch", "embedding")
 # What `eos_token_id` is in CLIP's first configs; transformers then takes the largest id for the end.
 WRONG_END = 2
+HARMLESS = {
+    "of a loss over pairs of text and image": ("logit_scale_init_value",),
+    "of the projection, whose size the whole model's config says": ("projection_dim",),
+    "a text is filled up with the token that ends it": ("pad_token_id",),
+    "where the model was put together from": ("model_type",),
+}
 
 
 def text_limits(config: Config) -> Limits:
@@ -58,8 +64,8 @@ def text(b: Builder, config: Config, stored: Container[str], options: Options, a
 def image_sight(config: Config) -> Sight:
     """What images it takes."""
     for name in ("image_size", "patch_size"):
-        if isinstance(config.values.get(name), list):
-            raise InputError(f"{config.where}: {name} {config.values[name]!r} is not implemented; only one number is")
+        if isinstance(config.get(name), list):
+            raise InputError(f"{config.where}: {name} {config.get(name)!r} is not implemented; only one number is")
     return vision.sight(config, ("[CLS]",), patch=32)
 
 
@@ -114,7 +120,7 @@ def _names(at: str) -> vision.LayerNames:
 
 def _end(config: Config) -> int | None:
     """Id of the token that ends a text; None where transformers looks for the largest."""
-    found = config.values.get("eos_token_id", 49407)
+    found = config.get("eos_token_id", 49407)
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         raise InputError(f"{config.where}: eos_token_id {found!r} is not implemented; only one whole number is")
     return None if found == WRONG_END else found

@@ -12,6 +12,7 @@ from .family import Options
 
 PREFIXES = ("text_model.",)
 TIED: dict[str, str] = {}
+HARMLESS = clip_parts.HARMLESS
 limits = clip_parts.text_limits
 
 

@@ -12,6 +12,7 @@ from .family import Options
 
 PREFIXES = ("vision_model.",)
 TIED: dict[str, str] = {}
+HARMLESS = clip_parts.HARMLESS
 sides, limits = vit.sides, vit.limits
 sight = clip_parts.image_sight
 

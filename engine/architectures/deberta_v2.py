@@ -44,6 +44,13 @@ TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
+# Read where that is stored or switched on.
+HARMLESS = {
+    "of the pooler": ("pooler_hidden_act", "pooler_hidden_size"),
+    "of the convolution": ("conv_groups", "conv_act"),
+    "of relative attention": ("norm_rel_ebd",),
+    "never read by anyone": ("z_steps", "padding_idx"),
+}
 WIDE = ("batch", "token", "intermediate")
 RELATIVE = ("batch", "relative", "hidden")
 RELATIVE_HEADS = ("batch", "head", "relative", "head_dim")
@@ -140,7 +147,7 @@ class Deberta:
 
 def _whole(config: Config, name: str, default: int = -1) -> int:
     """A whole number; less than 1 stands for none."""
-    found = config.values.get(name, default)
+    found = config.get(name, default)
     if not isinstance(found, int) or isinstance(found, bool) or found > 10**8:
         raise InputError(f"{config.where}: {name} is {found!r}, and must be a whole number up to {10**8}")
     return found
@@ -148,7 +155,7 @@ def _whole(config: Config, name: str, default: int = -1) -> int:
 
 def _kinds(config: Config) -> tuple[str, ...]:
     """`pos_att_type`: a list, or names with `|` between."""
-    found = config.values.get("pos_att_type")
+    found = config.get("pos_att_type")
     names = found.lower().split("|") if isinstance(found, str) else found if found is not None else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{config.where}: pos_att_type is {found!r}, and must be a list of names")
@@ -161,7 +168,7 @@ def _kinds(config: Config) -> tuple[str, ...]:
 
 
 def _norms_table(config: Config) -> bool:
-    found = config.values.get("norm_rel_ebd", "none")
+    found = config.get("norm_rel_ebd", "none")
     names = {name.strip() for name in found.lower().split("|")} if isinstance(found, str) else {found}
     if names - {"none", "layer_norm", ""}:
         raise InputError(f"{config.where}: norm_rel_ebd {found!r} is not implemented; known: 'layer_norm', 'none'")

@@ -15,6 +15,7 @@ from .family import Options, Sight
 PREFIXES = ("deit.",)
 TIED: dict[str, str] = {}
 RENAMED = vit.RENAMED
+HARMLESS = vit.HARMLESS
 sides, limits = vit.sides, vit.limits
 
 

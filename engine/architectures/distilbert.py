@@ -30,6 +30,10 @@ LAYER = post_norm.Names(
     last_norm="output_layer_norm",
 )
 WORDS = word_head.Names("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector")
+HARMLESS = {
+    "sinusoidal positions are stored like learned ones": ("sinusoidal_pos_embds",),
+    "whether student and teacher were tied in training": ("tie_weights_",),
+}
 EPSILON = 1e-12  # not in the config
 MOST_LAYERS = 1000
 
@@ -48,7 +52,7 @@ class DistilBert:
         """Read the sizes from a config.json, under DistilBERT's names or those that transformers takes for the same."""
         config.refuse("is_decoder", "add_cross_attention")  # transformers' DistilBERT is never causal
         dim, heads, layers = (
-            own if own in config.values else other if other in config.values else own
+            own if config.says(own) else other if config.says(other) else own
             for own, other in (
                 ("dim", "hidden_size"), ("n_heads", "num_attention_heads"), ("n_layers", "num_hidden_layers")
             )

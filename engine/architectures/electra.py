@@ -24,6 +24,14 @@ WORDS = word_head.Names(
 )
 
 
+# Read where a head for multiple choice is stored.
+HARMLESS = {
+    "of the head for multiple choice": (
+        "summary_type", "summary_use_proj", "summary_proj_to_labels", "summary_activation",
+    ),
+}  # fmt: skip
+
+
 def limits(config: Config) -> Limits:
     """What text it can take."""
     sizes = _sizes(config)

@@ -14,6 +14,7 @@ from .family import Limits, Options
 
 PREFIXES = ("ernie.",)
 TIED = bert.TIED
+HARMLESS = {**bert.HARMLESS, "of task embeddings, which are refused": ("task_type_vocab_size", "task_id")}
 
 
 def limits(config: Config) -> Limits:

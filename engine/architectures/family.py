@@ -106,7 +106,8 @@ class Family(Protocol):
         TIED: weights that are another one where they are not stored, unless the config says
             `tie_word_embeddings: false`: name -> that other name.
 
-    A module may have `RENAMED` as well: what others call the weights, as pairs of a regular expression and what to put for
+    A module may have `HARMLESS`: reasons, each with the keys of a config that change no number of this family for it, or that
+    are read in some checkpoints alone (see `accounts`). It may have `RENAMED` as well: what others call the weights, as pairs of a regular expression and what to put for
     it. `{q,k,v}` in that stands for three names: the stored tensor holds three equal parts of rows, one below the other.
     """
 

@@ -15,6 +15,12 @@ from .family import Limits, Options
 
 PREFIXES = ("model.",)
 TIED = {"decoder.weight": "embeddings.tok_embeddings.weight"}
+# Read where a head is stored.
+HARMLESS = {
+    "of heads": ("classifier_activation", "classifier_bias", "classifier_pooling", "decoder_bias"),
+    "of a loss over some words alone": ("sparse_prediction", "sparse_pred_ignore_index", "repad_logits_with_grad"),
+    "the norms have norm_eps, the positions are rotary": ("layer_norm_eps", "position_embedding_type"),
+}
 WIDE = ("batch", "token", "intermediate")
 VECTOR = ("batch", "hidden")
 FULL, SLIDING = "full_attention", "sliding_attention"
@@ -110,7 +116,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
 def _kinds(config: Config, layers: int) -> tuple[str, ...]:
     """What each layer attends to; older configs say only every how many layers it is everything."""
-    found = config.values.get("layer_types")
+    found = config.get("layer_types")
     if found is None:
         every = config.size("global_attn_every_n_layers", 3)
         return tuple(SLIDING if layer % every else FULL for layer in range(layers))
@@ -123,15 +129,12 @@ def _kinds(config: Config, layers: int) -> tuple[str, ...]:
 
 def _thetas(config: Config) -> dict[str, float]:
     config.only("rope_scaling", None)
-    both = turned.table_of(config, "rope_parameters", config.values.get("rope_parameters"))
-    thetas = {}
-    for kind, (_, default, old) in KINDS.items():
-        name = f"rope_parameters.{kind}"
-        found = turned.table_of(config, name, both.get(kind))
-        thetas[kind] = turned.theta_of(config, found, name, config.number(old, default))
-    if both.keys() - KINDS.keys():
-        raise InputError(f"{config.where}: rope_parameters has {sorted(both)}, and must have {FULL!r} and {SLIDING!r}")
-    return thetas
+    both = config.part("rope_parameters")
+    if both.values.keys() - KINDS.keys():
+        raise InputError(f"{both.where} has {sorted(both.values)}, and must have {FULL!r} and {SLIDING!r}")
+    return {
+        kind: turned.theta_of(both.part(kind), config.number(old, default)) for kind, (_, default, old) in KINDS.items()
+    }
 
 
 def _mask(b: Builder, sizes: ModernBert, kind: str, options: Options) -> str:
@@ -194,7 +197,7 @@ def _head(b: Builder, config: Config, sizes: ModernBert, stored: Container[str],
 
 def _pooled(b: Builder, config: Config, x: str) -> str:
     """The vector that is classified: the first token's, or the mean over tokens."""
-    pooling = config.values.get("classifier_pooling", "cls")
+    pooling = config.get("classifier_pooling", "cls")
     if pooling not in ("cls", "mean"):
         raise InputError(f"{config.where}: classifier_pooling {pooling!r} is not implemented; known: cls, mean")
     if pooling == "cls":

@@ -7,7 +7,7 @@ with the names that transformers' `conversion_mapping.py` gives them. That code 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..config import Config
 from ..errors import InputError
@@ -34,6 +34,20 @@ RENAMED = (
     (r"\.norm1\.", ".post_attention_layernorm."),
     (r"\.norm2\.", ".post_mlp_layernorm."),
 )
+HARMLESS = {
+    "dropout, which runs in training alone": ("attn_pdrop", "embd_pdrop", "resid_pdrop"),
+    "how their own code computes the same": (
+        "fused_bias_fc", "fused_dropout_add_ln", "use_xentropy", "reorder_and_upcast_attn", "dense_seq_output",
+        "max_trained_positions", "parallel_block_tied_norm",
+    ),
+    "of experts, which are refused": (
+        "expert_choice_router", "ffn_div", "moe_impl", "moe_normalize_expert_weights", "moe_resid_pdrop", "moe_top_k",
+        "num_shared_experts", "router_aux_loss_coef",
+    ),
+    "of a head that none of them has": (
+        "summary_activation", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+    ),
+}  # fmt: skip
 WIDE = ("batch", "token", "intermediate")
 VECTOR = ("batch", "hidden")
 SHOWN_PREDICTIONS = 10
@@ -77,22 +91,20 @@ class NomicBert:
         config.refuse("is_decoder", "add_cross_attention")
         config.only("rope_scaling", None)
         hidden, heads = config.size("hidden_size", 768), config.size("num_attention_heads", 12)
-        if config.values.get("head_dim") is None:
+        if config.get("head_dim") is None:
             config.divides("num_attention_heads", heads, "hidden_size", hidden)
-        theta = config.number("rope_theta", 1000.0)
-        rope = turned.table_of(config, "rope_parameters", config.values.get("rope_parameters"))
         sizes = cls(
             vocabulary=config.size("vocab_size", 30528),
             hidden=hidden,
             layers=config.size("num_hidden_layers", 12, most=MOST_LAYERS),
             heads=heads,
-            head_dim=hidden // heads if config.values.get("head_dim") is None else config.size("head_dim", 64),
+            head_dim=hidden // heads if config.get("head_dim") is None else config.size("head_dim", 64),
             intermediate=config.size("intermediate_size", 3072),
             activation=config.activation("hidden_act", "silu"),
             longest=config.size("max_position_embeddings", 2048),
             segments=config.size("type_vocab_size", 2),
             epsilon=config.number("layer_norm_eps", 1e-12),
-            theta=turned.theta_of(config, rope, "rope_parameters", theta),
+            theta=turned.theta_of(config.part("rope_parameters"), config.number("rope_theta", 1000.0)),
         )
         turned.even(config, sizes.head_dim)
         return sizes
@@ -104,26 +116,25 @@ def _as_transformers(config: Config) -> Config:
     Raises:
         InputError: an option that transformers does not have.
     """
-    old = config.values
-    if "n_embd" not in old:
+    if not config.says("n_embd"):
         return config
     for name, (wanted, default) in ONLY.items():
-        if old.get(name, default) != wanted:
-            raise InputError(
-                f"{config.where}: {name} {old.get(name, default)!r} is not implemented; only {wanted!r} is"
-            )
-    gate = old.get("activation_function")
+        given = config.get(name, default)
+        if given != wanted:
+            raise InputError(f"{config.where}: {name} {given!r} is not implemented; only {wanted!r} is")
+    gate = config.get("activation_function")
     if gate not in GATES:
         raise InputError(f"{config.where}: activation_function {gate!r} is not implemented; known: {', '.join(GATES)}")
     hidden, multiple = config.size("n_embd", 768), config.size("pad_vocab_size_multiple", 1)
     words = config.size("vocab_size", 30528)
     new = {
-        "hidden_size": hidden, "num_hidden_layers": old.get("n_layer", 12), "num_attention_heads": old.get("n_head", 12),
-        "intermediate_size": old.get("n_inner") or 4 * hidden, "hidden_act": GATES[gate],
-        "max_position_embeddings": old.get("n_positions", 2048), "layer_norm_eps": old.get("layer_norm_epsilon", 1e-5),
-        "rope_theta": old.get("rotary_emb_base", 1000), "vocab_size": -(-words // multiple) * multiple,
+        "hidden_size": hidden, "num_hidden_layers": config.get("n_layer", 12),
+        "num_attention_heads": config.get("n_head", 12),
+        "intermediate_size": config.get("n_inner") or 4 * hidden, "hidden_act": GATES[gate],
+        "max_position_embeddings": config.get("n_positions", 2048), "layer_norm_eps": config.get("layer_norm_epsilon", 1e-5),
+        "rope_theta": config.get("rotary_emb_base", 1000), "vocab_size": -(-words // multiple) * multiple,
     }  # fmt: skip
-    return replace(config, values={**old, **new})
+    return config.saying(new)
 
 
 def limits(config: Config) -> Limits:

@@ -23,6 +23,13 @@ from .family import Limits, Options
 
 PREFIXES = ("transformer.",)
 TIED: dict[str, str] = {}  # the embeddings are tied whatever the config says: see `_embeddings`
+HARMLESS = {
+    "of the decoder, which is not used": (
+        "num_decoder_layers", "scale_decoder_outputs", "tie_word_embeddings",
+    ),
+    "positions are relative, and of any number": ("n_positions",),
+    "never read by anyone": ("scalable_attention",),
+}  # fmt: skip
 WIDE = ("batch", "token", "intermediate")
 MOST_LAYERS = 1000
 T5 = {"vocab_size": 32128, "d_ff": 2048, "num_layers": 6, "num_heads": 8, "feed_forward_proj": "relu"}
@@ -86,17 +93,17 @@ def _feed_forward(config: Config, default: str) -> tuple[str, bool]:
 
     `dense_act_fn` and `is_gated_act` of the config, which transformers writes besides, come before what follows from it.
     """
-    found = config.values.get("feed_forward_proj", default)
+    found = config.get("feed_forward_proj", default)
     words = found.split("-") if isinstance(found, str) else []
     if len(words) not in (1, 2) or words[:-1] not in ([], ["gated"]):
         raise InputError(
             f"{config.where}: feed_forward_proj {found!r} is not implemented; it is an activation such as 'relu', or "
             "'gated-' and an activation"
         )
-    kind = config.values.get("dense_act_fn", "gelu_new" if found == "gated-gelu" else words[-1])
+    kind = config.get("dense_act_fn", "gelu_new" if found == "gated-gelu" else words[-1])
     if kind not in ACTIVATIONS:
-        name = "dense_act_fn" if "dense_act_fn" in config.values else "feed_forward_proj"
-        said = config.values.get(name)
+        name = "dense_act_fn" if config.says("dense_act_fn") else "feed_forward_proj"
+        said = config.get(name)
         raise InputError(
             f"{config.where}: {name} {said!r} is not implemented{nearest(str(kind), ACTIVATIONS)}; known: {', '.join(ACTIVATIONS)}"
         )

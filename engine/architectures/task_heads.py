@@ -29,7 +29,7 @@ MOST_LABELS = 10**6
 
 def task_of(config: Config) -> str:
     """Which of `TASKS` a checkpoint was trained for, from its config's `architectures`; "" where that names none."""
-    named = config.values.get("architectures")
+    named = config.get("architectures")
     for name in named if isinstance(named, list | tuple) else ():
         for task in TASKS:
             if isinstance(name, str) and name.endswith(task):
@@ -48,7 +48,7 @@ def label_names(config: Config) -> tuple[str, ...]:
     Raises:
         InputError: an `id2label` that is no mapping from numbers to names.
     """
-    named = config.values.get("id2label")
+    named = config.get("id2label")
     if named is None:
         return _numbered(config.size("num_labels", 2, most=MOST_LABELS))
     if not isinstance(named, dict) or not all(str(number).isdecimal() for number in named):
@@ -80,7 +80,7 @@ def classes(b: Builder, config: Config, x: str, module: str, size: int, *, bias:
     names = label_names(config)
     axes = ("batch", "label")
     logits = b.linear("head.classes.logits", x, module, size, len(names), axes, bias=bias, labels=names)
-    problem = config.values.get("problem_type")
+    problem = config.get("problem_type")
     if problem not in (None, *PROBLEMS):
         raise InputError(
             f"{config.where}: problem_type {problem!r} is not known; it is one of {', '.join(PROBLEMS)}, or null"
@@ -163,7 +163,7 @@ def facts(config: Config, unused: Iterable[str]) -> dict[str, str]:
     )
     if not heads:
         return {}
-    named = config.values.get("architectures")
+    named = config.get("architectures")
     says = f"says {named!r}" if named else "is missing"
     return {"left out": f"{', '.join(heads)}: what for is not known, since architectures {says}"}
 

@@ -136,7 +136,7 @@ class TorchEncoder:
             InputError: a size that is missing, or an option that is not implemented, by its name.
         """
         for name in ("d_model", "nhead", "num_layers"):
-            if name not in config.values:
+            if not config.says(name):
                 raise InputError(f"{config.where}: {name} is missing; it must be a whole number of 1 or more")
         d_model, count = config.size("d_model", 0), config.size("num_layers", 0, most=MOST_LAYERS)
         return cls(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..config import Config
 from ..errors import InputError
 from ..ops import AddMask, RotaryTable, Rotate, Scale, Scores
@@ -50,40 +47,27 @@ def attention(
     return parts.attend(b, block, masked, value, single=upcast)
 
 
-def theta_of(config: Config, found: Mapping[str, Any], where: str, default: float) -> float:
+def theta_of(rope: Config, default: float) -> float:
     """The base of rotary positions from what a config says of them.
 
     Args:
-        found: `rope_parameters`, or what it holds for one type of layer.
-        where: what that is called.
+        rope: `rope_parameters`, or what it holds for one type of layer.
+        default: the base where that is silent.
 
     Raises:
         InputError: a kind of rotary positions that is not implemented, or a base that is no positive number.
     """
-    kind = found.get("rope_type", found.get("type", "default"))
+    kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
-        raise InputError(f"{config.where}: {where} has rope_type {kind!r}, which is not implemented; only 'default' is")
-    theta = found.get("rope_theta")
+        raise InputError(f"{rope.where} has rope_type {kind!r}, which is not implemented; only 'default' is")
+    theta = rope.get("rope_theta")
     theta = default if theta is None else theta
     if not isinstance(theta, int | float) or isinstance(theta, bool) or not 0 < theta < float("inf"):
-        raise InputError(f"{config.where}: {where} has rope_theta {theta!r}, and it must be a number above 0")
-    if found.get("partial_rotary_factor", 1.0) not in (1, None):
-        factor = found["partial_rotary_factor"]
-        raise InputError(f"{config.where}: {where} has partial_rotary_factor {factor!r}, which is not implemented")
+        raise InputError(f"{rope.where} has rope_theta {theta!r}, and it must be a number above 0")
+    factor = rope.get("partial_rotary_factor")
+    if factor not in (1, None):
+        raise InputError(f"{rope.where} has partial_rotary_factor {factor!r}, which is not implemented")
     return float(theta)
-
-
-def table_of(config: Config, name: str, found: Any) -> Mapping[str, Any]:
-    """An object within a config; null is an empty one.
-
-    Raises:
-        InputError: it is something else.
-    """
-    if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise InputError(f"{config.where}: {name} is {found!r}, and must be an object")
-    return found
 
 
 def even(config: Config, head_dim: int) -> None:

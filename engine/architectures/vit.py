@@ -24,6 +24,11 @@ RENAMED = (
     (r"^encoder\.layer\.(\d+)\.output\.dense\.", r"layers.\1.mlp.fc2."),
     (r"^encoder\.layer\.", "layers."),
 )
+# Read where a pooler is stored.
+HARMLESS = {
+    "of the pooler": ("pooler_act", "pooler_output_size"),
+    "of a decoder that fills in hidden patches, which is left out": ("encoder_stride",),
+}
 NAMES = vision.LayerNames(
     "layers.{}.layernorm_before",
     ("layers.{}.attention.q_proj", "layers.{}.attention.k_proj", "layers.{}.attention.v_proj"),
@@ -109,7 +114,7 @@ def encode(
 
 def pooler(b: Builder, config: Config, sizes: vision.Sizes, x: str) -> None:
     """`head.pooler.*`: the first token through a layer of its own."""
-    size = config.values.get("pooler_output_size") or sizes.hidden
+    size = config.get("pooler_output_size") or sizes.hidden
     size = Config({"pooler_output_size": size}, config.where).size("pooler_output_size", sizes.hidden)
     axes = vision.VECTOR if size == sizes.hidden else ("batch", "pooled")
     first = b.add("head.pooler.first", FirstToken(), (x,), vision.VECTOR)

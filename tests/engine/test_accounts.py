@@ -1,0 +1,154 @@
+"""Every key of a config is read, known to change nothing, refused by name, or told as unknown."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from encoder_tui.engine import accounts, load
+from encoder_tui.engine.architectures import FAMILIES, family_of
+from encoder_tui.engine.config import Config
+from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.processor import open_processor
+
+ENGINE = Path(accounts.__file__).parent
+
+
+@pytest.fixture
+def edited(small_dir, tmp_path):
+    """A copy of the small BERT with more in its config.json."""
+
+    def edit(**more):
+        directory = tmp_path / "model"
+        shutil.copytree(small_dir, directory, dirs_exist_ok=True)
+        config = json.loads((small_dir / "config.json").read_text()) | more
+        (directory / "config.json").write_text(json.dumps(config))
+        return directory
+
+    return edit
+
+
+def test_what_nobody_asks_for_is_unknown():
+    config = Config({"a": 1, "b": 2, "c": None, "hidden_dropout_prob": 0.1}, "config.json")
+    config.size("b", 1)
+    assert accounts.unknown(config) == ["a"]  # c says nothing
+    assert accounts.unknown(config, {"for a reason": ("a",)}) == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda config: config.get("key"),
+        lambda config: config.says("key"),
+        lambda config: config.size("key", 1),
+        lambda config: config.number("key", 1),
+        lambda config: config.index("key", 1, 3),
+        lambda config: config.pair("key", 1),
+        lambda config: config.only("key", 1),
+        lambda config: config.saying({"other": 1}).get("key"),
+    ],
+)
+def test_every_way_of_asking_counts(ask):
+    config = Config({"key": 1}, "config.json")
+    ask(config)
+    assert accounts.unknown(config) == []
+
+
+def test_objects_within_are_looked_into():
+    config = Config({"rope": {"theta": 1.0, "factor": 2}, "never": {"theta": 1}}, "config.json")
+    config.part("rope").number("theta", 1.0)
+    assert accounts.unknown(config) == ["rope.factor", "never"]
+
+
+def test_an_object_that_is_none():
+    assert Config({"rope": None}, "config.json").part("rope").get("theta", 3) == 3
+    with pytest.raises(InputError, match=r"config.json: rope is 3, and must be an object"):
+        Config({"rope": 3}, "config.json").part("rope")
+
+
+def test_unknown_keys_are_one_line_on_opening(edited):
+    notes = load(edited(foo=1, bar={"x": 2}, nothing=None), "cpu").checkpoint.notes
+    assert notes == ["config.json says things that are not known here and change nothing: foo, bar"]
+
+
+def test_known_keys_are_no_line(edited):
+    assert load(edited(), "cpu").checkpoint.notes == []
+    assert load(edited(use_cache=False, torchscript=True, directionality="bidi"), "cpu").checkpoint.notes == []
+
+
+def test_a_line_stays_one_line_and_short(edited):
+    names = {f"key{number}": 1 for number in range(100)} | {"steered\x1b[2J\n\u202e": 1}
+    (note,) = load(edited(**{"bad\x1b[31m\n": 1}, **names, **{"x" * 5000: 1}), "cpu").checkpoint.notes
+    assert note.isprintable()
+    assert "bad\\x1b[31m\\n" in note
+    assert note.endswith("and 91 more")
+    assert len(note) < 300
+    (note,) = load(edited(**{"x" * 5000: 1}), "cpu").checkpoint.notes
+    assert len(note) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pruned_heads", {"0": [1, 2]}),
+        ("per_layer_config", {"0": {"hidden_act": "relu"}}),
+        ("tie_encoder_decoder", True),
+    ],
+)
+def test_what_no_family_implements_is_refused(edited, name, value):
+    with pytest.raises(InputError, match=rf"config.json: {name} .* is not implemented"):
+        load(edited(**{name: value}), "cpu")
+
+
+@pytest.mark.parametrize(("name", "value"), [("pruned_heads", {}), ("per_layer_config", None)])
+def test_unless_it_is_off(edited, name, value):
+    assert load(edited(**{name: value}), "cpu").checkpoint.notes == []
+
+
+def test_a_padding_id_that_cannot_be_is_refused_on_opening(edited):
+    with pytest.raises(InputError, match="pad_token_id is -1"):
+        load(edited(pad_token_id=-1), "cpu")
+
+
+def test_families_read_through_the_config_alone():
+    """A read past `Config`'s methods would not be noted, and its key be told as unknown."""
+    for path in [*(ENGINE / "architectures").glob("*.py"), ENGINE / "checkpoint.py"]:
+        assert not re.search(r"config\.values\b", path.read_text("utf-8")), path
+
+
+@pytest.mark.parametrize("model_type", FAMILIES)
+def test_every_list_gives_its_reasons(model_type):
+    for reason, names in getattr(family_of(model_type), "HARMLESS", {}).items():
+        assert len(reason) > 5
+        assert names
+        assert isinstance(names, tuple)
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("model", [None, "bundled:cbow", "bundled:skipgram"])
+def test_the_bundled_models_say_nothing_unknown(model):
+    assert load(model, "cpu").checkpoint.notes == []
+
+
+def test_minilm_says_nothing_unknown(minilm):
+    assert minilm.checkpoint.notes == []
+
+
+def processor(directory, **more):
+    (directory / "preprocessor_config.json").write_text(
+        json.dumps({"image_processor_type": "ViTImageProcessor", **more})
+    )
+    return open_processor(directory)
+
+
+def test_processors_are_accounted_for_as_well(tmp_path):
+    assert processor(tmp_path, do_convert_rgb=True, size={"height": 4, "width": 4}, do_resize=False).notes == ()
+    said = "preprocessor_config.json says things that are not known here and change nothing: foo"
+    assert processor(tmp_path, foo=1).notes == (said,)
+
+
+def test_a_step_that_is_not_known_is_refused(tmp_path):
+    with pytest.raises(InputError, match="do_flip_channel_order True is not implemented"):
+        processor(tmp_path, do_flip_channel_order=True)
+    assert processor(tmp_path, do_flip_channel_order=False).notes == ()

@@ -82,7 +82,9 @@ def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | No
     """`text 1 'A cat.', head 0, query 3 'cat', key 7 '[PAD]'`."""
     parts, strings = [], trace.tokens.strings
     if row is not None:
-        parts.append(f"text {row} {quoted(trace.tokens.texts[row][:40])}" if row < len(trace.tokens.texts) else f"text {row}")
+        parts.append(
+            f"text {row} {quoted(trace.tokens.texts[row][:40])}" if row < len(trace.tokens.texts) else f"text {row}"
+        )
     if place is not None:
         text = row if row is not None else place[0] if place[0] < len(strings) else 0
         for axis, at in zip(trace.program[stage].axes, place, strict=False):

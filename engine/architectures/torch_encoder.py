@@ -75,10 +75,10 @@ class Norm:
     @classmethod
     def of(cls, config: Config, name: str) -> Norm:
         """Read what a config says of `norm1`, `norm2` or `norm`."""
-        kind, key = config.values.get(name, "LayerNorm"), f"{name}_eps"
+        kind, key = config.get(name, "LayerNorm"), f"{name}_eps"
         if kind not in NORMS:
             raise InputError(f"{config.where}: {name} is {kind!r}, and must be one of {', '.join(NORMS)}")
-        if key in config.values and config.values[key] is None and kind == "RMSNorm":
+        if config.says(key) and config.get(key) is None and kind == "RMSNorm":
             return cls(kind, None, False)
         epsilon = config.number(key, config.number(FOR_ALL.get(key, key), 1e-5))
         return cls(kind, epsilon, kind == "LayerNorm" and config.flag(f"{name}_bias", config.flag("bias", True)))
@@ -149,14 +149,14 @@ class TorchEncoder:
 
 def _of_layers(config: Config, count: int) -> list[Config]:
     """The config of each layer: what all have, and over it what `layers` says of this one."""
-    apart = config.values.get("layers", [{}] * count)
+    apart = config.get("layers", [{}] * count)
     if not isinstance(apart, list) or len(apart) != count or not all(isinstance(one, Mapping) for one in apart):
         raise InputError(f"{config.where}: layers must be a list of {count} objects, one for each of num_layers")
     for number, one in enumerate(apart):
         unknown = [key for key in one if key not in OF_A_LAYER]
         if unknown:
             raise InputError(f"{config.where}: layers[{number}] has {unknown[0]!r}; known: {', '.join(OF_A_LAYER)}")
-    return [Config({**config.values, **one}, config.where) for one in apart]
+    return [config.saying(one) for one in apart]
 
 
 def limits(config: Config) -> Limits:

@@ -17,6 +17,14 @@ Key = tuple[int, str]  # the number of a cache, and the name of a stage
 IDLE_SHARE = 0.125
 
 
+def reuses(device: torch.device) -> bool:
+    """Whether the memory of an evicted value is kept for the next one, which saves the page faults of new memory.
+
+    On a GPU torch keeps it itself, without faults, and a call that is given memory costs more than one that is not.
+    """
+    return device.type == "cpu"
+
+
 class Pool:
     """What the caches of a run and of its forks have in common: the budget, who was used last, memory that lies idle.
 
@@ -29,10 +37,18 @@ class Pool:
     Args:
         budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
         anchors: names to be kept longest, since whole layers can be computed again from them.
+        device: where the values are; None for the CPU.
+
+    Attributes:
+        plain: whether nothing is ever evicted nor used again, so that nobody needs to count.
     """
 
-    def __init__(self, budget: int | None = None, anchors: Collection[str] = ()) -> None:
+    def __init__(
+        self, budget: int | None = None, anchors: Collection[str] = (), device: torch.device | None = None
+    ) -> None:
         self.budget = budget
+        self._reuses = device is None or reuses(device)
+        self.plain = budget is None and not self._reuses
         self.anchors = frozenset(anchors)
         self.evictions = 0
         self._numbers = count()
@@ -52,11 +68,15 @@ class Pool:
     @property
     def bytes(self) -> int:
         """Bytes of the values kept at the moment, by all caches."""
+        if self.plain:
+            storages = [tensor.untyped_storage() for cache in self._caches.values() for tensor in cache.tensors()]
+            return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
         self._strike_off()
         return self._bytes
 
     def enter(self, cache: Cache) -> int:
         """Count a cache in; its number."""
+        self._strike_off()
         number = next(self._numbers)
         self._caches[number], self._places[number] = cache, {}
         weakref.finalize(cache, self._gone.append, number).atexit = False
@@ -105,8 +125,19 @@ class Pool:
         self._free_bytes -= idle[-1].nbytes
         return idle.pop()
 
+    def give_up(self) -> None:
+        """Have every cache forget what is not held, and forget the memory that lies idle: there is no more to be had."""
+        for cache in list(self._caches.values()):
+            for name in [name for name in cache.names() if cache.key(name) not in self._held]:
+                cache.drop(name)
+                self.evictions += 1
+        self._free.clear()
+        self._free_bytes = 0
+
     def _keep_free(self, tensor: torch.Tensor) -> None:
         """Leave the memory for another value, as long as what lies idle stays small beside the budget."""
+        if not self._reuses:
+            return
         if self.budget is not None and self._free_bytes + tensor.nbytes > self.budget * IDLE_SHARE:
             return
         self._free.setdefault((tuple(tensor.shape), tensor.dtype, tensor.device), []).append(tensor)
@@ -158,6 +189,7 @@ class Cache:
         self.pool = pool
         self._number = pool.enter(self)
         self._tensors: dict[str, torch.Tensor] = {}
+        self._plain = pool.plain
 
     def __contains__(self, name: str) -> bool:
         return name in self._tensors
@@ -169,7 +201,7 @@ class Cache:
     def get(self, name: str) -> torch.Tensor | None:
         """The tensor kept under a name, now the one used last; None when there is none."""
         tensor = self._tensors.get(name)
-        if tensor is not None:
+        if tensor is not None and not self._plain:
             self.pool.use((self._number, name))
         return tensor
 
@@ -177,15 +209,26 @@ class Cache:
         """Keep a tensor; others are evicted until the budget is met."""
         self.drop(name)
         self._tensors[name] = tensor
-        self.pool.add((self._number, name), tensor)
+        if not self._plain:
+            self.pool.add((self._number, name), tensor)
 
     def drop(self, name: str) -> None:
         """Forget a name."""
         tensor = self._tensors.pop(name, None)
-        if tensor is not None:
+        if tensor is not None and not self._plain:
             self.pool.remove((self._number, name), tensor)
 
     def clear(self) -> None:
         """Forget every name; the memory stays for whoever computes the same shapes next."""
+        if self._plain:
+            self._tensors.clear()
         for name in list(self._tensors):
             self.drop(name)
+
+    def names(self) -> list[str]:
+        """The stages whose values are kept."""
+        return list(self._tensors)
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Those values."""
+        return list(self._tensors.values())

@@ -6,15 +6,15 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
 
 import torch
 
-from .cache import Cache, Key, Pool
+from .cache import Cache, Key, Pool, reuses
 from .ops import Given, Op, no_memory
+from .out_of_memory import is_full, made_room, with_room
 from .patch_set import PatchSet
 from .patches import patched
-from .program import Program, Stage
+from .program import Program, Shape, Stage
 from .row_blocks import row_blocks
 from .shadows import Shadow, shadows_of
 from .tokens import Tokens
@@ -49,7 +49,9 @@ class Computation:
         shadows: Mapping[str, Shadow] | None = None,
         base: Computation | None = None,
     ) -> None:
-        self.program, self.weights, self.device, self.budget = program, weights, device, budget
+        self.program, self.weights, self.budget = program, weights, budget
+        self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
+        self._reuses = reuses(self.device)
         self._length = tokens.shape[1]
         self.stale: frozenset[str] = frozenset()
         self._patches = PatchSet()
@@ -57,32 +59,32 @@ class Computation:
         self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
         self._lock = base._lock if base is not None else threading.RLock()
         self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
-        anchors = set(program.aliases.values()) | {stage.name for stage in program if not stage.inputs}
         shared = base._cache.pool if base is not None else pool
-        self._cache = Cache(shared if shared is not None else Pool(budget, anchors))
-        self._stages = {stage.name: (stage, cast(Op, stage.op)) for stage in program}
+        self._cache = Cache(shared if shared is not None else Pool(budget, program.anchors, self.device))
+        self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = {
             stage.name: torch.from_numpy(tokens.given(stage.name)).to(
-                device=device, dtype=torch.int64 if stage.op.whole_numbers else dtype
+                device=self.device, dtype=torch.int64 if stage.op.whole_numbers else dtype, non_blocking=True
             )
             for stage in program
-            if isinstance(stage.op, Given)
+            if not stage.inputs and isinstance(stage.op, Given)
         }
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
         return self._shadows[name].dtype
 
+    def shape(self, name: str) -> Shape:
+        """The shape of the value of a stage."""
+        return self._shadows[name].shape
+
     def is_windowed(self, name: str) -> bool:
         """Whether a value is too large to be kept and is only ever read in windows."""
-        if name in self._patches:
-            return False
         op = self._stages[name][1]
-        if op.windows:
-            return True
-        if op.rows is None or self.budget is None:
+        if not op.windows and (self.budget is None or op.rows is None):
             return False
-        return self._shadows[name].nbytes > self.budget * LARGEST_SHARE
+        large = op.windows or self._shadows[name].nbytes > (self.budget or 0) * LARGEST_SHARE
+        return large and name not in self._patches
 
     def tensor(self, name: str) -> torch.Tensor:
         """The whole value of a stage, as the engine's own tensor: not to be written to.
@@ -90,8 +92,7 @@ class Computation:
         Whatever upstream was never computed, or was evicted, is computed now.
         """
         with self._lock:
-            found = self._known(name)
-            return found if found is not None else self._compute(name)
+            return self._have(name)
 
     def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
         """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
@@ -99,20 +100,18 @@ class Computation:
             found = self._known(name)
             if found is not None or not self.is_windowed(name):
                 return (found if found is not None else self.tensor(name))[..., start:stop, :]
-            stage, op = self._stages[name]
-            cuts = op.rows
-            assert cuts is not None
+            stage, _ = self._stages[name]
             with self._hold(stage.inputs):
-                inputs = [
-                    self.rows(source, start, stop) if cut else self.tensor(source)
-                    for source, cut in zip(stage.inputs, cuts, strict=True)
-                ]
-                return op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
+                return self._block(stage, start, stop)
 
     @property
     def kept_bytes(self) -> int:
         """Bytes of the values kept at the moment, by this run and its forks."""
         return self._cache.pool.bytes
+
+    def give_up(self) -> None:
+        """Keep no value that is not being computed with, here and in forks; each is computed again when it is read."""
+        self._cache.pool.give_up()
 
     def release(self) -> Pool:
         """Give up all values; what is returned lets another run compute in the same memory."""
@@ -130,13 +129,12 @@ class Computation:
 
     def _known(self, name: str) -> torch.Tensor | None:
         """The value where nothing has to be computed: given, kept, or kept by the run this is a fork of."""
-        for run in self._sharing(name):
-            tensor = run._cache.get(name)
-            if tensor is None and name not in run._patches:
-                tensor = run._given.get(name)
-            if tensor is not None:
-                return tensor
-        return None
+        tensor = self._cache.get(name)
+        if tensor is None and name not in self._patches.names:
+            tensor = self._given.get(name)
+        if tensor is None and self._base is not None and self._shares(name):
+            return self._base._known(name)
+        return tensor
 
     def _shares(self, name: str) -> bool:
         """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""
@@ -157,15 +155,28 @@ class Computation:
 
     def _compute(self, name: str) -> torch.Tensor:
         """Compute a stage from its inputs, and those first where they are missing."""
-        stage, op = self._stages[name]
+        stage, _ = self._stages[name]
         if name in self._given:
             return self._keep(name, self._given[name])
-        inputs = [self._known(source) for source in stage.inputs]
-        if any(found is None for found in inputs):
-            return self._compute_all(self._missing(name))
+        inputs: list[torch.Tensor] = []
+        for source in stage.inputs:
+            tensor = self._known(source)
+            if tensor is None:
+                return self._compute_all(self._missing(name))
+            inputs.append(tensor)
         # Nothing is evicted before `put`, so the inputs' memory is safe while it is computed with.
-        result = op.compute(cast(list[torch.Tensor], inputs), self._weights(stage), lambda: self._buffer(name))
-        return self._keep(name, result)
+        return self._keep(name, self._result(stage, inputs))
+
+    def _result(self, stage: Stage, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """What a stage makes of its inputs; where memory is full, once room has been made."""
+        op = self._stages[stage.name][1]
+        out = (lambda: self._buffer(stage.name)) if self._reuses else no_memory
+        try:
+            return op.compute(inputs, self._weights(stage), out)
+        except (RuntimeError, MemoryError) as error:
+            if not is_full(error):
+                raise
+        return made_room(self, stage.name, lambda: op.compute(inputs, self._weights(stage), out))
 
     @contextmanager
     def _hold(self, names: Iterable[str]) -> Iterator[None]:
@@ -176,11 +187,10 @@ class Computation:
 
     def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
         """Put a stage's patches upon its result, and keep that where it belongs."""
-        home = self._sharing(name)[-1]
-        if home is not self:
-            return home._keep(name, result)
-        if name in self._patches:
-            result = patched(result, self._patches.of(name))
+        if self._base is not None and self._shares(name):
+            return self._base._keep(name, result)
+        if name in self._patches.names:
+            result = with_room(self, name, lambda: patched(result, self._patches.of(name)))
         if name in self.stale:
             self.stale -= {name}
         self._cache.put(name, result)
@@ -217,25 +227,26 @@ class Computation:
             return self._given[stage.name]
         if op.rows is not None and any(self.is_windowed(source) for source in stage.inputs):
             return self._compute_by_rows(stage)
-        inputs = []
-        for source in stage.inputs:
-            found = held.get(source)
-            inputs.append(found if found is not None else self._have(source))
-        return op.compute(inputs, self._weights(stage), lambda: self._buffer(stage.name))
+        inputs = [held[source] if source in held else self._have(source) for source in stage.inputs]
+        return self._result(stage, inputs)
 
     def _compute_by_rows(self, stage: Stage) -> torch.Tensor:
         """A stage whose inputs are never whole: block after block of rows, in the same blocks every time."""
-        result = self._buffer(stage.name)
-        op = self._stages[stage.name][1]
-        cuts = op.rows
-        assert cuts is not None
+        result = with_room(self, stage.name, lambda: self._buffer(stage.name))
         for start, stop in self.row_blocks(stage.name):
-            inputs = [
-                self.rows(source, start, stop) if cut else self._have(source)
-                for source, cut in zip(stage.inputs, cuts, strict=True)
-            ]
-            result[..., start:stop, :] = op.compute_rows(inputs, self._weights(stage), no_memory, start, stop)
+            result[..., start:stop, :] = self._block(stage, start, stop)
         return result
+
+    def _block(self, stage: Stage, start: int, stop: int) -> torch.Tensor:
+        """Rows of a stage, from the rows and the wholes that they need."""
+        op = self._stages[stage.name][1]
+        assert op.rows is not None
+        inputs = [
+            self.rows(source, start, stop) if cut else self._have(source)
+            for source, cut in zip(stage.inputs, op.rows, strict=True)
+        ]
+        weights = self._weights(stage)
+        return with_room(self, stage.name, lambda: op.compute_rows(inputs, weights, no_memory, start, stop))
 
     def row_blocks(self, name: str) -> list[tuple[int, int]]:
         """Where the blocks of rows of a value begin and end; they depend on the shapes alone."""

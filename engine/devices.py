@@ -34,6 +34,7 @@ def device_of(name: str) -> torch.device:
             raise InputError(
                 f"device {name!r}: this machine has {count or 'no'} CUDA device{'s' * (count != 1)} torch can use; write --device cpu"
             )
+        return torch.device("cuda", int(name.partition(":")[2] or torch.cuda.current_device()))
     if name == "mps" and not torch.backends.mps.is_available():
         raise InputError("device 'mps': this machine has none torch can use; write --device cpu")
     return torch.device(name)

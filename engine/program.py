@@ -160,6 +160,16 @@ class Program:
         found = self._index.get(name)
         return found if found is not None else self._index[self.aliases[name]]
 
+    @cached_property
+    def pairs(self) -> dict[str, tuple[Stage, Any]]:
+        """Every stage by its name, with its operation."""
+        return {stage.name: (stage, stage.op) for stage in self.stages}
+
+    @cached_property
+    def anchors(self) -> frozenset[str]:
+        """The stages that whole layers can be computed again from: what has another name as well, and what goes in."""
+        return frozenset(self.aliases.values()) | {stage.name for stage in self.stages if not stage.inputs}
+
     @property
     def layers(self) -> int:
         """How many layers there are."""

@@ -14,6 +14,7 @@ from .extents import ends, figure_of
 from .index import Index
 from .one_hot import one_hot_figure
 from .ops import OneHot
+from .out_of_memory import with_room
 from .program import Stage
 from .row_figures import row_figures
 from .value import Value
@@ -37,10 +38,11 @@ class RunValue(Value):
         self.word, self.labels = run.reader(stage), stage.labels
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        return to_numpy(self._window(self.bind(index)))
+        bound = self.bind(index)
+        return with_room(self.run, self.name, lambda: to_numpy(self._window(bound)))
 
     def tensor(self) -> torch.Tensor:
-        return self._window(self.bind()).clone()
+        return with_room(self.run, self.name, lambda: self._window(self.bind()).clone())
 
     def quick(self, word: str, index: Index | str = ()) -> float | None:
         """From what is known of the inputs, or one pass over the tensor where it lies.
@@ -59,7 +61,8 @@ class RunValue(Value):
     def rows(self, figure: str, first: int | None = None) -> npt.NDArray[np.float64]:
         if self.run.is_windowed(self.name):
             return super().rows(figure, first)
-        return to_numpy(row_figures(self.run.tensor(self.name), figure, first)).astype(np.float64).ravel()
+        work = lambda: to_numpy(row_figures(self.run.tensor(self.name), figure, first))  # noqa: E731
+        return with_room(self.run, self.name, work).astype(np.float64).ravel()
 
     def pieces(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -17,6 +18,15 @@ def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
         here = here.float()
     array = here.numpy()
     return array.copy() if here.data_ptr() == tensor.data_ptr() else array
+
+
+def both(pair: Sequence[torch.Tensor]) -> tuple[float, float]:
+    """Two single numbers, in one trip where they lie on another device: each trip waits for all that is under way there."""
+    one, other = pair
+    if one.device.type == "cpu":
+        return one.item(), other.item()
+    one, other = torch.stack(list(pair)).tolist()
+    return one, other
 
 
 def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from .arrays import both
 from .bounds import BOUNDED, bound
 from .ops import Concat, Scale, SplitHeads
 from .ranges import RANGED, by_bound, by_ends, by_sums
@@ -194,8 +195,7 @@ def ends(tensor: torch.Tensor) -> Ends:
         return UNKNOWN
     if 0 in tensor.stride():  # the same numbers over and over: once is enough
         tensor = tensor[tuple(slice(0, 1) if not stride else slice(None) for stride in tensor.stride())]
-    low, high = torch.aminmax(tensor)
-    return low.item(), high.item()
+    return both(torch.aminmax(tensor))
 
 
 def _larger(found: Ends) -> float:

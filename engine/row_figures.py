@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import torch
 
+from .arrays import both
+
 # From how many elements on a product with ones is faster than a sum.
 WORTH_A_PRODUCT = 1 << 16
 
@@ -21,8 +23,7 @@ def row_ends(tensor: torch.Tensor, figure: str, first: int | None = None) -> tup
     """The least and the greatest of `row_figures`; both NaN if any is, or if there are none."""
     if not tensor.numel():
         return math.nan, math.nan
-    low, high = torch.aminmax(row_figures(tensor, figure, first))
-    return low.item(), high.item()
+    return both(torch.aminmax(row_figures(tensor, figure, first)))
 
 
 def _sums(rows: torch.Tensor) -> torch.Tensor:

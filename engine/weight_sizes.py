@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
+from .arrays import both
+
 
 class WeightSizes:
     """Two figures of each weight, read when first asked for; both NaN where any of its numbers is.
@@ -23,8 +25,8 @@ class WeightSizes:
         """The largest magnitude."""
         found = self._most.get(name)
         if found is None:
-            low, high = torch.aminmax(self._weights[name])
-            found = self._most[name] = max(-low.item(), high.item())
+            low, high = both(torch.aminmax(self._weights[name]))
+            found = self._most[name] = max(-low, high)
         return found
 
     def reach(self, name: str) -> float:

@@ -143,7 +143,7 @@ def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Iterator[Non
         block = f"layers.{next(layers)}.attention"
         found.update({f"{block}.{part}": step.clone() for part, step in steps.items()})
         found["mask.pairs"] = mask
-        places = torch.arange(hidden.shape[1])
+        places = torch.arange(hidden.shape[1], device=hidden.device)
         found["positions.relative"] = places[:, None] - places
         if module.relative_attention:
             found["positions.buckets"] = kwargs["relative_pos"][0]

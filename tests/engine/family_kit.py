@@ -118,17 +118,19 @@ def random_model(sample: Sample, seed: int = 0, **options: Any) -> Any:
     return model.eval()
 
 
-def open_pair(sample: Sample, model: Any, dtype: str = "float32", **more: Any) -> tuple[Encoder, Any]:
-    """The same checkpoint, saved by transformers, opened by us and by transformers in the same dtype."""
+def open_pair(
+    sample: Sample, model: Any, dtype: str = "float32", *, device: str = "cpu", **more: Any
+) -> tuple[Encoder, Any]:
+    """The same checkpoint, saved by transformers, opened by us and by transformers in the same dtype on the same device."""
     if sample.opener is not None:
-        return sample.opener(model, dtype, **more)
+        return sample.opener(model, dtype, device=device, **more)
     directory = tempfile.mkdtemp(prefix="family-")
     model.save_pretrained(directory)
     words = {f"w{number}": number for number in range(getattr(model.config, "vocab_size", 0))}
     Tokenizer(WordLevel(words)).save(f"{directory}/tokenizer.json")
-    encoder = load(directory, "cpu", dtype, **{**sample.load, **more})
+    encoder = load(directory, device, dtype, **{**sample.load, **more})
     theirs = type(model).from_pretrained(directory, attn_implementation="eager", dtype=getattr(torch, dtype))
-    return encoder, theirs.eval()
+    return encoder, theirs.eval().to(device)
 
 
 def tokens_for(sample: Sample, encoder: Encoder, lengths: Sequence[int], seed: int = 0) -> Tokens:
@@ -165,7 +167,8 @@ def reference_values(sample: Sample, model: Any, run: Run) -> Values:
         for modeling in sample.modeling:
             stack.enter_context(written_attention(modeling, run, found))
         stack.enter_context(sample.record(model, run, found))
-        inputs = (sample.inputs or plain_inputs)(run.tokens)
+        given = (sample.inputs or plain_inputs)(run.tokens)
+        inputs = {name: tensor.to(run.device) for name, tensor in given.items()}
         output = model(**inputs, output_attentions=True, output_hidden_states=True)
     for name, stage in sample.outputs.items():
         if stage in run.program and name in output:
@@ -254,6 +257,7 @@ def differences(run: Run, expected: Values) -> dict[str, float]:
     wrong = {}
     for name, theirs in expected.items():
         ours = run[name].tensor()
+        theirs = theirs.to(ours.device)  # places, which a sample makes itself
         if ours.shape == (1, *theirs.shape):  # a table without a batch, which is a batch of one to us
             theirs = theirs[None]
         if theirs.ndim == ours.ndim and theirs.shape != ours.shape:  # looked up or made once for all texts

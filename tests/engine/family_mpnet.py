@@ -92,7 +92,7 @@ def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Iterator[Non
         found.setdefault("mask.additive", hidden.new_zeros(shape) if mask is None else mask.expand(shape))
 
     def encoder(module: Any, args: Any, kwargs: Any) -> None:
-        places = torch.arange(args[0].shape[1])
+        places = torch.arange(args[0].shape[1], device=args[0].device)
         found["positions.relative"] = places[None] - places[:, None]
         found["positions.buckets"] = module.relative_position_bucket(found["positions.relative"])
         ids = torch.from_numpy(run.tokens.ids)

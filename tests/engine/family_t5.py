@@ -79,7 +79,7 @@ def recorder(modeling: Any) -> Any:
             }  # fmt: skip
             found.update({f"layers.{layer}.attention.{part}": step.clone() for part, step in steps.items()})
             found["positions.bias"] = bias[0].clone()
-            places = torch.arange(query.shape[2])
+            places = torch.arange(query.shape[2], device=query.device)
             found["positions.relative"] = places[None] - places[:, None]
             settings = {} if modeling is modeling_umt5 else {
                 "num_buckets": module.relative_attention_num_buckets, "max_distance": module.relative_attention_max_distance,

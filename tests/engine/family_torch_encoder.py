@@ -87,11 +87,11 @@ def save(module: nn.TransformerEncoder) -> Path:
     return directory
 
 
-def opener(theirs: Reference, dtype: str = "float32", **more: Any) -> tuple[Encoder, Reference]:
+def opener(theirs: Reference, dtype: str = "float32", *, device: str = "cpu", **more: Any) -> tuple[Encoder, Reference]:
     """The same module, saved and opened by us, and in the same dtype by torch."""
-    same = copy.deepcopy(theirs).to(getattr(torch, dtype))
+    same = copy.deepcopy(theirs).to(device, getattr(torch, dtype))
     same.causal = bool(more.get("causal"))
-    return load(save(theirs.encoder), "cpu", dtype, **more), same
+    return load(save(theirs.encoder), device, dtype, **more), same
 
 
 def tokens(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError
 from encoder_tui.engine.ops import Scores
-from encoder_tui.engine.out_of_memory import is_full
+from encoder_tui.engine.out_of_memory import is_full, with_room
 from encoder_tui.engine.run import Run
 
 SCORES = "layers.1.attention.scores"
@@ -132,9 +132,7 @@ def test_what_says_that_memory_is_full(error):
 def test_really_too_large(small):
     """torch's own refusal on the CPU, of more than any machine has."""
     run = small.run("one two")
-    with pytest.raises(InputError, match="memory of cpu is full at tokens.ids"):
-        from encoder_tui.engine.out_of_memory import with_room
-
+    with pytest.raises(InputError, match=r"memory of cpu is full at tokens\.ids"):
         with_room(run, "tokens.ids", lambda: torch.empty(1 << 50))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from .index import Index
+from .per_text import Index, by_text, is_rectangle
 
 
 def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
@@ -30,7 +30,9 @@ def both(pair: Sequence[torch.Tensor]) -> tuple[float, float]:
 
 
 def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
-    """numpy's indexing, negative steps included, which torch does not have."""
+    """numpy's indexing, negative steps included, which torch does not have; and another place in each text."""
+    if not is_rectangle(index):
+        return torch.stack([cut(tensor, alone) for alone in by_text(index, len(tensor))])
     flips, kept, axis = [], [], 0
     for part, size in zip(index, tensor.shape, strict=True):
         if isinstance(part, slice):
@@ -42,5 +44,15 @@ def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
                 part = slice(0, 0)
             axis += 1
         kept.append(part)
-    cut = tensor[tuple(kept)]
-    return cut.flip(flips) if flips else cut
+    window = tensor[tuple(kept)]
+    return window.flip(flips) if flips else window
+
+
+def put(tensor: torch.Tensor, index: Index, numbers: torch.Tensor) -> None:
+    """Write a window that goes forwards; `numbers` have its shape or stretch to it."""
+    if is_rectangle(index):
+        tensor[index] = numbers
+        return
+    parts = [tensor[alone] for alone in by_text(index, len(tensor))]  # views, one a text
+    for part, text in zip(parts, torch.broadcast_to(numbers, (len(parts), *parts[0].shape)), strict=True):
+        part.copy_(text)

@@ -3,6 +3,10 @@
 [0, 3, :, -1]
 [head=3, query="cat"]
 [0, head=3, key=2:5]
+[query="cat"#2]
+
+A token's name means that token of each text by itself: bound to a batch in which it stands in different places, it is a
+`PerText`.
 """
 
 from __future__ import annotations
@@ -12,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import InputError, nearest
-from .messages.visible import quoted
+from .per_text import Index, PerText
 from .program import Shape, write_shape
+from .token_names import Nth, place_in_each, written_name
 
 WORD_AXES = ("vocabulary", "label")
 TOKEN_AXES = ("token", "query", "key")
@@ -21,11 +26,10 @@ MOST_DIGITS = 18  # what an int64 holds; Python itself refuses to read thousands
 
 PLACE_AXIS = "place"
 
-Selector = int | slice | str
-Index = tuple[int | slice, ...]
+Selector = int | slice | str | Nth | PerText
 
 _WORD = re.compile(
-    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[^\W\d]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=]))"""
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>[-+]?\d+)|(?P<name>[^\W\d]\w*)|(?P<dots>\.\.\.)|(?P<mark>[,:=#]))"""
 )
 
 
@@ -75,7 +79,9 @@ def bind_index(
     tokens: Sequence[Sequence[str]] = (),
     labels: Sequence[str] = (),
 ) -> Index:
-    """Match an index to a value: one int or slice for each axis, ints not negative, slices within the axis.
+    """Match an index to a value: one entry for each axis, ints not negative, slices within the axis.
+
+    A token's name becomes the int where it stands in every text that the index means, or a `PerText` where that differs.
 
     Args:
         shape, axes: of the value.
@@ -83,29 +89,59 @@ def bind_index(
         labels: names of the places along the axis `label`.
 
     Raises:
-        InputError: too many selectors, no such axis, out of range, or a token that is not in the text.
+        InputError: too many selectors, no such axis, out of range, or a token that is not in a text, or several times.
     """
-    chosen = _place(written, shape, axes)
-    batch = dict(zip(axes, chosen, strict=True)).get("batch")
-    row = batch if isinstance(batch, int) and -len(tokens) <= batch < len(tokens) else 0
-    found: list[int | slice] = []
-    for axis, size, selector in zip(axes, shape, chosen, strict=True):
-        if selector is None:
-            selector = slice(None)
-        if isinstance(selector, str):
-            selector = _label(selector, labels) if axis == "label" else _token(selector, axis, tokens, row)
-        if isinstance(selector, slice):
-            start, stop, step = selector.indices(size)
-            if not len(range(start, stop, step)):
-                start = stop = 0
-            found.append(slice(start, stop if stop >= 0 else None, step))  # a stop of -1 would mean the last one
-        elif -size <= selector < size:
-            found.append(selector % size)
-        elif size == 1 and axis == "head":  # one for all: the same mask for every head
-            found.append(0)
+    bound: list[int | slice | PerText] = []
+    for axis, size, selector in zip(axes, shape, _place(written, shape, axes), strict=True):
+        if axis == "label" and isinstance(selector, str):
+            selector = _label(selector, labels)
+        elif isinstance(selector, str | Nth):
+            selector = _token(selector, axis, tokens, _texts(bound, axes, shape, tokens))
+        if isinstance(selector, PerText):
+            bound.append(_of_texts(selector, axis, size, _texts(bound, axes, shape, selector.places)))
         else:
-            raise InputError(f"index {selector} is out of range for axis {axis!r} of size {size}")
-    return tuple(found)
+            bound.append(_within(slice(None) if selector is None else selector, axis, size))
+    return tuple(bound)
+
+
+def _within(selector: int | slice, axis: str, size: int) -> int | slice:
+    """A number or a slice checked against the size of its axis."""
+    if isinstance(selector, slice):
+        start, stop, step = selector.indices(size)
+        if not len(range(start, stop, step)):
+            start = stop = 0
+        return slice(start, stop if stop >= 0 else None, step)  # a stop of -1 would mean the last one
+    if -size <= selector < size:
+        return selector % size
+    if size == 1 and axis == "head":  # one for all: the same mask for every head
+        return 0
+    raise InputError(f"index {selector} is out of range for axis {axis!r} of size {size}")
+
+
+def _texts(
+    bound: Sequence[int | slice | PerText], axes: Sequence[str], shape: Shape, rows: Sequence[object]
+) -> range | None:
+    """Which texts an index means; None for a value that is the same for all of them.
+
+    Args:
+        bound: of the axes so far: the batch is the first of all.
+        rows: something for each text.
+    """
+    if axes[0] != "batch" or not bound or shape[0] != len(rows):
+        return None
+    part = bound[0]
+    assert not isinstance(part, PerText)
+    return range(part, part + 1) if isinstance(part, int) else range(*part.indices(shape[0]))
+
+
+def _of_texts(places: PerText, axis: str, size: int, rows: range | None) -> int | PerText:
+    """The places checked against the size of their axis; an int where they are the same in all texts that are meant."""
+    if rows is None or any(places.places[row] is None for row in rows):
+        raise InputError(f"axis {axis!r} is given another place in each text, but not one for each text of this value")
+    kept = [_within(places.of(row), axis, size) for row in rows]
+    if len(set(kept)) <= 1:
+        return places.of(rows[0]) if rows else 0
+    return PerText(tuple(place if row in rows else None for row, place in enumerate(places.places)))
 
 
 def _place(written: Written, shape: Shape, axes: Sequence[str]) -> list[Selector | None]:
@@ -130,19 +166,20 @@ def _place(written: Written, shape: Shape, axes: Sequence[str]) -> list[Selector
     return chosen
 
 
-def _token(text: str, axis: str, tokens: Sequence[Sequence[str]], row: int) -> int:
+def _token(name: str | Nth, axis: str, tokens: Sequence[Sequence[str]], rows: range | None) -> int | PerText:
+    """Where the token of a name stands in each of the texts `rows`; in all of them alike where a value is one for all."""
     if axis not in TOKEN_AXES or not tokens:
-        raise InputError(f"axis {axis!r} has no tokens; give a number instead of {text!r}")
-    words = list(tokens[row])
-    wanted = (text, text.lower(), "##" + text, "##" + text.lower(), "▁" + text, "Ġ" + text)
-    for form in wanted:
-        if form in words:
-            return words.index(form)
-    raise InputError(f"no token {quoted(text)} in text {row}{nearest(text, words)}; its tokens are {_few(words)}")
-
-
-def _few(words: Sequence[str]) -> str:
-    return " ".join(words[:12]) + " …" * (len(words) > 12)
+        raise InputError(f"axis {axis!r} has no tokens; give a number instead of {written_name(name)}")
+    places = place_in_each(name, tokens, range(len(tokens)) if rows is None else rows)
+    if rows is not None:
+        return PerText(tuple(places.get(row) for row in range(len(tokens))))
+    first, other = 0, next((row for row, place in places.items() if place != places[0]), None)
+    if other is not None:
+        raise InputError(
+            f"axis {axis!r} of this value is the same for all texts, and {written_name(name)} stands at {places[first]} in text {first} "
+            f"and at {places[other]} in text {other}; give a number"
+        )
+    return places[first]
 
 
 def _label(text: str, labels: Sequence[str]) -> int:
@@ -200,7 +237,8 @@ class _Reader:
         if self._kind() in ("text", "name"):
             kind, word, _ = self.words[self.at]
             self.at += 1
-            return re.sub(r"\\(.)", r"\1", word[1:-1]) if kind == "text" else word
+            name = re.sub(r"\\(.)", r"\1", word[1:-1]) if kind == "text" else word
+            return Nth(name, self._nth()) if self._take("mark", "#") else name
         parts: list[int | None] = [self._number()]
         while len(parts) < 3 and self._take("mark", ":"):
             parts.append(self._number())
@@ -211,6 +249,13 @@ class _Reader:
         if parts[0] is None:
             raise self._error_here()
         return parts[0]
+
+    def _nth(self) -> int:
+        """Which of several tokens of a name: 1, 2, or from the end -1, -2."""
+        number = self._number()
+        if not number:
+            raise self._error_here(-1 if number == 0 else 0)
+        return number
 
     def _number(self) -> int | None:
         if self._kind() != "number":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .index import Index
+from .per_text import Index
 from .stats import Stats
 from .value import Value
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .index import Index
+from .per_text import Index, is_rectangle
 from .program import Shape
 from .value import Value
 
@@ -35,7 +35,10 @@ class OneHotValue(Value):
         self.ids = ids
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        batch, token, vocabulary = self.bind(index)
+        bound = self.bind(index)
+        if not is_rectangle(bound):
+            return self._text_by_text(bound)
+        batch, token, vocabulary = bound
         return np.asarray(
             self.ids[batch, token][..., None] == np.arange(self.shape[2])[vocabulary], dtype=np.int64
         ).reshape(self.window_shape((batch, token, vocabulary)))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .index import Index
+from .per_text import Index
 from .program import Program, Shape
 from .shadows import Shadow
 from .tokens import Tokens

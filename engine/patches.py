@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 import torch
 
+from .arrays import cut, put
 from .errors import InputError, one_line
 from .expressions import Call, Expression, Logic, Name, Window, parse
-from .index import Index, Written, bind_index
+from .index import Written, bind_index
+from .per_text import Index, by_text, is_rectangle
 from .program import write_shape
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
@@ -61,8 +63,7 @@ class Assign:
 
     def apply(self, value: torch.Tensor) -> None:
         """Evaluate over the window and write the result there."""
-        window = value[self.index]
-        value[self.index] = _result(self.expression, window)
+        put(value, self.index, _result(self.expression, cut(value, self.index)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,7 +75,7 @@ class Replace:
 
     def apply(self, value: torch.Tensor) -> None:
         """Write the numbers."""
-        value[self.index] = self.numbers.to(value.device, value.dtype)
+        put(value, self.index, self.numbers.to(value.device, value.dtype))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,11 +90,14 @@ class Mean:
 
     def apply(self, value: torch.Tensor) -> None:
         """Replace by the mean."""
-        whole = tuple(part if isinstance(part, slice) else slice(part, part + 1) for part in self.index)
-        window = value[whole]
+        alone = [self.index] if is_rectangle(self.index) else by_text(self.index, len(value))
+        whole = [tuple(part if isinstance(part, slice) else slice(part, part + 1) for part in text) for text in alone]
+        window = value[whole[0]] if len(whole) == 1 else torch.cat([value[text] for text in whole])
         over = [at for at, axis in enumerate(self.axes) if axis in INPUT_AXES]
         wide = window if window.dtype == torch.float64 else window.float()
-        value[whole] = wide.mean(dim=over, keepdim=True).to(value.dtype).expand_as(window)
+        mean = wide.mean(dim=over, keepdim=True).to(value.dtype)
+        for text in whole:
+            value[text] = mean  # the batch is one of the axes it is taken over
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -106,9 +110,9 @@ class Noise:
 
     def apply(self, value: torch.Tensor) -> None:
         """Add the noise."""
-        window = value[self.index]
+        window = cut(value, self.index)
         drawn = torch.randn(window.shape, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
-        value[self.index] = window + (drawn * self.deviation).to(value.device, value.dtype)
+        put(value, self.index, window + (drawn * self.deviation).to(value.device, value.dtype))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -120,9 +124,9 @@ class Swap:
 
     def apply(self, value: torch.Tensor) -> None:
         """Exchange them."""
-        kept = value[self.one].clone()
-        value[self.one] = value[self.other].clone()
-        value[self.other] = kept
+        one, other = cut(value, self.one).clone(), cut(value, self.other).clone()
+        put(value, self.one, other)
+        put(value, self.other, one)
 
 
 # -- expressions over tensors ------------------------------------------------------------------------------------------

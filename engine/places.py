@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .index import Index
+from .per_text import Index, element_of
 from .value import Value
 
 # An int for each axis of a value; None for an axis along which no one place is meant.
@@ -23,11 +23,8 @@ def first_place(value: Value, wanted: Wanted, index: Index | str = ()) -> Place 
     for block in value.blocks(bound):
         found = np.flatnonzero(wanted(block))
         if found.size:
-            within = iter(np.unravel_index(seen + int(found[0]), value.window_shape(bound)))
-            return tuple(
-                part if isinstance(part, int) else range(*part.indices(size))[int(next(within))]
-                for part, size in zip(bound, value.shape, strict=True)
-            )
+            within = np.unravel_index(seen + int(found[0]), value.window_shape(bound))
+            return element_of(bound, value.shape, [int(at) for at in within])
         seen += block.size
     return None
 

@@ -11,10 +11,10 @@ import torch
 
 from .arrays import cut, to_numpy
 from .extents import ends, figure_of
-from .index import Index
 from .one_hot import one_hot_figure
 from .ops import OneHot
 from .out_of_memory import with_room
+from .per_text import Index, PerText, Rectangle, by_text, is_rectangle
 from .program import Stage
 from .row_figures import row_figures
 from .value import Value
@@ -68,7 +68,11 @@ class RunValue(Value):
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""
         bound = self.bind(index)
         axis = len(self.shape) - 2
-        if not self.run.is_windowed(self.name) or isinstance(self.stage.op, OneHot) or isinstance(bound[axis], int):
+        if (
+            not self.run.is_windowed(self.name)
+            or isinstance(self.stage.op, OneHot)
+            or not isinstance(bound[axis], slice)
+        ):
             yield from self.blocks(bound)
             return
         part = cast(slice, bound[axis])
@@ -83,23 +87,31 @@ class RunValue(Value):
         run = self.run
         if not run.is_windowed(self.name) or run._known(self.name) is not None:
             return cut(run.tensor(self.name), index)
-        op = self.stage.op
-        if isinstance(op, OneHot):
-            slices, flips = [], []
-            for axis, (part, size) in enumerate(zip(index, self.shape, strict=True)):
-                places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(size))
-                if places.step < 0:  # torch has no negative steps
-                    flips.append(axis)
-                    places = places[::-1]
-                slices.append(slice(places.start, places.stop, places.step))
-            window = op.window([run.tensor(name) for name in self.stage.inputs], cast(Any, tuple(slices))).flip(flips)
-            return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
+        one_hot = isinstance(self.stage.op, OneHot)
+        if is_rectangle(index):
+            return self._one_hot(index) if one_hot else self._from_rows(index)
+        if one_hot or isinstance(index[-2], PerText):  # other rows in each text
+            return torch.stack([self._window(alone) for alone in by_text(index, self.shape[0])])
         return self._from_rows(index)
+
+    def _one_hot(self, index: Rectangle) -> torch.Tensor:
+        """A window of rows with a one in a single place, which are never built whole."""
+        slices, flips = [], []
+        for axis, (part, size) in enumerate(zip(index, self.shape, strict=True)):
+            places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(size))
+            if places.step < 0:  # torch has no negative steps
+                flips.append(axis)
+                places = places[::-1]
+            slices.append(slice(places.start, places.stop, places.step))
+        inputs = [self.run.tensor(name) for name in self.stage.inputs]
+        window = cast(OneHot, self.stage.op).window(inputs, cast(Any, tuple(slices))).flip(flips)
+        return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
 
     def _from_rows(self, index: Index) -> torch.Tensor:
         """Read through blocks of rows, each cut to what is wanted of it before the next is computed."""
         axis = len(self.shape) - 2
         part = index[axis]
+        assert not isinstance(part, PerText)
         places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
         pieces = []
         for start, stop in self.run.row_blocks(self.name):

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
-from .index import Index
 from .messages.visible import visible
 from .one_hot import OneHotValue
+from .per_text import Index
 from .program import Program, Shape, Stage
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
 from .tokens import Tokens

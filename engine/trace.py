@@ -10,7 +10,8 @@ from typing import Any
 import numpy.typing as npt
 
 from .errors import InputError
-from .index import Index, split_index
+from .index import split_index
+from .per_text import Index
 from .program import Program, Shape, Stage
 from .tokens import Tokens
 from .value import Value

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .index import Index, bind_index, parse_index
+from .index import Written, bind_index, parse_index
+from .per_text import Index, by_text, is_rectangle
 from .program import Shape
 from .stats import Stats, gather
 
@@ -60,13 +61,14 @@ class Value(ABC):
 
         Args:
             index: an int or slice for each axis from the first (missing ones are whole), or an index as written:
-                `'head=3, query="cat"'`.
+                `'head=3, query="cat"'`. A token's name means that token of each text by itself, wherever it stands there.
 
         Returns:
-            The window; an int takes its axis away, as in numpy. bfloat16 comes as float32, which holds it exactly.
+            The window; an int or a name takes its axis away, as an int does in numpy. bfloat16 comes as float32, which
+            holds it exactly.
 
         Raises:
-            InputError: the index does not fit.
+            InputError: the index does not fit; a text that is meant lacks the token, or has several of that name.
         """
 
     def stats(self, index: Index | str = (), *, histogram: bool = True) -> Stats:
@@ -103,8 +105,6 @@ class Value(ABC):
     def bind(self, index: Index | str = ()) -> Index:
         """The index with one entry for each axis, checked against the shape."""
         if not isinstance(index, str):
-            from .index import Written
-
             return bind_index(Written(tuple(index)), self.shape, self.axes, self.tokens, self.labels)
         return bind_index(parse_index(index), self.shape, self.axes, self.tokens, self.labels)
 
@@ -112,6 +112,10 @@ class Value(ABC):
         """Shape of what `read` returns for a bound index."""
         pairs = zip(index, self.shape, strict=True)
         return tuple(len(range(*part.indices(size))) for part, size in pairs if isinstance(part, slice))
+
+    def _text_by_text(self, bound: Index) -> npt.NDArray[Any]:
+        """A window that is another one in each text, which `read` then reads one after the other."""
+        return np.stack([np.asarray(self.read(alone)) for alone in by_text(bound, self.shape[0])])
 
     def blocks(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
         """The window in pieces of about a million elements, in the order of the elements (rows before columns)."""
@@ -159,4 +163,5 @@ class ArrayValue(Value):
         self.tokens = tokens
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        return np.array(self.array[self.bind(index)])
+        bound = self.bind(index)
+        return np.array(self.array[bound]) if is_rectangle(bound) else self._text_by_text(bound)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from .errors import InputError
-from .index import Index
+from .per_text import Index
 from .value import Value
 
 if TYPE_CHECKING:

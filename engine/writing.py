@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .debugger import Stop
-from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, Index, offset
+from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, offset
+from .per_text import Index, PerText, is_rectangle, of_text, rows_of
 from .places import write_place
 from .program import Shape, write_shape
 from .translation import tr
@@ -72,6 +73,8 @@ def write_stats(title: str, value: Value, index: Index) -> str:
         "inf": f"{stats.inf:,}",
         "zeros": f"{stats.zeros:,} ({stats.sparsity:.1%})",
     }
+    if not is_rectangle(index):
+        facts["places"] = write_texts(value.axes, index, value.tokens)
     facts |= {name: f"{getattr(stats, name):.9g}" for name in ("min", "max", "mean", "std", "absmax", "norm")}
     return "\n".join([title, *(f"  {name:<8}{fact}" for name, fact in facts.items())])
 
@@ -79,7 +82,8 @@ def write_stats(title: str, value: Value, index: Index) -> str:
 def write_value(value: Value, index: Index, layout: Layout = Layout()) -> str:
     """A window as a labelled table (the last two of its axes), or a number alone.
 
-    Leading axes become one table each; what does not fit the layout is cut and said.
+    Leading axes become one table each, and so do texts whose tokens the table names and differ; what does not fit the
+    layout is cut and said.
     """
     shape = value.window_shape(index)
     place = _place(value, index)
@@ -88,13 +92,13 @@ def write_value(value: Value, index: Index, layout: Layout = Layout()) -> str:
     if 0 in shape:
         return f"{place} selects nothing"
     axes = [axis for axis, part in enumerate(index) if isinstance(part, slice)]
-    if len(axes) <= 2:
+    if len(axes) <= 2 and not _of_unlike_texts(value, index, axes):
         return "\n".join([place, *_table(value, index, axes, layout)])
     first = axes[0]
     part = index[first]
     assert isinstance(part, slice)
     places = range(*part.indices(value.shape[first]))
-    tables = [write_value(value, (*index[:first], at, *index[first + 1 :]), layout) for at in places[: layout.tables]]
+    tables = [write_value(value, _at(index, first, at), layout) for at in places[: layout.tables]]
     left = len(places) - layout.tables
     if left > 0:
         tables.append(
@@ -103,12 +107,40 @@ def write_value(value: Value, index: Index, layout: Layout = Layout()) -> str:
     return "\n\n".join(tables)
 
 
+def write_texts(axes: Sequence[str], index: Index, tokens: Sequence[Sequence[str]], most: int = 6) -> str:
+    """Where the tokens stand that an index names, text by text: `text 0 key=5 [SEP], text 1 key=8 [SEP]`."""
+    rows = rows_of(index, len(tokens))
+    texts = [f"{tr('text')} {row} {_named(axes, index, tokens, row)}" for row in rows[:most]]
+    return ", ".join(texts) + ", …" * (len(rows) > most)
+
+
+def _named(axes: Sequence[str], index: Index, tokens: Sequence[Sequence[str]], row: int) -> str:
+    """The tokens of one text that an index names: `query=4 it, key=7 [SEP]`."""
+    named = [(axis, part.of(row)) for axis, part in zip(axes, index, strict=True) if isinstance(part, PerText)]
+    return ", ".join(f"{axis}={at} {tokens[row][at]}" for axis, at in named)
+
+
+def _at(index: Index, axis: int, at: int) -> Index:
+    """The index with one place along an axis that was open; a text's tokens are where they are in it."""
+    return of_text(index, at) if axis == 0 else (*index[:axis], at, *index[axis + 1 :])
+
+
+def _of_unlike_texts(value: Value, index: Index, axes: Sequence[int]) -> bool:
+    """Whether the table would name places by tokens, and has texts in it that are not of the same tokens."""
+    if value.axes[0] != "batch" or axes[0] != 0 or not any(value.axes[axis] in TOKEN_AXES for axis in axes):
+        return False
+    return len({tuple(value.tokens[row]) for row in rows_of(index, value.shape[0]) if row < len(value.tokens)}) > 1
+
+
 def _place(value: Value, index: Index) -> str:
     parts = []
     for axis, part, size in zip(value.axes, index, value.shape, strict=True):
         if isinstance(part, int):
             word = _token(value, index, axis, part)
             parts.append(f"{axis}={part}" + (f" {word!r}" if word else ""))
+        elif isinstance(part, PerText):
+            words = dict.fromkeys(value.tokens[row][part.of(row)] for row in rows_of(index, value.shape[0]))
+            parts.append(f"{axis}={'|'.join(map(repr, words))}")
         else:
             whole = part.indices(size) == (0, size, 1)
             step = f":{part.step}" if part.step not in (None, 1) else ""
@@ -123,14 +155,16 @@ def _token(value: Value, index: Index, axis: str, at: int) -> str:
         return f"{offset(at, value.shape[value.axes.index(axis)]):+d}"
     if axis not in TOKEN_AXES or not value.tokens:
         return ""
-    row = index[0] if value.axes[0] == "batch" and isinstance(index[0], int) else 0
-    row = row if row < len(value.tokens) else 0
-    return value.tokens[row][at] if at < len(value.tokens[row]) else ""
+    rows = rows_of(index, value.shape[0]) if value.axes[0] == "batch" else range(len(value.tokens))
+    words = {value.tokens[row][at] for row in rows if row < len(value.tokens) and at < len(value.tokens[row])}
+    return words.pop() if len(words) == 1 else ""  # a place has no name where texts disagree on it
 
 
 def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> list[str]:
     ranges = []
-    for axis, most in zip(axes, (layout.rows, layout.columns) if len(axes) == 2 else (layout.columns,), strict=True):
+    by_text = not is_rectangle(index)  # then each text has a row, with the tokens that are named before it
+    most_of_each = (layout.rows, layout.columns) if by_text or len(axes) == 2 else (layout.columns,)
+    for axis, most in zip(axes, most_of_each, strict=False):
         part = index[axis]
         assert isinstance(part, slice)
         ranges.append((axis, range(*part.indices(value.shape[axis])), most))
@@ -140,11 +174,12 @@ def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> l
         cut[axis] = slice(kept.start, kept.stop if kept.stop >= 0 else None, kept.step)
     numbers = np.atleast_2d(value.read(tuple(cut)))
     labels = [
-        [f"{at} {_token(value, index, value.axes[axis], at)}".strip() for at in places[:most]]
-        for axis, places, most in ranges
+        [f"{at} {_label(value, index, axis, at)}".strip() for at in places[:most]] for axis, places, most in ranges
     ]
-    rows = labels[0] if len(ranges) == 2 else [""]
-    table = [["", *labels[-1]]]
+    if by_text and len(axes) == 1:
+        rows, table, numbers = labels[0], [], numbers.T
+    else:
+        rows, table = labels[0] if len(axes) == 2 else [""], [["", *labels[-1]]]
     short = (
         (lambda number: f"{number} {value.word(int(number))}")
         if value.holds_ids
@@ -157,6 +192,13 @@ def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> l
         if len(places) > most:
             lines.append(f"... {len(places) - most} more along {value.axes[axis]}")
     return lines
+
+
+def _label(value: Value, index: Index, axis: int, at: int) -> str:
+    """What a place of an axis is called in a table: a token, or in a row of one text those that the index names."""
+    if axis == 0 and not is_rectangle(index):
+        return _named(value.axes, index, value.tokens, at)
+    return _token(value, index, value.axes[axis], at)
 
 
 def write_short(number: np.generic, digits: int) -> str:

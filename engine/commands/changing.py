@@ -15,8 +15,8 @@ from ..session import Session
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
-    from ..index import Index
     from ..patches import Change
+    from ..per_text import Index
 
 PATCH = "patch STAGE[INDEX] = VALUE"
 ABLATE = "ablate STAGE[INDEX] [zero|mean]"

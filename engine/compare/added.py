@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..index import TOKEN_AXES, Index
+from ..index import TOKEN_AXES
+from ..per_text import Rectangle
 from ..program import Shape, Stage
 from ..trace import Trace
 from .measure import Array, hidden_below
@@ -155,7 +156,7 @@ class Added:
         return tensor if run.is_windowed(name) else _laid_out(tensor, run.tensor(name))
 
 
-def peek(trace: Trace, name: str, index: Index) -> Array:
+def peek(trace: Trace, name: str, index: Rectangle) -> Array:
     """A window to look at and not to write to: what a run holds in memory is not copied."""
     if not trace.live or cast("Run", trace).is_windowed(name):
         return np.asarray(trace.value(name).read(index))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..index import TOKEN_AXES, Index
+from ..index import TOKEN_AXES
+from ..per_text import Index, is_rectangle
 from ..trace import Trace
 from ..value import Value
 from .added import same_shapes
@@ -61,6 +62,8 @@ class AlignedValue(Value):
         bound = self.bind(index)
         if self.alignment.same:
             return self.theirs.read(bound)
+        if not is_rectangle(bound):
+            return self._text_by_text(bound)
         wanted = [
             np.arange(size)[part if isinstance(part, slice) else slice(part, part + 1)]
             for part, size in zip(bound, self.shape, strict=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import InputError
-from ..index import Index
+from ..per_text import Rectangle
 from ..program import Stage, write_shape
 from ..trace import Trace
 from .added import Added, peek, same_shapes, spans, unlike_weights
@@ -299,7 +299,7 @@ def _equal(one: Array, other: Array) -> bool:
     return one.dtype == other.dtype and np.array_equal(one, other)
 
 
-def _within(piece: Piece, block: tuple[int, int]) -> Index:
+def _within(piece: Piece, block: tuple[int, int]) -> Rectangle:
     """Where the reference's window lies in a block of rows."""
     index = list(piece.theirs)
     if len(index) > 1:

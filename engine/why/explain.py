@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..index import Index
+from ..per_text import Index
 from ..trace import Trace
 from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
 from .parts import Explanation

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
-from ..index import TOKEN_AXES, WORD_AXES, Index
+from ..index import TOKEN_AXES, WORD_AXES
+from ..per_text import Index
 from ..program import Stage, write_shape
 from ..trace import Trace
 from ..value import Value
@@ -174,8 +175,8 @@ def one_element(value: Value, index: Index | str) -> Place:
     found: list[int] = []
     missing: list[str] = []
     for axis, part, size in zip(value.axes, value.bind(index), value.shape, strict=True):
-        if isinstance(part, int):
-            found.append(part)
+        if not isinstance(part, slice):  # a token that stands elsewhere in each text leaves the batch open, before it
+            found.append(part if isinstance(part, int) else part.of(found[0]))
             continue
         places = range(*part.indices(size))
         if len(places) != 1:

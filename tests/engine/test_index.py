@@ -111,7 +111,7 @@ def test_written(value, text, expected):
         ("0, batch=1", "given twice"),
         ("head=1, 0", "after a named one"),
         ("::0", "step of 0"),
-        ("query=dog", "no token 'dog' in text 0"),
+        ("query=dog", "no token 'dog' in texts 0, 1"),
         ("head=cat", "axis 'head' has no tokens"),
         ("head=", "cannot read"),
         ("head", "no tokens"),

@@ -310,10 +310,10 @@ def test_a_wrong_epsilon_is_more_than_rounding(small: Encoder) -> None:
 
 def test_an_index_must_single_out_one_element(padded: Run) -> None:
     with pytest.raises(InputError) as caught:
-        explain(padded, "layers.0.attention.weights", 'head=3, query="animal"')
+        explain(padded, "layers.0.attention.weights", 'head=3, query="[CLS]"')
     assert str(caught.value) == (
         "why takes one element, and the index leaves batch (0 to 1) and key (0 to 14) open; "
-        "write why layers.0.attention.weights[batch=0, head=3, query=2, key=0]"
+        "write why layers.0.attention.weights[batch=0, head=3, query=0, key=0]"
     )
     with pytest.raises(InputError, match="no stage named"):
         explain(padded, "layers.9.attention.weights", (0, 0, 0, 0))

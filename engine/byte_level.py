@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from .errors import InputError
 from .files import read_object
 from .pieces import byte_letters
+from .token_names import BYTE_SPACE as SPACE
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # Families whose vocab.json and merges.txt are RoBERTa's; others (GPT-2, CLIP) split text in other ways.
 ROBERTAS = ("roberta", "data2vec-text")
-SPACE = "Ġ"
 SPECIAL = {
     "bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>",
 }  # fmt: skip

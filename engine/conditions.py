@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .limits import Demand, Range, demand_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
 from .places import Place, Wanted, first_place
 from .program import Program, Stage
+from .token_names import NotOneToken
 from .trace import Trace
 from .value import Value
 
@@ -46,6 +47,8 @@ class Predicate:
     Attributes:
         text: as typed.
         by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
+        by_text: whether it compares a number and does not say of which text (`x[head=3, query="it", key=0] > 0.4`); in a
+            batch it is then asked of each text's part alone, and holds if any does.
         demand: what it asks of single figures; None where it asks nothing that a range could rule out.
     """
 
@@ -53,6 +56,7 @@ class Predicate:
     expression: Expression
     by_head: bool
     demand: Demand | None = None
+    by_text: bool = False
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
@@ -75,18 +79,22 @@ class Predicate:
             if "head" not in stage.axes:
                 return None
             heads = list(range(trace.shapes[stage.name][stage.axes.index("head")]))
-        for head in heads:
-            scope = StageScope(trace, stage, head)
+        texts = range(trace.tokens.shape[0]) if self._by_text(trace) else [None]
+        for text, head in product(texts, heads):
+            scope = StageScope(trace, stage, head, text)
             if truth(self.expression.value(scope), self.text):
                 return scope
         return None
+
+    def _by_text(self, trace: Trace) -> bool:
+        return self.by_text and trace.tokens.shape[0] > 1
 
     def _ranges(self, trace: Trace, stage: Stage, word: str) -> Iterable[Range]:
         """Ranges that a figure lies in at a stage, or at each of its heads."""
         if word in PLACES or (word == "entropy" and not is_softmax(stage)):
             known = stage.layer if word == "layer" else None
             return () if word == "head" else [(math.nan, math.nan) if known is None else (known, known)]
-        if word != "x" and not self.by_head:
+        if word != "x" and not self.by_head and not self._by_text(trace):
             return trace.ranges(stage.name, word)
         return islice(trace.ranges(stage.name, "max" if word == "x" else word), 1)
 
@@ -106,11 +114,11 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
         raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
     for part in expression.parts():
         _check(part, text, program, stages, shapes, tokens)
-    check_windows(expression, f"condition {text!r}", program, stages, shapes, tokens)
+    by_text = check_windows(expression, f"condition {text!r}", program, stages, shapes, tokens, each_text=True)
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
-    return Predicate(text, expression, by_head, demand_of(expression))
+    return Predicate(text, expression, by_head, demand_of(expression), by_text)
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
@@ -134,45 +142,72 @@ def _check(part: Expression, text: str, program: Program, stages: Collection[str
 
 
 def check_windows(
-    expression: Expression, said: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any
-) -> None:
+    expression: Expression,
+    said: str,
+    program: Program,
+    stages: Collection[str],
+    shapes: Any,
+    tokens: Any,
+    each_text: bool = False,
+) -> bool:
     """Refuse an index that fits none of the stages, or that gives many numbers where one is meant.
 
     Args:
         said: what the expression is called, for people: `condition 'x[0] > 3'`.
         stages: those that `x` may be.
+        each_text: whether one number of each text will do as well, where the index says nothing of the batch.
+
+    Returns:
+        Whether there is one of a single number that does not say of which text.
 
     Raises:
-        InputError: there is such an index.
+        InputError: there is one that must be refused.
     """
+    by_text = False
     inside = {id(inner) for part in expression.parts() if isinstance(part, Call) for inner in part.parts()}
     for part in expression.parts():
         if isinstance(part, Window):
-            _check_window(part, said, program, stages, shapes, tokens, single=id(part) not in inside)
+            single = id(part) not in inside
+            by_text |= _of_each_text(part, said, program, stages, shapes, tokens, single=single, each_text=each_text)
+    return by_text
 
 
-def _check_window(
-    part: Window, said: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any, *, single: bool
-) -> None:
+def _of_each_text(
+    part: Window,
+    said: str,
+    program: Program,
+    stages: Collection[str],
+    shapes: Any,
+    tokens: Any,
+    *,
+    single: bool,
+    each_text: bool,
+) -> bool:
+    """Whether a window is one number of each text, whichever that is, at the first stage that it fits."""
     names = sorted(stages, key=program.index) if part.word == "x" else [program.resolve(part.word)]
     here = f"{said} (column {part.at + 1})"
+    unsaid = each_text and not part.index.positional and "batch" not in dict(part.index.named)
     problem: InputError | None = None
     for name in names:
         try:
             index = bind_index(part.index, shapes[name], program[name].axes, tokens)
+        except NotOneToken as error:  # it would fit, were it not for the text
+            raise InputError(f"{here}: {error}") from None
         except InputError as error:
             problem = problem or InputError(f"{here}: {error}")
             continue
         sizes = zip(program[name].axes, index, shapes[name], strict=True)
         left = [axis for axis, at, size in sizes if isinstance(at, slice) and len(range(*at.indices(size))) > 1]
-        if not (single and left):
-            return
+        if not single:
+            return False
+        if not left or (left == ["batch"] and unsaid):
+            return unsaid and "batch" in program[name].axes
         problem = InputError(
             f"{here}: {part.word}[...] is many numbers (along {', '.join(left)}); "
             f"index one of them, or take a figure: max({part.word}[...])"
         )
-    if problem is not None:
-        raise problem
+    assert problem is not None
+    raise problem
 
 
 def is_softmax(stage: Stage) -> bool:
@@ -192,15 +227,16 @@ def truth(result: Any, text: str) -> bool:
 
 
 class StageScope:
-    """What words mean for one stage: figures of its value, of one head's part where a head is given.
+    """What words mean for one stage: figures of its value, or of one head's or one text's part where that is given.
 
     Attributes:
         seen: the figures that were looked at, in order.
     """
 
-    def __init__(self, trace: Trace, stage: Stage, head: int | None = None) -> None:
+    def __init__(self, trace: Trace, stage: Stage, head: int | None = None, text: int | None = None) -> None:
         self.trace, self.stage, self.head = trace, stage, head
-        self.seen: dict[str, float] = {}
+        self._alone = {axis: at for axis, at in (("batch", text), ("head", head)) if at is not None}
+        self.seen: dict[str, float] = {} if text is None else {"text": text}
         self._placed: list[tuple[str, Any]] = []  # figures that have a place, and the window each is of
         self._window: Any = None  # the last one that was read of this stage
 
@@ -213,7 +249,7 @@ class StageScope:
         elif word == "entropy" and not is_softmax(self.stage):
             found = math.nan
         else:
-            quick = self.trace.quick(self.stage.name, word) if self.head is None else None
+            quick = None if self._alone else self.trace.quick(self.stage.name, word)
             found = self._measured(word) if quick is None else quick
         if word in PLACED:
             self._placed.append((word, self._whole()))
@@ -227,14 +263,14 @@ class StageScope:
             found = first_place(value, PLACED[word](lambda word=word, index=index: measure(value, word, index)), index)
             if found is not None:
                 return found
-        return () if self.head is None else tuple(self.head if axis == "head" else None for axis in self.stage.axes)
+        return tuple(self._alone.get(axis) for axis in self.stage.axes) if self._alone else ()
 
     def _measured(self, word: str) -> float:
         return measure(self.trace.value(self.stage.name), word, self._whole())
 
     def _whole(self) -> Any:
-        """The index of the stage's value, or of the part that is one head's."""
-        return self._bind(self.trace.value(self.stage.name), Written()) if self.head is not None else ()
+        """The index of the stage's value, or of the part that is one head's or one text's."""
+        return self._bind(self.trace.value(self.stage.name), Written()) if self._alone else ()
 
     def window(self, word: str, index: Written) -> Any:
         """A number or several of this stage (`x`) or another."""
@@ -270,6 +306,10 @@ class StageScope:
         return found
 
     def _bind(self, value: Value, index: Written) -> Any:
-        if self.head is not None and "head" in value.axes and "head" not in dict(index.named) and not index.positional:
-            index = Written((), (*index.named, ("head", self.head)))
+        if not index.positional:
+            said = dict(index.named)
+            alone = [(axis, at) for axis, at in self._alone.items() if axis in value.axes and axis not in said]
+            if "batch" in value.axes and value.shape[value.axes.index("batch")] == 1:
+                alone = [(axis, at) for axis, at in alone if axis != "batch"]  # one for all texts
+            index = Written((), (*index.named, *alone))
         return bind_index(index, value.shape, value.axes, value.tokens)

@@ -13,6 +13,7 @@ import torch
 
 from .errors import InputError, nearest
 from .forks import live
+from .token_names import form_in
 from .trace import Trace
 
 
@@ -63,19 +64,26 @@ class WordTable:
                 self._real[number] = False
 
     def find(self, text: str) -> int:
-        """The id of a word, as it is written or in lower case, also as the beginning of a word where those are marked.
+        """The id of a word in the first of the `forms` that the vocabulary has.
 
         Raises:
             InputError: the vocabulary does not have it, or no vector of its own for it.
         """
-        for form in (text, text.lower(), "▁" + text, "Ġ" + text, "▁" + text.lower(), "Ġ" + text.lower()):
-            number = self.ids.get(form)
-            if number is not None:
-                if not bool(self._real[number]):
-                    raise InputError(f"{text!r} has no vector to compare; give a word of the text")
-                return number
+        form = form_in(text, self.ids)
+        if form is not None:
+            if not bool(self._real[self.ids[form]]):
+                raise InputError(f"{text!r} has no vector to compare; give a word of the text")
+            return self.ids[form]
         words = [word for word in self.ids if not is_special(word)]
         raise InputError(f"{text!r} is not a word of this vocabulary{nearest(text.lower(), words)}")
+
+    def called(self, text: str) -> str:
+        """The token that is meant by a word.
+
+        Raises:
+            InputError: as `find`.
+        """
+        return self._run.word(self.find(text))
 
     def near(self, word: str, count: int) -> list[Neighbour]:
         """The words nearest to a word, itself left out; equally near ones in the order of their ids.

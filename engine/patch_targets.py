@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import InputError, nearest
+from .token_names import form_in
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +65,7 @@ def token_id(run: Run, name: str, text: str) -> torch.Tensor:
     if not name.endswith(".ids"):
         raise InputError(f"{name} holds no tokens; only tokens.ids can be given text such as {text!r}")
     words = {run.word(number): number for number in range(run.tokens.vocabulary_size)}
-    for form in (text, text.lower(), "▁" + text, "Ġ" + text):
-        if form in words:
-            return torch.tensor(words[form])
+    form = form_in(text, words)
+    if form is not None:
+        return torch.tensor(words[form])
     raise InputError(f"{text!r} is not one token of this vocabulary{nearest(text, words)}; patch several tokens apart")

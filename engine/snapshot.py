@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from .errors import InputError, one_line
 from .messages.visible import visible
 from .one_hot import OneHotValue
-from .per_text import Index
+from .per_text import Index, is_rectangle
 from .program import Program, Shape, Stage
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
 from .tokens import Tokens
@@ -253,7 +253,10 @@ class RecordedValue(ArrayValue):
         super().__init__(name, axes, array, dtype)
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        window = super().read(index)
+        bound = self.bind(index)
+        if not is_rectangle(bound):
+            return self._text_by_text(bound)
+        window = super().read(bound)
         if self.dtype != "bfloat16":
             return window
         return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)

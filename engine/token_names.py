@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from .errors import InputError, nearest
 
 # Marks that begin a word, SentencePiece's and that of byte-level pairs, where the other pieces carry it on.
-WORD_STARTS = ("▁", "Ġ")
+PIECE_SPACE, BYTE_SPACE = "▁", "Ġ"
+WORD_STARTS = (PIECE_SPACE, BYTE_SPACE)
 # WordPiece's mark of a piece that carries a word on.
 CARRIED_ON = "##"
 SHOWN = 12
+
+
+class NotOneToken(InputError):
+    """A name that means no token of a text, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ def forms(text: str) -> tuple[str, ...]:
     return tuple(form for rank in ranked_forms(text) for form in rank)
 
 
+def bare(token: str) -> str:
+    """A token without the marks that begin a word."""
+    return token.strip("".join((*WORD_STARTS, " ")))
+
+
 def form_in(text: str, vocabulary: Container[str]) -> str | None:
     """The form in which a vocabulary has a word; None where it does not."""
     return next((form for form in forms(text) if form in vocabulary), None)
@@ -61,13 +71,13 @@ def place_in_each(name: str | Nth, tokens: Sequence[Sequence[str]], rows: Sequen
         tokens: of every text; rows: of those that are asked.
 
     Raises:
-        InputError: a text that has no such token, or several of them; the message names the text.
+        NotOneToken: a text that has no such token, or several of them; the message names the text.
     """
     text, number = (name.text, name.number) if isinstance(name, Nth) else (name, None)
     standing = {row: places_of(text, tokens[row]) for row in rows}
     lacking = [row for row, places in standing.items() if not places]
     if lacking:
-        raise InputError(_lacks(text, lacking, [row for row in rows if row not in lacking], tokens))
+        raise NotOneToken(_lacks(text, lacking, [row for row in rows if row not in lacking], tokens))
     return {row: _one(text, number, places, row, tokens[row]) for row, places in standing.items()}
 
 
@@ -79,12 +89,12 @@ def _one(text: str, number: int | None, places: Sequence[int], row: int, tokens:
         alike = len({tokens[at] for at in places}) == 1
         where = listed([str(at) if alike else f"{at} {tokens[at]!r}" for at in places])
         quoted = quoted_name(text)
-        raise InputError(
+        raise NotOneToken(
             f"{text!r} is {len(places)} tokens of text {row}, at {where}; write {quoted}#1 for the first, {quoted}#-1 for the "
             "last, or give the number"
         )
     if not 1 <= abs(number) <= len(places):
-        raise InputError(
+        raise NotOneToken(
             f"no {written_name(Nth(text, number))} in text {row}, which has {len(places)} of them, at {listed([*map(str, places)])}"
         )
     return places[number - 1 if number > 0 else number]

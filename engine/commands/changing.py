@@ -11,7 +11,9 @@ from ..errors import InputError
 from ..forks import live
 from ..index import parse_index, split_index
 from ..patch_targets import check_range, token_id
+from ..per_text import is_rectangle
 from ..session import Session
+from ..writing import write_texts
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ ABLATE = "ablate STAGE[INDEX] [zero|mean]"
 NOISE = "noise STAGE[INDEX] DEVIATION [SEED]"
 SCALE = "scale STAGE[INDEX] FACTOR"
 SWAP = "swap STAGE[INDEX] [INDEX]"
+INSIDE = r"""(?:[^\]"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*"""  # what stands between brackets, past any quoted token
 REFERENCES = ("fork", "text", "image", "model", "dtype", "device", "snapshot")
 
 
@@ -41,20 +44,23 @@ def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
     return name, window_of(run.shapes[name], stage.axes, parse_index(index or ""), run.tokens.strings)
 
 
-def _put(session: Session, name: str, text: str, change: Change) -> Reply:
-    """Put a change on a stage and say what follows from it."""
+def _put(session: Session, name: str, text: str, change: Change, *windows: Index, note: str = "") -> Reply:
+    """Put a change on a stage and say what follows from it, and where, if a token's name means another place in each text."""
     from ..patches import Patch
 
+    axes, tokens = session.trace.program[name].axes, session.trace.tokens.strings
+    named = [write_texts(axes, index, tokens) for index in windows if not is_rectangle(index)]
     session.branches.patch(Patch(name, text, change), lambda run: check_range(run, name))
     session.changed()
     later = len(session.trace.program.downstream(name))
-    return Reply(f"patched {name}; {later} stage{'s' * (later != 1)} downstream will be computed again")
+    where = f" ({'; '.join(filter(None, [*named, note]))})" if named or note else ""
+    return Reply(f"patched {name}{where}; {later} stage{'s' * (later != 1)} downstream will be computed again")
 
 
 def _patch(session: Session, rest: str) -> Reply:
     from ..patches import Assign, Replace, patch_expression
 
-    found = re.match(r"""((?:[^="'\[]|\[(?:[^\]"']|"[^"]*"|'[^']*')*\])*)=(?!=)(.*)$""", rest, re.DOTALL)
+    found = re.match(rf"""((?:[^="'\[]|\[{INSIDE}\])*)=(?!=)(.*)$""", rest, re.DOTALL)
     if not found or not found[2].strip():
         raise InputError(
             f'cannot read {rest!r}; write `{PATCH}`: a number, an expression of x, a "token", fork N, text "..."'
@@ -63,10 +69,13 @@ def _patch(session: Session, rest: str) -> Reply:
     written = found[2].strip()
     line = f"patch {rest}"
     if written.split()[0] in REFERENCES:
-        return _put(session, name, line, Replace(index, _borrowed(session, name, index, written)))
+        return _put(session, name, line, Replace(index, _borrowed(session, name, index, written)), index)
     if written[0] in "\"'" and written[-1] == written[0] and len(written) > 1:
-        return _put(session, name, line, Replace(index, token_id(live(session.trace), name, written[1:-1])))
-    return _put(session, name, line, Assign(index, patch_expression(written)))
+        number = token_id(live(session.trace), name, written[1:-1])
+        token = session.trace.word(int(number))
+        note = f"{written[1:-1]!r} is the token {token!r}" if token != written[1:-1] else ""
+        return _put(session, name, line, Replace(index, number), index, note=note)
+    return _put(session, name, line, Assign(index, patch_expression(written)), index)
 
 
 def _borrowed(session: Session, name: str, index: Index, written: str):
@@ -93,7 +102,7 @@ def _ablate(session: Session, rest: str) -> Reply:
     name, index = _target(session, found[1].strip(), ABLATE)
     axes = live(session.trace).program[name].axes
     change = Mean(index, axes) if found[2] == "mean" else Assign(index, patch_expression("0"))
-    return _put(session, name, f"ablate {rest}", change)
+    return _put(session, name, f"ablate {rest}", change, index)
 
 
 def _numbers_after(rest: str, usage: str, least: int, most: int) -> tuple[str, list[float]]:
@@ -117,7 +126,7 @@ def _noise(session: Session, rest: str) -> Reply:
     if not numbers[0] >= 0 or numbers[0] == float("inf") or seed != int(seed) or not 0 <= seed < 2**63:
         raise InputError(f"cannot read {rest!r}: the deviation is 0 or more, the seed a whole number; write `{NOISE}`")
     name, index = _target(session, target, NOISE)
-    return _put(session, name, f"noise {rest}", Noise(index, numbers[0], int(seed)))
+    return _put(session, name, f"noise {rest}", Noise(index, numbers[0], int(seed)), index)
 
 
 def _scale(session: Session, rest: str) -> Reply:
@@ -125,13 +134,13 @@ def _scale(session: Session, rest: str) -> Reply:
 
     target, numbers = _numbers_after(rest, SCALE, 1, 1)
     name, index = _target(session, target, SCALE)
-    return _put(session, name, f"scale {rest}", Assign(index, patch_expression(f"x * ({numbers[0]!r})")))
+    return _put(session, name, f"scale {rest}", Assign(index, patch_expression(f"x * ({numbers[0]!r})")), index)
 
 
 def _swap(session: Session, rest: str) -> Reply:
     from ..patches import Swap, window_of
 
-    found = re.match(r"([^\[]*\[[^\]]*\])\s*\[([^\]]*)\]$", rest.strip())
+    found = re.fullmatch(rf"([^\[]*\[{INSIDE}\])\s*\[({INSIDE})\]", rest.strip())
     if not found:
         raise InputError(
             f"cannot read {rest!r}; write `{SWAP}`, for instance swap layers.0.attention.weights[head=1] [head=2]"
@@ -144,7 +153,7 @@ def _swap(session: Session, rest: str) -> Reply:
         raise InputError(
             f"the two windows have shapes {list(value.window_shape(one))} and {list(value.window_shape(other))}; they must be equal"
         )
-    return _put(session, name, f"swap {rest}", Swap(one, other))
+    return _put(session, name, f"swap {rest}", Swap(one, other), one, other)
 
 
 def _exchange(which: str) -> Callable[[Session, str], Reply]:

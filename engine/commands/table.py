@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..debugger import Stop
@@ -124,7 +124,8 @@ class Table:
         raise InputError(f"no command {word!r}{nearest(word, self._by_name) or '; `help` lists them'}")
 
     def execute(self, session: Session, line: str) -> Reply:
-        """Run one line; an empty one and one that starts with `#` do nothing.
+        """Run one line; an empty one and one that starts with `#` do nothing. After a change of the tokens it is told which
+        breakpoints name what is not there any more.
 
         Raises:
             InputError: whatever is wrong with the line; nothing has been changed then.
@@ -133,7 +134,14 @@ class Table:
         if not line or line.startswith("#"):
             return Reply()
         word, *rest = line.split(maxsplit=1)
-        return self.find(word).run(session, rest[0] if rest else "")
+        command, tokens = self.find(word), session.trace.tokens
+        reply = command.run(session, rest[0] if rest else "")
+        if session.trace.tokens is tokens:
+            return reply
+        from ..lapsed import lapsed
+
+        others = lapsed(session.trace, session.debugger.breakpoints.values())
+        return replace(reply, text="\n".join(filter(None, (reply.text, *others))))
 
 
 def count_of(rest: str, usage: str) -> int:

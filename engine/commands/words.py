@@ -22,7 +22,7 @@ def _nearest(session: Session, rest: str) -> Reply:
 
     (word,), count = _words(rest, 1, NEAREST)
     table = WordTable(session.trace)
-    return _reply(f"nearest to {word!r} by cosine, in {table.name}", table.near(word, count))
+    return _reply(f"nearest to {table.called(word)!r} by cosine, in {table.name}", table.near(word, count))
 
 
 def _analogy(session: Session, rest: str) -> Reply:
@@ -30,7 +30,9 @@ def _analogy(session: Session, rest: str) -> Reply:
 
     (a, b, c), count = _words(rest, 3, ANALOGY)
     table = WordTable(session.trace)
-    return _reply(f"{a} : {b} = {c} : ?  nearest to {b} − {a} + {c} by cosine", table.analogy(a, b, c, count))
+    said = [table.called(word) for word in (a, b, c)]
+    title = "{0} : {1} = {2} : ?  nearest to {1} − {0} + {2} by cosine".format(*said)
+    return _reply(title, table.analogy(a, b, c, count))
 
 
 def _words(rest: str, wanted: int, usage: str) -> tuple[list[str], int]:

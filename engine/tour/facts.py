@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..measures import measure
+from ..token_names import bare
 from ..trace import Trace
 
 Facts = Mapping[str, str]
@@ -22,7 +23,7 @@ def word_of(trace: Trace) -> int:
     """The token the tour follows through the text: a pronoun if there is one, else the longest word."""
     strings = trace.tokens.strings[0]
     kept = [at for at in range(len(strings)) if _is_word(trace, at)] or [0]
-    pronouns = [at for at in kept if strings[at].strip("▁Ġ ").lower() in PRONOUNS]
+    pronouns = [at for at in kept if bare(strings[at]).lower() in PRONOUNS]
     return pronouns[0] if pronouns else max(kept, key=lambda at: len(strings[at]))
 
 

@@ -15,11 +15,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ...engine.token_names import CARRIED_ON, WORD_STARTS
 from ...engine.translation import tr
 from ..text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
-_STARTS = ("▁", "Ġ")  # marks that begin a word, where the others carry it on
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +150,13 @@ class TokenStrip(Widget, can_focus=False):
 
 def lay(words: Sequence[str], width: int) -> list[list[Placed]]:
     """Break tokens into lines. Pieces of one word stand together; what begins a word stands after a space."""
-    marked = any(word.startswith(_STARTS) for word in words)
+    marked = any(word.startswith(WORD_STARTS) for word in words)
     lines: list[list[Placed]] = [[]]
     end = 0
     for index, word in enumerate(words):
         special = bool(_SPECIAL.fullmatch(word))
-        piece = word.startswith("##") or (marked and not word.startswith(_STARTS) and not special)
-        text = cut(plain(word[1:] if marked and word.startswith(_STARTS) and len(word) > 1 else word), width)
+        piece = word.startswith(CARRIED_ON) or (marked and not word.startswith(WORD_STARTS) and not special)
+        text = cut(plain(word[1:] if marked and word.startswith(WORD_STARTS) and len(word) > 1 else word), width)
         if marked and piece:
             text = cut("·" + text, width)
         gap = "" if piece or not lines[-1] else " "

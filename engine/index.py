@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import InputError, nearest
+from .messages.visible import quoted
 from .per_text import Index, PerText
 from .program import Shape, write_shape
 from .token_names import Nth, place_in_each, written_name

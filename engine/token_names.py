@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from .errors import InputError, nearest
+from .messages.visible import quoted
 
 # Marks that begin a word, SentencePiece's and that of byte-level pairs, where the other pieces carry it on.
 PIECE_SPACE, BYTE_SPACE = "▁", "Ġ"
@@ -88,9 +89,9 @@ def _one(text: str, number: int | None, places: Sequence[int], row: int, tokens:
     if number is None:
         alike = len({tokens[at] for at in places}) == 1
         where = listed([str(at) if alike else f"{at} {tokens[at]!r}" for at in places])
-        quoted = quoted_name(text)
+        name = quoted_name(text)
         raise NotOneToken(
-            f"{text!r} is {len(places)} tokens of text {row}, at {where}; write {quoted}#1 for the first, {quoted}#-1 for the "
+            f"{quoted(text)} is {len(places)} tokens of text {row}, at {where}; write {name}#1 for the first, {name}#-1 for the "
             "last, or give the number"
         )
     if not 1 <= abs(number) <= len(places):
@@ -107,12 +108,12 @@ def _lacks(text: str, lacking: Sequence[int], having: Sequence[int], tokens: Seq
     texts = f"text{'s' * many} {', '.join(map(str, lacking[:SHOWN]))}{', …' * (len(lacking) > SHOWN)}"
     whose = f"the tokens of text {first}" if many else "its tokens"
     others = f"; text {having[0]} has it: batch={having[0]}" if having else ""
-    return f"no token {text!r} in {texts}{nearest(text, words)}; {whose} are {shown}{others}"
+    return f"no token {quoted(text)} in {texts}{nearest(text, words)}; {whose} are {shown}{others}"
 
 
 def written_name(name: str | Nth) -> str:
     """A name for people: `'cat'`, `'cat'#2`."""
-    return f"{name.text!r}#{name.number}" if isinstance(name, Nth) else repr(name)
+    return f"{quoted(name.text)}#{name.number}" if isinstance(name, Nth) else quoted(name)
 
 
 def quoted_name(text: str) -> str:

@@ -306,10 +306,13 @@ class StageScope:
         return found
 
     def _bind(self, value: Value, index: Written) -> Any:
+        """The index within the part that is asked. In a value that all texts share, a token's name is still that text's."""
+        alone, tokens = dict(self._alone), value.tokens
+        if "batch" in alone and dict(zip(value.axes, value.shape, strict=True)).get("batch", 1) == 1:
+            text = alone.pop("batch")
+            tokens = tokens[text : text + 1]
         if not index.positional:
             said = dict(index.named)
-            alone = [(axis, at) for axis, at in self._alone.items() if axis in value.axes and axis not in said]
-            if "batch" in value.axes and value.shape[value.axes.index("batch")] == 1:
-                alone = [(axis, at) for axis, at in alone if axis != "batch"]  # one for all texts
-            index = Written((), (*index.named, *alone))
-        return bind_index(index, value.shape, value.axes, value.tokens)
+            more = [(axis, at) for axis, at in alone.items() if axis in value.axes and axis not in said]
+            index = Written((), (*index.named, *more))
+        return bind_index(index, value.shape, value.axes, tokens)

@@ -7,6 +7,9 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.conditions import StageScope
+from encoder_tui.engine.index import parse_index
+from encoder_tui.engine.value import ArrayValue
 from encoder_tui.engine.why import explain
 
 TEXTS = ["the cat sat because it was tired", "it is a dog"]  # "it" is token 5 and token 1, [SEP] token 8 and token 5
@@ -248,3 +251,16 @@ def test_a_condition_set_for_one_text_holds_for_others(small):
 def test_the_screen_of_ids_is_told_which_token_a_word_became(session):
     assert "'Dog' is the token 'dog'" in do(session, 'patch tokens.ids[0, "it"] = "Dog"')
     assert "is the token" not in do(session, 'patch tokens.ids[0, "dog"] = "it"')
+
+
+def test_a_value_that_all_texts_share_is_asked_at_each_texts_own_token(small):
+    """Beside one of each text: a bias of T5, or a mask that is one for all, has no batch and yet is of that text's tokens."""
+    session = Session(small.run(TEXTS), small)
+    run, stage = session.trace, session.trace.program[WEIGHTS]
+    shared = ArrayValue("bias", ("head", "query", "key"), np.zeros((4, 9, 9)), None, run.tokens.strings)
+    shared.array[0, 1, 5] = 7
+    index = parse_index('head=0, query="it", key="[SEP]"')
+    scopes = [StageScope(run, stage, None, text) for text in (0, 1)]
+    assert [float(shared.read(scope._bind(shared, index))) for scope in scopes] == [0, 7]
+    with pytest.raises(InputError, match="is the same for all texts"):
+        StageScope(run, stage)._bind(shared, index)

@@ -19,8 +19,10 @@ from .errors import InputError
 from .files import read_object, regular
 from .images import ImageReader
 from .program import Program, Shape, write_shape
+from .reader import TextReader
 from .sentence import read_sentence
-from .tokens import TextReader, open_tokenizer
+from .text_habits import habits_of
+from .tokenizer_files import open_tokenizer
 from .weight_files import SAFETENSORS, Rows, WeightFile, open_weights, weight_files
 
 # What TensorFlow called the two weights of a layer norm; old checkpoints still do.
@@ -52,6 +54,7 @@ class Checkpoint:
             self.notes.append(f"weights from {self.files[0].name}, read without running it; {SAFETENSORS} is preferred")
         self._stored = self._named(list(map(open_weights, self.files)))
         self._stored |= self._of_sentence(directory)
+        self.notes += self.sentence.notes if self.sentence is not None else ()
 
     @classmethod
     def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
@@ -143,9 +146,10 @@ class Checkpoint:
                 f"{self.directory}: this model takes vectors of {self.vector_size} numbers, not text; give --vectors PATH"
             )
         limits = self.family.limits(self.config)
-        reader = TextReader(
-            open_tokenizer(self.directory), limits.longest, limits.segments, limits.padding_id, limits.vocabulary
-        )
+        said = self.config.values
+        opened = open_tokenizer(self.directory, self.config.model_type, said.get("tokenizer_class"))
+        habits = None if self.sentence is None else habits_of(self.sentence, opened, self.config)
+        reader = TextReader(opened, limits, habits)
         words = reader.tokenizer.get_vocab_size(with_added_tokens=True)
         if words > limits.vocabulary:
             raise InputError(

@@ -43,6 +43,7 @@ class Encoder:
         train_seed: the seed of dropout in training mode; None outside it.
         dropout: its rate in place of the config's; None for the config's.
         side: what it takes, `text` or `image`.
+        prompt: name of the prompt put before every text; "" for none, None for what the checkpoint says.
 
     Raises:
         InputError: a side the checkpoint has not.
@@ -66,6 +67,7 @@ class Encoder:
             raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
+        self.prompt: str | None = None
         # what transformers computes for a decoder without cross attention; a family that does not refuses the option
         hides = causal or checkpoint.config.flag("is_decoder", False)
         options = Options(str(dtype).removeprefix("torch."), hides, train_seed, dropout, self.side)
@@ -79,10 +81,16 @@ class Encoder:
         self._weight_sizes = WeightSizes(self.weights)
         self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
 
-    def read(self, texts: str | Sequence[str], pair: str | None = None, max_length: int | None = None) -> Tokens:
+    def read(
+        self,
+        texts: str | Sequence[str],
+        pair: str | None = None,
+        max_length: int | None = None,
+        prompt: str | None = None,
+    ) -> Tokens:
         """Tokenise texts into one padded batch; see `TextReader.read`."""
         self._expect(TEXT)
-        return self.checkpoint.reader.read(texts, pair, max_length)
+        return self.checkpoint.reader.read(texts, pair, max_length, self.prompt if prompt is None else prompt)
 
     @property
     def has_numbers(self) -> bool:
@@ -95,11 +103,12 @@ class Encoder:
         pair: str | None = None,
         max_length: int | None = None,
         images: Paths = (),
+        prompt: str | None = None,
     ) -> Trace:
         """A run, or an outline where there are no numbers; see `run`."""
         if self.has_numbers:
-            return self.run(texts, pair, max_length, images=images)
-        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length)
+            return self.run(texts, pair, max_length, images=images, prompt=prompt)
+        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length, prompt)
         return Outline(self.program, tokens, self._shadows_of(tokens.shape), self.about)
 
     def look(self, images: Paths) -> Tokens:
@@ -118,6 +127,7 @@ class Encoder:
         max_length: int | None = None,
         instead_of: Run | None = None,
         images: Paths = (),
+        prompt: str | None = None,
     ) -> Run:
         """A run over a batch. Nothing is computed until a value is read.
 
@@ -128,6 +138,7 @@ class Encoder:
             instead_of: an earlier run whose values are no longer needed; the new one computes in its memory, which
                 saves the page faults of fresh memory (a quarter of the time at 512 tokens).
             images: paths of image files, for a model of images.
+            prompt: name of the sentence-transformers prompt to put before each text; "" for none, None for the default.
 
         Raises:
             InputError: text or images the model cannot take, or a model without numbers.
@@ -137,7 +148,7 @@ class Encoder:
         if isinstance(texts, Tokens):
             tokens = texts
         else:
-            tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length)
+            tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length, prompt)
             if images and texts:
                 raise InputError("a run takes texts or images, not both")
         return Run(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Kinds of stages whose numbers are looked up, or say what is seen.
 LOOKED_UP = (
     "Around", "AroundMask", "Buckets", "Given", "Negatives", "PairMask", "Places", "PositionsAfterPadding", "RelativeIndex",
+    "WithoutPrompt",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def check_range(run: Run, name: str) -> None:
 
 def _most(run: Run, stage: Stage) -> int:
     """The largest number that may stand in a stage."""
-    if stage.name == "tokens.mask" or stage.kind in ("AroundMask", "PairMask"):
+    if stage.name in ("tokens.mask", "tokens.prompt") or stage.kind in ("AroundMask", "PairMask", "WithoutPrompt"):
         return 1
     if stage.kind == "Places":
         return run.tokens.shape[1] - 1

@@ -1,26 +1,24 @@
 """Tokenizers of checkpoints that come without a `tokenizer.json`: SentencePiece's model files, and ByT5's bytes.
 
 A SentencePiece model is a protocol buffer; the few fields that are needed are read here by hand, so that neither that
-library nor protobuf has to be installed. The normalisation is SentencePiece's own: its table of characters, runs of spaces
-drawn together, none at the ends.
+library nor protobuf has to be installed. What is made of the pieces is the tokenizer class's (`tokenizer_kinds`).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
-from .files import read_object, regular
+from .tokenizer_kinds import KINDS, Words, text_of
+from .tokenizer_settings import TokenizerSettings
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import AddedToken, Tokenizer
 
-# The names under which DeBERTa and T5 have theirs.
-FILES = ("spm.model", "spiece.model")
 UNIGRAM = 1
 CONTROL, USER_DEFINED = 3, 4
 BYTES, SPECIAL_BYTES, EXTRA_BYTES = 256, ("<pad>", "</s>", "<unk>"), 125
@@ -43,19 +41,6 @@ class Pieces:
     unknown: int
     characters: bytes
     kind: int
-
-
-def made_tokenizer(directory: Path) -> Tokenizer | None:
-    """The tokenizer of a directory that has a SentencePiece model, or is ByT5's; None where it is neither.
-
-    Raises:
-        InputError: a model file that cannot be read, or is of a kind that is not implemented.
-    """
-    settings = read_object(directory / "tokenizer_config.json")
-    for name in FILES:
-        if regular(directory / name):
-            return _of_pieces(directory / name, settings)
-    return _of_bytes(settings) if settings.get("tokenizer_class") == "ByT5Tokenizer" else None
 
 
 def read_pieces(path: Path) -> Pieces:
@@ -115,61 +100,72 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _of_pieces(path: Path, settings: Mapping[str, Any]) -> Tokenizer:
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+def words_of_pieces(path: Path, kind: str, settings: TokenizerSettings) -> Words:
+    """The vocabulary of a SentencePiece model, in the order that a class of tokenizers has its ids in.
 
-    found = read_pieces(path)
-    ids = {piece: number for number, (piece, _) in enumerate(found.pieces)}
-    like_bert = "[CLS]" in ids and "[SEP]" in ids
-    if found.kind != UNIGRAM or like_bert != (path.name == FILES[0]) or not (like_bert or "</s>" in ids):
+    Fairseq's models (XLM-RoBERTa, CamemBERT) keep other ids than their files for the first few; T5 has its sentinels at
+    the end.
+
+    Raises:
+        InputError: it cannot be read, or is no Unigram model.
+    """
+    model = read_pieces(path)
+    if model.kind != UNIGRAM:
         raise InputError(
-            f"{path}: of SentencePiece models those of DeBERTa and T5 are read; save the tokenizer with transformers as tokenizer.json"
+            f"{path}: a SentencePiece model of type {model.kind} is not read, only Unigram ({UNIGRAM}); save the tokenizer "
+            "with transformers as tokenizer.json"
         )
-    tokenizer = Tokenizer(models.Unigram(list(found.pieces), unk_id=found.unknown))
-    steps: list[Any] = [normalizers.Lowercase()] if settings.get("do_lower_case") else []
-    steps += [normalizers.Precompiled(found.characters)] if found.characters else []
-    steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
-    tokenizer.normalizer = normalizers.Sequence(steps)
-    apart: list[Any] = [pre_tokenizers.Punctuation("isolated")] if settings.get("split_by_punct") else []
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*apart, pre_tokenizers.Metaspace(prepend_scheme="always")])
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
-    special = [piece for (piece, _), kind in zip(found.pieces, found.kinds, strict=True) if kind == CONTROL]
-    plain = [piece for (piece, _), kind in zip(found.pieces, found.kinds, strict=True) if kind == USER_DEFINED]
-    special.append(found.pieces[found.unknown][0])
-    tokenizer.add_tokens([AddedToken(piece, normalized=False) for piece in plain])
-    special += _more(path.parent, settings, len(ids), like_bert=like_bert)
-    tokenizer.add_special_tokens([AddedToken(piece, normalized=False) for piece in special])
-    return _ended(tokenizer, like_bert=like_bert)
+    names = {**KINDS[kind].special, **settings.special}
+    bos, end, unknown, padding, mask = (
+        (text_of(names[name]) if name in names else "", 0.0)
+        for name in ("bos_token", "eos_token", "unk_token", "pad_token", "mask_token")
+    )
+    pieces = list(model.pieces)
+    sentinels: list[str] = []
+    if kind == "XLMRobertaTokenizer":
+        pieces = [bos, padding, end, unknown, *pieces[3:], mask]
+    elif kind == "CamembertTokenizer":
+        front = [("<s>NOTUSED", 0.0), padding, ("</s>NOTUSED", 0.0), unknown, ("<unk>NOTUSED", -100.0)]
+        pieces = [*front, *pieces[1:], mask]
+    elif kind == "T5Tokenizer":
+        count = settings.number("extra_ids")
+        sentinels = [f"<extra_id_{number}>" for number in range(EXTRA_IDS if count is None else count)]
+        pieces += [(word, 0.0) for word in reversed(sentinels)]
+    return Words(
+        pieces=pieces, unknown=model.unknown, characters=model.characters, special=[*_listed(model), *sentinels]
+    )
 
 
-def _more(directory: Path, settings: Mapping[str, Any], taken: int, *, like_bert: bool) -> list[str]:
-    """Words beyond the pieces, in the order of their ids: `added_tokens.json`; without it DeBERTa's mask, T5's sentinels."""
-    added = {
-        word: number for word, number in read_object(directory / "added_tokens.json").items() if isinstance(number, int)
-    }
-    if added:
-        return [word for word, number in sorted(added.items(), key=lambda pair: pair[1]) if number >= taken]
-    if like_bert:
-        return ["[MASK]"]
-    count = settings.get("extra_ids", EXTRA_IDS)
-    return [f"<extra_id_{number}>" for number in reversed(range(count if isinstance(count, int) else EXTRA_IDS))]
+def _listed(model: Pieces) -> list[AddedToken]:
+    """Pieces that are never cut: control ones, which are special, and those their maker defined, which are not."""
+    from tokenizers import AddedToken
+
+    return [
+        AddedToken(piece, normalized=False, special=kind == CONTROL)
+        for (piece, _), kind in zip(model.pieces, model.kinds, strict=True)
+        if kind in (CONTROL, USER_DEFINED)
+    ]
 
 
-def _of_bytes(settings: Mapping[str, Any]) -> Tokenizer:
+def byte_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     """ByT5's: every byte of the text is a token (Xue et al. 2022)."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
     # The library writes a byte as a letter; those that are letters already come first, in the order of the bytes.
     letters = byte_letters()
     vocabulary = {word: number for number, word in enumerate(SPECIAL_BYTES)}
     vocabulary |= {letters[byte]: byte + len(SPECIAL_BYTES) for byte in range(BYTES)}
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    count = settings.get("extra_ids") or EXTRA_BYTES
-    more = [f"<extra_id_{number}>" for number in range(count if isinstance(count, int) else EXTRA_BYTES)]
-    tokenizer.add_special_tokens([AddedToken(word, normalized=False) for word in (*SPECIAL_BYTES, *more)])
-    return _ended(tokenizer, like_bert=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    count = settings.number("extra_ids") or EXTRA_BYTES
+    strips = [AddedToken(word, lstrip=True, rstrip=True, normalized=False) for word in SPECIAL_BYTES]
+    more = [AddedToken(f"<extra_id_{number}>", normalized=False) for number in range(count)]
+    tokenizer.add_special_tokens([*strips, *more])
+    tokenizer.post_processor = processors.TemplateProcessing(  # type: ignore[assignment,call-arg]
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.token_to_id("</s>"))]
+    )
+    return tokenizer
 
 
 def byte_letters() -> dict[int, str]:
@@ -177,15 +173,3 @@ def byte_letters() -> dict[int, str]:
     shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     hidden = [byte for byte in range(BYTES) if byte not in shown]
     return {byte: chr(byte) for byte in shown} | {byte: chr(BYTES + place) for place, byte in enumerate(hidden)}
-
-
-def _ended(tokenizer: Tokenizer, *, like_bert: bool) -> Tokenizer:
-    """With what goes around a text: BERT's `[CLS]` and `[SEP]`, or T5's `</s>` after each."""
-    from tokenizers import processors
-
-    words = ("[CLS]", "[SEP]") if like_bert else ("</s>",)
-    one, two = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1") if like_bert else ("$A </s>", "$A </s> $B </s>")
-    tokenizer.post_processor = processors.TemplateProcessing(  # type: ignore[call-arg]
-        single=one, pair=two, special_tokens=[(word, tokenizer.token_to_id(word)) for word in words]
-    )
-    return tokenizer

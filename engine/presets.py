@@ -21,8 +21,9 @@ from .errors import InputError, nearest
 from .hub import BUNDLED
 from .images import ImageReader
 from .program import Program, Shape
+from .reader import TextReader
 from .seeds import seed_of
-from .tokens import TextReader, open_tokenizer
+from .tokenizer_files import open_tokenizer
 
 PREFIX = "preset:"
 
@@ -167,5 +168,4 @@ class PresetCheckpoint:
     def reader(self) -> TextReader:
         """The bundled tokenizer with the preset's limits."""
         limits = self.family.limits(self.config)
-        tokenizer = open_tokenizer(BUNDLED)
-        return TextReader(tokenizer, limits.longest, limits.segments, limits.padding_id, limits.vocabulary)
+        return TextReader(open_tokenizer(BUNDLED), limits)

@@ -82,6 +82,9 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
     if encoder.checkpoint.vector_size is not None:
         return encoder.run(_vectors(session, encoder.checkpoint.vector_size))
     images = tokens.texts if side == "image" else ()
+    habits = encoder.checkpoint.reader.habits if side == "text" else None
+    if known is not None and (known.prompt == "" or (habits and known.prompt in habits.prompts)):
+        encoder.prompt = known.prompt
     texts = () if images else list(tokens.texts)
     return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images)
 

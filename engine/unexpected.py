@@ -20,7 +20,7 @@ from .value import Value
 MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})
 HOLD_WHOLE_NUMBERS = frozenset({
     "Given", "OneHot", "Best", "Buckets", "Distances", "LogBuckets", "PairMask", "Places", "PositionsAfterPadding",
-    "RelativeIndex",
+    "RelativeIndex", "WithoutPrompt",
 })  # fmt: skip
 # These change no number: what is wrong with theirs was wrong before.
 MOVES_ONLY = frozenset({

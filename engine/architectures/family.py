@@ -39,13 +39,15 @@ class Limits:
         vocabulary: how many ids it knows.
         longest: how many tokens, special ones included; None where it sets no limit.
         segments: how many segments; None where it has none, and whatever the tokenizer says of them makes no difference.
-        padding_id: the id that fills up shorter texts.
+        padding_id: the id that fills up shorter texts, where the tokenizer names none.
+        skips: the id at which positions stand still; None where they are counted whatever the ids.
     """
 
     vocabulary: int
     longest: int | None
     segments: int | None = None
     padding_id: int = 0
+    skips: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def limits(config: Config) -> Limits:
     """What text it can take: positions begin behind the padding's."""
     sizes = MPNet.of(config)
     padding = config.index("pad_token_id", PADDING, sizes.vocabulary)
-    return Limits(sizes.vocabulary, sizes.places - PADDING - 1, padding_id=padding)
+    return Limits(sizes.vocabulary, sizes.places - PADDING - 1, padding_id=padding, skips=PADDING)
 
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:

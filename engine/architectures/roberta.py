@@ -32,7 +32,7 @@ def limits(config: Config) -> Limits:
         raise InputError(
             f"{config.where}: max_position_embeddings {sizes.longest} leaves no position after that of padding, {padding}"
         )
-    return Limits(sizes.vocabulary, longest, sizes.segments, padding)
+    return Limits(sizes.vocabulary, longest, sizes.segments, padding, skips=padding)
 
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..errors import InputError
-from ..ops import Beside, Normalize
+from ..ops import Beside, Given, Normalize, WithoutPrompt
 from ..ops.pooling import POOLINGS
 from ..program import Program
 from ..sentence import Module, Sentence
+from . import parts
 from .builder import Builder
 
 BLOCK = "head.sentence"
@@ -22,6 +23,8 @@ def with_sentence(program: Program, sentence: Sentence) -> Program:
     Raises:
         InputError: a module, or a setting of one, that is not implemented, by its name.
     """
+    if sentence.refused:
+        raise InputError("; ".join(sentence.refused))
     b = Builder.after(program)
     x, pooled = "output", False
     for module in sentence.modules:
@@ -35,7 +38,8 @@ def with_sentence(program: Program, sentence: Sentence) -> Program:
             size = _size(module, "dimension")
             x = b.norm(b.fresh(f"{BLOCK}.norm"), x, f"{module.path}.norm", size, 1e-5, VECTOR)
         elif module.kind == "Normalize":
-            _only(module, "module_input_name", OF_TEXT)
+            for name in ("module_input_name", "module_output_name"):
+                _only(module, name, OF_TEXT)
             x = b.add(b.fresh(f"{BLOCK}.normalized"), Normalize(), (x,), VECTOR)
         else:
             raise InputError(f"modules.json: {module.kind} is not implemented")
@@ -45,15 +49,26 @@ def with_sentence(program: Program, sentence: Sentence) -> Program:
 
 
 def _pool(b: Builder, module: Module, x: str) -> str:
+    include = module.settings.get("include_prompt", True)
+    if not isinstance(include, bool):
+        raise InputError(f"{module.path}: include_prompt is {include!r}, and must be true or false")
+    mask = "tokens.mask" if include else _counted(b)
     found = []
     for mode in module.modes:
         if mode not in POOLINGS:
             raise InputError(f"{module.path}: pooling_mode {mode!r} is not implemented; known: {', '.join(POOLINGS)}")
         part, op = POOLINGS[mode]
-        found.append(b.add(f"{BLOCK}.{part}", op, (x, "tokens.mask"), VECTOR))
-    if not found:
-        raise InputError(f"{module.path}: no pooling_mode is set")
+        whole = () if include or mode != "weightedmean" else ("tokens.mask",)
+        found.append(b.add(f"{BLOCK}.{part}", op, (x, mask, *whole), VECTOR))
     return found[0] if len(found) == 1 else b.add(f"{BLOCK}.pooled", Beside(), found, VECTOR)
+
+
+def _counted(b: Builder) -> str:
+    """Which tokens a pooling counts that leaves out the prompt."""
+    if f"{BLOCK}.mask" not in {stage.name for stage in b.stages}:
+        b.add("tokens.prompt", Given("prompt"), axes=parts.TOKENS)
+        b.add(f"{BLOCK}.mask", WithoutPrompt(), ("tokens.mask", "tokens.prompt"), parts.TOKENS)
+    return f"{BLOCK}.mask"
 
 
 def _dense(b: Builder, module: Module, x: str) -> str:

@@ -18,7 +18,7 @@ from .dropout import Dropout, DropoutMask
 from .gate import ClampInfinite, Gate
 from .heads import Best, FirstToken, Normalize, Pick
 from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Multiply, Sum
-from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool
+from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool, WithoutPrompt
 from .positions import PositionsAfterPadding, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias
 from .rms_norm import RMSNorm
@@ -88,5 +88,6 @@ __all__ = [
     "TokenFirstActivation",
     "TokenFirstLinear",
     "WeightedMeanPool",
+    "WithoutPrompt",
     "no_memory",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -27,6 +28,21 @@ class Pool(Op, ABC):
 
 def _summing(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutPrompt(Op):
+    """Which tokens count: those that are neither padding nor of the prompt, of the mask and the prompt: (batch, token)."""
+
+    whole_numbers: ClassVar[bool] = True
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        mask, prompt = inputs
+        return torch.mul(mask, 1 - prompt, out=out())
+
+    def write(self, *operands: str) -> str:
+        mask, prompt = operands
+        return f"{mask} · (1 − {prompt})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +65,21 @@ class MeanPool(Pool):
 
 @dataclass(frozen=True, slots=True)
 class WeightedMeanPool(Pool):
-    """The mean over tokens, the first counted once, the second twice, and so on (Muennighoff 2022)."""
+    """The mean over tokens, the first counted once, the second twice, and so on (Muennighoff 2022).
+
+    Where a prompt is left out, the mask of all tokens comes third: the first of all is still counted once.
+    """
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        x, mask = inputs
+        x, mask, *whole = inputs
         wide = _summing(x.dtype)
         places = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=wide).view(1, -1, 1)
-        first = mask.to(torch.int32).argmax(dim=1).view(-1, 1, 1)  # padding may stand before the text
+        first = (whole[0] if whole else mask).to(torch.int32).argmax(dim=1).view(-1, 1, 1)  # padding may stand before the text
         counted = mask.unsqueeze(-1).to(wide) * (places - first)  # (batch, token, 1)
         return ((x * counted).sum(dim=1) / torch.clamp(counted.sum(dim=1), min=LEAST)).to(x.dtype)
 
     def write(self, *operands: str) -> str:
-        x, mask = operands
+        x, mask = operands[:2]
         return f"Σ t · {x} · {mask} / Σ t · {mask} over tokens t = 1, 2, ..."
 
 

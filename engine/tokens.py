@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 PIXELS = "image.pixels"  # the stage that programs for images begin with
+TOKEN_VECTORS = "embeddings.token"  # the stage in whose place vectors may be given
 Ids = npt.NDArray[np.int64]
 
 
@@ -26,6 +27,7 @@ class Tokens:
         vocabulary_size: how many ids there are.
         second: for each token whether it belongs to `pair`; () where none does.
         arrays: whatever else goes in, by the name of its stage: `{"image.pixels": (batch, channel, height, width)}`.
+        from_ids: whether ids were given in place of a text; `texts` then says where they came from.
         notes: what was done to the texts before they became these tokens, that is not in what was typed: a sentence each.
         prompt_length: how many tokens at the beginning of each text stand for a prompt that was put before it, the special
             ones before those included; 0 where none was.
@@ -47,6 +49,7 @@ class Tokens:
     second: tuple[tuple[bool, ...], ...] = field(repr=False, default=())
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    from_ids: bool = False
     prompt_length: int = 0
     cut: tuple[int, ...] = ()
     cut_left: bool = False

@@ -52,11 +52,22 @@ def parser() -> argparse.ArgumentParser:
         help=tr("an image instead of a text, for a model that takes images; repeatable, several are one batch"),
     )
     p.add_argument(
+        "--ids",
+        action="append",
+        default=[],
+        metavar="IDS",
+        help=tr(
+            "ids instead of a text: '12 5 7', or a file (.npy, .npz, .safetensors, JSON lines); repeatable, several are one "
+            "batch; needs no tokenizer"
+        ),
+    )
+    p.add_argument(
         "--vectors",
         metavar="PATH",
         help=tr(
-            "vectors instead of text, of a model that takes those: .npy or .safetensors, (batch, token, size), or "
-            "(token, batch, size) if its batch_first is false; a mask beside them: integers, 1 counts, or booleans, True hides"
+            "vectors instead of text, of a model that takes those, or for the embeddings of a text's tokens: .npy or .safetensors, "
+            "(batch, token, size), or (token, batch, size) if its batch_first is false; a mask beside them: integers, 1 counts, "
+            "or booleans, True hides"
         ),
     )
     p.add_argument(
@@ -138,7 +149,19 @@ def parser() -> argparse.ArgumentParser:
         "--dropout", type=float, metavar="RATE", help=tr("with --train-mode: a rate in place of the config's")
     )
     p.add_argument("--tour", action="store_true", help=tr("take the guided tour through the text"))
-    p.add_argument("--max-length", type=int, metavar="N", help=tr("cut longer texts to N tokens"))
+    p.add_argument(
+        "--max-length", type=int, metavar="N", help=tr("cut longer texts to N tokens, whatever the model's files say")
+    )
+    p.add_argument(
+        "--prompt",
+        metavar="NAME",
+        help=tr(
+            "which prompt of a sentence-transformers model goes before each text (default: the one its files name)"
+        ),
+    )
+    p.add_argument(
+        "--no-prompt", dest="prompt", action="store_const", const="", help=tr("put no prompt before the texts")
+    )
     p.add_argument(
         "--memory",
         default=DEFAULT_MEMORY,
@@ -235,11 +258,12 @@ def _check(options: argparse.Namespace) -> None:
     if options.open:
         given = [
             name
-            for name in ("text", "image", "pair", "vectors", "model", "max_length", "causal")
+            for name in ("text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt")
             if getattr(options, name)
         ]
         if given:
-            named = {"image": "--image", "max_length": "--max-length", "causal": "--causal"}.get(given[0], given[0])
+            options_named = ("image", "ids", "max_length", "causal", "prompt")
+            named = f"--{given[0].replace('_', '-')}" if given[0] in options_named else given[0]
             raise InputError(f"--open shows a recording and takes no {named}")
     if options.image:
         given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
@@ -248,12 +272,12 @@ def _check(options: argparse.Namespace) -> None:
             raise InputError(
                 f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
             )
-    if options.vectors:
-        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
+    for what in ("vectors", "ids"):
+        names = ("text", "pair", "max_length", "image", "prompt", *(("ids",) if what == "vectors" else ()))
+        given = [name for name in names if getattr(options, name)] if getattr(options, what) else []
         if given:
-            raise InputError(
-                f"--vectors stands for the text, and takes no {given[0].replace('max_length', '--max-length')}"
-            )
+            named = given[0] if given[0] in ("text", "pair") else f"--{given[0].replace('_', '-')}"
+            raise InputError(f"--{what} stands for the text, and takes no {named}")
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
     options.budget = memory_size(options.memory)
@@ -286,7 +310,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
             raise InputError(f"cannot read standard input: {error.strerror}") from None
         if not texts:
             raise InputError("standard input has no text; write one text a line")
-    return texts or ([] if options.open or options.image else [EXAMPLE])
+    return texts or ([] if options.open or options.image or options.ids else [EXAMPLE])
 
 
 def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
@@ -328,7 +352,13 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
             progress("reading the vectors")
             vectors, mask = read_vectors(options.vectors)
             return Session(encoder.run_vectors(vectors, mask, names=Path(options.vectors).name), encoder)
+        if options.ids:
+            from ..engine.given_ids import read_ids
+
+            progress("reading the ids")
+            return Session(encoder.trace(encoder.read_ids(read_ids(options.ids))), encoder)
         progress(f"reading the {side}")
+        encoder.prompt = options.prompt
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 
     return start

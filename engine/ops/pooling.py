@@ -74,7 +74,9 @@ class WeightedMeanPool(Pool):
         x, mask, *whole = inputs
         wide = _summing(x.dtype)
         places = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=wide).view(1, -1, 1)
-        first = (whole[0] if whole else mask).to(torch.int32).argmax(dim=1).view(-1, 1, 1)  # padding may stand before the text
+        first = (
+            (whole[0] if whole else mask).to(torch.int32).argmax(dim=1).view(-1, 1, 1)
+        )  # padding may stand before the text
         counted = mask.unsqueeze(-1).to(wide) * (places - first)  # (batch, token, 1)
         return ((x * counted).sum(dim=1) / torch.clamp(counted.sum(dim=1), min=LEAST)).to(x.dtype)
 

@@ -48,6 +48,8 @@ def read_ids(given: str | Sequence[str]) -> list[Row]:
     """
     rows: list[Row] = []
     for text in (given,) if isinstance(given, str) else given:
+        if not text.strip():
+            raise InputError("--ids '' has no ids; write some, as '12 5 7', or the path of a file")
         rows += [_row(text, {"ids": _typed(text)})] if TYPED.fullmatch(text) else _of_file(text)
     return rows
 

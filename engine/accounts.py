@@ -7,7 +7,7 @@ all the same (the options of a head that only some checkpoints have) counts as r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .config import Config
@@ -94,6 +94,20 @@ def _unknown(config: Config, harmless: set[str], within: str) -> Iterator[str]:
             yield from _unknown(config.parts[name], harmless, f"{within}{name}.")
         elif name not in config.read and name not in harmless and value is not None:
             yield within + name
+
+
+def unread(file: str, keys: Iterable[str], read: Collection[str], harmless: Harmless | None = None) -> list[str]:
+    """The line that tells of the keys of a file other than config.json that nobody reads; nothing where there are none.
+
+    Args:
+        file: whose keys they are, without its folder.
+        keys: all that stand there.
+        read: those that are read.
+        harmless: those that change no number.
+    """
+    known = {*read, *(name for names in (harmless or {}).values() for name in names)}
+    note = told(file, sorted(set(keys) - known))
+    return [note] if note else []
 
 
 def told(file: str, names: list[str]) -> str:

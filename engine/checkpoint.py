@@ -146,8 +146,7 @@ class Checkpoint:
                 f"{self.directory}: this model takes vectors of {self.vector_size} numbers, not text; give --vectors PATH"
             )
         limits = self.family.limits(self.config)
-        said = self.config.values
-        opened = open_tokenizer(self.directory, self.config.model_type, said.get("tokenizer_class"))
+        opened = open_tokenizer(self.directory, self.config.model_type, self.config.get("tokenizer_class"))
         habits = None if self.sentence is None else habits_of(self.sentence, opened, self.config)
         reader = TextReader(opened, limits, habits)
         words = reader.tokenizer.get_vocab_size(with_added_tokens=True)

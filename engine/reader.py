@@ -16,6 +16,8 @@ from .messages.visible import quoted, visible
 from .tokenizer_files import Tokenization
 from .tokens import Tokens
 
+MOST_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -242,11 +244,12 @@ class TextReader:
         own = habits.longest
         notes = []
         if over:
-            who = "--max-length" if asked is not None else habits.longest_from
-            many = ", ".join(f"text {row} of {lengths[row]}" for row in over[:4]) + f" and {len(over) - 4} more" * (
-                len(over) > 4
-            )
-            notes.append(f"cut to {self._end} {limit} tokens, as {who} says: {many}")
+            why = "as asked for" if asked is not None else f"as {habits.longest_from} says; --max-length N takes more"
+            many = [
+                f"text {row} was cut to its {self._end} {limit} tokens of {lengths[row]}" for row in over[:MOST_NAMED]
+            ]
+            more = f" and {len(over) - MOST_NAMED} more texts" * (len(over) > MOST_NAMED)
+            notes.append(f"{'; '.join(many)}{more}, {why}")
         if asked is not None and own is not None and asked != own and max(lengths) > min(own, asked):
             notes.append(f"--max-length {asked} stands in place of {own}, which {habits.longest_from} says")
         said = self.opened.longest

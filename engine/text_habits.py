@@ -34,7 +34,7 @@ def _longest(opened: Tokenization, config: Config) -> tuple[int | None, str]:
     """The tokenizer's limit or the number of positions, whichever is less; padding's own positions are counted there too."""
     default = POSITIONS.get(config.model_type, 512)
     name = "max_position_embeddings"
-    positions = config.values.get(name, default)
+    positions = config.get(name, default)
     limits = [(opened.longest, "tokenizer_config.json's model_max_length")]
     if isinstance(positions, int) and positions != -1:  # -1 is XLNet's way to say that there is no limit
         limits.append((positions, f"config.json's {name}"))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .accounts import unread
 from .errors import InputError, one_line
 from .files import read_object, regular
-from .keys import unread
 from .pieces import byte_tokenizer, words_of_pieces
 from .tokenizer_kinds import KINDS, SAME, Kind, Words, text_of
 from .tokenizer_settings import WHOLE, WHOLE_KEYS, TokenizerSettings, read_settings

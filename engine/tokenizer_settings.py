@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .accounts import Harmless, unread
 from .errors import InputError
 from .files import read_object, regular
-from .keys import Harmless, unread
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken

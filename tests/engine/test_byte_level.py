@@ -137,7 +137,9 @@ def test_sentencepiece_alone_is_one_clear_line(camembert_dir, tmp_path):
     directory = shutil.copytree(camembert_dir, tmp_path / "model")
     (directory / "tokenizer.json").unlink()
     (directory / "sentencepiece.bpe.model").write_bytes(b"\n\x05")
-    with pytest.raises(InputError, match=r"cannot read .*sentencepiece.bpe.model: truncated or not a SentencePiece model"):
+    with pytest.raises(
+        InputError, match=r"cannot read .*sentencepiece.bpe.model: truncated or not a SentencePiece model"
+    ):
         load(directory, "cpu").read("text")
     (directory / "sentencepiece.bpe.model").rename(directory / "other.model")
     with pytest.raises(InputError, match=r"of other.model: CamembertTokenizer is read from sentencepiece.bpe.model"):
@@ -148,7 +150,9 @@ def test_the_two_files_of_another_family_are_refused(roberta_dir, tmp_path):
     directory = shutil.copytree(roberta_dir, tmp_path / "model")
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps(config | {"model_type": "camembert"}))
-    with pytest.raises(InputError, match=r"merges.txt, vocab.json: CamembertTokenizer is read from sentencepiece.bpe.model"):
+    with pytest.raises(
+        InputError, match=r"merges.txt, vocab.json: CamembertTokenizer is read from sentencepiece.bpe.model"
+    ):
         load(directory, "cpu").read("text")
     shutil.copy(roberta_dir / "config.json", directory)
     (directory / "merges.txt").write_text("not merges at all\n")

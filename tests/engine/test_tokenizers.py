@@ -1,6 +1,5 @@
 """Ids, masks and segments are AutoTokenizer's, on odd texts, whatever files a tokenizer comes in."""
 
-
 import numpy as np
 import odd_texts as odd
 import pytest

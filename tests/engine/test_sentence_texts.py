@@ -1,0 +1,324 @@
+"""What sentence-transformers does to a text before and after the encoder: limits, prompts, case, sides. Equal to `encode`."""
+
+import json
+import shutil
+
+import odd_texts as odd
+import pytest
+import test_tokenizers as kinds
+import torch
+import transformers as hf
+from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.why import explain
+
+library = pytest.importorskip("sentence_transformers")
+LONG = "the cat sat on the mat and a dog ran in the park it was too tired " * 40
+TEXTS = ["the cat sat on the mat", LONG, "a dog", "The CAT Sat in THE Park!"]
+SIZES = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
+    "max_position_embeddings": 80, "initializer_range": 0.3,
+}  # fmt: skip
+T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "initializer_factor": 2.0}
+DISTIL = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 80}
+MODERN = SIZES | {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
+# family -> what writes its tokenizer, its config
+FAMILIES = {
+    "bert": (kinds.bert, hf.BertConfig, SIZES),
+    "roberta": (kinds.roberta, hf.RobertaConfig, SIZES | {"type_vocab_size": 1}),
+    "xlm-roberta": (kinds.fairseq, hf.XLMRobertaConfig, SIZES | {"type_vocab_size": 1}),
+    "mpnet": (kinds.mpnet, hf.MPNetConfig, SIZES),
+    "distilbert": (kinds.bert, hf.DistilBertConfig, DISTIL),
+    "electra": (kinds.bert, hf.ElectraConfig, SIZES | {"embedding_size": 16}),
+    "albert": (kinds.albert, hf.AlbertConfig, SIZES | {"embedding_size": 16}),
+    "deberta-v2": (kinds.deberta, hf.DebertaV2Config, SIZES | {"relative_attention": True, "position_buckets": 8}),
+    "nomic_bert": (kinds.bert, hf.NomicBertConfig, SIZES | {"head_dim": 8}),
+    "t5": (kinds.t5, hf.T5Config, T5),
+}
+
+
+def written(directory, **values):
+    path = directory / "config_sentence_transformers.json"
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
+
+
+def changed(directory, name, **values):
+    path = directory / name
+    path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
+
+
+def encode(directory, texts, **options):
+    model = library.SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
+    return model.encode(texts, convert_to_tensor=True, batch_size=len(texts), **options)
+
+
+def same(directory, texts=TEXTS, prompt=None, **options):
+    if prompt is not None:
+        options |= {"prompt_name": prompt} if prompt else {"prompt": ""}
+    run = load(directory, "cpu").run(texts, prompt=prompt)
+    assert torch.equal(run["sentence"].tensor(), encode(directory, texts, **options))
+    return run
+
+
+@pytest.fixture
+def copy(minilm_dir, tmp_path):
+    return shutil.copytree(minilm_dir, tmp_path / "model")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request, tmp_path_factory):
+    """A small random model of a family as sentence-transformers saves it, with its tokenizer and two prompts."""
+    write, make, sizes = FAMILIES[request.param]
+    plain = tmp_path_factory.mktemp("plain")
+    write(plain)
+    odd.config(plain, request.param)
+    tokenizer = odd.theirs(plain)
+    torch.manual_seed(0)
+    config = make(vocab_size=len(tokenizer), **sizes)
+    model = hf.T5EncoderModel(config) if request.param == "t5" else hf.AutoModel.from_config(config)
+    model.save_pretrained(plain)
+    tokenizer.save_pretrained(plain)
+    from sentence_transformers.sentence_transformer import modules
+
+    transformer = modules.Transformer(str(plain), max_seq_length=24)
+    pooling = modules.Pooling(32, pooling_mode=("mean", "cls", "max"))
+    directory = tmp_path_factory.mktemp("sentence")
+    prompts = {"query": "the query: ", "passage": "the passage and the text "}
+    library.SentenceTransformer(modules=[transformer, pooling], prompts=prompts, device="cpu").save_pretrained(
+        str(directory), create_model_card=False
+    )
+    return directory
+
+
+def test_every_family(family, tmp_path):
+    run = same(family)
+    assert run.tokens.shape[1] == 24
+    assert any("was cut to its first 24 tokens of " in note for note in run.tokens.notes)
+    same(family, prompt="passage")
+    left = shutil.copytree(family, tmp_path / "left")
+    changed(left, "tokenizer_config.json", padding_side="left", truncation_side="left")
+    changed(next(left.glob("*_Pooling")), "config.json", include_prompt=False)
+    written(left, default_prompt_name="query")
+    run = same(left)
+    assert not run.tokens.mask[2, 0]
+    assert any("last 24 tokens" in note for note in run.tokens.notes)
+    same(left, prompt="")
+
+
+def test_a_long_text_is_cut_and_said(copy):
+    run = same(copy, [LONG, "short"])
+    tokens = run.tokens
+    assert tokens.shape[1] == 256
+    assert tokens.cut[0] > 256
+    assert tokens.cut[1] == 0
+    assert tokens.notes == (
+        f"text 0 was cut to its first 256 tokens of {256 + tokens.cut[0]}, as sentence_bert_config.json's max_seq_length says; "
+        "--max-length N takes more",
+    )
+    assert load(copy, "cpu").run(["short", "texts"]).tokens.notes == ()
+
+
+def test_the_hand_wins(copy):
+    run = load(copy, "cpu").run([LONG], max_length=400)
+    assert run.tokens.shape[1] == 400
+    assert (
+        "--max-length 400 stands in place of 256, which sentence_bert_config.json's max_seq_length says"
+        in run.tokens.notes
+    )
+    model = library.SentenceTransformer(str(copy), device="cpu", model_kwargs={"attn_implementation": "eager"})
+    model.max_seq_length = 400
+    assert torch.equal(run["sentence"].tensor(), model.encode([LONG], convert_to_tensor=True))
+    less = load(copy, "cpu").run([LONG], max_length=10)
+    assert less.tokens.shape[1] == 10
+
+
+@pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_roberta_config.json"])
+def test_limits_come_from_where_the_library_takes_them(copy, name):
+    (copy / "sentence_bert_config.json").unlink()
+    changed(copy, name, max_seq_length=20)
+    assert same(copy).tokens.shape[1] == 20
+    (copy / name).unlink()
+    changed(copy, "tokenizer_config.json", model_max_length=30)
+    run = same(copy)
+    assert run.tokens.shape[1] == 30
+    assert "tokenizer_config.json's model_max_length" in run.tokens.notes[0]
+    changed(copy, "tokenizer_config.json", model_max_length=10**30)
+    assert same(copy).tokens.shape[1] == 512
+    changed(
+        copy,
+        "sentence_bert_config.json",
+        max_seq_length=20,
+        processor_kwargs={"model_max_length": 12, "padding_side": "left"},
+    )
+    assert same(copy).tokens.shape[1] == 12
+
+
+def test_more_than_the_model_has_is_refused(copy):
+    changed(copy, "sentence_bert_config.json", max_seq_length=600)
+    with pytest.raises(
+        InputError,
+        match=r"tokens long and the model takes 512, though sentence_bert_config.json's max_seq_length says 600",
+    ):
+        load(copy, "cpu").read(LONG)
+
+
+def test_prompts(copy):
+    written(copy, prompts={"query": "query: ", "passage": "the passage: "}, default_prompt_name="query")
+    encoder = load(copy, "cpu")
+    tokens = same(copy).tokens
+    assert tokens.strings[2][:5] == ("[CLS]", "query", ":", "a", "dog")
+    assert tokens.places[2][3:5] == ((0, 1), (2, 5))
+    assert tokens.texts == tuple(TEXTS)
+    assert tokens.prompt_length == 3
+    assert tokens.notes[0] == (
+        "the prompt 'query: ' (query) stands before each text: the default of config_sentence_transformers.json; --no-prompt leaves it out"
+    )
+    assert (
+        same(copy, prompt="passage").tokens.notes[0]
+        == "the prompt 'the passage: ' (passage) stands before each text: as asked for"
+    )
+    assert same(copy, prompt="").tokens.prompt_length == 0
+    assert (
+        same(copy, prompt="document").tokens.prompt_length == 0
+    )  # one that every model of the library has, and is empty
+    with pytest.raises(InputError, match=r"the model has no prompt .queri.*query"):
+        encoder.read("text", prompt="queri")
+    session = Session(encoder.run("a dog", prompt=""), encoder)
+    assert not session.notes
+
+
+def test_a_model_without_prompts(small):
+    with pytest.raises(InputError, match="the model has no prompt 'query'; it has none; write it before the text"):
+        small.read("text", prompt="query")
+    assert small.read("text", prompt="").notes == ()
+
+
+@pytest.mark.parametrize("mode", ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_prompt_is_left_out_of_the_pooling(copy, mode, side):
+    written(copy, prompts={"query": "represent the text: "}, default_prompt_name="query")
+    changed(copy, "tokenizer_config.json", padding_side=side)
+    (copy / "1_Pooling" / "config.json").write_text(
+        json.dumps({"word_embedding_dimension": 384, "pooling_mode": mode, "include_prompt": False})
+    )
+    texts = ["the cat sat on the mat", "a dog", "it"]
+    run = same(copy, texts)
+    assert run["tokens.prompt"].read("1").sum() == run.tokens.prompt_length == 5
+    assert (run["head.sentence.mask"].read("") == run.tokens.mask - run.tokens.prompt).all()
+    stage = next(stage.name for stage in run.program if stage.kind.endswith(("Pool", "Seen")))
+    for name, index in (("head.sentence.mask", (1, 2)), ("tokens.prompt", (1, 2)), (stage, (1, 7))):
+        assert explain(run, name, index).holds
+    same(copy, texts, prompt="")
+
+
+def test_a_pooling_that_takes_the_prompt_has_no_such_stage(copy):
+    written(copy, prompts={"query": "represent the text: "}, default_prompt_name="query")
+    assert "tokens.prompt" not in load(copy, "cpu").program
+
+
+def test_small_letters(copy):
+    changed(copy, "tokenizer_config.json", do_lower_case=False)
+    plain = same(copy, ["The CAT"])
+    assert "[UNK]" in plain.tokens.strings[0]
+    changed(copy, "sentence_bert_config.json", do_lower_case=True)
+    assert same(copy, ["The CAT"]).tokens.strings[0] == ("[CLS]", "the", "cat", "[SEP]")
+
+
+def test_small_letters_where_the_tokenizer_has_capitals(family, tmp_path):
+    directory = shutil.copytree(family, tmp_path / "model")
+    changed(directory, "sentence_bert_config.json", do_lower_case=True)
+    same(directory, ["The CAT Sat", "Été À ZÜRICH"])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("config_sentence_transformers.json", {"truncate_dim": 64}, "truncate_dim 64 is not implemented"),
+        (
+            "config_sentence_transformers.json",
+            {"model_type": "SparseEncoder"},
+            "model_type 'SparseEncoder' is not implemented",
+        ),
+        (
+            "sentence_bert_config.json",
+            {"transformer_task": "fill-mask"},
+            "transformer_task 'fill-mask' is not implemented",
+        ),
+        ("sentence_bert_config.json", {"model_args": {"layers": 3}}, "model_kwargs layers 3 is not implemented"),
+        ("sentence_bert_config.json", {"tokenizer_args": {"lower": 1}}, "processor_kwargs lower 1 is not implemented"),
+        (
+            "sentence_bert_config.json",
+            {"query_expansion": {"length": 32}},
+            "query_expansion {'length': 32} is not implemented",
+        ),
+        (
+            "sentence_bert_config.json",
+            {"modality_config": {"message": {}}},
+            "modality_config 'message', a chat template, is not",
+        ),
+        (
+            "sentence_bert_config.json",
+            {"processing_kwargs": {"text": {"a": 1}}},
+            "processing_kwargs text {'a': 1} is not",
+        ),
+        ("1_Pooling/config.json", {"pooling_mode": "attention"}, "pooling_mode 'attention' is not implemented"),
+    ],
+)
+def test_what_is_refused_is_named(copy, name, values, said):
+    changed(copy, name, **values)
+    encoder = load(copy, "cpu")
+    assert said in encoder.facts()["note"]
+    assert "sentence" not in encoder.program.aliases
+
+
+@pytest.mark.parametrize(
+    "name", ["config_sentence_transformers.json", "sentence_bert_config.json", "1_Pooling/config.json"]
+)
+def test_what_is_not_known_is_told(copy, name):
+    changed(copy, name, surprise=1)
+    assert (
+        f"{name} says things that are not known here and change nothing: surprise" in load(copy, "cpu").checkpoint.notes
+    )
+
+
+def test_an_unknown_key_of_modules_json_is_told(copy):
+    listed = json.loads((copy / "modules.json").read_text())
+    listed[0]["surprise"] = 1
+    (copy / "modules.json").write_text(json.dumps(listed))
+    assert (
+        "modules.json says things that are not known here and change nothing: surprise"
+        in load(copy, "cpu").checkpoint.notes
+    )
+
+
+@pytest.mark.parametrize("kind", ["StaticEmbedding", "WordEmbeddings", "BoW", "Router", "Asym"])
+def test_modules_without_an_encoder_are_named(tmp_path, kind):
+    (tmp_path / "modules.json").write_text(
+        json.dumps([{"idx": 0, "name": "0", "path": "", "type": f"sentence_transformers.models.{kind}"}])
+    )
+    with pytest.raises(InputError, match=f"{kind} is not implemented, and there is no Transformer beside it"):
+        load(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize("kind", ["CNN", "LSTM", "WeightedLayerPooling", "WordWeights"])
+def test_other_modules_are_named(copy, kind):
+    listed = json.loads((copy / "modules.json").read_text())
+    listed.insert(1, {"idx": 1, "name": "1", "path": "1_Other", "type": f"sentence_transformers.models.{kind}"})
+    (copy / "modules.json").write_text(json.dumps(listed))
+    assert f"no sentence embedding: modules.json: {kind}" in load(copy, "cpu").facts()["note"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("config_sentence_transformers.json", {"prompts": ["a"]}, "must be texts by name"),
+        ("config_sentence_transformers.json", {"default_prompt_name": "no"}, "'no' is none of its prompts"),
+        ("sentence_bert_config.json", {"max_seq_length": "256"}, "must be a whole number of 1 or more"),
+        ("sentence_bert_config.json", {"do_lower_case": "yes"}, "must be true or false"),
+        ("sentence_bert_config.json", {"modality_config": 3}, "must be an object"),
+    ],
+)
+def test_bad_values_are_one_line(copy, name, values, said):
+    changed(copy, name, **values)
+    with pytest.raises(InputError) as caught:
+        load(copy, "cpu")
+    assert said in str(caught.value)

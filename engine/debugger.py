@@ -118,6 +118,7 @@ class Debugger:
         self.furthest = START
         self.breakpoints: dict[int, Breakpoint] = {}
         self.held = False  # by a breakpoint, since the last motion
+        self.place: Place = ()  # what the last stop named of the value under the cursor
         self.interrupted = False
         self._watched: dict[int, float | bool] = {}
         self._numbers = 0
@@ -127,7 +128,7 @@ class Debugger:
     def over(self, trace: Trace) -> Debugger:
         """Another debugger at the same place with the same breakpoints, over another trace of the same program."""
         other = Debugger(trace)
-        other.position, other.furthest = self.position, self.furthest
+        other.position, other.furthest, other.place = self.position, self.furthest, self.place
         other.breakpoints, other._numbers = dict(self.breakpoints), self._numbers
         return other
 
@@ -235,7 +236,7 @@ class Debugger:
         self.furthest = max(self.furthest, position)
 
     def _stop(self, reason: str, found: Breakpoint | None = None, held: str = "") -> Stop:
-        self.held = found is not None
+        self.held, self.place = found is not None, ()
         return Stop(self.position, self.stage, reason, found, held)
 
     def _remember(self) -> None:
@@ -318,8 +319,9 @@ class Debugger:
                 del self.breakpoints[found.number]
             else:
                 self.breakpoints[found.number] = counted
-            place = found.condition.place(self.trace, stage) if found.condition is not None else ()
-            return replace(self._stop("breakpoint", counted, held), place=place)
+            stop = self._stop("breakpoint", counted, held)
+            self.place = found.condition.place(self.trace, stage) if found.condition is not None else ()
+            return replace(stop, place=self.place)
         return None
 
     def _held(self, found: Breakpoint, stage: Stage) -> str | None:

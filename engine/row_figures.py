@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import torch
 
-from .arrays import both
+from .arrays import both, to_numpy
+from .rows import far_apart
 
+# Of float32 numbers: more than same rows may be apart.
+CERTAIN = 1e-6
 # From how many elements on a product with ones is faster than a sum.
 WORTH_A_PRODUCT = 1 << 16
 
@@ -24,6 +27,17 @@ def row_ends(tensor: torch.Tensor, figure: str, first: int | None = None) -> tup
     if not tensor.numel():
         return math.nan, math.nan
     return both(torch.aminmax(row_figures(tensor, figure, first)))
+
+
+def apart(tensor: torch.Tensor, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two rows certainly differ: mostly their first numbers tell, else some, else all."""
+    if tensor.dtype != torch.float32 or not tensor.is_cpu:
+        return far_apart(to_numpy(tensor[one]), to_numpy(tensor[other]), str(tensor.dtype).removeprefix("torch."))
+    array = tensor.numpy()
+    a, b = array.item(*one, 0), array.item(*other, 0)
+    if abs(a - b) > CERTAIN * (abs(a) + abs(b)):
+        return True
+    return far_apart(array[one], array[other], "float32")
 
 
 def _sums(rows: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from .messages.visible import visible
 from .patch_set import PatchSet
 from .patches import Patch, Replace, refusing
 from .program import Program, Shape, write_shape
-from .row_figures import row_ends
+from .row_figures import apart, row_ends
 from .run_value import QUICK, RunValue
 from .shadows import Shadow
 from .tokens import Tokens
@@ -125,6 +125,10 @@ class Run(Computation, Trace):
     def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
         at_once = not self.is_windowed(name)
         return row_ends(self.tensor(name), figure, first) if at_once else super().row_ends(name, figure, first)
+
+    def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+        found = self._known(name)  # what is read in windows only is not computed for this
+        return found is None or apart(found, one, other)
 
     @property
     def patched(self) -> frozenset[str]:

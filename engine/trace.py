@@ -13,6 +13,7 @@ from .errors import InputError
 from .index import split_index
 from .per_text import Index
 from .program import Program, Shape, Stage
+from .rows import far_apart
 from .tokens import Tokens
 from .value import Value
 from .weight_value import find_weight
@@ -96,6 +97,15 @@ class Trace(ABC):
         """The least and the greatest of `Value.rows`; both NaN if any is, or if there are none."""
         found = self.value(name).rows(figure, first)
         return (float(found.min()), float(found.max())) if found.size else (math.nan, math.nan)
+
+    def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+        """Whether two rows of a value certainly differ, by a look at few of their numbers; also true where a look is dear.
+
+        Args:
+            one, other: an int for each axis but the last.
+        """
+        value = self.value(name)
+        return bool(far_apart(value.read(one), value.read(other), value.dtype))
 
     def word(self, number: int) -> str:
         """The token of an id, or the id itself where it is not known."""

@@ -1,20 +1,36 @@
 """What is never right, by kind of stage: the condition behind `break unexpected`.
 
-It needs no exceptions on a healthy model, and names the first faulty stage of a broken one.
+It needs no exceptions on a healthy model, and names the first faulty stage of a broken one. The checks ask here as well, so that
+they name the same.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from .collapse import collapse
+from .errors import InputError
+from .faults import Fault, named, row_of
+from .mask_faults import (
+    MASK,
+    by_hand,
+    finite_or_hidden,
+    mask_faults,
+    masked_fault,
+    never,
+    real_tokens,
+    shared_positions,
+    token_faults,
+)
 from .measures import measure
-from .places import Place, Wanted, first_place, write_place
+from .places import Place
 from .program import Stage
+from .softmax_faults import EPSILON, softmax_fault
 from .trace import Trace
-from .value import Value
 
 # Infinity is how some models hide keys; nowhere else does one belong.
 MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})
@@ -27,23 +43,10 @@ MOVES_ONLY = frozenset({
     "SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick",
     "EndToken", "Prepend", "TokenAt", "Part",
 })  # fmt: skip
-# How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
-ROW_SUM_ULPS = 16
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
 DEVIATION_TOLERANCE = 0.05
 # How many numbers of a row mostly show that its variance is large enough.
 PART_OF_A_ROW = 8
-# Below this an additive mask is meant to hide a key: half of the -10000 of the first BERT.
-HIDES = -5000.0
-EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a value, and the first number or row where it is."""
-
-    text: str
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +57,42 @@ class Unexpected:
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What is wrong with the stage's value, or ""."""
-        found = self._find(trace, stage)
+        found = fault_at(trace, stage)
         return found.text if found is not None else ""
 
     def place(self, trace: Trace, stage: Stage) -> Place:
         """The first number or row that is wrong."""
-        found = self._find(trace, stage)
+        found = fault_at(trace, stage)
         return found.place if found is not None else ()
 
-    def _find(self, trace: Trace, stage: Stage) -> Fault | None:
-        kind = stage.kind
-        if kind in HOLD_WHOLE_NUMBERS or not trace.has(stage.name):
-            return None
+
+def fault_at(trace: Trace, stage: Stage) -> Fault | None:
+    """What is wrong with a stage's value; None for nothing, or where a recording lacks it."""
+    if not trace.has(stage.name):
+        return None
+    kind = stage.kind
+    if kind not in HOLD_WHOLE_NUMBERS:
         if not trace.finite(stage.name) and (found := _not_finite(trace, stage)):
             return found
-        more = _MORE.get(kind)
-        return more(trace, stage) if more else None
+        if found := collapse(trace, stage):
+            return found
+    more = _MORE.get(kind)
+    return more(trace, stage) if more else None
+
+
+def first_fault(trace: Trace, stopped: Callable[[], bool] = never) -> tuple[Stage, Fault] | None:
+    """Where `break unexpected` stops first, and why; None where it runs to the end.
+
+    Raises:
+        InputError: it was stopped.
+    """
+    for position, stage in enumerate(trace.program):
+        if stopped():
+            raise InputError(f"the check was interrupted before {stage.name}")
+        trace.reach(position)
+        if fault := fault_at(trace, stage):
+            return stage, fault
+    return None
 
 
 def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
@@ -80,97 +103,40 @@ def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
         return None
     nan, inf = measure(value, "nan"), measure(value, "inf")
     if nan:
-        return _named(value, f"{nan:,.0f} of {value.size:,} numbers are NaN", np.isnan)
-    if inf and stage.kind not in MAY_BE_INFINITE:
-        return _named(value, f"{inf:,.0f} of {value.size:,} numbers are infinite", np.isinf)
+        return named(value, f"{nan:,.0f} of {value.size:,} numbers are NaN", np.isnan, "not a number")
+    if inf and stage.kind in MAY_BE_INFINITE:
+        return finite_or_hidden(trace, stage, value)
+    if inf:
+        return named(value, f"{inf:,.0f} of {value.size:,} numbers are infinite", np.isinf, "infinite")
     return None
 
 
-def _named(value: Value, text: str, wrong: Wanted) -> Fault:
-    place = first_place(value, wrong) or ()
-    return Fault(f"{text}, the first at {write_place(value.axes, place)}", place)
-
-
-def _row_of(value: Value, row: int) -> Place:
-    """The place of a row, counted through the value; along it none is meant."""
-    return (*(int(at) for at in np.unravel_index(row, value.shape[:-1])), None)
-
-
-def _rows(trace: Trace, stage: Stage) -> Fault | None:
-    """Rows of a softmax lie in [0, 1], sum to 1, and give padding nothing."""
-    value = trace.value(stage.name)
-    if value.dtype not in EPSILON:
+def _given(trace: Trace, stage: Stage) -> Fault | None:
+    """The mask that goes in: beside the tokenizer's, and whether any token of a text is seen at all."""
+    if stage.name != MASK:
         return None
-    if stage.name in trace.patched or not trace.live:  # exp() itself gives nothing below 0
-        low = measure(value, "min")
-        if low < 0:
-            return Fault(f"a softmax weight is negative: {low:.6g}", first_place(value, lambda block: block < 0) or ())
-    low, high = trace.row_ends(stage.name, "sum")
-    kept = "float32" if value.dtype == "float64" and stage.options.get("single") else value.dtype
-    off = max(1 - low, high - 1)
-    most = ROW_SUM_ULPS * EPSILON[kept] * value.shape[-1] ** 0.5
-    if off > most:
-        return Fault(
-            f"a softmax row sums to 1 only within {off:.3g}, and rounding explains no more than {most:.3g}",
-            _row_of(value, int(np.abs(value.rows("sum") - 1).argmax())),
-        )
-    return _padding(trace, value) if value.axes[-1] == "key" else None
-
-
-def _padding(trace: Trace, value: Value) -> Fault | None:
-    """No padded key gets any weight from a token; what a padded query looks at, nobody reads."""
-    if not trace.has("tokens.mask") or _all_shown(trace):
+    if not by_hand(trace, MASK) and real_tokens(trace).any(axis=1).all():
         return None
-    padded = trace.value("tokens.mask").read() == 0  # (batch, key)
-    for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):
-        queries = _stretches(~padded[row]) if value.shape[-2] == padded.shape[1] else [(0, value.shape[-2])]
-        for start, stop in _stretches(padded[row]):
-            for first, last in queries:
-                window = (int(row), slice(None), slice(first, last), slice(start, stop))
-                given = measure(value, "max", window)
-                if given > 0:
-                    place = first_place(value, lambda block, given=given: block == given, window) or ()
-                    return Fault(f"a padded key gets attention: a weight of {given:.6g} in text {row}", place)
-    return None
-
-
-def _all_shown(trace: Trace) -> bool:
-    """Whether it is known at once that nothing is padded."""
-    return (trace.quick("tokens.mask", "min") or 0) > 0
-
-
-def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:
-    """Where runs of true begin and end."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(np.int8), [0]))))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+    faults = [fault for fault in token_faults(trace) if fault.kind != "tokenizer"]
+    return faults[0] if faults else None
 
 
 def _mask(trace: Trace, stage: Stage) -> Fault | None:
-    """A text whose keys are all hidden attends to nothing; a softmax then makes equal weights of it."""
-    if _all_shown(trace) and trace.quick(stage.name, "min") == 0:
+    """A mask of our own making follows `tokens.mask`; one that was put there may not."""
+    if stage.axes[-1:] != ("key",) or len(stage.axes) != 4 or not by_hand(trace, stage.name):
         return None
-    value = trace.value(stage.name)
-    seen = trace.value("tokens.mask").read() != 0
-    apart = stage.options.get("causal") or stage.options.get("window") is not None
-    for row in range(value.shape[0]):
-        # where queries see different keys, a key is hidden when none sees it
-        blocks = value.blocks((row, 0)) if apart else [value.read((row, 0, 0))[None]]
-        hidden = np.all([(block < HIDES).all(axis=0) for block in blocks], axis=0)
-        wrong = _wrong_mask(row, seen[row], hidden)
-        if wrong:
-            return Fault(wrong, (row, *(None for _ in value.shape[1:])))
-    return None
+    faults = mask_faults(trace, stage)
+    return faults[0] if faults else None
 
 
-def _wrong_mask(row: int, seen: np.ndarray, hidden: np.ndarray) -> str:
-    """What is wrong with how the keys of a text are hidden, beside those that `tokens.mask` shows; "" for nothing."""
-    if not seen.any():
-        return f"every key of text {row} is masked: its rows of attention mean nothing"
-    if hidden[seen].all() and not hidden[~seen].any():
-        return f"the mask of text {row} is inverted: it hides the tokens and shows the padding"
-    if hidden.all():
-        return f"every key of text {row} is masked, though tokens.mask shows {int(seen.sum())} of them"
-    return ""
+def _masked(trace: Trace, stage: Stage) -> Fault | None:
+    return masked_fault(trace, stage) if by_hand(trace, stage.name, *stage.inputs[1:]) else None
+
+
+def _positions(trace: Trace, stage: Stage) -> Fault | None:
+    """Positions that are counted by the padding's id take a real token of that id for padding."""
+    faults = shared_positions(trace)
+    return faults[0] if faults else None
 
 
 def _deviation(variance: float, epsilon: float) -> float:
@@ -195,12 +161,15 @@ def _norm(trace: Trace, stage: Stage) -> Fault | None:
     lowest = _deviation(float(spread[varied].min(initial=math.inf)), epsilon)
     if lowest < 1 - DEVIATION_TOLERANCE:
         row = int(np.where(varied, spread, math.inf).argmin())
-        return Fault(
-            f"a normalised row has deviation {lowest:.4g}, not 1: epsilon {epsilon:g} is not small beside its variance",
-            _row_of(trace.value(stage.name), row),
+        said = (
+            f"a normalised row has deviation {lowest:.4g}, not 1: epsilon {epsilon:g} is not small beside its variance"
         )
+        return Fault(said, row_of(trace.value(stage.name), row), "epsilon")
     return None
 
 
 # Of these more is asked than that they are finite.
-_MORE = {"Softmax": _rows, "AdditiveMask": _mask, "LayerNorm": _norm}
+_MORE: dict[str, Callable[[Trace, Stage], Fault | None]] = {
+    "Softmax": softmax_fault, "AdditiveMask": _mask, "PairMask": _mask, "AddMask": _masked, "FillMasked": _masked,
+    "LayerNorm": _norm, "Given": _given, "PositionsAfterPadding": _positions,
+}  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..faults import Fault
 from ..index import TOKEN_AXES
 from ..messages.visible import quoted
 from ..trace import Trace
@@ -14,8 +15,7 @@ class Finding:
     """Something that is off.
 
     Attributes:
-        kind: in a word or two: `inverted`, `query axis`, `too small`, `padding seen`, `seen`, `nothing seen`, `not a number`, `infinite`,
-            `hidden token`, `tokenizer`, `depends on padding`.
+        kind: in a word or two, as of a `Fault`, or `depends on padding`.
         stage: where it shows first; more: further stages it shows at.
         text: which text of the batch, None for all.
         place: index of an example in the stage's value, None where there is no single one.
@@ -63,7 +63,7 @@ def write_checked(checked: Checked) -> str:
         where = f" ({', '.join(more)})" if more else ""
         risk = "a risk: " if found.risk else ""
         lines.append(f"{number}. {found.stage}{where}: {risk}{found.said}")
-        lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"]
+        lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"] * bool(found.remedy)
     lines += [f"checked: {line}" for line in checked.looked]
     return "\n".join([*lines, _verdict(checked)])
 
@@ -76,6 +76,14 @@ def _verdict(checked: Checked) -> str:
         return f"no fault found{more}"
     after = f", and {len(faults) - 1} more that may follow from it" if len(faults) > 1 else ""
     return f"fault found: it begins at {faults[0].stage}{after}{more}"
+
+
+def finding_of(trace: Trace, stage: str, fault: Fault) -> Finding:
+    """A fault as a finding: with a place only where it names one element."""
+    place = tuple(at for at in fault.place if at is not None)
+    whole = place if place and len(place) == len(trace.program[stage].axes) else None
+    said = where(trace, stage, fault.row, whole)
+    return Finding(fault.kind, stage, fault.row, whole, said, fault.text, fault.remedy)
 
 
 def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | None) -> str:

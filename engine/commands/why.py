@@ -20,8 +20,17 @@ def _why(session: Session, rest: str) -> Reply:
     if not rest or rest.startswith("["):
         rest = session.stage_or_here("") + rest
     stage, index = split_index(rest)
-    session.why_path = [explain(session.trace, stage, index or "")]
+    session.why_path = [explain(session.trace, stage, index or _stopped_at(session, stage))]
     return _reply(session)
+
+
+def _stopped_at(session: Session, stage: str) -> str:
+    """The element that the last stop named, as an index, where the cursor still is at that stage; "" where it named none."""
+    debugger = session.debugger
+    if debugger.stage is None or session.trace.program.resolve(stage) != debugger.stage.name:
+        return ""
+    named = zip(debugger.stage.axes, debugger.place, strict=False)
+    return ", ".join(f"{axis}={at}" for axis, at in named if at is not None)
 
 
 def _follow(session: Session, number: int) -> Reply:

@@ -1,13 +1,14 @@
 """Two traces side by side: which tokens belong together, how far apart every stage is, and where that begins.
 
 `align` pairs tokens, `measure` compares numbers, `added` runs one of our stages on the reference's inputs, `walk` goes
-through both programs, `text` writes it down, `view` shows the reference and the difference as values.
+through both programs text by text (`apart`, `hidden`, `rounding`), `comparison` holds what came of it, `text` writes it down, `view` shows the reference and the difference as values.
 """
 
 from .align import Alignment, align
+from .comparison import Comparison, Difference
 from .text import write_comparison
 from .view import Reference, difference_value, reference_value
-from .walk import Comparison, Difference, compare
+from .walk import compare
 
 __all__ = [
     "Alignment", "Comparison", "Difference", "Reference", "align", "compare", "difference_value", "reference_value",

@@ -12,7 +12,8 @@ from ..index import TOKEN_AXES
 from ..per_text import Rectangle
 from ..program import Shape, Stage
 from ..trace import Trace
-from .measure import Array, hidden_below
+from .hidden import HIDES, may_hide
+from .measure import Array
 
 if TYPE_CHECKING:
     import torch
@@ -131,12 +132,11 @@ class Added:
         if tensor.dtype == dtype:
             return tensor.to(run.device)
         moved = tensor.to(device=run.device, dtype=dtype)
-        if run.program[name].axes[-1:] == ("key",) and dtype.is_floating_point:
+        if may_hide(run.program[name]) and dtype.is_floating_point:
             if moved.itemsize < tensor.itemsize:  # their minimum overflowed to minus infinity
                 moved = moved.clamp(min=torch.finfo(dtype).min)
             else:
-                hidden = tensor.to(run.device) <= hidden_below(self.theirs.value(name).dtype)
-                moved = moved.masked_fill(hidden, torch.finfo(dtype).min)
+                moved = moved.masked_fill(tensor.to(run.device) < HIDES, torch.finfo(dtype).min)
         if span is None and moved.nbytes <= KEPT_BYTES:
             while len(self._moved) >= KEPT:
                 del self._moved[next(iter(self._moved))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,10 +84,12 @@ class Piece:
     """A window of both sides in which every element has its partner at the same place.
 
     Attributes:
+        text: whose it is; 0 for what is the same for all.
         ours, theirs: slices for every axis, to be read.
         picks_ours, picks_theirs: places within the window to keep, for axes where it is not all of it.
     """
 
+    text: int
     ours: tuple[slice, ...]
     theirs: tuple[slice, ...]
     picks_ours: tuple[tuple[int, Places], ...] = ()
@@ -153,42 +155,69 @@ def _pair(ours: Tokens, theirs: Tokens, row: int) -> Pair:
 
 
 def pieces(
-    alignment: Alignment, axes: Sequence[str], ours: Shape, theirs: Shape, spans: Sequence[tuple[int, int]]
+    alignment: Alignment,
+    axes: Sequence[str],
+    ours: Shape,
+    theirs: Shape,
+    spans: Sequence[tuple[int, int]],
+    free: Container[str] = (),
 ) -> Iterator[Piece]:
-    """Windows that cover all pairs of elements of a stage.
+    """Windows that cover all pairs of elements of a stage, text by text, and of tokens that are not padding.
 
     Args:
         axes: of the stage, the same on both sides.
         ours, theirs: shapes.
         spans: from where to where on theirs' last axis but one, one after the other.
+        free: axes along which padding counts as well, where tokens are at the same places on both sides: what a mask says
+            of padding, and what weight padding gets, matters.
     """
-    if alignment.same:
+    shared = "batch" not in axes or {ours[axes.index("batch")], theirs[axes.index("batch")]} == {1}
+    if shared and alignment.same and len(alignment.pairs) != 1:
         for start, stop in spans:
-            index = [slice(0, size) for size in ours]
-            if len(index) > 1:
-                index[-2] = slice(start, stop)
-            yield Piece(tuple(index), tuple(index))
+            yield whole(ours, start, stop)
         return
-    for pair in alignment.pairs if "batch" in axes else alignment.pairs[:1]:
+    for pair in alignment.pairs[:1] if shared else alignment.pairs:
+        if not (alignment.ours.mask[pair.row].any() and alignment.theirs.mask[pair.other].any()):
+            continue  # a text of padding alone
         for start, stop in spans:
-            found = _piece(pair, axes, ours, theirs, start, stop)
+            found = _piece(alignment, pair, axes, ours, theirs, (start, stop), free)
             if found is not None:
                 yield found
 
 
-def _piece(pair: Pair, axes: Sequence[str], ours: Shape, theirs: Shape, start: int, stop: int) -> Piece | None:
+def whole(shape: Shape, start: int, stop: int) -> Piece:
+    """All texts at once, padding included, from one place of the last axis but one to another."""
+    index = [slice(0, size) for size in shape]
+    if len(index) > 1:
+        index[-2] = slice(start, stop)
+    return Piece(0, tuple(index), tuple(index))
+
+
+def _piece(
+    alignment: Alignment,
+    pair: Pair,
+    axes: Sequence[str],
+    ours: Shape,
+    theirs: Shape,
+    span: tuple[int, int],
+    free: Container[str],
+) -> Piece | None:
     index: tuple[list[slice], list[slice]] = ([], [])
     picks: tuple[list[tuple[int, Places]], list[tuple[int, Places]]] = ([], [])
+    tokens = (alignment.ours.shape[1], alignment.theirs.shape[1])
     for axis, (name, sizes) in enumerate(zip(axes, zip(ours, theirs, strict=True), strict=True)):
         places = (pair.ours, pair.theirs)
+        everything = alignment.same and (name in free or sizes != tokens)
         if name == "batch":
             for side in (0, 1):
                 row = min((pair.row, pair.other)[side], sizes[side] - 1)
                 index[side].append(slice(row, row + 1))
         elif name in TOKEN_AXES and sizes != (1, 1):
+            if everything:
+                places = (np.arange(sizes[0]), np.arange(sizes[1]))
             if axis == len(axes) - 2:
-                inside = (pair.theirs >= start) & (pair.theirs < stop)
-                places = (pair.ours[inside], pair.theirs[inside])
+                inside = (places[1] >= span[0]) & (places[1] < span[1])
+                places = (places[0][inside], places[1][inside])
             if not len(places[0]):
                 return None
             for side in (0, 1):
@@ -199,7 +228,10 @@ def _piece(pair: Pair, axes: Sequence[str], ours: Shape, theirs: Shape, start: i
         else:
             for side in (0, 1):
                 index[side].append(slice(0, sizes[side]))
-    return Piece(tuple(index[0]), tuple(index[1]), tuple(picks[0]), tuple(picks[1]))
+            if len(axes) > 1 and axis == len(axes) - 2:  # rows that are no tokens
+                for side in (0, 1):
+                    index[side][axis] = slice(*span)
+    return Piece(pair.row, tuple(index[0]), tuple(index[1]), tuple(picks[0]), tuple(picks[1]))
 
 
 def _few(words: Sequence[str], most: int = 6) -> str:

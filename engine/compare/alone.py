@@ -12,11 +12,13 @@ from .align import Alignment, Pair
 
 
 def alone(tokens: Tokens, row: int) -> Tokens:
-    """The tokens of one text, cut to those that are not padding."""
+    """The tokens of one text, cut to those that are not padding; positions that only say where they stand begin at 0 again."""
     kept = np.flatnonzero(tokens.mask[row])
     arrays: dict[str, Any] = {
         name: getattr(tokens, name)[row : row + 1, kept] for name in ("ids", "mask", "segments", "positions")
     }
+    if (arrays["positions"][0] == kept).all():
+        arrays["positions"] = np.arange(len(kept), dtype=np.int64)[None]
     strings = (tuple(tokens.strings[row][at] for at in kept),)
     places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
     arrays["arrays"] = {

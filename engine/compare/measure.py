@@ -26,11 +26,6 @@ def coarser(one: str, other: str) -> str:
     return max(known, key=EPSILONS.__getitem__, default="")
 
 
-def hidden_below(dtype: str) -> float:
-    """At or below this a masked score is as good as minus infinity: half of what a mask adds."""
-    return LOWEST[dtype] / 2 if dtype in LOWEST else -math.inf
-
-
 def ulps(difference: float, at: float, dtype: str) -> float:
     """A difference counted in spacings of a dtype's numbers around `at`."""
     if not difference:
@@ -49,17 +44,18 @@ class Gap:
     on both sides are no difference. Everything else that is not two numbers is counted apart, as unlike.
 
     Attributes:
-        hidden: at or below these two numbers ours and theirs are hidden; None where the stage has no hidden places.
         brief: only `largest` and what is unlike are wanted.
         count: elements gone through; differing: how many are not equal.
         largest, total: of the absolute differences.
         absmax: the largest magnitude of theirs.
-        nan, inf, covered: unlike: one side alone is NaN, is infinite, is hidden.
+        nan, inf, covered: unlike: one side alone is NaN, is infinite, is hidden by a mask.
+        plus, minus: how many of the infinite ones are +inf, and -inf.
+        lost: places where both sides are NaN.
+        ours_broken, theirs_broken: whether that side alone has an infinity or NaN anywhere.
         tag, flat: block and place in it of the largest difference, or of the first unlike one.
         ours, theirs: the numbers there.
     """
 
-    hidden: tuple[float, float] | None = None
     brief: bool = False
     count: int = 0
     differing: int = 0
@@ -70,6 +66,11 @@ class Gap:
     nan: int = 0
     inf: int = 0
     covered: int = 0
+    plus: int = 0
+    minus: int = 0
+    lost: int = 0
+    ours_broken: bool = False
+    theirs_broken: bool = False
     tag: Any = None
     flat: int = -1
     ours: float = math.nan
@@ -94,21 +95,38 @@ class Gap:
             return 0.0
         return self.largest / self.absmax if self.absmax else math.inf
 
-    def add(self, ours: Array, theirs: Array, tag: object = None) -> None:
-        """Go through a block of each, of one shape."""
+    @property
+    def share(self) -> float:
+        """The share of elements that differ, for whole numbers, whose sizes say nothing."""
+        return self.differing / self.count if self.count else 0.0
+
+    def add(self, ours: Array, theirs: Array, tag: object = None, hidden: tuple[Array, Array] | None = None) -> None:
+        """Go through a block of each, of one shape.
+
+        Args:
+            tag: kept where the largest difference is in this block.
+            hidden: where a mask hides ours and theirs, of the same shape or broadcast to it; None for nowhere.
+        """
         if ours.shape != theirs.shape:
             raise ValueError(f"blocks of {ours.shape} and {theirs.shape}")
         a, b = np.ascontiguousarray(ours).reshape(-1), np.ascontiguousarray(theirs).reshape(-1)
+        covers = None
+        if hidden is not None and (hidden[0].any() or hidden[1].any()):
+            covers = [np.broadcast_to(side, ours.shape).reshape(-1) for side in hidden]
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, a.size, CHUNK):
-                self._add(a[start : start + CHUNK], b[start : start + CHUNK], tag, start)
+                part = slice(start, start + CHUNK)
+                self._add(a[part], b[part], tag, start, [side[part] for side in covers] if covers else None)
 
-    def _add(self, a: Array, b: Array, tag: object, start: int) -> None:
+    def _add(self, a: Array, b: Array, tag: object, start: int, hidden: list[Array] | None) -> None:
         self.count += a.size
+        if hidden is not None:
+            self._careful(a, b, tag, start, hidden)
+            return
         plain = True
-        if self.hidden or not self.brief:
+        if not self.brief:
             low, high = float(b.min()), float(b.max())
-            plain = low > (self.hidden[1] if self.hidden else -math.inf) and high < math.inf  # false for NaN as well
+            plain = low > -math.inf and high < math.inf  # false for NaN as well
             if plain:
                 self.absmax = max(self.absmax, -low, high)
         if a.dtype == b.dtype and np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")):
@@ -121,28 +139,29 @@ class Gap:
             apart = np.subtract(a, b, dtype=np.result_type(a, b, np.float32))
             np.abs(apart, out=apart)
             at = int(apart.argmax())
-            top = float(apart[at])  # NaN if anything is; huge where one side alone is hidden
-            if top < (min(-bound for bound in self.hidden) / 4 if self.hidden else math.inf):
+            if float(apart[at]) < math.inf:  # NaN if anything is
                 self._take(apart, at, a, b, tag, start, None)
                 return
         self._careful(a, b, tag, start)
 
-    def _careful(self, a: Array, b: Array, tag: object, start: int) -> None:
+    def _careful(self, a: Array, b: Array, tag: object, start: int, hidden: list[Array] | None = None) -> None:
         """A block with NaN, infinities or hidden places in it."""
         a, b = a.astype(np.float64), b.astype(np.float64)
         never = np.zeros(a.shape, dtype=bool)
-        hidden_a = a <= self.hidden[0] if self.hidden else never
-        hidden_b = b <= self.hidden[1] if self.hidden else never
+        hidden_a, hidden_b = hidden or (never, never)
         nan_a, nan_b = np.isnan(a), np.isnan(b)
         settled = hidden_a | hidden_b | nan_a | nan_b
         nan = nan_a ^ nan_b
         covered = (hidden_a ^ hidden_b) & ~nan
-        inf = (np.isinf(a) | np.isinf(b)) & ~settled & (a != b)
-        self.nan, self.inf, self.covered = (
-            self.nan + int(nan.sum()),
-            self.inf + int(inf.sum()),
-            self.covered + int(covered.sum()),
-        )
+        inf_a, inf_b = np.isinf(a) & ~settled, np.isinf(b) & ~settled
+        inf = (inf_a | inf_b) & (a != b)
+        self.nan += int(nan.sum())
+        self.covered += int(covered.sum())
+        self.inf += int(inf.sum())
+        self.lost += int((nan_a & nan_b).sum())
+        self._signs(np.where(inf_a, a, b)[inf])
+        self.ours_broken |= bool((nan_a & ~nan_b).any() or (inf_a & inf).any())
+        self.theirs_broken |= bool((nan_b & ~nan_a).any() or (inf_b & inf).any())
         unlike = nan | inf | covered
         count = int(unlike.sum())
         if count:
@@ -158,6 +177,10 @@ class Gap:
             kept = np.flatnonzero(good)
             apart = np.abs(a[kept] - b[kept])
             self._take(apart, int(apart.argmax()), a[kept], b[kept], tag, start, kept)
+
+    def _signs(self, infinite: Array) -> None:
+        self.plus += int((infinite > 0).sum())
+        self.minus += int((infinite < 0).sum())
 
     def _take(self, apart: Array, at: int, a: Array, b: Array, tag: object, start: int, kept: Array | None) -> None:
         self.numbers += apart.size

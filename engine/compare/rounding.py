@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from ..program import Stage
 from ..trace import Trace
-from .measure import EPSILONS
+from .measure import EPSILONS, coarser
 
 # Epsilons of the coarser dtype that two healthy computations may be apart, for each layer passed, relative to the
 # reference's largest magnitude. Measured on all-MiniLM-L6-v2 and the bundled model, texts of 5 to 130 tokens, one and
@@ -20,13 +19,29 @@ ELEMENTWISE = {
     "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Around", "AroundMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "OutputLookup", "Part", "Pick", "PickIds", "PlaceMean", "PositionBias", "PositionToContent", "Prepend", "RotaryTable", "Rotate", "Scale", "ScaleQuery", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt", "TokenFirstActivation", "WordBias",
 }  # fmt: skip
 
+# Operations that take their means in float32 whatever the dtype.
+SINGLE = {"RMSNorm", "RotaryTable", "Sinusoid"}
 
-def kept_in(stages: Iterable[Stage], dtype: str) -> str:
-    """What numbers really go through: a float64 model that turns or weighs in float32 (ModernBERT) is good to that."""
-    if dtype != "float64":
-        return dtype
-    single = any(getattr(stage.op, "single", False) or getattr(stage.op, "upcast", False) for stage in stages)
-    return "float32" if single else dtype
+
+def grains(trace: Trace) -> dict[str, str]:
+    """What each value is good to: the coarsest dtype of all that went into it, not only the one it is kept in.
+
+    T5's `wo` is float32 in a float16 model and is fed from float16; ModernBERT turns and weighs in float32 in a float64 one.
+    "" for whole numbers, which are exact.
+    """
+    found: dict[str, str] = {}
+    for stage in trace.program:
+        own = kept_in(stage, trace.value(stage.name).dtype)
+        for name in stage.inputs if own in EPSILONS else ():
+            own = coarser(own, found[name])
+        found[stage.name] = own if own in EPSILONS else ""
+    return found
+
+
+def kept_in(stage: Stage, dtype: str) -> str:
+    """What a stage's numbers go through: float32 in a float64 model where that is how the operation is defined."""
+    single = stage.options.get("single") or stage.options.get("upcast") or stage.kind in SINGLE
+    return "float32" if dtype == "float64" and single else dtype
 
 
 def allowed(stage: Stage, layers: int, dtype: str) -> float:
@@ -44,11 +59,12 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     measured stay below 0.55 of this.
 
     Args:
+        dtype: what the value is good to.
         absmax: the largest magnitude of the stage's input.
     """
     if not ours.live or not dtype:
         return None
-    kind, dtype = type(stage.op).__name__, kept_in([stage], dtype)
+    kind = type(stage.op).__name__
     terms = 1
     if kind not in ELEMENTWISE and stage.inputs:
         shape = ours.shapes[stage.inputs[0]]

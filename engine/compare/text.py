@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..index import TOKEN_AXES
 from ..writing import cells
+from .comparison import Comparison, Difference
+from .measure import EPSILONS, LOWEST
 from .rounding import PER_LAYER
-from .walk import Comparison, Difference
 
 # What matters most stands first: a narrow console cuts the rest.
 HEADER = ("", "stage", "largest", "relative", "added", "inherited", "ulps", "mean", "at")
@@ -26,38 +27,63 @@ def write_comparison(comparison: Comparison, *, everything: bool = False) -> str
         lines += ["", *_table(comparison, comparison.rows)]
     else:
         lines += _short(comparison)
+    shapes = [str(shape) for shape in comparison.unlike_shapes]
     for title, names in (
         ("only in ours", comparison.only_ours), ("only in theirs", comparison.only_theirs),
-        ("not recorded", comparison.not_recorded), ("of another shape", comparison.unlike_shapes),
+        ("not recorded", comparison.not_recorded), ("of another shape", shapes),
     ):  # fmt: skip
         if names:
             lines.append(f"{title}: {_few(names, len(names) if everything else 6)}")
     unknown = {row.unknown for row in comparison.rows if row.unknown}
     if unknown:
         lines.append(f"added error is not known where it is -: {_few(sorted(unknown), 2, '; ')}")
-    lines += _referee(comparison)
+    lines += [*_aside(comparison), *_referee(comparison)]
     return "\n".join([*lines, verdict(comparison)])
 
 
 def verdict(comparison: Comparison) -> str:
     """What came of it, in a line."""
-    first, count = comparison.first, len(comparison.rows)
+    count = len(comparison.rows)
     if comparison.equal:
         if not any(row.differing for row in comparison.rows):
             return f"equal: all {count} stages to the last bit"
         worst = max(comparison.rows, key=lambda row: row.relative if row.dtype else 0.0)
-        return f"equal within tolerance: all {count} stages; furthest apart is {worst.name}, {worst.relative:.2g} of its largest value"
+        within = "tolerance" if comparison.given is not None else f"what {_coarsest(comparison)} explains"
+        return f"equal within {within}: all {count} stages; furthest apart is {worst.name}, {worst.relative:.2g} of its largest value"
+    return f"different: {'; '.join(_reasons(comparison))}"
+
+
+def _reasons(comparison: Comparison) -> list[str]:
+    """What is different, an overflow first, then where it begins."""
     reasons = []
-    if first is not None:
-        beyond = sum(row.beyond for row in comparison.rows)
-        reasons.append(f"{beyond} of {count} stages are beyond tolerance, the first is {first.name}{_whose(first)}")
-        pass_ = comparison.passing
-        reasons.append("no tolerance would pass" if pass_ == float("inf") else f"`tolerance {pass_:.2g}` would pass")
+    first, over, shape = comparison.first, comparison.overflow, comparison.shape_first
+    if over is not None:
+        reasons.append(f"{over.overflow} overflows at {over.name}: {_infinite(over)} of {over.count:,} numbers")
+    if comparison.layers[0] != comparison.layers[1]:
+        reasons.append(f"{comparison.layers[0]} layers against {comparison.layers[1]}")
+    if shape is not None:
+        counts = f": {shape.counts}" if shape.counts else ""
+        reasons.append(f"the first that differs is {shape.name}, by its shape{counts}")
     if comparison.unlike_shapes:
         reasons.append(f"{len(comparison.unlike_shapes)} stages have another shape")
+    if first is not None:
+        beyond = sum(row.beyond for row in comparison.rows)
+        after = f"the first is {first.name}" if shape is None else f"of those of one shape the first is {first.name}"
+        reasons.append(f"{beyond} of {len(comparison.rows)} stages are beyond tolerance, {after}{_whose(first)}")
+        passing = comparison.passing
+        alike = not comparison.unlike_shapes and comparison.layers[0] == comparison.layers[1]
+        would = (
+            f"`tolerance {passing:.2g}` would pass" if alike and passing < float("inf") else "no tolerance would pass"
+        )
+        reasons.append(would)
     if not comparison.alignment.complete:
         reasons.append("some tokens or texts have no partner")
-    return f"different: {'; '.join(reasons)}"
+    return reasons
+
+
+def _coarsest(comparison: Comparison) -> str:
+    """The dtype that rounds most of all that any stage went through."""
+    return max({row.dtype for row in comparison.rows if row.dtype}, key=EPSILONS.__getitem__)
 
 
 def _whose(row: Difference) -> str:
@@ -125,9 +151,37 @@ def _weight(row: Difference) -> float:
 
 
 def _unlike(row: Difference) -> str:
-    counts = (("NaN", row.nan), ("infinite", row.inf), ("hidden by the mask", row.hidden))
-    said = [f"{count:,} {what}" for what, count in counts if count]
+    said = [f"{row.nan:,} NaN"] * bool(row.nan) + [f"{_infinite(row)}{_by_overflow(row)}"] * bool(row.inf)
+    said += [f"{row.hidden:,} hidden by the mask"] * bool(row.hidden)
     return f"of {row.count:,} numbers, on one side only: {', '.join(said)}" if said else ""
+
+
+def _infinite(row: Difference) -> str:
+    """`466 infinite, of them 249 +inf and 217 -inf`."""
+    signs = [f"{count:,} {sign}" for count, sign in ((row.plus, "+inf"), (row.minus, "-inf")) if count]
+    return f"{row.inf:,} infinite, of them {' and '.join(signs)}"
+
+
+def _by_overflow(row: Difference) -> str:
+    return f" by overflow ({row.overflow} ends at {-LOWEST[row.overflow]:.6g})" if row.overflow else ""
+
+
+def _aside(comparison: Comparison) -> list[str]:
+    """What is no part of the verdict and is not to go unsaid: padding that differs, and NaN on both sides."""
+    lines = []
+    padding = [row for row in comparison.rows if row.padding]
+    if padding:
+        worst = max(padding, key=lambda row: row.padding if row.dtype else 0.0)
+        most = f"by up to {worst.padding:.3g} at {worst.name}" if worst.dtype else f"{worst.name} among them"
+        lines.append(
+            f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
+        )
+    lost = [row for row in comparison.rows if row.lost]
+    if lost:
+        lines.append(
+            f"NaN on both sides, which says nothing: {len(lost)} stages, the first is {lost[0].name} ({lost[0].lost:,} numbers)"
+        )
+    return lines
 
 
 def _referee(comparison: Comparison) -> list[str]:

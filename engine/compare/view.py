@@ -15,11 +15,12 @@ from ..trace import Trace
 from ..value import Value
 from .added import same_shapes
 from .align import Alignment, align, tokens_of
-from .measure import coarser, hidden_below
+from .hidden import HIDES, Hidden, may_hide
+from .measure import coarser
 
 if TYPE_CHECKING:
     from ..session import Session
-    from .walk import Comparison
+    from .comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,16 @@ class DifferenceValue(Value):
 
     Where both are hidden by a mask, are NaN, or are the same infinity, it is 0; where one side alone is NaN or a token has no
     partner it is NaN.
+
+    Args:
+        hidden: what tells where ours is hidden; None where nothing is.
     """
 
-    def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
+    def __init__(self, ours: Value, theirs: Value, alignment: Alignment, hidden: Hidden | None = None) -> None:
         self.ours, self.theirs = ours, AlignedValue(ours, theirs, alignment)
         self.name, self.axes, self.shape = ours.name, ours.axes, ours.shape
         self.tokens, self.word, self.labels = ours.tokens, ours.word, ours.labels
-        self._hidden = (hidden_below(ours.dtype), hidden_below(theirs.dtype)) if ours.axes[-1:] == ("key",) else None
+        self._hidden = hidden
         self._whole = not coarser(ours.dtype, theirs.dtype)
         self.dtype = "float64" if self._whole or "float64" in (ours.dtype, theirs.dtype) else "float32"
 
@@ -135,7 +139,7 @@ class DifferenceValue(Value):
             apart = np.asarray(a - b)
             settled = (a == b) | (np.isnan(a) & np.isnan(b) & self._partnered(bound))
             if self._hidden:
-                settled |= (a <= self._hidden[0]) & (b <= self._hidden[1])
+                settled |= self._hidden.places(a, bound) & (b < HIDES)
         apart[settled] = 0
         return apart
 
@@ -177,7 +181,9 @@ def difference_value(session: Session, stage: str) -> Value:
     Raises:
         InputError: as `reference_value`.
     """
-    return DifferenceValue(*_both(session, stage))
+    ours, theirs, alignment = _both(session, stage)
+    place = session.trace.program[ours.name]
+    return DifferenceValue(ours, theirs, alignment, Hidden(session.trace, place) if may_hide(place) else None)
 
 
 def _both(session: Session, stage: str) -> tuple[Value, Value, Alignment]:

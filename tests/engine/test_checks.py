@@ -52,13 +52,13 @@ MASKS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str, str]] = {
         "too small",
         "-10 is too small a number to hide a key in float32",
     ),
-    "zeros": (torch.zeros_like, "padding seen", "padding is not hidden from 15 of 15 queries"),
+    "zeros": (torch.zeros_like, "padding seen", "padding is not hidden from 5 of 5 queries"),
     "a hidden word": (
         lambda m: m.index_fill(3, torch.tensor([2]), LEAST),
         "hidden token",
         "hidden from every query: 1",
     ),
-    "nothing seen": (lambda m: torch.full_like(m, -torch.inf), "nothing seen", "their keys all hidden: 15"),
+    "nothing seen": (lambda m: torch.full_like(m, -torch.inf), "nothing seen", "every key of text 1 is masked, though tokens.mask shows 5 of them"),
     "nan": (lambda m: torch.full_like(m, torch.nan), "not a number", "450 numbers are NaN"),
 }
 
@@ -112,7 +112,7 @@ def test_a_layer_that_leaves_the_mask_out(encoder: Encoder) -> None:
     assert [(found.stage, found.more) for found in check_masks(run).findings] == [
         ("layers.1.attention.masked", 0), ("layers.1.attention.weights", 0),
     ]  # fmt: skip
-    assert check_padding(run, encoder).findings[0].stage == "layers.1.attention.weights"
+    assert check_padding(run, encoder).findings[0].stage == "layers.1.attention.masked"
 
 
 def test_positions_that_count_from_the_right(encoder: Encoder) -> None:
@@ -121,7 +121,9 @@ def test_positions_that_count_from_the_right(encoder: Encoder) -> None:
     put(run, "tokens.positions", run.tensor("tokens.positions") + torch.tensor([[0], [3]]))
     assert check_masks(run).findings == ()
     (found,) = check_padding(run, encoder).findings
-    assert (found.stage, found.text, found.kind) == ("embeddings.position", 1, "depends on padding")
+    assert (found.stage, found.text, found.kind) == ("tokens.positions", 1, "position")
+    assert "alone this token has the position 0, in the batch 3" in found.said
+    assert "left" not in found.said
 
 
 def test_nothing_to_hide_is_said(encoder: Encoder) -> None:

@@ -168,7 +168,7 @@ sys.exit(status)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "equal within tolerance" in done.stdout
+    assert "equal within what bfloat16 explains" in done.stdout
 
 
 def test_another_fork(encoder: Encoder) -> None:
@@ -209,11 +209,18 @@ def test_not_a_number_and_infinities() -> None:
 
 
 def test_hidden_places_of_two_dtypes() -> None:
-    gap = Gap((-1.7e38, -32752.0))
-    gap.add(np.float32([-3.4e38, 2.0, -3.4e38]), np.float16([-np.inf, 2.5, -65504]))
+    gap, yes, no = Gap(), np.array([True, False, True]), np.array([False])
+    gap.add(np.float32([-3.4e38, 2.0, -3.4e38]), np.float16([-np.inf, 2.5, -65504]), hidden=(yes, yes))
     assert (gap.unlike, gap.largest, gap.absmax, gap.relative) == (0, 0.5, 2.5, 0.2)
-    gap.add(np.float32([-3.4e38]), np.float16([1]))
+    gap.add(np.float32([-3.4e38]), np.float16([1]), hidden=(~no, no))
     assert (gap.covered, gap.relative) == (1, np.inf)
+
+
+def test_infinities_are_counted_by_sign_and_side() -> None:
+    gap = Gap()
+    gap.add(np.float32([7e4, -8e4, 1.0]), np.float16([np.inf, -np.inf, 1.0]))
+    assert (gap.inf, gap.plus, gap.minus, gap.covered) == (2, 1, 1, 0)
+    assert (gap.ours_broken, gap.theirs_broken) == (False, True)
 
 
 def test_units_in_the_last_place() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
-from ..value import BLOCK_ELEMENTS, Value
+from .errors import InputError
+from .value import BLOCK_ELEMENTS, Value
 
 HIDES = -1.0  # what is added to a score below this is meant to hide a key
 
@@ -24,13 +24,13 @@ class Sums:
     """What a mask does, counted: never the whole square at once.
 
     Attributes:
-        by_key: for each text and key, from how many queries it is hidden; by_query: from each query, how many keys.
-        queries: how many there are; top, bottom: largest and smallest number; weakest: the largest that is to hide.
+        by_key: for each text and key, from how many queries of real tokens it is hidden; by_query: from each query, how many keys.
+        queries: how many of real tokens each text has, where queries are told apart, else 1; top, bottom: largest and smallest number; weakest: the largest that is to hide.
     """
 
     by_key: Array
     by_query: Array
-    queries: int
+    queries: Array
     top: float = -math.inf
     bottom: float = math.inf
     bottom_at: tuple[int, ...] | None = None
@@ -40,13 +40,21 @@ class Sums:
 
     @classmethod
     def of(cls, value: Value, real: Array, stopped: Stopped) -> Sums:
+        """Count what a mask (batch, head, query, key) hides.
+
+        Args:
+            real: (batch, token), whether a token stands there.
+        """
         batch, _, queries, keys = value.shape
-        sums = cls(np.zeros((batch, keys), int), np.zeros((batch, queries), int), queries)
+        asks = real if queries == real.shape[1] else np.ones((len(real), queries), bool)  # (batch, query)
+        asks = asks if batch == len(real) else np.broadcast_to(asks.any(axis=0), (batch, queries))
+        sums = cls(np.zeros((batch, keys), int), np.zeros((batch, queries), int), asks.sum(axis=1))
         for row, start, window in windows(value, stopped):
             numbers = np.asarray(window, dtype=np.float64)
             hidden = numbers == 0 if pairs(value) else numbers < HIDES
             one = hidden[:, 0]  # heads share a mask
-            sums.by_key[row : row + len(one)] += one.sum(axis=1)
+            here = asks[row : row + len(one), start : start + one.shape[1], None]
+            sums.by_key[row : row + len(one)] += (one & here).sum(axis=1)
             sums.by_query[row : row + len(one), start : start + one.shape[1]] += one.sum(axis=2)
             sums.nan += int(np.isnan(numbers).sum())
             low, high = float(numbers.min(initial=math.inf)), float(numbers.max(initial=-math.inf))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..program import Stage
-from ..value import Value
+from .program import Stage
 from .squares import HIDES, Array, Stopped, windows
+from .value import Value
 
 
 @dataclass(frozen=True, slots=True)

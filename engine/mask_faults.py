@@ -1,0 +1,230 @@
+"""What can be wrong with a mask: with the tokenizer's, with what is added to scores, and with what became of the scores.
+
+`break unexpected` asks where a mask was put there by hand or recorded, and the checks ask everywhere: one judgement for both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from .faults import Fault
+from .mask_patterns import Pattern
+from .program import Stage
+from .squares import HIDES, Array, Stopped, Sums, pairs, windows
+from .trace import Trace
+from .value import Value
+
+# exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
+VANISHES = {"float64": 746.0, "float32": 104.0, "float16": 17.4, "bfloat16": 93.0}
+PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")
+MASK = "tokens.mask"
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
+def real_tokens(trace: Trace) -> Array:
+    """Where the tokenizer says that a token stands: (batch, token)."""
+    return np.asarray(trace.original_tokens.mask != 0)
+
+
+def token_faults(trace: Trace) -> list[Fault]:
+    """The tokenizer's own mask, and what the program was given for it; of `tokens.mask`."""
+    tokens, real = trace.original_tokens, real_tokens(trace)
+    faults = []
+    for row, words in enumerate(tokens.strings):
+        for at in [at for at, word in enumerate(words) if word in PADDING_WORDS and real[row, at]][:1]:
+            said = f"the tokenizer's mask is 1 at the padding token {words[at]!r}"
+            faults.append(Fault(said, (row, at), "tokenizer", row, "mask padding with 0 where the text is tokenised"))
+        if not real[row].any():
+            faults.append(_all_masked(row, "the tokenizer's mask is 0 at each"))
+    if MASK in trace.program and trace.has(MASK):
+        faults += _given(np.asarray(trace.value(MASK).read() != 0), real)
+    return faults
+
+
+def _all_masked(row: int, why: str) -> Fault:
+    said = f"every key of text {row} is masked, {why}: its rows of attention mean nothing"
+    return Fault(said, (row, None), "nothing seen", row, "leave the text out, or let it see at least one token")
+
+
+def _given(given: Array, real: Array) -> Iterator[Fault]:
+    """The mask that went in beside the tokenizer's."""
+    apart = given != real
+    for row in sorted(np.flatnonzero(apart.any(axis=1)), key=lambda row: real[row].sum()):  # the most padded first
+        at = int(np.flatnonzero(apart[row])[0])
+        if not given[row].any():
+            yield _all_masked(int(row), f"and the tokenizer shows {int(real[row].sum())}")
+        elif (given[row] == ~real[row]).all():
+            said = "it is the tokenizer's turned around: 1 at padding, 0 at real tokens"
+            yield Fault(said, (int(row), None), "inverted", int(row), "1 means a token that is to be seen")
+        else:
+            count, kind = int(apart[row].sum()), "padding seen" if given[row, at] else "hidden token"
+            said = f"it is {int(given[row, at])} where the tokenizer says {int(not given[row, at])}, at {count} tokens"
+            yield Fault(said, (int(row), at), kind, int(row), "give the program the tokenizer's mask")
+
+
+# -- the mask ----------------------------------------------------------------------------------------------------
+
+
+def mask_faults(trace: Trace, stage: Stage, sums: Sums | None = None, stopped: Stopped = never) -> list[Fault]:
+    """A mask (batch, head, query, key), added to scores or of pairs, beside the tokenizer's.
+
+    Args:
+        sums: what it does, where it has been counted.
+    """
+    value, real = trace.value(stage.name), real_tokens(trace)
+    sums = sums or Sums.of(value, real, stopped)
+    if sums.nan:
+        place = (None,) * len(value.shape)
+        return [Fault(f"{sums.nan:,} numbers are NaN", place, "not a number", None, "see where it was made: `why`")]
+    pattern = Pattern.of(stage)
+    if pattern is not None:
+        faults = list(_pattern(value, pattern, real, stopped))
+    else:
+        rows = np.argsort(real.sum(axis=1), kind="stable")  # the most padded first
+        each = (_polarity(value, sums, int(row), real[row]) for row in rows if real[row].any())
+        faults = [fault for fault in each if fault is not None]
+    if not faults and value.dtype in VANISHES and sums.weakest > -VANISHES[value.dtype] and sums.bottom < HIDES:
+        said = f"{sums.weakest:.6g} is too small a number to hide a key in {value.dtype}, whatever the scores"
+        faults.append(Fault(said, sums.weakest_at or (), "too small", None, _least(value)))
+    return faults
+
+
+def _least(value: Value) -> str:
+    return f"add torch.finfo(torch.{value.dtype}).min"
+
+
+def _pattern(value: Value, pattern: Pattern, real: Array, stopped: Stopped) -> Iterator[Fault]:
+    """A causal or local mask: what it hides is known for every pair."""
+    for apart in pattern.apart(value, real, stopped):
+        padding = apart.shown and not real[apart.text, apart.place[-1]]
+        kind = "padding seen" if padding else "seen" if apart.shown else "hidden token"
+        said = (
+            f"it {'shows' if apart.shown else 'hides'} what it should {'hide' if apart.shown else 'show'}: "
+            f"{apart.count:,} pairs of query and key are not as they are meant"
+        )
+        yield Fault(said, apart.place, kind, apart.text, f"a mask that is {pattern.write()}")
+
+
+def _polarity(value: Value, sums: Sums, row: int, real: Array) -> Fault | None:
+    """What is wrong with how the keys of a text are hidden from its real tokens; None for nothing."""
+    at_row = min(row, len(sums.by_key) - 1)
+    queries, keys = int(sums.queries[at_row]), len(real)
+    by_key, by_query = sums.by_key[at_row], sums.by_query[at_row]
+    square = len(by_query) == keys
+    first_query = int(np.flatnonzero(real)[0]) if square else 0
+    padded = np.flatnonzero(~real)
+
+    def fault(said: str, kind: str, key: int | None, remedy: str) -> Fault:
+        place = (at_row, 0, first_query, key) if key is not None else (at_row, None, None, None)
+        return Fault(said, place, kind, row, remedy)
+
+    if not pairs(value) and sums.top > 0 and not sums.bottom < HIDES:
+        said = f"it adds up to {sums.top:.4g} and never takes away: the 0/1 mask itself was added, and hides nothing"
+        remedy = "add (1 - mask) times the dtype's minimum: torch.finfo(dtype).min"
+        return fault(said, "inverted", int(padded[0]) if len(padded) else None, remedy)
+    if (by_key == queries).all():
+        said = f"every key of text {row} is masked, though tokens.mask shows {int(real.sum())} of them"
+        return fault(said, "nothing seen", 0, "leave each query at least one key, itself for instance")
+    if len(padded) and (by_key[real] == queries).all() and not by_key[~real].any():
+        said = f"it is inverted: it hides the {int(real.sum())} real tokens and shows the {len(padded)} of padding"
+        return fault(said, "inverted", int(np.flatnonzero(real)[0]), "add 0 where the tokenizer's mask is 1")
+    if len(padded) and square and (by_query[~real] == keys).all() and not by_query[real].any():
+        said = "it hides padded queries (rows) instead of padded keys (columns): real tokens look at padding"
+        remedy = "mask along the last axis: mask[:, None, None, :], not mask[:, None, :, None]"
+        return fault(said, "query axis", int(padded[0]), remedy)
+    if (by_key[~real] < queries).any():
+        key = int(padded[np.flatnonzero(by_key[~real] < queries)[0]])
+        said = f"padding is not hidden from {queries - int(by_key[key])} of {queries} queries"
+        return fault(said, "padding seen", key, "hide every padded key from every query")
+    idle = (by_query == keys) & real if square else by_query == keys
+    if idle.any():
+        said = f"queries that have nothing to look at, their keys all hidden: {int(idle.sum())}"
+        place = (at_row, 0, int(np.flatnonzero(idle)[0]), 0)
+        return Fault(said, place, "nothing seen", row, "leave each query at least one key, itself for instance")
+    unseen = np.flatnonzero(real & (by_key == queries))
+    if len(unseen):
+        said = f"real tokens that are hidden from every query: {len(unseen)}"
+        return fault(said, "hidden token", int(unseen[0]), "a real token should be seen by someone")
+    return None
+
+
+# -- masked scores -----------------------------------------------------------------------------------------------
+
+
+def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault | None:
+    """Whether the mask has reached the scores: nothing may be left of a padded key beside the best of its row."""
+    value, real = trace.value(stage.name), real_tokens(trace)
+    vanishes = VANISHES.get(value.dtype, VANISHES["float32"])
+    for row in np.flatnonzero(real.any(axis=1) & ~real.all(axis=1)):
+        padded = np.flatnonzero(~real[row])
+        for _, start, window in windows(value, stopped, int(row)):
+            asks = np.flatnonzero(real[row, start : start + window.shape[2]])
+            scores = window[0][:, asks].astype(np.float64)  # (head, real query, key)
+            best = np.where(np.isnan(scores), -np.inf, scores).max(axis=-1, initial=-np.inf)[..., None]
+            with np.errstate(invalid="ignore"):
+                shown = np.argwhere(scores[..., padded] - best > -vanishes)
+            if len(shown):
+                head, query, key = (int(part) for part in shown[0])
+                place = (int(row), head, start + int(asks[query]), int(padded[key]))
+                number = float(scores[head, query, padded[key]])
+                said = f"padded keys are not hidden: their scores go on as {number:.6g}"
+                remedy = (
+                    "the mask belongs onto the scores before the softmax: see whether it was added, and what it adds"
+                )
+                return Fault(said, place, "padding seen", int(row), remedy)
+    return None
+
+
+# -- positions ---------------------------------------------------------------------------------------------------
+
+
+def shared_positions(trace: Trace) -> list[Fault]:
+    """Real tokens whose id is the one that positions are counted by as padding's, of RoBERTa and its like."""
+    stage = next((found for found in trace.program if found.kind == "PositionsAfterPadding"), None)
+    if stage is None:
+        return []
+    padding = int(stage.options.get("padding", -1))
+    wrong = (trace.tokens.ids == padding) & real_tokens(trace)
+    if not wrong.any():
+        return []
+    row, at = (int(part) for part in np.argwhere(wrong)[0])
+    count, word = int(wrong.sum()), trace.tokens.strings[row][at]
+    who = f"{count} real tokens have" if count != 1 else "a real token has"
+    said = f"{who} the padding's position {padding}: its id {padding}, {word!r}, is what the config calls padding"
+    return [Fault(said, (row, at), "position", row, "let the config's pad_token_id be the tokenizer's")]
+
+
+def by_hand(trace: Trace, *names: str) -> bool:
+    """Whether any of these values is no result of our own operations: put there by hand, or recorded."""
+    return not trace.live or not trace.patched.isdisjoint(names)
+
+
+def finite_or_hidden(trace: Trace, stage: Stage, value: Value) -> Fault | None:
+    """Infinities where no mask put them: at masked scores whose mask hides nothing there, and +inf anywhere."""
+    mask = trace.value(stage.inputs[1]) if stage.kind == "AddMask" and trace.has(stage.inputs[1]) else None
+    count, first = 0, None
+    for row, start, window in windows(value, never):
+        if mask is None:
+            wrong = window == math.inf
+        else:
+            rows = slice(row, row + len(window)) if mask.shape[0] > 1 else slice(0, 1)
+            asks = slice(start, start + window.shape[2]) if mask.shape[2] > 1 else slice(0, 1)
+            put = np.asarray(mask.read((rows, slice(None), asks)))
+            wrong = np.isinf(window) & ~((window < 0) & (put < HIDES))
+        if wrong.any():
+            count += int(wrong.sum())
+            if first is None:
+                text, head, query, key = (int(at) for at in np.argwhere(wrong)[0])
+                first = (row + text, head, start + query, key)
+    if first is None:
+        return None
+    where = ", ".join(f"{axis}={at}" for axis, at in zip(value.axes, first, strict=True))
+    said = f"{count:,} of {value.size:,} numbers are infinite where no mask hides, the first at [{where}]"
+    return Fault(said, first, "infinite")

@@ -175,7 +175,7 @@ def _texts(trace: Trace, stage: Stage, unlike: tuple[int, int]) -> Fault | None:
     if trace.apart(stage.name, unlike[:1], unlike[1:]):
         return None
     value = trace.value(stage.name)
-    shown = trace.tokens.mask.any(axis=1)
+    shown = np.asarray(trace.tokens.mask.any(axis=1))
     if value.shape[0] != len(shown) or value.shape[1] < FEWEST:
         return None
     if not same_rows(np.asarray(value.read())[shown], value.dtype):

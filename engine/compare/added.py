@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -190,42 +190,3 @@ def same_shapes(stage: Stage, ours: Shape, theirs: Shape) -> bool:
     return len(ours) == len(theirs) and all(
         a == b or axis in FREE_AXES for axis, a, b in zip(stage.axes, ours, theirs, strict=True)
     )
-
-
-def unlike_weights(ours: Trace, theirs: Trace, stage: Stage) -> list[str]:
-    """What is different about the stage itself: its formula, its weights. A line each."""
-    lines = []
-    mine, other = ours.formulas(stage.name)[0], theirs.formulas(stage.name)[0]
-    if mine != other:
-        lines.append(f"ours computes {mine}, theirs {other}")
-    if not (ours.live and theirs.live):
-        return lines
-    for name, else_ in zip(stage.weights, theirs.program[stage.name].weights, strict=False):
-        lines += _unlike_weight(name, cast("Run", ours).weights[name], cast("Run", theirs).weights[else_])
-    return lines
-
-
-def _unlike_weight(name: str, ours: Any, theirs: Any) -> list[str]:
-    import torch
-
-    if ours.shape != theirs.shape:
-        return [f"{name} has the shape {list(ours.shape)}, theirs {list(theirs.shape)}"]
-    ours, theirs = ours.cpu(), theirs.cpu()
-    if ours.dtype != theirs.dtype:  # the same numbers, once rounded?
-        narrow = min((ours.dtype, theirs.dtype), key=lambda dtype: torch.finfo(dtype).bits)
-        ours, theirs = ours.to(narrow), theirs.to(narrow)
-    if torch.equal(ours, theirs):
-        return []
-    if ours.ndim == 2 and ours.shape[0] == ours.shape[1] and torch.equal(ours, theirs.t()):
-        return [f"{name} is theirs transposed"]
-    apart = (ours != theirs) & ~(ours.isnan() & theirs.isnan())
-    count = int(apart.sum())
-    if not count:
-        return []
-    nan = int((ours.isnan() ^ theirs.isnan()).sum())
-    more = f", {nan:,} of them NaN on one side only" if nan else ""
-    if ours.ndim == 2 and count > ours.shape[1]:
-        for shift in (1, 2, -1, -2):
-            if torch.equal(ours, theirs.roll(shift, 0)):
-                return [f"{name} is theirs with its rows moved by {shift}"]
-    return [f"{name} differs in {count:,} of {ours.numel():,} numbers{more}"]

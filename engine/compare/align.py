@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ class Piece:
         return tuple(part.start + inside for part, inside in zip(self.ours, at, strict=True))
 
 
-def pick(window: npt.NDArray[np.generic], picks: Sequence[tuple[int, Places]]) -> npt.NDArray[np.generic]:
+def pick(window: npt.NDArray[Any], picks: Sequence[tuple[int, Places]]) -> npt.NDArray[Any]:
     """The window with only the picked places."""
     for axis, kept in picks:
         window = np.take(window, kept, axis=axis)

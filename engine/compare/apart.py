@@ -41,6 +41,11 @@ class Apart:
         return sum(gap.unlike for gap in self.texts.values())
 
     @property
+    def hides(self) -> tuple[float, float] | None:
+        """Two numbers that hide the same key on both sides and differ; None where there are none."""
+        return next((gap.hides for gap in self.texts.values() if gap.hides), None)
+
+    @property
     def largest(self) -> float:
         """The largest difference in any text."""
         return max((gap.largest for gap in self.texts.values()), default=0.0)

@@ -44,6 +44,7 @@ class Difference:
         tolerance: what `relative` may be. Ids that were computed (the best words) may differ wherever rounding may.
         rounding: what `added_relative` may be for rounding alone; None where it is not known.
         added_relative: `added` as a share of the reference's largest magnitude in that text; 0 where it is not known.
+        hides: two numbers that hide the same key on both sides and differ; None where there are none.
         padding: largest difference at padding, of which nothing else here speaks; infinite where one side alone is a number.
         notes: what is different about the stage itself, for the first stages beyond tolerance.
     """
@@ -76,6 +77,7 @@ class Difference:
     minus: int = 0
     overflow: str = ""
     lost: int = 0
+    hides: tuple[float, float] | None = None
     padding: float = 0.0
     notes: tuple[str, ...] = field(default=(), repr=False)
 

@@ -49,7 +49,7 @@ class Hidden:
             index: of it, with an entry for each axis; what is an int has no axis in the window.
             picks: what was kept of them; see `Piece`.
         """
-        low = numbers < HIDES
+        low = np.asarray(numbers < HIDES)
         if self.stage.kind == "AdditiveMask":
             return np.asarray(low)
         if self.mask is not None:
@@ -58,8 +58,8 @@ class Hidden:
             put = pick(put, [(axis, kept) for axis, kept in picks if sizes[axis] > 1])
             return np.asarray(low & (put == 0 if self.mask.dtype.startswith("int") else put < HIDES))
         padded = self._padded[:, None, None, :]  # (batch, head, query, key)
-        padded = padded[clipped(index, padded.shape)]
-        return np.asarray(low & pick(padded, [(axis, kept) for axis, kept in picks if axis == len(index) - 1]))
+        there: Array = padded[clipped(index, padded.shape)]
+        return np.asarray(low & pick(there, [(axis, kept) for axis, kept in picks if axis == len(index) - 1]))
 
 
 def mask_of(trace: Trace, stage: Stage) -> Value | None:

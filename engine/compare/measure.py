@@ -52,6 +52,7 @@ class Gap:
         plus, minus: how many of the infinite ones are +inf, and -inf.
         lost: places where both sides are NaN.
         ours_broken, theirs_broken: whether that side alone has an infinity or NaN anywhere.
+        hides: two numbers that hide the same place on both sides and differ; None where there are none.
         tag, flat: block and place in it of the largest difference, or of the first unlike one.
         ours, theirs: the numbers there.
     """
@@ -71,6 +72,7 @@ class Gap:
     lost: int = 0
     ours_broken: bool = False
     theirs_broken: bool = False
+    hides: tuple[float, float] | None = None
     tag: Any = None
     flat: int = -1
     ours: float = math.nan
@@ -162,6 +164,9 @@ class Gap:
         self._signs(np.where(inf_a, a, b)[inf])
         self.ours_broken |= bool((nan_a & ~nan_b).any() or (inf_a & inf).any())
         self.theirs_broken |= bool((nan_b & ~nan_a).any() or (inf_b & inf).any())
+        both = hidden_a & hidden_b & (a != b)
+        if self.hides is None and both.any():
+            self.hides = float(a[both][0]), float(b[both][0])
         unlike = nan | inf | covered
         count = int(unlike.sum())
         if count:

@@ -74,3 +74,18 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     gathered = math.sqrt(terms) if dtype in ("float32", "float64") else 0.0
     spread = absmax if kind == "Softmax" else 0.0
     return (2 + gathered + spread) * EPSILONS[dtype]
+
+
+def cancelling(stage: Stage, ours: Trace, dtype: str, absmax: float, result: float) -> float:
+    """What rounding may add to a product whose terms cancel, relative to its largest magnitude; 0 for other stages.
+
+    Rounding each input x by half an epsilon moves Σ w x by about ε · max |x| · ‖w‖ at most, however small the sum is: with one
+    output, as heads of one label have, nothing else tells how large the terms were.
+
+    Args:
+        absmax: the largest magnitude of the input; result: of the stage.
+    """
+    if stage.kind not in ("Linear", "TokenFirstLinear") or not result:
+        return 0.0
+    matrix = ours.weight(stage.weights[0]).astype("float64")
+    return EPSILONS[dtype] * absmax * float(((matrix**2).sum(axis=-1) ** 0.5).max()) / result

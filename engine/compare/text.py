@@ -176,6 +176,10 @@ def _aside(comparison: Comparison) -> list[str]:
         lines.append(
             f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
         )
+    masks = [row for row in comparison.rows if row.hides and row.name.startswith("mask.")]
+    if masks and comparison.ours.get("dtype") == comparison.theirs.get("dtype"):
+        ours, theirs = masks[0].hides or (0.0, 0.0)
+        lines.append(f"{masks[0].name} hides keys by {ours:.6g} in ours and by {theirs:.6g} in theirs: both hide them")
     lost = [row for row in comparison.rows if row.lost]
     if lost:
         lines.append(

@@ -13,13 +13,14 @@ from ..index import TOKEN_AXES
 from ..per_text import Rectangle
 from ..program import Stage
 from ..trace import Trace
-from .added import Added, peek, same_shapes, spans, unlike_weights
+from .added import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, pick, pieces, tokens_of, whole
 from .apart import Apart
 from .comparison import Comparison, Difference, OtherShape
 from .hidden import Hidden, may_hide
 from .measure import Array, Gap, coarser, ulps
-from .rounding import allowed, expected, grains
+from .notes import notes
+from .rounding import allowed, cancelling, expected, grains
 
 ONE_HOT = "tokens.one_hot"  # the ids say the same
 EXPLAINED = 3  # stages whose formula and weights are compared as well
@@ -74,7 +75,7 @@ def compare(
             row = walk.difference(stage, position, tolerance, exact)
             if row.beyond and explained < EXPLAINED and (row.added_relative > row.tolerance or not explained):
                 explained += 1
-                row = _with_notes(row, unlike_weights(ours, theirs, stage))
+                row = replace(row, notes=tuple(notes(ours, theirs, stage, aligned=alignment.same)))
             rows.append(row)
     if not rows:
         raise InputError("there is no stage that both have and that can be compared")
@@ -88,10 +89,6 @@ def compare(
 def _exact(ours: Trace, theirs: Trace) -> bool:
     same = all(ours.about.get(fact) == theirs.about.get(fact) for fact in ("dtype", "device"))
     return same and ours.tokens.shape == theirs.tokens.shape
-
-
-def _with_notes(row: Difference, notes: list[str]) -> Difference:
-    return replace(row, notes=tuple(notes)) if notes else row
 
 
 class _Walk:
@@ -172,6 +169,9 @@ class _Walk:
         self.sizes[stage.name] = apart.absmax
         size_in = self.sizes.get(stage.inputs[0], 0.0) if stage.inputs else 0.0
         rounding = None if exact or not parts else expected(stage, self.ours, dtype, size_in)
+        added = parts[0].share_of(apart) if parts else 0.0
+        if rounding is not None and rounding < added < math.inf:
+            rounding = max(rounding, cancelling(stage, self.ours, dtype, size_in, apart.absmax))
         worst = apart.worst(ids=not dtype)
         place = None
         if worst.tag is not None:
@@ -188,9 +188,9 @@ class _Walk:
             math.inf if apart.unlike else ulps(worst.largest, size, dtype) if dtype and place else 0.0,
             dtype, apart.total("nan"), apart.total("inf"), apart.total("covered"), place, worst.ours, worst.theirs,
             _size(parts[0]) if parts else None, _size(parts[1]) if parts else None, unknown, tolerance, rounding,
-            added_relative=parts[0].share_of(apart) if parts else 0.0,
+            added_relative=added,
             plus=apart.total("plus"), minus=apart.total("minus"), overflow=self._overflow(stage, apart),
-            lost=apart.total("lost"), padding=math.inf if padding.unlike else padding.largest,
+            lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
         )  # fmt: skip
 
     def _overflow(self, stage: Stage, apart: Apart) -> str:

@@ -221,7 +221,6 @@ def test_ctrl_c_leaves_no_part_of_a_file(small_dir, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while b"writing" not in process.stdout.readline():
             assert process.poll() is None
-        assert len(os.listdir(tmp_path)) == 2
         process.send_signal(signal.SIGINT)
         errors = process.communicate(timeout=30)[1]
     assert (process.returncode, errors) == (130, b"encoder-tui: interrupted\n")

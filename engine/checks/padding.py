@@ -110,7 +110,9 @@ class _Padding:
         told = [one for one in found.rows if _tells(program, program[one.name])]
         numbers = [one for one in told if one.dtype]
         self.closest = max([self.closest, *(one.relative / one.tolerance for one in numbers)])
-        return next((one for one in told if (one.beyond if one.dtype else one.name == POSITIONS and one.differing)), None)
+        return next(
+            (one for one in told if (one.beyond if one.dtype else one.name == POSITIONS and one.differing)), None
+        )
 
     def _finding(self, row: int, first: Difference) -> Finding:
         trace = self.trace
@@ -137,7 +139,9 @@ class _Padding:
         assert first.place is not None
         both = f"alone this token has the position {first.theirs:.0f}, in the batch {first.ours:.0f}"
         if self.tokens.mask[row, 0]:  # padded on the right
-            return Fault(f"positions depend on the padding: {both}", first.place, "position", row, "`info tokens`, `undo`")
+            return Fault(
+                f"positions depend on the padding: {both}", first.place, "position", row, "`info tokens`, `undo`"
+            )
         said = f"padding on the left is counted by the positions: {both}, so that another vector is looked up for it"
         remedy = "number positions from each text's first real token (mask.cumsum(1) - 1), or pad on the right"
         return Fault(said, first.place, "position", row, remedy)

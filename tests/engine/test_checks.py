@@ -58,7 +58,11 @@ MASKS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str, str]] = {
         "hidden token",
         "hidden from every query: 1",
     ),
-    "nothing seen": (lambda m: torch.full_like(m, -torch.inf), "nothing seen", "every key of text 1 is masked, though tokens.mask shows 5 of them"),
+    "nothing seen": (
+        lambda m: torch.full_like(m, -torch.inf),
+        "nothing seen",
+        "every key of text 1 is masked, though tokens.mask shows 5 of them",
+    ),
     "nan": (lambda m: torch.full_like(m, torch.nan), "not a number", "450 numbers are NaN"),
 }
 

@@ -82,7 +82,11 @@ def test_an_inverted_mask_is_found_where_it_is_made(copies: Copies, original: Pa
     put(run, "mask.additive", torch.where(mask == 0, torch.finfo(mask.dtype).min, 0.0))
     first = compare(run, load(original, "cpu").run(TEXTS)).first
     assert first is not None
-    assert (first.name, first.hidden, first.place) == ("mask.additive", 15 * 15 + 5 * 15, (0, 0, 0, 0))  # of real queries
+    assert (first.name, first.hidden, first.place) == (
+        "mask.additive",
+        15 * 15 + 5 * 15,
+        (0, 0, 0, 0),
+    )  # of real queries
 
 
 def test_the_same_model_is_equal_everywhere(original: Path, copies: Copies) -> None:

@@ -216,6 +216,11 @@ class Program:
         return found
 
     def _unknown(self, name: str) -> InputError:
+        from .names import why_none
+
+        why = why_none(self, name.strip())
+        if why:
+            return InputError(f"no stage is {why}")
         known = [*self._index, *self.aliases, *self._foreign]
         return InputError(f"no stage named {name!r}{nearest(name, known) or '; `info stages` lists them all'}")
 

@@ -53,7 +53,7 @@ def test_by_glob(debugger):
     assert stops(debugger.reverse_cont, 3) == [*reversed(names), "start"]
 
 
-@pytest.mark.parametrize("name", ["output", "encoder.layer.1.output.LayerNorm", "blocks.1.ln2.hook_normalized"])
+@pytest.mark.parametrize("name", ["output", "encoder.layer.1.output.LayerNorm", "blocks.1.ln2.hook_out"])
 def test_by_other_names(debugger, name):
     debugger.add(name)
     assert debugger.cont().stage.name == "layers.1.ffn.norm"

@@ -129,9 +129,10 @@ def test_names_of_others(sample, pair):
     for stage in program:
         if stage.module:
             assert stage.name in program.match(stage.module)
+    blocks = "encoder_blocks" if "T5" in sample.family else "blocks"
     for layer in range(program.layers):
-        assert program.resolve(f"blocks.{layer}.attn.hook_pattern") == f"layers.{layer}.attention.weights"
-        assert program.resolve(f"blocks.{layer}.mlp.hook_pre") == f"layers.{layer}.ffn.up"
+        assert program.resolve(f"{blocks}.{layer}.attn.hook_pattern") == f"layers.{layer}.attention.weights"
+        assert program.resolve(f"{blocks}.{layer}.mlp.hook_pre") == f"layers.{layer}.ffn.up"
 
 
 def test_why_holds_at_every_stage(sample, pair):

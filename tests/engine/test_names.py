@@ -59,19 +59,18 @@ def test_modules_that_end_in_a_stage_are_not_mistaken(minilm, minilm_dir, name):
 
 
 HOOKS = {
-    "blocks.1.attn.hook_q": "layers.1.attention.query_heads",
-    "blocks.1.attn.hook_k": "layers.1.attention.key_heads",
-    "blocks.1.attn.hook_v": "layers.1.attention.value_heads",
-    "blocks.1.attn.hook_attn_scores": "layers.1.attention.masked",
     "blocks.1.attn.hook_pattern": "layers.1.attention.weights",
-    "blocks.1.attn.hook_z": "layers.1.attention.context",
     "blocks.0.hook_resid_pre": "embeddings.norm",
     "blocks.1.hook_resid_pre": "layers.0.ffn.norm",
-    "blocks.1.hook_resid_mid": "layers.1.attention.residual",
+    "blocks.1.hook_attn_out": "layers.1.attention.norm",
+    "blocks.1.attn.o.hook_out": "layers.1.attention.output",
+    "blocks.1.ln1.hook_in": "layers.1.attention.residual",
     "blocks.1.mlp.hook_pre": "layers.1.ffn.up",
     "blocks.1.mlp.hook_post": "layers.1.ffn.activation",
     "blocks.1.hook_mlp_out": "layers.1.ffn.down",
-    "hook_embed": "embeddings.token",
+    "blocks.1.hook_resid_post": "layers.1.ffn.norm",
+    "hook_embed": "embeddings.norm",
+    "embed.hook_out": "embeddings.token",
     "hook_pos_embed": "embeddings.position",
 }
 

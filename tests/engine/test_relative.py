@@ -255,10 +255,10 @@ def test_options_are_refused_by_name(sample, changed, said, tmp_path):
 def test_hooks_of_a_gated_pre_norm_layer():
     encoder, _ = open_pair(T5, random_model(T5, feed_forward_proj="gated-gelu"))
     names = {
-        "blocks.0.ln1.hook_normalized": "layers.0.attention.norm", "blocks.0.hook_resid_mid": "layers.0.attention.residual",
-        "blocks.0.ln2.hook_normalized": "layers.0.ffn.norm", "blocks.0.mlp.hook_pre": "layers.0.ffn.up",
-        "blocks.0.mlp.hook_pre_linear": "layers.0.ffn.gate", "blocks.0.mlp.hook_post": "layers.0.ffn.gated",
-        "blocks.1.hook_resid_pre": "layers.0.ffn.residual", "ln_final.hook_normalized": "final.norm",
+        "encoder_blocks.0.ln1.hook_out": "layers.0.attention.norm", "encoder_blocks.0.hook_resid_mid": "layers.0.attention.residual",
+        "encoder_blocks.0.ln2.hook_out": "layers.0.ffn.norm", "encoder_blocks.0.mlp.hook_pre": "layers.0.ffn.up",
+        "encoder_blocks.0.mlp.hook_pre_linear": "layers.0.ffn.gate", "encoder_blocks.0.mlp.hook_post": "layers.0.ffn.gated",
+        "encoder_blocks.1.hook_resid_pre": "layers.0.ffn.residual", "encoder_ln_final.hook_out": "final.norm",
     }  # fmt: skip
     assert {hook: encoder.program.resolve(hook) for hook in names} == names
 

@@ -203,7 +203,7 @@ def test_masks_are_read_in_rows_where_they_are_large(modern):
 
 def test_hooks_mean_what_they_mean_in_a_layer_that_norms_first(modern):
     program = load(modern[0]).program
-    assert program.resolve("blocks.1.ln1.hook_normalized") == "layers.1.attention.norm"
+    assert program.resolve("blocks.1.ln1.hook_out") == "layers.1.attention.norm"
     assert program.resolve("blocks.1.hook_resid_mid") == "layers.1.attention.residual"
     assert program.resolve("blocks.1.mlp.hook_pre_linear") == "layers.1.ffn.gate"
     assert program.resolve("blocks.1.mlp.hook_post") == "layers.1.ffn.gated"

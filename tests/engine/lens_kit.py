@@ -1,0 +1,87 @@
+"""TransformerLens' own values: its bridge around small random models, and the names it has for what it keeps.
+
+python tests/engine/lens_kit.py     writes lens_names.json, with TransformerLens installed (pip install '.[lens]')
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import family_images
+import torch
+import transformers as hf
+from encoder_tui.engine import Run
+from family_kit import Sample, open_pair, random_model, tokens_for
+from hypothesis import strategies as st
+
+NAMES = Path(__file__).parent / "lens_names.json"
+BERT = {
+    "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
+    "max_position_embeddings": 66,
+}  # fmt: skip
+T5 = {
+    "vocab_size": 99, "d_model": 32, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 4,
+    "relative_attention_num_buckets": 8, "relative_attention_max_distance": 20,
+}  # fmt: skip
+IMAGE = {"image_size": 24, "patch_size": 4}
+# What TransformerLens has an adapter for, of the families here; it has none for DistilBERT.
+MODELS: dict[str, tuple[Any, Any]] = {
+    "BERT": (hf.BertForMaskedLM, hf.BertConfig(**BERT)),
+    "RoBERTa": (hf.RobertaForMaskedLM, hf.RobertaConfig(**BERT)),
+    "T5": (hf.T5ForConditionalGeneration, hf.T5Config(**T5)),
+    "gated T5": (hf.T5ForConditionalGeneration, hf.T5Config(**T5, feed_forward_proj="gated-gelu")),
+    "mT5": (hf.MT5ForConditionalGeneration, hf.MT5Config(**T5)),
+    "ViT": (hf.ViTForImageClassification, hf.ViTConfig(**{**BERT, **IMAGE})),
+    "DeiT": (hf.DeiTForImageClassification, hf.DeiTConfig(**{**BERT, **IMAGE})),
+}
+
+
+def opened(name: str) -> tuple[Run, Any]:
+    """A run of a small random model, and transformers' own model with eager attention."""
+    kind, config = MODELS[name]
+    sees = name in ("ViT", "DeiT")
+    config._attn_implementation = "eager"
+    sample = Sample(
+        family=name, example="", model=lambda: kind(config), options=st.nothing(),
+        tokens=family_images.whole_images if sees else None,
+    )  # fmt: skip
+    encoder, theirs = open_pair(sample, random_model(sample))
+    return encoder.run(tokens_for(sample, encoder, [37, 37] if sees else [7, 4])), theirs
+
+
+def cached(run: Run, theirs: Any) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """What `run_with_cache` keeps of the very tokens of a run, and every name the bridge has, those it never fills as well."""
+    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+
+    bridge = build_bridge_from_module(theirs, type(theirs).__name__, hf_config=theirs.config).eval()
+    tokens, more = run.tokens, {}
+    if "image.pixels" in run.program:
+        given = torch.from_numpy(tokens.arrays["image.pixels"])
+    else:
+        given, more = torch.from_numpy(tokens.ids), {"attention_mask": torch.from_numpy(tokens.mask)}
+        if "embeddings.segment" in run.program:
+            more["token_type_ids"] = torch.from_numpy(tokens.segments)
+        else:
+            more["decoder_input"] = torch.zeros(tokens.shape[0], 2, dtype=torch.long)
+    with torch.no_grad():
+        _, cache = bridge.run_with_cache(given, **more)
+    kept = {name: cache[name] for name in cache if isinstance(cache[name], torch.Tensor)}
+    return kept, list(dict.fromkeys([*kept, *bridge.hook_dict]))
+
+
+def of_first_layer(names: list[str]) -> list[str]:
+    """The names outside the layers and in the first; the others differ from those in their number alone."""
+    return sorted(name for name in names if ".1." not in name)
+
+
+def main() -> None:
+    """Write down every name."""
+    names = {name: of_first_layer(cached(*opened(name))[1]) for name in MODELS}
+    NAMES.write_text(json.dumps(names, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

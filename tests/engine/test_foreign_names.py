@@ -1,0 +1,162 @@
+"""TransformerLens' and Hugging Face's names give the tensors that those libraries give, or are refused with the reason."""
+
+import importlib.util
+import json
+
+import pytest
+import torch
+from encoder_tui.engine import InputError, open_snapshot, save
+from encoder_tui.engine.names import why_none
+from family_kit import open_pair, plain_inputs, random_model, samples, tokens_for
+from lens_kit import MODELS, NAMES, cached, of_first_layer, opened
+
+LENS = importlib.util.find_spec("transformer_lens") is not None
+CASES = [
+    ("BERT", {"head": "words"}), ("BERT", {}), ("BERT", {"head": "classes"}), ("RoBERTa", {"head": "words"}),
+    ("RoBERTa", {"head": "classes"}), ("DistilBERT", {}), ("DistilBERT", {"head": "answer"}), ("T5", {"head": "labels"}),
+    ("T5", {"feed_forward_proj": "gated-gelu"}), ("UMT5", {}), ("ViT", {}), ("ViT", {"kind": "model"}), ("DeiT", {}),
+    ("ELECTRA", {}), ("ELECTRA", {"head": "words"}), ("MPNet", {"head": "words"}), ("ModernBERT", {"head": "words"}),
+]  # fmt: skip
+
+
+def same(theirs, ours):
+    """Equal to the last bit; what is made once for all texts is ours for each of them."""
+    if theirs.ndim == ours.ndim and theirs.shape[0] == 1:
+        theirs = theirs.expand(-1 if ours.shape[0] == 1 else ours.shape[0], *theirs.shape[1:])
+    return theirs.shape == ours.shape and torch.equal(theirs, ours)
+
+
+def first_tensor(output):
+    while not isinstance(output, torch.Tensor):
+        if not output:
+            return None
+        output = next(iter(output.values())) if hasattr(output, "values") else output[0]
+    return output
+
+
+def outputs(model, inputs):
+    """What every module gives, by its name; nothing of those that are not called."""
+    given, handles = {}, []
+
+    def writer(name):
+        return lambda module, args, output: given.update({name: first_tensor(output).clone()})
+
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_hook(writer(name)))
+    with torch.no_grad():
+        model(**inputs)
+    for handle in handles:
+        handle.remove()
+    return given
+
+
+@pytest.mark.parametrize(("family", "options"), CASES, ids=lambda part: str(part))
+def test_hugging_face_names(family, options):
+    """Every module of the model: its name gives its output, with the head's prefix and without, or says why not."""
+    sample = next(sample for sample in samples() if sample.family == family)
+    encoder, theirs = open_pair(sample, random_model(sample, **options))
+    run = encoder.run(tokens_for(sample, encoder, [37, 37] if "image.pixels" in encoder.program else [7, 4]))
+    given = outputs(theirs, (sample.inputs or plain_inputs)(run.tokens))
+    names = [name for name, _ in theirs.named_modules() if name]
+    prefix = next((f"{name}." for name in names if "." not in name and f"{name}.embeddings" in names), "")
+    accepted = 0
+    for name in names:
+        for typed in {name, name.removeprefix(prefix)}:
+            stages = run.program.match(typed)
+            if not stages:
+                assert why_none(run.program, typed), f"{typed} is unknown"
+                with pytest.raises(InputError, match="no stage is"):
+                    run.program.resolve(typed)
+                continue
+            assert len(stages) == 1, f"{typed} is {stages}"
+            assert name in given, f"{typed} is never called"
+            assert same(given[name], run[typed].tensor()), f"{typed} is not {stages[0]}"
+            accepted += 1
+    assert accepted > 0.8 * len(names) - 2
+
+
+def test_what_a_layer_is_called(minilm):
+    resolve = minilm.program.resolve
+    for name in ("encoder.layer.3", "bert.encoder.layer.3", "encoder.layer.3.output"):
+        assert resolve(name) == "layers.3.ffn.norm"
+    assert resolve("encoder") == resolve("bert") == resolve("output") == "layers.5.ffn.norm"
+    assert resolve("encoder.layer.2.attention.self") == "layers.2.attention.concat"
+    assert minilm.program.match("encoder.layer.*.intermediate") == [
+        f"layers.{layer}.ffn.activation" for layer in range(6)
+    ]
+    with pytest.raises(InputError, match=r"no stage is encoder\.layer: it is a list of modules"):
+        resolve("encoder.layer")
+    with pytest.raises(InputError, match=r"no stage named 'encoder\.layer\.6'"):
+        resolve("encoder.layer.6")
+
+
+@pytest.mark.parametrize(
+    ("hook", "why"),
+    [
+        ("blocks.2.attn.hook_q", r"\[batch, token, head, head_dim\] in TransformerLens and \[batch, head, token, head_dim\] here: "
+         r"the same numbers are layers\.2\.attention\.query_heads"),
+        ("blocks.0.attn.hook_z", r"the same numbers are layers\.0\.attention\.context"),
+        ("blocks.*.attn.hook_k", r"no stage is blocks\.0\.attn\.hook_k: .* layers\.0\.attention\.key_heads"),
+        ("blocks.0.attn.hook_attn_scores", r"weights after softmax, layers\.0\.attention\.weights; the scores are layers\.0\.attention\.masked"),
+        ("blocks.0.hook_resid_mid", r"second sum, layers\.0\.ffn\.residual; the sum after attention is layers\.0\.attention\.residual"),
+        ("blocks.0.ln1.hook_scale", r"what layers\.0\.attention\.norm divides by"),
+        ("blocks.0.hook_q_input", r"only where use_split_qkv_input is set; it is embeddings\.norm"),
+    ],
+)  # fmt: skip
+def test_a_hook_that_is_no_stage_says_why(minilm, hook, why):
+    with pytest.raises(InputError, match=why):
+        minilm.program.resolve(hook)
+
+
+def test_a_decoders_hooks_say_that_it_is_not_computed():
+    run, _ = opened("T5")
+    for hook in ("decoder_blocks.0.hook_resid_post", "unembed.hook_out"):
+        with pytest.raises(InputError, match="it belongs to the decoder, which is not computed"):
+            run.program.resolve(hook)
+
+
+def test_each_reason_names_stages_that_are_there(minilm):
+    """What a reason points at can be typed, and what it is given for is not accepted."""
+    from encoder_tui.engine import foreign_lens, foreign_modules
+
+    for hook, why in [*foreign_lens.reasons(minilm.program), *foreign_modules.reasons(minilm.program)]:
+        assert not minilm.program.match(hook)
+        for word in why.replace("`", " ").split():
+            if word.startswith(("layers.", "embeddings.", "head.")):
+                assert minilm.program.resolve(word.strip(";,:").split("[")[0]), (hook, why)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_name_of_transformer_lens_is_known(name):
+    """Those that its bridge has, as written down by `lens_kit.py`."""
+    run, _ = opened(name)
+    hooks = json.loads(NAMES.read_text())[name]
+    assert len(hooks) > 50
+    unknown = [hook for hook in hooks if not run.program.match(hook) and not why_none(run.program, hook)]
+    assert not unknown
+
+
+@pytest.mark.skipif(not LENS, reason="TransformerLens is not installed: pip install '.[lens]'")
+@pytest.mark.parametrize("name", MODELS)
+def test_transformer_lens_beside(name):
+    """Every hook that is accepted holds what `run_with_cache` keeps under its name, to the last bit."""
+    run, theirs = opened(name)
+    cache, names = cached(run, theirs)
+    assert of_first_layer(names) == json.loads(NAMES.read_text())[name], "write lens_names.json again"
+    accepted = [hook for hook in names if run.program.match(hook)]
+    assert len(accepted) > 50
+    for hook in accepted:
+        assert hook in cache, f"{hook} is never filled"
+        assert same(cache[hook], run[hook].tensor()), f"{hook} is not {run.program.match(hook)}"
+
+
+def test_a_recording_of_a_few_stages_has_names_too(tmp_path):
+    sample = next(sample for sample in samples() if sample.family == "ModernBERT")
+    encoder, _ = open_pair(sample, random_model(sample))
+    save(encoder.run(tokens_for(sample, encoder, [5])), tmp_path / "few.safetensors", select="layers.0.ffn.gate*")
+    program = open_snapshot(tmp_path / "few.safetensors").program
+    assert program.resolve("blocks.0.mlp.hook_post") == "layers.0.ffn.gated" or not program.match(
+        "blocks.0.mlp.hook_post"
+    )
+    with pytest.raises(InputError):
+        program.resolve("blocks.0.attn.hook_q")

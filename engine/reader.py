@@ -293,12 +293,14 @@ class TextReader:
                 f"the tokenizer pads with id {own} ({self.word(own)}), and the model takes {skipped} ({self.word(skipped)}) for "
                 f"padding: positions skip {skipped}, so {real} real tokens get the padding position, and padding is counted on"
             ]
+        left = padded and self.opened.pads_left
+        notes = ["shorter texts are padded at their beginning, as padding_side says"] if left else []
         if skipped is None and padded and self.limits.padding_id != own:
-            return [
+            notes.append(
                 f"the tokenizer pads with id {own}, and config.json's pad_token_id is {self.limits.padding_id}: no number of this "
                 "family depends on the latter"
-            ]
-        return []
+            )
+        return notes
 
 
 def _few(words: Sequence[str], most: int = 8) -> str:

@@ -293,5 +293,9 @@ def _tokens(facts: Mapping[str, Any]) -> Tokens:
         tuple(facts["texts"]), facts["pair"], ids, mask, segments, positions, strings, places,
         vocabulary_size=int(facts["vocabulary_size"]),
         second=tuple(tuple(map(bool, row)) for row in facts.get("second", ())),
+        from_ids=bool(facts.get("from_ids")), prompt_length=int(facts.get("prompt_length", 0)),
+        cut=tuple(map(int, facts.get("cut", ()))), cut_left=bool(facts.get("cut_left")),
+        unknown=str(facts.get("unknown", "[UNK]")),
+        known_in=tuple((str(typed), str(known)) for typed, known in facts.get("known_in", ())),
         notes=tuple(map(str, facts.get("notes", ()))),
     )  # fmt: skip

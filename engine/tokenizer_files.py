@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .accounts import unread
 from .errors import InputError, one_line
 from .files import read_object, regular
 from .pieces import byte_tokenizer, words_of_pieces
 from .tokenizer_kinds import KINDS, SAME, Kind, Words, text_of
-from .tokenizer_settings import WHOLE, WHOLE_KEYS, TokenizerSettings, read_settings
+from .tokenizer_settings import WHOLE, TokenizerSettings, read_settings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -142,7 +141,7 @@ def _open(directory: Path, settings: TokenizerSettings, kind: str) -> Tokenizati
     if own.post_processor is None:
         _nothing_around(own)
     _add(own, settings, special, settings.extra or [])
-    made = Tokenization(own, "", *_texts(special), notes=[*settings.notes, *_unread(directory)])
+    made = Tokenization(own, "", *_texts(special), notes=settings.notes)
     return _used(made, settings, sides)
 
 
@@ -158,7 +157,7 @@ def _made(kind: str, words: Words, settings: TokenizerSettings, own: Tokenizer |
     else:
         how.around(tokenizer, settings, special)
     same = own is None or _pipeline(own) == _pipeline(tokenizer)
-    notes = [*settings.notes, *_unread(settings.directory), *_not_in_vocabulary(tokenizer, settings, kind)]
+    notes = [*settings.notes, *_not_in_vocabulary(tokenizer, settings, kind)]
     return Tokenization(
         tokenizer, kind, *_texts(special), segments=how.segments, as_it_stands=None if same else own, notes=notes
     )
@@ -301,10 +300,6 @@ def _texts(special: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Text of the padding token and of that for unknown words."""
     padding, unknown = (special.get(name) for name in ("pad_token", "unk_token"))
     return None if padding is None else text_of(padding), None if unknown is None else text_of(unknown)
-
-
-def _unread(directory: Path) -> list[str]:
-    return unread(WHOLE, read_object(directory / WHOLE), WHOLE_KEYS)
 
 
 def _nothing(directory: Path, kind: str = "") -> InputError:

@@ -62,10 +62,6 @@ HARMLESS: Harmless = {
         "tokenizer_type",
     ),
 }  # fmt: skip
-# What the tokenizers library reads of a tokenizer.json; truncation and padding count for their sides alone.
-WHOLE_KEYS = {
-    "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model",
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -207,7 +203,7 @@ def _legacy(settings: TokenizerSettings, given: dict[str, Any]) -> None:
             )
         elif written is not None:
             settings.notes += unread(SPECIAL, (name,), ())
-    words = {_text(given[name]) for name in NAMED if given.get(name)}
+    words = {_text(given[name]) for name in NAMED if _is_token(given.get(name))}
     extra = given.get("extra_special_tokens") or ()
     words |= {
         _text(one) for one in (extra if isinstance(extra, list) else extra.values() if isinstance(extra, dict) else ())

@@ -55,3 +55,23 @@ async def test_a_long_text_follows_the_cell_that_is_looked_at() -> None:
         assert lines_of(strip) == ["text 0 of 2  …it was tired [SEP]"]
         await press(pilot, "home")
         assert lines_of(strip)[0].endswith("the street :…")
+
+
+def test_a_prompt_stands_before_a_bar() -> None:
+    words = ["[CLS]", "query", ":", "a", "dog", "[SEP]"]
+    (line,) = lay(words, 60, prompt_end=3)
+    assert "".join(token.gap + token.text for token in line) == "[CLS] query : │ a dog [SEP]"
+    assert [token.index for token in line] == list(range(6))
+    assert [token.start for token in line][3:] == [16, 18, 22]
+    (plain,) = lay(words, 60)
+    assert "│" not in "".join(token.gap for token in plain)
+
+
+def test_what_was_cut_is_said_where_it_was() -> None:
+    (right,) = lay(["[CLS]", "cat"], 60, cut_words="152 tokens cut")
+    assert "".join(token.gap + token.text for token in right) == "[CLS] cat … 152 tokens cut"
+    (left,) = lay(["[CLS]", "cat"], 60, cut_words="152 tokens cut", cut_left=True)
+    assert "".join(token.gap + token.text for token in left) == "152 tokens cut … [CLS] cat"
+    assert left[1].start == 17
+    assert written(["one", "two"], 9) == ["one two"]
+    assert len(lay(["one", "two"], 12, cut_words="5 tokens cut")) == 2

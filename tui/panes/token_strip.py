@@ -20,6 +20,7 @@ from ...engine.translation import tr
 from ..text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
+BAR = " │ "  # between a prompt and the text it was put before
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Tokens:
         words: the tokens' strings.
         row, column: the tokens of the cell that is looked at, None where an axis has no tokens.
         text, texts: number of the text, and how many there are.
+        prompt_end: the token after the last one of a prompt that was put before the text; 0 where none was.
+        cut: how many tokens were left out; cut_left: whether at the beginning.
     """
 
     words: tuple[str, ...] = ()
@@ -37,11 +40,14 @@ class Tokens:
     column: int | None = None
     text: int = 0
     texts: int = 1
+    prompt_end: int = 0
+    cut: int = 0
+    cut_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A token on its line: what is before it, how it is written, where it stands."""
+    """A token on its line: what is before it, how it is written, where it stands; the word on what was cut has no token's index."""
 
     index: int
     gap: str
@@ -100,11 +106,17 @@ class TokenStrip(Widget, can_focus=False):
         return f"{said}  " if self._tokens.texts > 1 else ""
 
     def _lay(self, width: int) -> list[list[Placed]]:
-        key = (self._tokens.words, self._label, width)
+        shown = self._tokens
+        key = (shown.words, shown.prompt_end, shown.cut, shown.cut_left, self._label, width)
         if key != self._laid:
             self._laid = key
-            self._lines = lay(self._tokens.words, max(4, width - cell_len(self._label) - 1))
+            room = max(4, width - cell_len(self._label) - 1)
+            self._lines = lay(shown.words, room, shown.prompt_end, self._cut, cut_left=shown.cut_left)
         return self._lines
+
+    @property
+    def _cut(self) -> str:
+        return tr("{count} tokens cut", count=self._tokens.cut) if self._tokens.cut else ""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the tokens need and the screen can spare."""
@@ -144,25 +156,42 @@ class TokenStrip(Widget, can_focus=False):
         """Go to a token."""
         at, cell = event.y + self._top, event.x - cell_len(self._label) - 1
         for token in self._lines[at] if at < len(self._lines) else ():
-            if token.start <= cell < token.end:
+            if token.start <= cell < token.end and 0 <= token.index < len(self._tokens.words):
                 self.post_message(self.Picked(token.index))
 
 
-def lay(words: Sequence[str], width: int) -> list[list[Placed]]:
-    """Break tokens into lines. Pieces of one word stand together; what begins a word stands after a space."""
+def lay(
+    words: Sequence[str], width: int, prompt_end: int = 0, cut_words: str = "", *, cut_left: bool = False
+) -> list[list[Placed]]:
+    """Break tokens into lines. Pieces of one word stand together; what begins a word stands after a space.
+
+    Args:
+        prompt_end: before this token stands a bar, behind the prompt; 0 for none.
+        cut_words: what to say where tokens were cut; cut_left: whether that is at the beginning.
+    """
     marked = any(word.startswith(WORD_STARTS) for word in words)
     lines: list[list[Placed]] = [[]]
     end = 0
+    if cut_words and cut_left:
+        text = cut(f"{cut_words} {ELLIPSIS}", width)
+        lines[0].append(Placed(-1, "", text, True, False, 0))
+        end = cell_len(text)
     for index, word in enumerate(words):
         special = bool(_SPECIAL.fullmatch(word))
         piece = word.startswith(CARRIED_ON) or (marked and not word.startswith(WORD_STARTS) and not special)
         text = cut(plain(word[1:] if marked and word.startswith(WORD_STARTS) and len(word) > 1 else word), width)
         if marked and piece:
             text = cut("·" + text, width)
-        gap = "" if piece or not lines[-1] else " "
+        gap = BAR if index == prompt_end > 0 else "" if piece or not lines[-1] else " "
         if lines[-1] and end + len(gap) + cell_len(text) > width - 1:  # a cell is kept for an ellipsis
             lines.append([])
             end, gap = 0, ""
         lines[-1].append(Placed(index, gap, text, special, piece, end + len(gap)))
         end = lines[-1][-1].end
+    if cut_words and not cut_left:
+        text = cut(f"{ELLIPSIS} {cut_words}", width)
+        if lines[-1] and end + 1 + cell_len(text) > width - 1:
+            lines.append([])
+        gap = " " if lines[-1] else ""
+        lines[-1].append(Placed(len(words), gap, text, True, False, end + 1 if gap else 0))
     return lines

@@ -29,6 +29,7 @@ from ..widgets.rule import Rule
 from ..work import Wanted, Work
 
 if TYPE_CHECKING:
+    from ...engine.tokens import Tokens as Given
     from ..panes.inspector import Inspector
 
 LEAST = (60, 18)
@@ -203,7 +204,15 @@ def tokens_of(state: ViewState, position: Position) -> Tokens:
         row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None
         column = cell.column if plane.column_axis in TOKEN_AXES and plane.columns > 1 else None
     text = max(0, min(text, len(tokens.strings) - 1))
-    return Tokens(tokens.strings[text], row, column, text, len(tokens.strings))
+    cut = tokens.cut[text] if text < len(tokens.cut) else 0
+    return Tokens(
+        tokens.strings[text], row, column, text, len(tokens.strings), _prompt_end(tokens, text), cut, tokens.cut_left
+    )
+
+
+def _prompt_end(tokens: Given, text: int) -> int:
+    """The place behind the prompt of a text; 0 where it has none."""
+    return int(tokens.mask[text].argmax()) + tokens.prompt_length if tokens.prompt_length else 0
 
 
 def _is_ours(key: str, typing: bool) -> bool:

@@ -45,7 +45,8 @@ def _lowercase(tokenizer: Any) -> None:
     """Small letters before anything else, unless the tokenizer makes them already."""
     from tokenizers import normalizers
 
-    own = tokenizer.normalizer
-    steps = list(own) if isinstance(own, normalizers.Sequence) else [own] if own is not None else []
+    own: Any = tokenizer.normalizer
+    inner: Any = own  # a Sequence can be gone through, which its stub does not say
+    steps = list(inner) if isinstance(own, normalizers.Sequence) else [own] if own is not None else []
     if not any(isinstance(step, normalizers.Lowercase) for step in steps):
         tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *steps])

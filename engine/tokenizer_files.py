@@ -239,8 +239,8 @@ def _words(directory: Path, own: Tokenizer | None, kind: str, settings: Tokenize
 def _of_whole(directory: Path, how: Kind, kind: str, settings: TokenizerSettings) -> Words | None:
     """The vocabulary of a tokenizer.json."""
     whole = read_object(directory / WHOLE)
-    model = whole.get("model") if isinstance(whole.get("model"), dict) else {}
-    vocabulary = model.get("vocab")
+    model: dict[str, Any] = whole["model"]  # the library has read it before
+    vocabulary: Any = model.get("vocab")
     if (how.model == "Unigram") != isinstance(vocabulary, list):
         settings.notes.append(
             f"{WHOLE} has a model of type {model.get('type')!r}, not the {how.model} of {kind}: it is read as it stands"
@@ -249,8 +249,8 @@ def _of_whole(directory: Path, how: Kind, kind: str, settings: TokenizerSettings
     if how.model == "Unigram":
         pieces = [(str(text), float(score)) for text, score in vocabulary]
         return Words(pieces=pieces, characters=_characters(whole.get("normalizer")), special=_sentinels(kind, settings))
-    merges = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model.get("merges") or ()]
-    return Words(dict(vocabulary), merges)
+    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges") or ()]
+    return Words({str(word): int(number) for word, number in vocabulary.items()}, [(str(a), str(b)) for a, b in pairs])
 
 
 def _sentinels(kind: str, settings: TokenizerSettings) -> list[str]:

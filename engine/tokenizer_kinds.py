@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SPACE = "▁"  # what SentencePiece writes for a space
-ENDS = dict(zip(NAMED, ("<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"), strict=True))
+ENDS: Mapping[str, str] = dict(zip(NAMED, ("<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"), strict=True))
 BRACKETS = {
     "unk_token": "[UNK]",
     "sep_token": "[SEP]",
@@ -271,7 +271,7 @@ KINDS: Mapping[str, Kind] = {
     "BertTokenizer": _BERT,
     "DistilBertTokenizer": Kind("WordPiece", ("vocab.txt",), BRACKETS, _bert, _two_segments),
     "MPNetTokenizer": Kind(
-        "WordPiece", ("vocab.txt",), ENDS | {"unk_token": "[UNK]"}, _bert, _byte_ends("cls_token", "sep_token", True),
+        "WordPiece", ("vocab.txt",), {**ENDS, "unk_token": "[UNK]"}, _bert, _byte_ends("cls_token", "sep_token", True),
         spaced=("mask_token",), plain=True,
     ),
     "RobertaTokenizer": Kind(

@@ -27,10 +27,10 @@ SATURATED = 0.999
 VECTORS = "input.vectors"
 TOKENS, CONTEXT, TEXTS = "tokens", "context", "texts"
 NO_FEATURES = ("label", "rank", "token", "place", "query", "key", "vocabulary")
-# These move numbers, draw them, tell a share, or are what goes in.
+# These move numbers, draw them, tell a share, are what goes in, or are the same for each text by their nature.
 NEVER = frozenset({
     "Given", "GivenNumbers", "OneHot", "Softmax", "DropoutMask", "Concat", "SplitHeads", "Part", "Pick", "Prepend", "Beside",
-    "TokenAt", "FirstToken", "EndToken", "RotaryTable", "Sinusoid", "Best",
+    "TokenAt", "FirstToken", "EndToken", "RotaryTable", "Sinusoid", "Best", "ForEach", "Table",
 })  # fmt: skip
 
 

@@ -186,18 +186,19 @@ def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault 
 
 
 def shared_positions(trace: Trace) -> list[Fault]:
-    """Real tokens whose id is the one that positions are counted by as padding's, of RoBERTa and its like."""
+    """Real tokens that positions take for padding, of RoBERTa and its like, where padding itself has another id."""
     stage = next((found for found in trace.program if found.kind == "PositionsAfterPadding"), None)
     if stage is None:
         return []
-    padding = int(stage.options.get("padding", -1))
-    wrong = (trace.tokens.ids == padding) & real_tokens(trace)
-    if not wrong.any():
+    padding, ids, real = int(stage.options.get("padding", -1)), trace.tokens.ids, real_tokens(trace)
+    wrong = (ids == padding) & real
+    others = ids[~real & (ids != padding)]
+    if not wrong.any() or not others.size:  # the id of padding may stand in a text as well: it is the reference's way
         return []
     row, at = (int(part) for part in np.argwhere(wrong)[0])
     count, word = int(wrong.sum()), trace.tokens.strings[row][at]
     who = f"{count} real tokens have" if count != 1 else "a real token has"
-    said = f"{who} the padding's position {padding}: its id {padding}, {word!r}, is what the config calls padding"
+    said = f"{who} the padding's position {padding}: its id {padding}, {word!r}, is what the config calls padding, and padding here is {int(others[0])}"
     return [Fault(said, (row, at), "position", row, "let the config's pad_token_id be the tokenizer's")]
 
 

@@ -131,7 +131,10 @@ class _Padding:
             stage, fault = cause
             told = replace(fault, text=f"{fault.text}; at {first.name} {said}", row=row)
             return replace(finding_of(trace, stage.name, told), kind="depends on padding")
-        remedy = "look at this stage's mask and positions: `check masks`, `info tokens`"
+        if trace.program[first.name].kind == "FirstToken" and not self.tokens.mask[row, 0]:
+            remedy = "it takes the token at place 0, which is padding here: take each text's first real token, or pad on the right"
+        else:
+            remedy = "look at this stage's mask and positions: `check masks`, `info tokens`"
         return Finding("depends on padding", first.name, row, first.place, at, said, remedy)
 
     def _moved(self, row: int, first: Difference) -> Fault:

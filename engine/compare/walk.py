@@ -230,7 +230,8 @@ def _free(stage: Stage) -> tuple[str, ...]:
     """Axes along which padding is part of the verdict: the mask itself, and what real tokens see of padding."""
     if stage.name == "tokens.mask":
         return ("token",)
-    return ("key",) if stage.room == "mask" or stage.part.startswith("weights") else ()
+    sees = stage.room == "mask" or stage.part.startswith("weights") or may_hide(stage)
+    return ("key",) if sees else ()
 
 
 def _covers(masks: tuple[Hidden, Hidden] | None, piece: Piece, a: Array, b: Array) -> tuple[Array, Array] | None:

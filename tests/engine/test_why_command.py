@@ -162,3 +162,45 @@ def test_an_operand_that_was_not_exported_is_named(session: Session, tmp_path: P
     save(session.trace, path, select="layers.0.attention.scores")
     with pytest.raises(InputError, match="query_heads is not in this recording"):
         explain(open_snapshot(path), "layers.0.attention.scores", (0, 0, 0, 0))
+
+
+# -- after a stop ------------------------------------------------------------------------------------------------
+
+
+def test_why_alone_explains_what_the_last_stop_named(session: Session, say) -> None:
+    say("patch layers.1.ffn.up[0, 2, 7] = nan")
+    say("break unexpected")
+    TABLE.execute(session, "continue")
+    named = say("why layers.1.ffn.up[0, 2, 7]")
+    assert say("why") == say("why layers.1.ffn.up") == named
+    assert say("why [0, 2, 8]") != named
+    say("step")
+    with pytest.raises(InputError, match="leaves batch"):
+        say("why")
+
+
+def test_why_alone_asks_for_what_a_stop_left_open(session: Session, say) -> None:
+    """A row has no one element, and a breakpoint without a condition names nothing."""
+    say("patch layers.0.attention.weights[0, 2, 1] = 0.9")
+    say("break unexpected")
+    TABLE.execute(session, "continue")
+    with pytest.raises(
+        InputError, match=r"leaves key .* write why layers.0.attention.weights\[batch=0, head=2, query=1, key=0\]"
+    ):
+        say("why")
+    say("delete")
+    say("break layers.1.ffn.up")
+    TABLE.execute(session, "continue")
+    with pytest.raises(InputError, match="leaves batch"):
+        say("why")
+
+
+def test_why_alone_in_batch_mode(capsys: pytest.CaptureFixture[str]) -> None:
+    from encoder_tui.tui.cli import main
+
+    condition = "layers.0.ffn.up if absmax > 0.1"
+    assert main(["A cat.", "--device", "cpu", "--batch", "-b", condition, "-ex", "continue", "-ex", "why"]) == 3
+    out = capsys.readouterr().out
+    place = out.partition(", at [")[2].partition("]")[0]
+    assert place
+    assert "layers.0.ffn.up[" in out.partition(place)[2]

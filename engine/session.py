@@ -32,6 +32,8 @@ class Session:
         compared: how often it was compared with something.
         peeked: stages that have not run and whose values were looked at all the same: in a picture of all layers, or compared.
         tour: where the learner stands in the guided tour; None outside it.
+        done: the command lines that changed what is computed, in order, since what is looked at was opened.
+        last: the command line that was run last, whatever came of it.
         why_path: the explanations that were followed one from another, the latest last.
     """
 
@@ -42,6 +44,8 @@ class Session:
         self.reference: Reference | None = None
         self.compared = 0
         self.peeked: frozenset[str] = frozenset()
+        self.done: list[str] = []
+        self.last = ""
         self.why_path: list[Explanation] = []
         self.tour: Place | None = None
         self.branches = Forks(trace)
@@ -51,6 +55,7 @@ class Session:
         before = self.debugger
         self.branches = Forks(trace)
         self.peeked = frozenset()
+        self.done.clear()
         self.changed()
         for found in before.breakpoints.values():
             if trace.program.match(found.pattern):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs the tests
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
+_STATE = tempfile.TemporaryDirectory(prefix="encoder-tui-tests-")  # faults that tests make are written down here
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..engine.errors import InputError
 from ..engine.translation import tr
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
+from .faults import Faults
 from .keys import fill, is_begun
 from .panes.breakpoint_list import BreakpointList
 from .panes.console import Console
@@ -25,6 +27,7 @@ from .panes.footer import Footer
 from .panes.program_tree import ProgramTree
 from .panes.token_strip import TokenStrip
 from .screens.main import MainScreen
+from .screens.over import Over, Palette, opened
 from .themes import NIGHT, THEMES
 from .visible import Visible
 from .widgets.command_line import CommandLine
@@ -32,12 +35,14 @@ from .work import Wanted, Work
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from ..engine.commands import Table
     from .panes.inspector import Inspector
     from .widgets.value_view import ValueView
 
 TICK = 0.1
+FROM_OUTSIDE = (events.InputEvent, events.Paste, events.Resize, events.AppFocus, events.AppBlur)
 
 
 class Receiver(Protocol):
@@ -67,10 +72,12 @@ class EncoderApp(App[int]):
     COMMANDS: ClassVar = {_provider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
 
-    def __init__(self, start: Start, lines: Sequence[str] = ()) -> None:
+    def __init__(self, start: Start, lines: Sequence[str] = (), faults: Faults | None = None) -> None:
         super().__init__()
         self.failure: BaseException | None = None
-        self.engine = EngineThread(start, self.post_message)
+        self.ended_by: signal.Signals | None = None
+        self.faults = faults or Faults()
+        self.engine = EngineThread(start, self.post_message, self.faults)
         self.controller = Controller(self, self.engine)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
@@ -154,14 +161,17 @@ class EncoderApp(App[int]):
     # -- what people do ------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys take effect one after the other: what follows `:` is its text, however fast it came."""
-        if not (
-            isinstance(event, events.Key) and not event.is_forwarded and self.main.is_current and self._took(event)
-        ):
+        """Keys take effect one after the other: what follows `:` is its text, what follows `?q` is not the help's."""
+        if isinstance(event, FROM_OUTSIDE) and not self.screen_stack:
+            return  # nothing is there yet, or any more, that it could be for
+        if not (isinstance(event, events.Key) and not event.is_forwarded and self._took(event)):
             await super().on_event(event)
 
     def _took(self, event: events.Key) -> bool:
-        if self.focused is not None or not self.main.takes(event.key):
+        top = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(top, Over):
+            return top.pressed(event)
+        if top is not self.main or self.focused is not None or not self.main.takes(event.key):
             return False
         leaves = event.key in ("ctrl+c", "escape") or (event.key == "q" and not self._early)
         if self._early is None or leaves:
@@ -255,22 +265,20 @@ class EncoderApp(App[int]):
 
     def show_palette(self) -> None:
         """Show everything that can be done, to choose from."""
-        from textual.command import CommandPalette
-
-        self.push_screen(CommandPalette(placeholder=tr("Find a command …")))
+        opened(self, Palette(placeholder=tr("Find a command …")))
 
     def show_keys(self) -> None:
         """Show all keys."""
         from .screens.keys import KeysScreen
 
-        self.push_screen(KeysScreen(self.table))
+        opened(self, KeysScreen(self.table))
 
     def show_reply(self) -> None:
         """Show the last answer on the whole screen."""
         from .screens.reply import ReplyScreen
 
         if self.main.console.last:
-            self.push_screen(ReplyScreen(*self.main.console.last))
+            opened(self, ReplyScreen(*self.main.console.last))
         else:
             self.main.footer.hint(tr("no command has answered yet"))
 
@@ -278,6 +286,20 @@ class EncoderApp(App[int]):
         """Called by Textual after a fault of ours: what tells of it, in one line or with the traceback, is `main`."""
         self.failure = self.failure or self._exception
         self._close_messages_no_wait()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Ours where Textual would take the one it is made from."""
+        usual = super().get_driver_class()
+        if usual.__name__ != "LinuxDriver":
+            return usual
+        from .terminal import Terminal
+
+        return Terminal
+
+    def end_by(self, number: signal.Signals) -> None:
+        """Leave because of a signal, or because the terminal is gone."""
+        self.ended_by = number
+        self.leave(128 + number)
 
     def leave(self, status: int) -> None:
         """Leave with an exit status."""
@@ -288,24 +310,29 @@ class EncoderApp(App[int]):
         self.controller.stop_or_leave(True)
 
 
-def run_app(start: Start, lines: Sequence[str] = ()) -> int:
+def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = None) -> int:
     """Run the screen until someone leaves it.
 
     Args:
         start: makes the session; runs on the engine's thread while the screen is already there.
         lines: command lines to run, in order, once it stands.
+        faults: where faults of ours are written down.
 
     Returns:
-        The exit status, 0.
+        The exit status, 0. A signal that ended the screen ends the process as well, once the terminal is as it was.
 
     Raises:
         InputError: there is no terminal, or `start` raised it; the terminal is as it was.
         Exception: whatever else `start` raised.
     """
     _need_terminal()
-    app = EncoderApp(start, lines)
+    app = EncoderApp(start, lines, faults)
     status = app.run()
     ended = app.engine.close()
+    _as_before()
+    if app.ended_by is not None:
+        signal.signal(app.ended_by, signal.SIG_DFL)
+        os.kill(os.getpid(), app.ended_by)
     if app.failure is not None:
         raise app.failure
     status = app.return_code or 0 if status is None else status
@@ -316,6 +343,14 @@ def run_app(start: Start, lines: Sequence[str] = ()) -> int:
     return status
 
 
+def _as_before() -> None:
+    """Have signals mean what they meant: the driver's handlers would have the screen stand up again."""
+    for name in ("SIGTSTP", "SIGCONT", "SIGTERM", "SIGHUP", "SIGWINCH"):
+        number = getattr(signal, name, None)  # Windows has few of them
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _need_terminal() -> None:
     """Textual reads keys from standard input and draws on standard error. Text piped in leaves the keyboard elsewhere.
 
@@ -324,11 +359,14 @@ def _need_terminal() -> None:
     """
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
         raise InputError("standard error is not a terminal, and the screen is drawn there; use --batch without one")
-    if sys.__stdin__ is None or sys.__stdin__.isatty():
+    if sys.__stdin__ is not None and sys.__stdin__.isatty():
         return
     try:
         keyboard = os.open("/dev/tty", os.O_RDWR)
     except OSError:
         raise InputError("there is no terminal to read keys from; use --batch without one") from None
+    if sys.__stdin__ is None:  # it was closed
+        sys.__stdin__ = os.fdopen(keyboard, encoding="utf-8", errors="replace")  # type: ignore[misc]
+        return
     os.dup2(keyboard, sys.__stdin__.fileno())
     os.close(keyboard)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.errors import InputError, one_line
 from ..engine.translation import LANGUAGES, language_of, tr, use
+from .faults import Faults
 from .streams import gated
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 DEFAULT_MEMORY = "2GiB"
+ONCE = ("commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -174,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="|".join(LANGUAGES),
         help=tr("language (default: that of the locale)"),
     )
-    p.add_argument("--version", action="version", version=_version())
+    p.add_argument("--version", action="version", version=version_line())
     return p
 
 
@@ -199,18 +201,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str]) -> int:
+    faults = Faults(tuple(argv))
     try:
         use(_language(argv))
-        return _run(parser().parse_args(argv))
+        return _run(parser().parse_args(argv), faults)
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)
     except KeyboardInterrupt:
         return _fail("encoder-tui: interrupted", 130)
     except Exception as error:
-        return _fail(
-            f"encoder-tui: a fault of ours: {type(error).__name__}: {one_line(error)} (ENCODER_TUI_DEBUG=1 shows where)",
-            1,
-        )
+        return _fail(f"encoder-tui: {faults.told(error)}", 1)
 
 
 def _language(argv: Sequence[str]) -> str:
@@ -227,7 +227,7 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, faults: Faults) -> int:
     if options.list_models:
         from ..engine.models import write_models
 
@@ -235,15 +235,30 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     _check(options)
     lines = [*(["tour"] * options.tour), *_lines(options.commands or [])]
-    start = _starter(options, _texts(options))
+    texts = _texts(options)
+    faults.words = _again(options, texts)
+    start = _starter(options, texts)
     if options.batch:
         from .batch import run_batch
 
-        return run_batch(start, lines, options.export, options.select, options.against, options.check)
+        return run_batch(faults.watching(start), lines, options.export, options.select, options.against, options.check)
     from .app import run_app
 
     more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]
-    return run_app(start, [*lines, *more])
+    return run_app(start, [*lines, *more], faults)
+
+
+def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]:
+    """The command line that begins such a session again, without the commands and what is done at the end."""
+    words: list[str] = []
+    for action in parser()._actions:
+        value = getattr(options, action.dest, action.default)
+        if not action.option_strings or action.dest in ONCE or value == action.default:
+            continue
+        name = action.option_strings[-1]
+        for one in value if isinstance(value, list) else [value]:
+            words += [name] if one is True else [f"{name}={one}"] if str(one).startswith("-") else [name, str(one)]
+    return (*words, *["--"] * any(text.startswith("-") for text in texts), *texts)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -364,7 +379,8 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
     return start
 
 
-def _version() -> str:
+def version_line() -> str:
+    """Name and version."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -13,6 +13,7 @@ from . import answers, following, looking
 from .completion import Completion, command_of, complete
 from .engine_thread import Answered, EngineThread
 from .facts import Position
+from .faults import Fault
 from .keys import Keyboard, fill, is_begun
 from .plane import TOKEN_AXES
 from .state import ViewState
@@ -380,11 +381,15 @@ class Controller:
         return found
 
     def _show(self, state: ViewState) -> None:
+        position = self.position
+        if position is not None and state.stage not in position.world.program:  # asked before another world was opened
+            state = looking.at_cursor(replace(state, trail=()), position)
         self.state = state = following.anew(self.state, state)
-        if self.position is not None:
-            self.app.main.show(state, self.position)
+        if position is not None:
+            self.app.main.show(state, position)
 
 
 def words_of(error: BaseException) -> str:
-    """One line for an error: ours are said as they are, others with what they are."""
-    return one_line(error) if isinstance(error, InputError) else f"{type(error).__name__}: {one_line(error)}"
+    """One line for an error: what is said already as it is, others with what they are."""
+    said = isinstance(error, InputError | Fault)
+    return one_line(error) if said else f"{type(error).__name__}: {one_line(error)}"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.widget import Widget
 
+from ..engine.errors import InputError
 from .facts import Position, look
+from .faults import Faults
 from .work import Work
 
 if TYPE_CHECKING:
@@ -93,10 +95,12 @@ class EngineThread:
     Args:
         start: makes the session; called with a function to report progress to.
         post: takes a message to the screen's thread; callable from any thread.
+        faults: where faults of ours are written down.
     """
 
-    def __init__(self, start: Start, post: Callable[[Message], object]) -> None:
-        self._start, self._post = start, post
+    def __init__(self, start: Start, post: Callable[[Message], object], faults: Faults | None = None) -> None:
+        self._post, self._faults = post, faults or Faults()
+        self._start = self._faults.watching(start)
         self._session: Session | None = None
         self._position: Position | None = None
         self._lines: deque[_Line] = deque()
@@ -176,15 +180,17 @@ class EngineThread:
 
     def _live(self) -> None:
         try:
-            from ..engine.commands import TABLE
-
-            self._send(Listed(TABLE))
-            self._session = self._start(self._report)
-            self._position = look(self._session, None)
+            self._serve()
         except BaseException as error:
-            self._send(Failed(error))
-            return
-        self._send(Ready(self._position, self._session.notes))
+            self._send(Failed(self._named(error)))
+
+    def _serve(self) -> None:
+        from ..engine.commands import TABLE
+
+        self._send(Listed(TABLE))
+        session = self._session = self._start(self._report)
+        self._position = look(session, None)
+        self._send(Ready(self._position, session.notes))
         while True:
             with self._awake:
                 self._awake.wait_for(lambda: self._closing or self._lines or self._work)
@@ -194,32 +200,36 @@ class EngineThread:
                 self._running = line.text if line else ""
                 job = self._work.pop(next(iter(self._work))) if line is None else None
             if line:
-                self._run(line, TABLE)
-            elif job:
-                self._do(*job)
+                self._run(line, TABLE, session, self._position)
+            elif job and not job[1].is_stale(session):
+                self._do(*job, session, self._position)
 
-    def _run(self, line: _Line, table: Table) -> None:
-        assert self._session is not None
-        reply, problem = None, None
+    def _run(self, line: _Line, table: Table, session: Session, before: Position) -> None:
+        reply, problem, position = None, None, before
         try:
-            reply = table.execute(self._session, line.text)
+            reply = table.execute(session, line.text)
         except BaseException as error:
-            problem = error
-        self._position = look(self._session, self._position)
-        self._running = ""
-        self._send(Answered(line.text, line.origin, reply, problem, self._position))
+            problem = self._named(error)
+        try:
+            position = look(session, before)
+        except BaseException as error:
+            problem = problem or self._named(error)
+        self._position, self._running = position, ""
+        self._send(Answered(line.text, line.origin, reply, problem, position))
 
-    def _do(self, sender: Widget, work: Work, ticket: int) -> None:
-        assert self._session is not None
-        try:
-            result = work.run(self._session)
-        except BaseException as error:
-            result = error
+    def _do(self, sender: Widget, work: Work, ticket: int, session: Session, before: Position) -> None:
         position = None
-        known, now = self._position, self._session
-        if known is not None and (known.stale, known.peeked) != (now.trace.stale, now.peeked):
-            position = self._position = look(now, known)  # what was stale, or has not run, has been computed
+        try:
+            result = work.run(session)
+            if (before.stale, before.peeked) != (session.trace.stale, session.peeked):
+                position = self._position = look(session, before)  # what was stale, or has not run, has been computed
+        except BaseException as error:
+            result = self._named(error)
         self._send(Worked(sender, work, result, ticket, position))
+
+    def _named(self, error: BaseException) -> BaseException:
+        """What is a person's business as it is; a fault of ours once it is written down."""
+        return error if isinstance(error, InputError) else self._faults.told(error)
 
     def _report(self, text: str, share: float | None = None) -> None:
         self._send(Progress(text, share))

@@ -21,10 +21,17 @@ class Work:
         key: newer work of the same key replaces older work that has not begun; what was begun is finished, and its
             result is dropped if newer work of that key has been asked for since.
         run: takes the session, returns something small and made for the screen (numpy arrays, strings), never a tensor.
+        generation: of the session, as whoever asks knows it; when it is another by then, the work is not done: the names and
+            places it speaks of may be gone, and the new ones are on their way to whoever asked. None where it holds always.
     """
 
     key: str
     run: Callable[[Session], Any]
+    generation: int | None = None
+
+    def is_stale(self, session: Session) -> bool:
+        """Whether what it was asked about no longer holds."""
+        return self.generation is not None and self.generation != session.generation
 
 
 class Wanted(Message):

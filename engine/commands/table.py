@@ -135,13 +135,17 @@ class Table:
             return Reply()
         word, *rest = line.split(maxsplit=1)
         command, tokens = self.find(word), session.trace.tokens
+        session.last = " ".join((command.name, *rest))
         reply = command.run(session, rest[0] if rest else "")
+        if command.group == "changes" or command.name == "open":
+            session.done.append(session.last)
         if session.trace.tokens is tokens:
             return reply
         from ..lapsed import lapsed
 
         others = lapsed(session.trace, session.debugger.breakpoints.values())
-        return replace(reply, text="\n".join(filter(None, (reply.text, *others))))
+        return replace(reply, text="
+".join(filter(None, (reply.text, *others))))
 
 
 def count_of(rest: str, usage: str) -> int:

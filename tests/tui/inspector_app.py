@@ -43,7 +43,8 @@ class InspectorApp(App[None]):
 
     def answer(self, which: int = 0) -> None:
         message = self.waiting.pop(which)
-        message.sender.receive(message.work, message.work.run(self.session))  # type: ignore[attr-defined]
+        if not message.work.is_stale(self.session):
+            message.sender.receive(message.work, message.work.run(self.session))  # type: ignore[attr-defined]
 
     def on_value_view_asked(self, message: ValueView.Asked) -> None:
         self.asked.append(message.state)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from encoder_tui.engine.errors import InputError
 from encoder_tui.tui.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
+from encoder_tui.tui.faults import Fault
 from encoder_tui.tui.work import Work
 from fakes import fake_session
 from textual.message import Message
@@ -147,7 +148,7 @@ def test_commands_go_before_work(post: Post) -> None:
 def test_work_that_fails_brings_its_exception(post: Post) -> None:
     engine = ready(post)
     engine.want(SENDER, Work("bad", lambda session: 1 // 0))
-    assert isinstance(post.next(Worked).result, ZeroDivisionError)
+    assert isinstance(post.next(Worked).result.__cause__, ZeroDivisionError)
     engine.execute("step", "key")
     assert post.next(Answered).position.cursor == 0
 
@@ -183,4 +184,43 @@ def test_closing_does_not_wait_for_what_cannot_be_stopped(post: Post) -> None:
     gate = blocked(engine)
     assert not engine.close(0.01)
     gate.set()
+    assert engine.close(30)
+
+
+def test_work_asked_for_before_another_world_is_not_done(post: Post) -> None:
+    engine = ready(post)
+    engine.want(SENDER, Work("old", lambda session: session.trace.program.index("gone"), generation=7))
+    engine.want(SENDER, Work("new", lambda session: session.generation, generation=0))
+    found = post.next(Worked)
+    assert (found.work.key, found.result) == ("new", 0)
+    assert engine.close(30)
+
+
+def test_a_fault_of_ours_is_written_down_and_the_session_goes_on(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ready(post)
+    monkeypatch.setattr("encoder_tui.engine.commands.looking.write_stats", None)
+    for line in ("step", "stats tokens.ids", "step"):
+        engine.execute(line, "console")
+    answers = [post.next(Answered) for _ in range(3)]
+    assert [type(found.error) for found in answers] == [type(None), Fault, type(None)]
+    assert "again.txt` does again what was done" in str(answers[1].error)
+    assert answers[2].position.cursor == 1
+    assert engine.close(30)
+
+
+def test_what_cannot_be_looked_at_is_told_and_what_was_known_stays(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ready(post)
+    monkeypatch.setattr("encoder_tui.tui.facts.forks_of", None)
+    engine.execute("step", "console")
+    found = post.next(Answered)
+    assert isinstance(found.error, Fault)
+    assert found.position.cursor == -1
+    assert engine.close(30)
+
+
+def test_a_thread_that_ends_says_so(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ready(post)
+    monkeypatch.setattr(engine, "_run", None)
+    engine.execute("step", "console")
+    assert isinstance(post.next(Failed).error, Fault)
     assert engine.close(30)

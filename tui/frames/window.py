@@ -18,10 +18,6 @@ WHOLE_PLANE = 1 << 24  # elements; beyond this a plane is read a window at a tim
 TILE_ROWS, TILE_COLUMNS = 64, 128
 
 
-class Stale(Exception):
-    """The session has moved on to another trace since this was asked for."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """Numbers of a plane from `row` and `column` on; for ids, the tokens they are as well."""

@@ -65,17 +65,14 @@ class Explanation(Lines[Face]):
             def run(session: Session) -> Any:
                 from ...engine.explanations import explain_stage
 
-                # newer work may be under way by now, on another run: its own answer will come
-                same = session.generation == generation
-                return explain_stage(session.trace, stage, index, numbers=reached) if same else None
+                return explain_stage(session.trace, stage, index, numbers=reached)
 
-            self.post_message(Wanted(self, Work("explanation", run)))
+            self.post_message(Wanted(self, Work("explanation", run, generation)))
 
-    def receive(self, work: Work, result: Page | None) -> None:
+    def receive(self, work: Work, result: Page) -> None:
         """Take the text."""
-        if result is not None:
-            self.page = result
-            self._lay()
+        self.page = result
+        self._lay()
 
     def on_resize(self) -> None:
         """Fill the lines anew."""

@@ -117,7 +117,8 @@ class Inspector(Vertical):
             session.peeked |= {operand.name}
             return name, operand.name, operand.index
 
-        self.post_message(Wanted(self, Work("inspector.follow", run)))
+        generation = self._subject.generation if self._subject is not None else None
+        self.post_message(Wanted(self, Work("inspector.follow", run, generation)))
 
     def receive(self, work: Work, result: tuple[str, str, tuple[int, ...]]) -> None:
         """Take what was found."""

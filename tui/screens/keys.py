@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from ...engine.translation import tr
 from ..panes import program_tree as marks
 from ..text import cut, fit, wrapped
 from ..widgets.lines import Lines, Spans
+from .over import Page
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, Table
@@ -73,39 +72,28 @@ class KeyLines(Lines[Line], can_focus=True):
         return [("keys--key", f" {fit(key, KEY_WIDTH)}"), ("keys--usage", shown[:split]), ("keys--text", shown[split:])]
 
 
-class KeysScreen(ModalScreen[None]):
+class KeysScreen(Page):
     """Every key, grouped; any key that does not scroll closes it."""
 
     def __init__(self, table: Table) -> None:
-        super().__init__()
-        self._lines = KeyLines(table, id="keys")
+        super().__init__(KeyLines(table, id="keys"))
         self._length = len(lines_of(table, 86))
 
-    def compose(self) -> ComposeResult:
-        yield self._lines
-
     def on_mount(self) -> None:
-        self._lines.border_title = tr("keys and commands")
-        self._lines.border_subtitle = tr("↑ ↓ scroll · any other key closes")
-        self._lines.styles.height = self._length + 2
-        self._lines.focus()
+        self.lines.border_title = tr("keys and commands")
+        self.lines.border_subtitle = tr("↑ ↓ scroll · any other key closes")
+        self.lines.styles.height = self._length + 2
 
-    def on_key(self, event: events.Key) -> None:
-        """Scroll, or leave."""
-        event.stop()
-        event.prevent_default()
-        lines, page = self._lines, max(1, self._lines.scrollable_content_region.height - 1)
-        far = len(lines.faces)
-        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "pagedown": page, "space": page}
-        steps |= {"home": -far, "g": -far, "end": far, "G": far}
-        if event.key in steps:
-            lines.scroll_relative(y=steps[event.key], animate=False)
-        else:
-            self.dismiss()
+    def shifted(self, key: str) -> bool:
+        """To the beginning, to the end."""
+        far = {"home": -self._length, "end": self._length}.get(key, 0)
+        if far:
+            self.lines.scroll_relative(y=far, animate=False)
+        return bool(far)
 
     def on_click(self, event: events.Click) -> None:
         """A click beside it closes it."""
-        if self.get_widget_at(event.screen_x, event.screen_y)[0] is not self._lines:
+        if not self.lines.region.contains(event.screen_x, event.screen_y):
             self.dismiss()
 
 

@@ -140,9 +140,8 @@ class MainScreen(Screen[None]):
         asked = (stage, state.weight, generation, language(), *known)
         if asked != self._asked:
             self._asked = asked
-            self.post_message(
-                Wanted(self, Work("subject", lambda session: (asked, subject_of(session, stage, state.weight))))
-            )
+            work = Work("subject", lambda session: (asked, subject_of(session, stage, state.weight)), generation)
+            self.post_message(Wanted(self, work))
         elif self._subject is not None:
             self.inspector.show(state, self._subject)
 

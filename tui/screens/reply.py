@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import events
-from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from ...engine.translation import tr
 from ..panes.console import is_prose, wrapped
 from ..text import letters_of, plain
 from ..widgets.lines import Lines, Spans
+from .over import Page
 
 
 class ReplyLines(Lines[str], can_focus=True):
@@ -45,7 +43,7 @@ class ReplyLines(Lines[str], can_focus=True):
         return [("", face)]
 
 
-class ReplyScreen(ModalScreen[None]):
+class ReplyScreen(Page):
     """An answer to be read; any key that does not scroll closes it.
 
     Args:
@@ -54,33 +52,21 @@ class ReplyScreen(ModalScreen[None]):
     """
 
     def __init__(self, line: str, text: str) -> None:
-        super().__init__()
+        self._reply = ReplyLines(text, id="reply")
+        super().__init__(self._reply)
         self._line = line
-        self._lines = ReplyLines(text, id="reply")
-
-    def compose(self) -> ComposeResult:
-        yield self._lines
 
     def on_mount(self) -> None:
-        self._lines.border_title = plain(self._line).replace("[", r"\[")
-        self._lines.border_subtitle = tr("↑ ↓ ← → scroll · any other key closes")
-        self._lines.focus()
+        self.lines.border_title = plain(self._line).replace("[", r"\[")
+        self.lines.border_subtitle = tr("↑ ↓ ← → scroll · any other key closes")
 
-    def on_key(self, event: events.Key) -> None:
-        """Scroll, or leave."""
-        event.stop()
-        event.prevent_default()
-        lines, page = self._lines, max(1, self._lines.scrollable_content_region.height - 1)
-        far, side = len(lines.faces), max(1, lines.width // 3)
-        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "pagedown": page, "space": page}
-        steps |= {"g": -far, "G": far}
-        sideways = {"left": -side, "h": -side, "right": side, "l": side, "home": -(10**6), "end": 10**6}
-        if event.key in steps:
-            lines.scroll_relative(y=steps[event.key], animate=False)
-        elif event.key in sideways:
-            lines.shift(sideways[event.key])
-        else:
-            self.dismiss()
+    def shifted(self, key: str) -> bool:
+        """Sideways."""
+        side = max(1, self._reply.width // 3)
+        steps = {"left": -side, "h": -side, "right": side, "l": side, "home": -(10**6), "end": 10**6}
+        if key in steps:
+            self._reply.shift(steps[key])
+        return key in steps
 
 
 def from_cell(text: str, first: int) -> str:

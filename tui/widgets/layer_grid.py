@@ -14,7 +14,6 @@ from textual import events
 from ...engine.translation import tr
 from ..colours import Palette, Scale, codes_of, scale_of
 from ..frames.layer_grid import LayerRow, read_layer
-from ..frames.window import Stale
 from ..numbers import short
 from ..plane import Plane, origin_for, plane_of, written_place
 from ..state import ViewState
@@ -138,8 +137,6 @@ class LayerGrid(ValueView):
         if sheet != self._sheet:
             return
         self._settle()
-        if isinstance(frame, Stale):  # another subject is on its way, and will ask
-            return
         self._rows[stage] = frame
         self._due = [due for due in self._due if due != stage]
         self._colour()

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ...engine.translation import tr
-from ..frames.window import Stale, Window
+from ..frames.window import Window
 from ..numbers import exact
 from ..plane import Plane, clipped, moved, plane_of
 from ..state import ViewState
@@ -218,8 +218,6 @@ class ValueView(Widget):
         from ...engine.errors import InputError, one_line
 
         def run(session: Session) -> Any:
-            if session.generation != subject.generation:
-                return subject, plane, request, Stale()
             try:
                 return subject, plane, request, request.run(session)
             except (InputError, MemoryError) as error:
@@ -227,13 +225,13 @@ class ValueView(Widget):
 
         if self._timer is None:
             self._timer = self.set_timer(LATE, self._is_late)
-        self.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run)))
+        self.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run, subject.generation)))
 
     def receive(self, work: Work, result: Any) -> None:
         """Take what came back from the engine's thread; what is no longer wanted is kept but not shown."""
         subject, plane, request, frame = result
         wanted = self._awaited is not None and self._awaited.key == request.key
-        if isinstance(frame, Stale) or self.subject is None or subject.generation != self.subject.generation:
+        if self.subject is None or subject.generation != self.subject.generation:
             return
         if not isinstance(frame, Trouble):
             self._keep(request, frame)

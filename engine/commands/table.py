@@ -144,8 +144,7 @@ class Table:
         from ..lapsed import lapsed
 
         others = lapsed(session.trace, session.debugger.breakpoints.values())
-        return replace(reply, text="
-".join(filter(None, (reply.text, *others))))
+        return replace(reply, text="\n".join(filter(None, (reply.text, *others))))
 
 
 def count_of(rest: str, usage: str) -> int:

@@ -1,0 +1,147 @@
+"""Keys at random and by the kept files: nothing crashes, nothing hangs, and what is over the screen leaves once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from driving import press, running, settled, until
+from encoder_tui.engine.translation import use
+from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.screens.keys import KeysScreen
+from encoder_tui.tui.screens.over import Palette, opened
+from fakes import fake_session
+from textual import events
+from textual.css.query import NoMatches
+
+from tests.fuzz.gestures import BOUND, Gesture, draw, read, send
+from tests.fuzz.in_process import leave, play
+from tests.fuzz.keys import from_file, written
+
+KEPT = sorted((Path(__file__).parent.parent / "fuzz" / "keys").glob("*.txt"))
+RUNS, KEYS = 3, 100
+
+
+async def plays(gestures: list[Gesture]) -> EncoderApp:
+    """Do all that on a fake encoder and leave; the app, which must have left well."""
+    app = EncoderApp(lambda progress: fake_session(""))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await play(pilot, gestures)
+        left = await leave(pilot)
+        app.engine.close()
+    assert app.failure is None
+    assert app.faults.folder is None, (app.faults.folder / "traceback.txt").read_text("utf-8")
+    assert left
+    return app
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+async def test_random_keys(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chance = random.Random(seed)
+    use("zh" if seed % 2 else "en")
+    try:
+        await plays(draw(chance, KEYS))
+    finally:
+        use("en")
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+async def test_what_went_wrong_once(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, language, gestures = from_file(path)
+    use(language)
+    try:
+        await plays(gestures)
+    finally:
+        use("en")
+
+
+def test_gestures_are_read_as_they_are_written() -> None:
+    drawn = draw(random.Random(1), 400, calm=True)
+    assert {gesture.kind for gesture in drawn} == {"send", "size", "wait", "stop"}
+    assert [read(str(gesture)) for gesture in drawn] == drawn
+    assert written("text", "zh", drawn[:2], "so").splitlines() == ["# so", "scene text zh", *map(str, drawn[:2])]
+    assert {"s", "[", "\x1b[21~", ":", "?"} <= set(BOUND)  # bound keys as a terminal sends them
+    assert "q" not in BOUND
+
+
+async def test_help_leaves_once_and_the_key_after_it_is_not_lost() -> None:
+    app = await plays([send("?"), send("q"), send("q")])
+    assert app.return_value == 0  # the second q left
+    async with running() as (app, pilot):
+        for key in ("question_mark", "x", "s", "s"):
+            app.post_message(events.Key(key, None))
+        await settled(pilot)
+        assert app.screen is app.main
+        assert app.controller.position is not None
+        assert app.controller.position.cursor == 1
+
+
+async def test_escape_leaves_the_palette_before_the_next_key() -> None:
+    async with running() as (app, pilot):
+        for key in ("ctrl+p", "escape", "s", "s"):
+            app.post_message(events.Key(key, None))
+        await settled(pilot)
+        assert app.screen is app.main
+        assert app.controller.position is not None
+        assert app.controller.position.cursor == 1
+
+
+async def test_a_screen_below_another_takes_nothing_away() -> None:
+    async with running() as (app, pilot):
+        await press(pilot, "question_mark")
+        below = app.screen
+        assert isinstance(below, KeysScreen)
+        opened(app, Palette())
+        await pilot.pause()
+        below.dismiss()  # a click, say, that came late
+        await pilot.pause()
+        assert [type(screen) for screen in app.screen_stack] == [type(app.main), KeysScreen, Palette]
+        await press(pilot, "escape")
+        assert app.screen is below
+        below.dismiss()
+        below.dismiss()
+        await pilot.pause()
+        assert app.screen is app.main
+
+
+async def test_a_screen_is_opened_once() -> None:
+    async with running(lines=["keys", "palette", "keys", "keys"]) as (app, pilot):
+        await until(pilot, lambda: len(app.screen_stack) == 3, "both screens")
+        await settled(pilot)
+        assert [type(screen) for screen in app.screen_stack[1:]] == [KeysScreen, Palette]
+
+
+async def test_what_is_asked_of_a_world_that_is_gone_is_not_looked_at() -> None:
+    async with running() as (app, pilot):
+        app.controller.look_at("layers.7.ffn.of.another.model")
+        await settled(pilot)
+        assert app.controller.state.stage == "tokens.ids"  # the one that comes first
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_work_that_fails_is_no_fault_where_its_screen_has_left(leaves: bool) -> None:
+    async def late() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise NoMatches("no list any more") from None
+
+    palette = Palette()
+    with nullcontext() if leaves else pytest.raises(NoMatches):
+        async with running() as (app, pilot):
+            opened(app, palette)
+            await pilot.pause()
+            worker = palette.run_worker(late())
+            await pilot.pause()
+            if leaves:
+                palette.dismiss()
+            else:
+                worker.cancel()
+            await until(pilot, lambda: worker.is_finished, "the end of the work")
+            await settled(pilot)
+    assert (app.failure is None) == leaves

@@ -174,6 +174,7 @@ def test_why_alone_explains_what_the_last_stop_named(session: Session, say) -> N
     named = say("why layers.1.ffn.up[0, 2, 7]")
     assert say("why") == say("why layers.1.ffn.up") == named
     assert say("why [0, 2, 8]") != named
+    say("delete")
     say("step")
     with pytest.raises(InputError, match="leaves batch"):
         say("why")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from . import accounts
+from . import accounts, quantised
 from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
@@ -19,9 +19,11 @@ from .errors import InputError
 from .files import read_object, regular
 from .images import ImageReader
 from .program import Program, Shape, write_shape
+from .quantised import multiplied
 from .reader import TextReader
 from .sentence import read_sentence
 from .text_habits import habits_of
+from .ties import Ties, ties_of
 from .tokenizer_files import open_tokenizer
 from .weight_files import SAFETENSORS, Rows, WeightFile, open_weights, weight_files
 
@@ -52,7 +54,7 @@ class Checkpoint:
         self.notes: list[str] = []
         if self.files[0].suffix == ".bin":
             self.notes.append(f"weights from {self.files[0].name}, read without running it; {SAFETENSORS} is preferred")
-        self._stored = self._named(list(map(open_weights, self.files)))
+        self._stored = self._named(multiplied(list(map(open_weights, self.files))))
         self._stored |= self._of_sentence(directory)
         self.notes += self.sentence.notes if self.sentence is not None else ()
 
@@ -76,6 +78,9 @@ class Checkpoint:
         if options.side == TEXT:
             self.family.limits(self.config)  # a limit that cannot be is said on opening, not with the first text
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
+        scheme = self.config.get("quantization_config")
+        sources = [self.source(name) or name for name in program.weights]
+        quantised.refuse(self.directory, sources, self._stored, scheme)
         missing = [name for name in program.weights if self.source(name) is None]
         if missing:
             raise InputError(f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}")
@@ -86,6 +91,8 @@ class Checkpoint:
                 wrong.append(f"{name} is {write_shape(found)} and should be {write_shape(shape)}")
         if wrong:
             raise InputError(f"{self.directory}: {len(wrong)} weights have the wrong shape: {_few(wrong, '; ')}")
+        self._tell(quantised.told(sources, self._stored, scheme))
+        self._tell_of_ties(program)
         self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program
 
@@ -106,7 +113,9 @@ class Checkpoint:
 
     def unused(self, program: Program) -> list[str]:
         """Stored tensors that a program does not use, by the names they are stored under."""
-        used = {self.source(name) for name in program.weights}
+        used = {self.source(name) for name in program.weights} | {
+            name for name, other in self._ties.instead.items() if other in program.weights or name in program.weights
+        }
         return list(dict.fromkeys(stored for name, (_, stored) in self._stored.items() if name not in used))
 
     @property
@@ -181,8 +190,29 @@ class Checkpoint:
 
     def source(self, name: str) -> str | None:
         """Under which canonical name a weight is stored: its own, or that of the one it is tied to."""
-        tied = self.family.TIED.get(name) if self.config.flag("tie_word_embeddings", True) else None
-        return next((found for found in (tied, name) if found in self._stored), None)
+        name = self._ties.instead.get(name, name)
+        return name if name in self._stored else None
+
+    @cached_property
+    def _ties(self) -> Ties:
+        """The family's ties, unless the config unties them."""
+        tied = getattr(self.family, "ALWAYS_TIED", False) or self.config.flag("tie_word_embeddings", True)
+        return ties_of(self.family.TIED if tied else {}, self._stored, self._same)
+
+    def _same(self, one: str, other: str) -> bool:
+        (file, stored), (other_file, other_stored) = self._stored[one], self._stored[other]
+        numbers, others = file.tensor(stored), other_file.tensor(other_stored)
+        wide = torch.promote_types(numbers.dtype, others.dtype)
+        return torch.equal(numbers.to(wide), others.to(wide))
+
+    def _tell_of_ties(self, program: Program) -> None:
+        """Say which weights of a program are not what they are tied to."""
+        for target, source in self._ties.differing.items():
+            if target in program.weights:
+                self._tell(
+                    f"{target} is stored and differs from {source}, which it is said to be tied to: "
+                    "each is used as it is stored, as transformers does"
+                )
 
     def _with_sentence(self, program: Program) -> Program:
         """The program with its sentence embedding; without, and a note, where that is made in a way not known here."""

@@ -66,6 +66,10 @@ class Config:
         """The same file with more values, or others; what is read of either is noted in both."""
         return replace(self, values={**self.values, **values})
 
+    def named(self, also: Mapping[str, str]) -> Config:
+        """The same file where other names stand for some keys: `{"hidden_size": "dim"}`; the other name comes first."""
+        return self.saying({own: self.get(other) for other, own in also.items() if self.says(other)})
+
     def size(self, name: str, default: int, most: int = 10**8) -> int:
         """A whole number from 1 to `most`, beyond which no model goes and a program would fill the memory."""
         number = self.get(name, default)

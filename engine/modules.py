@@ -59,6 +59,9 @@ class Parts:
     def shape(self, name: str) -> Shape:
         return tuple(self._weights[name].shape)
 
+    def dtype(self, name: str) -> str:
+        return str(self._weights[name].dtype).removeprefix("torch.")
+
     def tensor(self, name: str) -> torch.Tensor:
         return self._weights[name]
 

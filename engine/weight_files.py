@@ -15,6 +15,12 @@ from .files import read_object, regular
 from .program import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
+# safetensors' names of dtypes -> torch's.
+DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+    "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool", "C64": "complex64",
+}  # fmt: skip
 TORCH, TORCH_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
 
@@ -27,6 +33,10 @@ class WeightFile(Protocol):
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor, without reading it."""
+        ...
+
+    def dtype(self, name: str) -> str:
+        """The dtype of a tensor as torch calls it, without reading it: `float32`; as the file calls it where torch has none."""
         ...
 
     def tensor(self, name: str) -> torch.Tensor:
@@ -56,6 +66,10 @@ class SafetensorsFile:
 
     def shape(self, name: str) -> Shape:
         return tuple(self._file.get_slice(name).get_shape())
+
+    def dtype(self, name: str) -> str:
+        written = str(self._file.get_slice(name).get_dtype())
+        return DTYPES.get(written, written)
 
     def tensor(self, name: str) -> torch.Tensor:
         return self._file.get_tensor(name)
@@ -98,6 +112,9 @@ class TorchFile:
     def shape(self, name: str) -> Shape:
         return tuple(self._tensors[name].shape)
 
+    def dtype(self, name: str) -> str:
+        return str(self._tensors[name].dtype).removeprefix("torch.")
+
     def tensor(self, name: str) -> torch.Tensor:
         return self._tensors[name]
 
@@ -112,18 +129,21 @@ class Rows:
     """
 
     def __init__(self, file: WeightFile, number: int, of: int) -> None:
-        self._file, self._number, self._of = file, number, of
+        self.file, self._number, self._of = file, number, of
 
     def names(self) -> Sequence[str]:
-        return self._file.names()
+        return self.file.names()
 
     def shape(self, name: str) -> Shape:
-        rows, *rest = self._file.shape(name) or (0,)
+        rows, *rest = self.file.shape(name) or (0,)
         return (rows // self._of, *rest)
+
+    def dtype(self, name: str) -> str:
+        return self.file.dtype(name)
 
     def tensor(self, name: str) -> torch.Tensor:
         size = self.shape(name)[0]
-        return self._file.tensor(name)[self._number * size : (self._number + 1) * size]
+        return self.file.tensor(name)[self._number * size : (self._number + 1) * size]
 
 
 def _load(path: Path) -> Any:

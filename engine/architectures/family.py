@@ -105,12 +105,16 @@ class Family(Protocol):
 
     Attributes:
         PREFIXES: what its checkpoints may put before the names of weights: `("bert.",)`.
-        TIED: weights that are another one where they are not stored, unless the config says
-            `tie_word_embeddings: false`: name -> that other name.
+        TIED: weights that are another one, unless both are stored and differ, or the config says
+            `tie_word_embeddings: false`: name -> that other name (see `ties`).
 
-    A module may have `HARMLESS`: reasons, each with the keys of a config that change no number of this family for it, or that
-    are read in some checkpoints alone (see `accounts`). It may have `RENAMED` as well: what others call the weights, as pairs of a regular expression and what to put for
-    it. `{q,k,v}` in that stands for three names: the stored tensor holds three equal parts of rows, one below the other.
+    A module may have besides:
+
+    - `ALWAYS_TIED`, if the config has no say in what is tied.
+    - `HARMLESS`: reasons, each with the keys of a config that change no number of this family for it, or that are read in some
+      checkpoints alone (see `accounts`).
+    - `RENAMED`: what others call the weights, as pairs of a regular expression and what to put for it. `{q,k,v}` in that stands
+      for three names: the stored tensor holds three equal parts of rows, one below the other.
     """
 
     PREFIXES: tuple[str, ...]

@@ -22,13 +22,18 @@ from .builder import HIDDEN, Builder
 from .family import Limits, Options
 
 PREFIXES = ("transformer.",)
-TIED: dict[str, str] = {}  # the embeddings are tied whatever the config says: see `_embeddings`
+TIED = {"encoder.embed_tokens.weight": "shared.weight"}
+ALWAYS_TIED = True  # transformers forces it, whatever the config says
 HARMLESS = {
     "of the decoder, which is not used": (
         "num_decoder_layers", "scale_decoder_outputs", "tie_word_embeddings",
     ),
     "positions are relative, and of any number": ("n_positions",),
     "never read by anyone": ("scalable_attention",),
+}  # fmt: skip
+# What transformers takes for the same, and puts before the name of its own.
+ALSO = {
+    "hidden_size": "d_model", "num_attention_heads": "num_heads", "num_hidden_layers": "num_layers", "head_dim": "d_kv",
 }  # fmt: skip
 WIDE = ("batch", "token", "intermediate")
 MOST_LAYERS = 1000
@@ -67,7 +72,7 @@ class T5Sizes:
         Raises:
             InputError: an option that is not implemented, by its name.
         """
-        default = DEFAULTS[config.model_type]
+        config, default = config.named(ALSO), DEFAULTS[config.model_type]
         config.refuse("is_decoder")
         activation, gated = _feed_forward(config, str(default["feed_forward_proj"]))
         sizes = cls(
@@ -120,7 +125,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a T5 checkpoint's encoder."""
     sizes, b = T5Sizes.of(config), Builder()
     parts.tokens(b, sizes.vocabulary, also=())
-    x = _embeddings(b, sizes, stored)
+    x = _embeddings(b, sizes)
     mask = parts.additive_mask(b, options)
     found = relative.buckets(b, sizes.buckets, sizes.distance)
     table = "encoder.block.{}.layer.0.SelfAttention.relative_attention_bias"
@@ -139,9 +144,8 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     return b.program()
 
 
-def _embeddings(b: Builder, sizes: T5Sizes, stored: Container[str]) -> str:
-    table = "shared.weight" if "shared.weight" in stored else "encoder.embed_tokens.weight"
-    weights = [(table, (sizes.vocabulary, sizes.hidden))]
+def _embeddings(b: Builder, sizes: T5Sizes) -> str:
+    weights = [("encoder.embed_tokens.weight", (sizes.vocabulary, sizes.hidden))]
     token = b.add("embeddings.token", Lookup(), ("tokens.ids",), HIDDEN, weights, "encoder.embed_tokens")
     return b.alias("embeddings.output", token)
 

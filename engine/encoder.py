@@ -73,9 +73,7 @@ class Encoder:
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
         self.prompt: str | None = None
-        # what transformers computes for a decoder without cross attention; a family that does not refuses the option
-        hides = causal or checkpoint.config.flag("is_decoder", False)
-        options = Options(str(dtype).removeprefix("torch."), hides, train_seed, dropout, self.side)
+        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, dropout, self.side)
         self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type

@@ -59,6 +59,7 @@ class Bert:
     epsilon: float
     dropout: float
     attention_dropout: float
+    causal: bool
 
     @classmethod
     def of(
@@ -79,8 +80,9 @@ class Bert:
         Raises:
             InputError: an option that is not implemented, by its name.
         """
-        config.refuse("add_cross_attention")  # `is_decoder` alone is a causal mask: see `Encoder`
+        config.refuse("add_cross_attention")
         config.only("position_embedding_type", "absolute")
+        config.only("chunk_size_feed_forward", 0)  # products of fewer rows, which may differ in their last bits
         sizes = cls(
             vocabulary=config.size("vocab_size", vocabulary),
             hidden=config.size("hidden_size", hidden),
@@ -93,6 +95,7 @@ class Bert:
             epsilon=config.number("layer_norm_eps", 1e-12),
             dropout=config.number("hidden_dropout_prob", 0.1),
             attention_dropout=config.number("attention_probs_dropout_prob", 0.1),
+            causal=config.flag("is_decoder", False),  # what transformers computes for a decoder without cross attention
         )
         config.divides("num_attention_heads", sizes.heads, "hidden_size", sizes.hidden)
         return sizes
@@ -149,7 +152,7 @@ def embeddings(b: Builder, sizes: Bert, size: int, options: Options | None = Non
 
 def encoder(b: Builder, sizes: Bert, x: str, options: Options) -> str:
     """The mask and the layers, named as in BERT, down to `output`."""
-    mask = parts.additive_mask(b, options)
+    mask = parts.additive_mask(b, options, causal=sizes.causal)
     drops = post_norm.Drops(
         lambda x: parts.dropped(b, x, sizes.attention_dropout, options),
         lambda x: parts.dropped(b, x, sizes.dropout, options),

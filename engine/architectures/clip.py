@@ -49,6 +49,6 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
 def _part(config: Config, which: str) -> Config:
     """The config of one side. Where an old config has a `text_config_dict` as well, that one counts, alone."""
-    name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name)), "")
+    name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name) is not None), "")
     classes = {key: config.get(key) for key in ("id2label", "num_labels", "problem_type") if config.says(key)}
     return (config.part(name) if name else Config({}, config.where)).saying(classes)

@@ -98,6 +98,7 @@ def _project(b: Builder, pooled: str, stored: Container[str], module: str, hidde
 
 
 def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision.Sizes:
+    config.refuse("is_decoder", "add_cross_attention")
     sizes = vision.Sizes(
         hidden=config.size("hidden_size", hidden),
         layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),

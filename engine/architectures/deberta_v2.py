@@ -108,6 +108,7 @@ class Deberta:
         Raises:
             InputError: an option that is not implemented, by its name.
         """
+        config.refuse("is_decoder", "add_cross_attention")  # transformers' DeBERTa is never causal
         hidden = config.size("hidden_size", 1536)
         count = config.size("num_attention_heads", 24)
         config.divides("num_attention_heads", count, "hidden_size", hidden)

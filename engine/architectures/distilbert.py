@@ -34,6 +34,8 @@ HARMLESS = {
     "sinusoidal positions are stored like learned ones": ("sinusoidal_pos_embds",),
     "whether student and teacher were tied in training": ("tie_weights_",),
 }
+# What transformers takes for the same, and puts before the name of its own.
+ALSO = {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers"}
 EPSILON = 1e-12  # not in the config
 MOST_LAYERS = 1000
 
@@ -49,25 +51,25 @@ class DistilBert:
 
     @classmethod
     def of(cls, config: Config) -> DistilBert:
-        """Read the sizes from a config.json, under DistilBERT's names or those that transformers takes for the same."""
+        """Read the sizes from a config.json.
+
+        Raises:
+            InputError: an option that is not implemented, by its name.
+        """
+        config = config.named(ALSO)
         config.refuse("is_decoder", "add_cross_attention")  # transformers' DistilBERT is never causal
-        dim, heads, layers = (
-            own if config.says(own) else other if config.says(other) else own
-            for own, other in (
-                ("dim", "hidden_size"), ("n_heads", "num_attention_heads"), ("n_layers", "num_hidden_layers")
-            )
-        )  # fmt: skip
+        config.only("chunk_size_feed_forward", 0)  # products of fewer rows, which may differ in their last bits
         sizes = post_norm.Sizes(
-            hidden=config.size(dim, 768),
-            heads=config.size(heads, 12),
+            hidden=config.size("dim", 768),
+            heads=config.size("n_heads", 12),
             intermediate=config.size("hidden_dim", 3072),
             activation=config.activation("activation", "gelu"),
             epsilon=EPSILON,
         )
-        config.divides(heads, sizes.heads, dim, sizes.hidden)
+        config.divides("n_heads", sizes.heads, "dim", sizes.hidden)
         return cls(
             vocabulary=config.size("vocab_size", 30522),
-            layers=config.size(layers, 6, most=MOST_LAYERS),
+            layers=config.size("n_layers", 6, most=MOST_LAYERS),
             longest=config.size("max_position_embeddings", 512),
             layer=sizes,
         )

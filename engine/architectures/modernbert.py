@@ -78,12 +78,13 @@ class ModernBert:
             epsilon=config.number("norm_eps", 1e-5),
             kinds=_kinds(config, layers),
             thetas=_thetas(config),
-            window=config.size("local_attention", 128) // 2,
+            window=_window(config),
             norm_bias=config.flag("norm_bias", False),
             attention_bias=config.flag("attention_bias", False),
             mlp_bias=config.flag("mlp_bias", False),
         )
         config.divides("num_attention_heads", sizes.heads, "hidden_size", sizes.hidden)
+        config.only("head_dim", sizes.head_dim)
         turned.even(config, sizes.head_dim)
         return sizes
 
@@ -135,6 +136,12 @@ def _thetas(config: Config) -> dict[str, float]:
     return {
         kind: turned.theta_of(both.part(kind), config.number(old, default)) for kind, (_, default, old) in KINDS.items()
     }
+
+
+def _window(config: Config) -> int:
+    """How far local attention sees on either side: `sliding_window`, or half of `local_attention`."""
+    both = config.size("local_attention", 128)
+    return config.size("sliding_window", both // 2) if config.says("sliding_window") else both // 2
 
 
 def _mask(b: Builder, sizes: ModernBert, kind: str, options: Options) -> str:

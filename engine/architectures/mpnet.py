@@ -52,6 +52,7 @@ class MPNet:
         Raises:
             InputError: an option that is not implemented, by its name.
         """
+        config.refuse("is_decoder", "add_cross_attention")  # transformers' MPNet is never causal
         sizes = cls(
             vocabulary=config.size("vocab_size", 30527),
             hidden=config.size("hidden_size", 768),

@@ -53,6 +53,9 @@ def label_names(config: Config) -> tuple[str, ...]:
         return _numbered(config.size("num_labels", 2, most=MOST_LABELS))
     if not isinstance(named, dict) or not all(str(number).isdecimal() for number in named):
         raise InputError(f"{config.where}: id2label is {named!r}, and must give a name for each number")
+    count = config.get("num_labels")
+    if count is not None and count != len(named):  # transformers then forgets the names
+        return _numbered(config.size("num_labels", 2, most=MOST_LABELS))
     names = {int(number): visible(str(name)) for number, name in named.items()}
     return tuple(names.get(number, name) for number, name in enumerate(_numbered(len(names))))
 

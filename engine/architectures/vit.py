@@ -74,6 +74,7 @@ def sizes_of(config: Config) -> vision.Sizes:
     Raises:
         InputError: an option that is not implemented, by its name.
     """
+    config.refuse("is_decoder", "add_cross_attention")
     sizes = vision.Sizes(
         hidden=config.size("hidden_size", 768),
         layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),

@@ -18,6 +18,8 @@ from .config import Config
 from .errors import InputError
 from .files import read_object, regular
 from .images import ImageReader
+from .leftovers import Leftover, leftovers
+from .leftovers import told as leftover_lines
 from .program import Program, Shape, write_shape
 from .quantised import multiplied
 from .reader import TextReader
@@ -93,6 +95,8 @@ class Checkpoint:
             raise InputError(f"{self.directory}: {len(wrong)} weights have the wrong shape: {_few(wrong, '; ')}")
         self._tell(quantised.told(sources, self._stored, scheme))
         self._tell_of_ties(program)
+        for line in leftover_lines(self.leftovers(program), program.layers):
+            self._tell(line)
         self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program
 
@@ -117,6 +121,11 @@ class Checkpoint:
             name for name, other in self._ties.instead.items() if other in program.weights or name in program.weights
         }
         return list(dict.fromkeys(stored for name, (_, stored) in self._stored.items() if name not in used))
+
+    def leftovers(self, program: Program) -> list[Leftover]:
+        """The same by layers, heads and towers."""
+        unused = self.unused(program)
+        return leftovers(unused, {stored for _, stored in self._stored.values()}.difference(unused))
 
     @property
     def sides(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -260,7 +259,7 @@ class Encoder:
             "directory": str(self.checkpoint.directory),
             "weights": (files[0] if files else "in memory") + f" and {len(files) - 1} more shards" * (len(files) > 1),
             "parameters": f"{parameters:,}",
-            "not used": _few(unused) or "none of the stored tensors",
+            "not used": ", ".join(map(str, self.checkpoint.leftovers(self.program))) or "none of the stored tensors",
             **task_heads.facts(self.checkpoint.config, unused),
         }
         if self.side == IMAGE:
@@ -340,15 +339,6 @@ def load(
         dropout=dropout,
         side=side,
     )
-
-
-def _few(names: Sequence[str]) -> str:
-    """Names of tensors; of the many of another encoder, as CLIP has two, how many there are."""
-    most = 12
-    if len(names) <= most:
-        return ", ".join(names)
-    rooms = Counter(name.partition(".")[0] for name in names)
-    return ", ".join(f"{room}.* ({count} tensors)" if count > 1 else room for room, count in rooms.items())
 
 
 def _wrong_side(name: str, family: str, side: str) -> str:

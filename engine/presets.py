@@ -155,6 +155,10 @@ class PresetCheckpoint:
         """Nothing is stored, so nothing is left over."""
         return []
 
+    def leftovers(self, program: Program) -> Sequence[str]:
+        """As of `unused`."""
+        return []
+
     @property
     def images(self) -> ImageReader:
         """There is none.

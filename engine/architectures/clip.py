@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from .. import accounts
 from ..config import Config
 from ..program import Program
 from . import clip_parts
@@ -51,4 +52,6 @@ def _part(config: Config, which: str) -> Config:
     """The config of one side. Where an old config has a `text_config_dict` as well, that one counts, alone."""
     name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name) is not None), "")
     classes = {key: config.get(key) for key in ("id2label", "num_labels", "problem_type") if config.says(key)}
-    return (config.part(name) if name else Config({}, config.where)).saying(classes)
+    part = config.part(name) if name else Config({}, config.where)
+    accounts.refuse(part)
+    return part.saying(classes)

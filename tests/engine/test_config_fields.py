@@ -55,6 +55,7 @@ OTHERS: dict[str, list[Any]] = {
     "layer_norm_eps": [0.37, 10**29], "problem_type": ["regression", "multi_label_classification"],
     "dtype": ["bfloat16"], "id2label": [{"0": "a", "1": "b"}], "label2id": [{"a": 0}], "_name_or_path": ["some/where"],
     "classifier_activation": ["relu"], "classifier_pooling": ["mean"], "classifier_dropout": [0.3], "hidden_size": [40],
+    "summary_type": ["mean"], "summary_activation": ["tanh"],
     "transformers_version": ["4.0"], "use_task_id": [True], "qkv_bias": [False], "pooler_output_size": [5],
 }  # fmt: skip
 # What checkpoints say and no config class of transformers 5 lists: of families before, or other names of fields.

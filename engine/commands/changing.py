@@ -203,7 +203,8 @@ def _run(session: Session, rest: str) -> Reply:
     session.show(session.encoder.trace(texts) if side == "text" else session.encoder.trace(images=texts))
     words = session.trace.tokens.shape
     said = f"{words[0]} {side}{'s' * (words[0] != 1)} of {words[1]} tokens; the cursor is before the first stage"
-    return Reply("\n".join(filter(None, (said, unknown_words(session.trace.tokens)))))
+    tokens = session.trace.tokens
+    return Reply("\n".join(filter(None, (said, *tokens.notes, unknown_words(tokens)))))
 
 
 COMMANDS = (

@@ -75,7 +75,14 @@ def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]
     )  # fmt: skip
     session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
     session.compared += 1
-    return found, _patches_of(session.trace, wanted.trace) + write_comparison(found, everything=wanted.everything)
+    before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
+    return found, before + write_comparison(found, everything=wanted.everything)
+
+
+def _read_otherwise(ours: Trace, theirs: Trace) -> str:
+    """What was done to the other's texts, and not to ours, a line each: a prompt, a cut, a side of padding."""
+    said = [note for note in theirs.original_tokens.notes if note not in ours.original_tokens.notes]
+    return "".join(f"theirs     {note}\n" for note in said)
 
 
 def _patches_of(ours: Trace, theirs: Trace) -> str:

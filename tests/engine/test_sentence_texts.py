@@ -9,6 +9,7 @@ import test_tokenizers as kinds
 import torch
 import transformers as hf
 from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.why import explain
 
 library = pytest.importorskip("sentence_transformers")
@@ -322,3 +323,15 @@ def test_bad_values_are_one_line(copy, name, values, said):
     with pytest.raises(InputError) as caught:
         load(copy, "cpu")
     assert said in str(caught.value)
+
+
+def test_what_is_done_to_a_later_text_is_said_too(copy):
+    written(copy, prompts={"query": "query: "}, default_prompt_name="query")
+    encoder = load(copy, "cpu")
+    session = Session(encoder.run("a dog", prompt=""), encoder)
+    compared = TABLE.execute(session, 'compare text "a dog"').text
+    assert compared.splitlines()[0].startswith("theirs     the prompt 'query: ' (query) stands before each text")
+    said = TABLE.execute(session, f'run "{LONG.strip()}"').text
+    assert "the prompt 'query: '" in said
+    assert "text 0 was cut to its first 256 tokens of" in said
+    assert "theirs" not in TABLE.execute(session, 'compare text "a dog"').text.splitlines()[0]

@@ -17,6 +17,7 @@ from .architectures.sentence import with_sentence
 from .config import Config
 from .errors import InputError
 from .files import read_object, regular
+from .folders import instead, likeness
 from .images import ImageReader
 from .leftovers import Leftover, leftovers
 from .leftovers import told as leftover_lines
@@ -85,7 +86,9 @@ class Checkpoint:
         quantised.refuse(self.directory, sources, self._stored, scheme)
         missing = [name for name in program.weights if self.source(name) is None]
         if missing:
-            raise InputError(f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}")
+            raise InputError(
+                f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}{self._unlike(missing)}"
+            )
         wrong = []
         for name, shape in program.weights.items():
             found = self.shape(name)
@@ -99,6 +102,13 @@ class Checkpoint:
             self._tell(line)
         self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program
+
+    def _unlike(self, missing: list[str]) -> str:
+        """Whose weights these look like, where it is not the config's family that they do; the end of a sentence."""
+        family = likeness(stored for _, stored in self._stored.values())
+        if not family or family == likeness(missing):
+            return ""
+        return f"; the weights look like {family}'s, and config.json says model_type {self.config.model_type!r}"
 
     def shape(self, name: str) -> Shape:
         """Shape of a stored weight, from the file's header alone."""
@@ -299,7 +309,8 @@ def _config(directory: Path, name: str) -> Mapping[str, Any]:
     path = directory / name
     if not regular(path):
         raise InputError(
-            f"no {name} in {str(directory)!r}; a model directory has config.json, {SAFETENSORS} and a tokenizer"
+            f"no {name} in {str(directory)!r}"
+            + (instead(directory) or f"; a model directory has config.json, {SAFETENSORS} and a tokenizer")
         )
     return read_object(path)
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
 from .files import read_object, regular
+from .folders import instead
 from .program import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -166,7 +167,7 @@ def weight_files(directory: Path) -> list[Path]:
             return [directory / single]
         if regular(directory / index):
             return [directory / name for name in _shards(directory / index)]
-    raise InputError(f"no {SAFETENSORS} in {str(directory)!r}, and no {TORCH} either")
+    raise InputError(f"no {SAFETENSORS} in {str(directory)!r}, and no {TORCH} either{instead(directory)}")
 
 
 def open_weights(path: Path) -> WeightFile:

@@ -1,0 +1,70 @@
+"""A directory that is no model, or another family's, is told as what it is."""
+
+import json
+import shutil
+
+import pytest
+from encoder_tui.engine import load
+from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.folders import likeness
+
+
+def refused(directory, said):
+    with pytest.raises(InputError, match=said) as error:
+        load(directory, "cpu")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("model.onnx", r"it holds ONNX \(model.onnx\)"), ("model.gguf", "it holds GGUF"), ("tf_model.h5", "it holds TensorFlow"),
+        ("flax_model.msgpack", "it holds Flax"), ("openvino_model.xml", "it holds OpenVINO"),
+        ("model.fp16.safetensors", "it holds model.fp16.safetensors; rename"), ("consolidated.00.pt", "it holds consolidated"),
+        ("notes.txt", "and no pytorch_model.bin either$"),
+    ],
+)  # fmt: skip
+def test_weights_of_others_alone(tmp_path, file, said):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (tmp_path / file).write_bytes(b"")
+    refused(tmp_path, said)
+
+
+def test_an_adapter_without_its_base(tmp_path):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base\x1b[2J"}))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    refused(tmp_path, r"an adapter without its base \(org/base\\x1b\[2J\); merge them")
+
+
+def test_a_model_one_folder_down(small_dir, tmp_path):
+    shutil.copytree(small_dir, tmp_path / "inner")
+    refused(tmp_path, "the model is one folder down, in inner$")
+
+
+def test_a_pipeline_of_diffusers(tmp_path):
+    (tmp_path / "model_index.json").write_text("{}")
+    refused(tmp_path, "pipeline of diffusers")
+
+
+def test_weights_of_another_family(small_dir, tmp_path):
+    directory = tmp_path / "model"
+    shutil.copytree(small_dir, directory)
+    config = json.loads((small_dir / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"model_type": "mpnet"}))
+    refused(directory, "the weights look like BERT's, and config.json says model_type 'mpnet'")
+
+
+def test_a_weight_missing_of_the_right_family_is_just_missing(small_dir, tmp_path):
+    directory = tmp_path / "model"
+    shutil.copytree(small_dir, directory)
+    config = json.loads((small_dir / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    with pytest.raises(InputError, match="16 weights are missing") as error:
+        load(directory, "cpu")
+    assert "look like" not in str(error.value)
+
+
+def test_families_by_the_names_of_their_weights():
+    assert likeness(["distilbert.transformer.layer.0.attention.q_lin.weight"]) == "DistilBERT"
+    assert likeness(["h.0.attn.c_attn.weight"]) == "GPT-2"
+    assert likeness(["something.weight"]) == ""

@@ -8,6 +8,8 @@ from typing import Any
 
 from .errors import InputError, nearest
 
+LARGEST = 1e38  # float32 ends there
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -99,8 +101,10 @@ class Config:
     def number(self, name: str, default: float) -> float:
         """A number of 0 or more."""
         number = self.get(name, default)
-        if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < float("inf"):
-            raise InputError(f"{self.where}: {name} is {number!r}, and must be a number of 0 or more")
+        if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < LARGEST:
+            raise InputError(
+                f"{self.where}: {name} is {repr(number)[:40]}, and must be a number from 0 to less than {LARGEST:g}"
+            )
         return float(number)
 
     def flag(self, name: str, default: bool) -> bool:

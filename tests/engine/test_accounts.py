@@ -152,3 +152,17 @@ def test_a_step_that_is_not_known_is_refused(tmp_path):
     with pytest.raises(InputError, match="do_flip_channel_order True is not implemented"):
         processor(tmp_path, do_flip_channel_order=True)
     assert processor(tmp_path, do_flip_channel_order=False).notes == ()
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "NaN", "Infinity", "-1", "true", '"1e-5"', "[1]", "1e39"])
+def test_numbers_that_cannot_be_are_one_line(small_dir, tmp_path, value):
+    directory = tmp_path / "model"
+    shutil.copytree(small_dir, directory)
+    text = (small_dir / "config.json").read_text()
+    (directory / "config.json").write_text(re.sub(r'"layer_norm_eps": [^,]*', f'"layer_norm_eps": {value}', text))
+    with pytest.raises(InputError, match=r"^.{0,300}layer_norm_eps is .*must be a number from 0 to less than 1e\+38$"):
+        load(directory, "cpu")
+
+
+def test_a_large_number_is_none_of_them(edited):
+    assert load(edited(layer_norm_eps=10**29), "cpu").run("the cat")["output"].read().shape[-1] == 32

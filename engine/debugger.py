@@ -198,7 +198,7 @@ class Debugger:
         assert callable(part)
         names = [part(stage) for stage in self.trace.program]
         position = self.position
-        for _ in range(abs(count)):
+        for _ in range(min(abs(count), len(names))):
             if count > 0 and position < self.last:
                 position += 1
                 while position < self.last and names[position + 1] == names[position]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .architectures import FAMILIES
+from .errors import InputError
+from .files import read_object
 from .hub import BUNDLED, BUNDLED_WORDS, SAMPLES
+from .messages.visible import visible
 from .presets import PREFIX, PRESETS
 
 
@@ -54,14 +56,14 @@ def cached() -> Iterator[Listed]:
 
 def _model_type(directory: Path) -> str:
     try:
-        return str(json.loads((directory / "config.json").read_text("utf-8")).get("model_type", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(read_object(directory / "config.json").get("model_type", ""))
+    except InputError:
         return ""
 
 
 def _lacks(directory: Path) -> str:
     model_type = _model_type(directory)
-    if not (directory / "config.json").exists():
+    if not (directory / "config.json").is_file():
         return "no config.json"
     if model_type not in FAMILIES:
         return f"family {model_type!r} is not known" if model_type else "config.json names no model_type"
@@ -84,4 +86,4 @@ def write_models() -> str:
 
 def _line(model: Listed) -> str:
     lacks = f"  (cannot be opened: {model.lacks})" if model.lacks else ""
-    return f"  {model.name:<48} {model.model_type:<16} {model.bytes / 1e6:>8.1f} MB{lacks}"
+    return f"  {visible(model.name):<48} {visible(model.model_type):<16} {model.bytes / 1e6:>8.1f} MB{lacks}"

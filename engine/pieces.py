@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .bounded_tokenizer import check_table
 from .errors import InputError
 from .tokenizer_kinds import KINDS, Words, text_of
 from .tokenizer_settings import TokenizerSettings
@@ -23,6 +24,8 @@ UNIGRAM = 1
 CONTROL, USER_DEFINED = 3, 4
 BYTES, SPECIAL_BYTES, EXTRA_BYTES = 256, ("<pad>", "</s>", "<unk>"), 125
 EXTRA_IDS = 100
+MOST_EXTRA = 100_000  # more than any model has, and the memory would be full of them
+LONGEST_NUMBER = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,13 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A whole number of variable length, and where it ends."""
-    value = shift = 0
-    while True:
-        value |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 0x80:
-            return value, at
+    """A whole number of variable length, and where it ends: 64 bits, in ten bytes at most."""
+    value = 0
+    for place, byte in enumerate(data[at : at + LONGEST_NUMBER]):
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, at + place + 1
+    raise ValueError(f"a number at byte {at} does not end")
 
 
 def words_of_pieces(path: Path, kind: str, settings: TokenizerSettings) -> Words:
@@ -115,6 +118,8 @@ def words_of_pieces(path: Path, kind: str, settings: TokenizerSettings) -> Words
             f"{path}: a SentencePiece model of type {model.kind} is not read, only Unigram ({UNIGRAM}); save the tokenizer "
             "with transformers as tokenizer.json"
         )
+    if model.characters:
+        check_table(model.characters, path)
     names = {**KINDS[kind].special, **settings.special}
     bos, end, unknown, padding, mask = (
         (text_of(names[name]) if name in names else "", 0.0)
@@ -128,8 +133,7 @@ def words_of_pieces(path: Path, kind: str, settings: TokenizerSettings) -> Words
         front = [("<s>NOTUSED", 0.0), padding, ("</s>NOTUSED", 0.0), unknown, ("<unk>NOTUSED", -100.0)]
         pieces = [*front, *pieces[1:], mask]
     elif kind == "T5Tokenizer":
-        count = settings.number("extra_ids")
-        sentinels = [f"<extra_id_{number}>" for number in range(EXTRA_IDS if count is None else count)]
+        sentinels = [f"<extra_id_{number}>" for number in range(_extra(settings, EXTRA_IDS))]
         pieces += [(word, 0.0) for word in reversed(sentinels)]
     return Words(
         pieces=pieces, unknown=model.unknown, characters=model.characters, special=[*_listed(model), *sentinels]
@@ -147,6 +151,14 @@ def _listed(model: Pieces) -> list[AddedToken]:
     ]
 
 
+def _extra(settings: TokenizerSettings, default: int) -> int:
+    """How many extra ids a config asks for."""
+    count = settings.number("extra_ids")
+    if count is not None and count > MOST_EXTRA:
+        raise InputError(f"{settings.where}: extra_ids is {count}, and {MOST_EXTRA} is the most")
+    return default if count is None else count
+
+
 def byte_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     """ByT5's: every byte of the text is a token (Xue et al. 2022)."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -158,7 +170,7 @@ def byte_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
-    count = settings.number("extra_ids") or EXTRA_BYTES
+    count = _extra(settings, 0) or EXTRA_BYTES
     strips = [AddedToken(word, lstrip=True, rstrip=True, normalized=False) for word in SPECIAL_BYTES]
     more = [AddedToken(f"<extra_id_{number}>", normalized=False) for number in range(count)]
     tokenizer.add_special_tokens([*strips, *more])

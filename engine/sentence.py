@@ -84,6 +84,8 @@ class Module:
         named = self.settings.get("pooling_mode")
         if named is None:
             named = [mode for name, mode in OLD_MODES.items() if self.settings.get(name)] or "mean"
+        if not isinstance(named, str | list):
+            raise InputError(f"{self.path}: pooling_mode is {named!r}, and must name poolings")
         return (named,) if isinstance(named, str) else tuple(map(str, named))
 
 

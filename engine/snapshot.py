@@ -19,6 +19,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
+from .manifest import expect
 from .messages.visible import visible
 from .one_hot import OneHotValue
 from .per_text import Index, is_rectangle
@@ -141,6 +142,7 @@ def open_snapshot(path: str | Path) -> Recording:
             raise InputError(
                 f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it"
             )
+        expect(facts)
         return Recording(facts, TensorFile(target))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, InputError):
@@ -203,9 +205,10 @@ class Recording(Trace):
     def _check(self) -> None:
         """Refuse a manifest that contradicts itself or the tensors (`ValueError`): nobody else looks again."""
         size = self.tokens.shape
-        rows = [self.tokens.strings, *(getattr(self.tokens, name) for name in ("mask", "segments", "positions"))]
-        if any([len(row) for row in found] != [size[1]] * size[0] for found in rows) or self.tokens.ids.ndim != 2:
-            raise ValueError("its tokens are not of one shape")
+        _check_tokens(self.tokens)
+        for stage in self.program:
+            if unknown := [name for name in stage.weights if name not in self.program.weights]:
+                raise ValueError(f"{stage.name} uses {unknown[0]!r}, whose shape it does not say")
         for name, shape in self._shapes.items():
             axes = self.program[name].axes
             if not all(isinstance(part, int) and part >= 0 for part in shape) or len(shape) != len(axes):
@@ -270,6 +273,19 @@ class MissingValue(Value):
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         raise InputError(f"{self.name} is not in this recording; export it as well: export PATH {self.name!r}")
+
+
+def _check_tokens(tokens: Tokens) -> None:
+    """Refuse tokens of which some are told more than of others (`ValueError`)."""
+    if tokens.ids.ndim != 2:
+        raise ValueError("its tokens are not of one shape")
+    batch, width = tokens.shape
+    of_tokens = [tokens.strings, tokens.places, tokens.mask, tokens.segments, tokens.positions]
+    of_tokens += [tokens.second] if tokens.second else []
+    if any([len(row) for row in rows] != [width] * batch for rows in of_tokens):
+        raise ValueError("its tokens are not of one shape")
+    if len(tokens.texts) != batch or not all(isinstance(text, str) for text in (*tokens.texts, tokens.pair or "")):
+        raise ValueError(f"it has {batch} rows of tokens, of {len(tokens.texts)} texts")
 
 
 def _stage(facts: Mapping[str, Any]) -> Stage:

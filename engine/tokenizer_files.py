@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, one_line
+from .bounded_tokenizer import bounded, open_whole, told
+from .errors import InputError
 from .files import read_object, regular
 from .pieces import byte_tokenizer, words_of_pieces
 from .tokenizer_kinds import KINDS, SAME, Kind, Words, text_of
@@ -84,12 +85,12 @@ def open_tokenizer(directory: Path, model_type: str = "", config_kind: Any = Non
         InputError: there is none, it cannot be read, or its class is not implemented.
     """
     settings = read_settings(directory)
-    try:
-        return _open(directory, settings, _kind(settings, model_type, config_kind))
-    except InputError:
-        raise
-    except Exception as error:  # the tokenizers library raises plain Exception
-        raise InputError(f"cannot read the tokenizer in {directory}: {one_line(error)}") from None
+    with told(f"cannot read the tokenizer in {directory}"):
+        opened = _open(directory, settings, _kind(settings, model_type, config_kind))
+    opened.tokenizer = bounded(opened.tokenizer)
+    if opened.as_it_stands is not None:
+        opened.as_it_stands = bounded(opened.as_it_stands)
+    return opened
 
 
 def _kind(settings: TokenizerSettings, model_type: str, config_kind: Any) -> str:
@@ -119,13 +120,11 @@ def _kind(settings: TokenizerSettings, model_type: str, config_kind: Any) -> str
 
 
 def _open(directory: Path, settings: TokenizerSettings, kind: str) -> Tokenization:
-    from tokenizers import Tokenizer
-
     if kind == BYTES:
         made = Tokenization(byte_tokenizer(settings), BYTES, "<pad>", "<unk>")
         return _used(made, settings, {})
     whole = directory / WHOLE
-    own = Tokenizer.from_file(str(whole)) if regular(whole) else None
+    own = open_whole(whole) if regular(whole) else None
     if own is None and not kind:
         kind = next((name for file, name in BY_FILE.items() if regular(directory / file)), "")
     sides = _sides(own)

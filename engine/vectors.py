@@ -110,7 +110,7 @@ def _numbers(given: Any, what: str) -> npt.NDArray[Any]:
         raise InputError(f"{what} cannot be read as numbers: {one_line(error)}") from None
     if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
         raise InputError(f"{what} are {array.dtype}, and must be real numbers")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # torch takes no other order of bytes
 
 
 def _mask(given: Any, shape: tuple[int, int], notes: list[str]) -> npt.NDArray[np.int64]:

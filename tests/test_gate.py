@@ -125,3 +125,18 @@ def test_a_traceback_that_was_asked_for(told, monkeypatch):
 def test_texts_of_other_scripts_are_shown_as_they_are(told, small_dir):
     for text in ("می\u200cخواهم", "👩\u200d👩\u200d👧", "สวัสดี", "ភាសា\u200bខ្មែរ"):
         assert f"'{text}'" in told(text, "-m", small_dir, "--batch", "-ex", "info tokens")
+
+
+def test_a_line_end_in_a_name_ends_no_line(told, small_dir, tmp_path):
+    """Lines of ours stay lines; those of a model's name, a path or a text that was typed are escapes."""
+    name = "x\n‡y"
+    model = shutil.copytree(small_dir, tmp_path / name)
+    weights = load_file(model / "model.safetensors")
+    save_file(weights | {name: weights["pooler.dense.bias"].clone()}, model / "model.safetensors")
+    path = tmp_path / f"{name}.safetensors"
+    said = told(
+        f"one {name}", "-m", model, "--batch", "--export", path, "-ex", "info model", "-ex", "info tokens", "-ex", "goto end",
+        "-ex", f"compare text {name}", "-ex", f"compare model '{model}'", "-ex", f"export '{path}'", "-ex", f"open '{path}'",
+    )  # fmt: skip
+    assert r"x\n‡y" in said
+    assert not [line for line in said.split("\n") if line.startswith("‡")]

@@ -12,6 +12,7 @@ from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
 from ..engine.coverage import unknown_words
 from ..engine.errors import InputError
+from ..engine.messages.visible import visible
 from ..engine.session import Session
 from ..engine.snapshot import check_target, save
 from ..engine.writing import write_stop
@@ -99,4 +100,4 @@ def _out(text: str) -> None:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr)
+    print(visible(message), file=sys.stderr)

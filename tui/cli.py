@@ -24,6 +24,7 @@ EXAMPLE = "The animal didn't cross the street because it was too tired"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 DEFAULT_MEMORY = "2GiB"
 ONCE = ("commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models")
+MOST_SCRIPT = 10_000_000
 
 
 class _Parser(argparse.ArgumentParser):
@@ -333,7 +334,7 @@ def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
     for kind, text in commands:
         if kind == "script":
             try:
-                lines += Path(os.path.expanduser(text)).read_text("utf-8-sig").splitlines()
+                lines += _script(os.path.expanduser(text)).splitlines()
             except (OSError, ValueError) as error:
                 raise InputError(
                     f"cannot read the script {text!r}: {getattr(error, 'strerror', None) or one_line(error)}"
@@ -341,6 +342,15 @@ def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
         else:
             lines.append(f"break {text}" if kind == "break" else text)
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _script(path: str) -> str:
+    """The text of a script. It may be a pipe, such as a shell's `<(...)`: it was named by whoever waits for it."""
+    with open(path, encoding="utf-8-sig") as file:
+        text = file.read(MOST_SCRIPT + 1)
+    if len(text) > MOST_SCRIPT:
+        raise ValueError(f"more than {MOST_SCRIPT:,} letters")
+    return text
 
 
 def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callable[[str], None]], Session]:

@@ -170,7 +170,7 @@ def _kinds(config: Config) -> tuple[str, ...]:
 
 def _norms_table(config: Config) -> bool:
     found = config.get("norm_rel_ebd", "none")
-    names = {name.strip() for name in found.lower().split("|")} if isinstance(found, str) else {found}
+    names = {name.strip() for name in found.lower().split("|")} if isinstance(found, str) else {str(found)}
     if names - {"none", "layer_norm", ""}:
         raise InputError(f"{config.where}: norm_rel_ebd {found!r} is not implemented; known: 'layer_norm', 'none'")
     return "layer_norm" in names

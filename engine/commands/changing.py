@@ -123,7 +123,7 @@ def _noise(session: Session, rest: str) -> Reply:
 
     target, numbers = _numbers_after(rest, NOISE, 1, 2)
     seed = numbers[1] if len(numbers) > 1 else 0.0
-    if not numbers[0] >= 0 or numbers[0] == float("inf") or seed != int(seed) or not 0 <= seed < 2**63:
+    if not numbers[0] >= 0 or numbers[0] == float("inf") or not 0 <= seed < 2**63 or seed != int(seed):
         raise InputError(f"cannot read {rest!r}: the deviation is 0 or more, the seed a whole number; write `{NOISE}`")
     name, index = _target(session, target, NOISE)
     return _put(session, name, f"noise {rest}", Noise(index, numbers[0], int(seed)), index)

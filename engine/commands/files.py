@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InputError
+from ..messages.visible import visible
 from ..session import Session
 from .table import Command, Key, Reply, words_of
 
@@ -16,7 +17,7 @@ def _export(session: Session, rest: str) -> Reply:
     if not 1 <= len(words) <= 2:
         raise InputError(f"export where? write `{EXPORT}`; the path ends in .safetensors or .npz")
     saved = save(session.trace, words[0], select=words[1] if len(words) == 2 else None, upto=session.debugger.furthest)
-    return Reply(f"wrote {len(saved.names)} stages, {saved.size:,} bytes, to {words[0]}")
+    return Reply(f"wrote {len(saved.names)} stages, {saved.size:,} bytes, to {visible(words[0])}")
 
 
 def _open(session: Session, rest: str) -> Reply:
@@ -26,7 +27,7 @@ def _open(session: Session, rest: str) -> Reply:
     if len(words) != 1:
         raise InputError("open what? write `open SNAPSHOT`")
     session.show(open_snapshot(words[0]))
-    return Reply(f"opened {words[0]}: {len(session.trace.program)} stages")
+    return Reply(f"opened {visible(words[0])}: {len(session.trace.program)} stages")
 
 
 COMMANDS = (

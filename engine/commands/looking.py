@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 from ..errors import InputError, nearest
 from ..explanations.formulas import formulas
-from ..messages.visible import quoted
+from ..messages.visible import quoted, visible
 from ..program import write_shape
 from ..session import Session
 from ..tokens import PIXELS
@@ -44,7 +44,7 @@ def _info_model(session: Session) -> str:
     facts["batch"] = f"{trace.tokens.shape[0]} x {trace.tokens.shape[1]} tokens"
     if session.encoder is not None:
         facts |= session.encoder.facts()
-    return "\n".join(f"{name:<14}{fact}" for name, fact in facts.items())
+    return "\n".join(f"{name:<14}{visible(fact)}" for name, fact in facts.items())
 
 
 def _info_stages(session: Session) -> str:

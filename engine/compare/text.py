@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..index import TOKEN_AXES
+from ..messages.visible import visible
 from ..writing import cells
 from .comparison import Comparison, Difference
 from .measure import EPSILONS, LOWEST
@@ -108,14 +109,14 @@ def _heading(comparison: Comparison) -> list[str]:
         said += " for each layer passed, of the reference's largest value"
     return [
         f"ours       {_about(comparison.ours)}",
-        f"theirs     {_about(comparison.theirs)}" + (f"  ({comparison.title})" if comparison.title else ""),
+        f"theirs     {_about(comparison.theirs)}" + (f"  ({visible(comparison.title)})" if comparison.title else ""),
         f"tolerance  {said}",
         *comparison.alignment.notes(),
     ]
 
 
 def _about(facts: Mapping[str, str]) -> str:
-    return " ".join(facts.get(name, "") for name in ("model", "dtype", "device")).strip()
+    return visible(" ".join(facts.get(name, "") for name in ("model", "dtype", "device")).strip())
 
 
 def _short(comparison: Comparison) -> list[str]:

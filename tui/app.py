@@ -28,6 +28,7 @@ from .panes.program_tree import ProgramTree
 from .panes.token_strip import TokenStrip
 from .screens.main import MainScreen
 from .screens.over import Over, Palette, opened
+from .streams import alone_on_terminal
 from .themes import NIGHT, THEMES
 from .visible import Visible
 from .widgets.command_line import CommandLine
@@ -326,8 +327,9 @@ def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = Non
         Exception: whatever else `start` raised.
     """
     _need_terminal()
-    app = EncoderApp(start, lines, faults)
-    status = app.run()
+    with alone_on_terminal():
+        app = EncoderApp(start, lines, faults)
+        status = app.run()
     ended = app.engine.close()
     _as_before()
     if app.ended_by is not None:

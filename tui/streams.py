@@ -1,9 +1,14 @@
-"""Standard output and standard error behind the gate: whoever writes there, nothing steers the terminal."""
+"""Standard output and standard error behind the gate: whoever writes there, nothing steers the terminal.
+
+And the terminal while the screen stands on it: what a library writes past Python waits until the screen has left.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -50,3 +55,31 @@ def gated() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def alone_on_terminal() -> Iterator[None]:
+    """Let none but the screen draw on the terminal, until the block is through.
+
+    The screen is drawn through `sys.__stderr__`. Libraries in C and Rust write their warnings and panics to the same
+    descriptor, in the middle of a frame; here it leads to a file meanwhile, and what they said is told afterwards.
+    """
+    before = sys.__stderr__
+    assert before is not None
+    terminal = os.dup(before.fileno())
+    with (
+        tempfile.TemporaryFile() as kept,
+        open(terminal, "w", encoding=before.encoding, errors=before.errors) as screen,
+    ):
+        os.dup2(kept.fileno(), before.fileno())
+        sys.__stderr__ = screen
+        try:
+            yield
+        finally:
+            screen.flush()
+            sys.__stderr__ = before
+            os.dup2(terminal, before.fileno())
+            kept.seek(0)
+            said = kept.read().decode("utf-8", "replace")
+            if said and sys.stderr is not None:
+                sys.stderr.write(said)

@@ -53,6 +53,16 @@ def in_terminal(body: str, keys: bytes = b"", after: bytes = b"") -> tuple[int, 
     return process.wait(60), output
 
 
+def test_what_a_library_writes_past_python_waits_until_the_screen_has_left():
+    body = "import os; os.write(2, b'of a library\\x1b[2J'); raise InputError('no model')"
+    status, output = in_terminal(body)
+    screen, _, rest = output.partition(LEAVES)
+    assert status == 2
+    assert b"of a library" not in screen
+    assert b"of a library\\x1b[2J" in rest
+    assert b"encoder-tui: no model" in rest
+
+
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [

@@ -247,8 +247,11 @@ class Encoder:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
-        hides = any(stage.kind == "AdditiveMask" and stage.options.get("causal") for stage in self.program)
-        return about | {"attention": "causal"} if hides else about
+        return about | {"attention": "causal"} if self._is_causal else about
+
+    @cached_property
+    def _is_causal(self) -> bool:
+        return any(stage.kind == "AdditiveMask" and stage.options.get("causal") for stage in self.program)
 
     def facts(self) -> dict[str, str]:
         """More facts: where it came from, how large it is, what of it is not used."""

@@ -1,7 +1,7 @@
 """All that must hold before a commit: format, lint, types, tests. `python -m tests [pytest arguments]`.
 
 `python -m tests fuzz [WHAT] [--n N] [--seed S]` runs a fuzz instead: `tests/fuzz/WHAT.py`, a module with `main(argv) -> status`.
-Without WHAT it runs every one of them that needs no terminal.
+Without WHAT it runs every one of them that needs no terminal. `python -m tests gpu` checks what holds on a GPU: `tests/gpu`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ IN_A_TERMINAL = ("keys",)  # hours at the counts that files are fuzzed with: run
 def main(argv: Sequence[str]) -> int:
     if argv[:1] == ["fuzz"]:
         return fuzz(argv[1:])
+    if argv[:1] == ["gpu"]:
+        return import_module("tests.gpu.__main__").main(argv[1:])
     for check in CHECKS:
         print("==", *check, flush=True)
         more = argv if check[0] == "pytest" else []

@@ -46,7 +46,8 @@ def kept_in(stage: Stage, dtype: str) -> str:
 
 def allowed(stage: Stage, layers: int, dtype: str) -> float:
     """How far apart a stage may be for rounding alone, relative to the reference's largest magnitude."""
-    passed = stage.layer + 1 if stage.layer is not None else layers if stage.room in ("head", "final") else 1
+    after = max(1, layers) + 1  # a head comes after the layers, or without any after the embeddings
+    passed = stage.layer + 1 if stage.layer is not None else after if stage.room in ("head", "final") else 1
     return PER_LAYER[dtype] * max(1, passed) * EPSILONS[dtype]
 
 

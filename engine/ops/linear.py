@@ -28,10 +28,13 @@ class Linear(Op):
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights
         memory = out()
+        if x.dtype != matrix.dtype:  # only where T5 keeps a matrix in float32, and then it brings x to that
+            x = x.to(matrix.dtype)
+        if memory is None and x.is_contiguous():
+            return functional.linear(x, matrix, bias[0] if bias else None)
         flat = None if memory is None else memory.view(-1, matrix.shape[0])
-        # The dtype is another only where T5 keeps a matrix in float32, and then it brings x to that.
-        rows = x.reshape(-1, matrix.shape[1]).to(matrix.dtype)
-        # `functional.linear` comes down to these very calls, but has no `out=`.
+        rows = x.reshape(-1, matrix.shape[1])
+        # `functional.linear` comes down to these very calls where rows lie together, but has no `out=`.
         y = torch.addmm(bias[0], rows, matrix.t(), out=flat) if bias else torch.mm(rows, matrix.t(), out=flat)
         return y.view(*x.shape[:-1], matrix.shape[0])
 
@@ -111,7 +114,7 @@ class LayerNorm(Op):
 
 
 def _gelu(approximate: str) -> Callable[..., torch.Tensor]:
-    return lambda x, out: torch.ops.aten.gelu(x, approximate=approximate) if out is None else torch.ops.aten.gelu.out(
+    return lambda x, out: functional.gelu(x, approximate=approximate) if out is None else torch.ops.aten.gelu.out(
         x, approximate=approximate, out=out
     )  # fmt: skip
 

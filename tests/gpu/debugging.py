@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ def check(found: Findings, device: torch.device) -> None:
     _like_the_cpu(found, device)
     _patches(found, device)
     _draws(found, device)
+    found.attempt("a module of one's own", lambda: _module(found, device))
+    found.attempt("the engine's thread", lambda: _thread(found, device))
 
 
 def _session(device: str, **more: Any) -> Any:
@@ -171,3 +174,35 @@ def _draws(found: Findings, device: torch.device) -> None:
     drawn = [stage.name for stage in words[0].program if stage.kind == "Negatives"]
     same = [name for name in drawn if np.array_equal(words[0][name].read(), words[1][name].read())]
     found.holds("negative samples are the CPU's", bool(drawn) and same == drawn, f"{len(same)} of {len(drawn)}")
+
+
+def _module(found: Findings, device: torch.device) -> None:
+    """A module that lies on the device is run with its own weights, and takes vectors from there."""
+    from encoder_tui.engine import load
+
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
+    module = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval().to(device)
+    vectors = torch.randn(2, 9, 32, device=device)
+    encoder = load(module)
+    ours = encoder.run_vectors(vectors)["output"].tensor()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad():
+        theirs = module(vectors)
+    torch.backends.mha.set_fastpath_enabled(fast)
+    off = float((ours - theirs).abs().max())
+    own = encoder.weights["layers.0.linear1.weight"].data_ptr() == module.layers[0].linear1.weight.data_ptr()
+    found.holds(
+        "a module of one's own on the device", off < 1e-5 and own and ours.device == vectors.device, f"{off:.2g} off"
+    )
+
+
+def _thread(found: Findings, device: torch.device) -> None:
+    """The screen's engine runs on a thread of its own."""
+    here, there = _session(str(device)).trace, _session(str(device)).trace
+    expected, seen = here["output"].read(), []
+    thread = Thread(target=lambda: seen.append(there["output"].read()))
+    thread.start()
+    thread.join()
+    found.holds("the same bits on another thread", np.array_equal(seen[0], expected))

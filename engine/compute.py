@@ -21,6 +21,7 @@ from .tokens import Tokens
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25
+MASK = "tokens.mask"
 
 
 class Computation:
@@ -62,13 +63,7 @@ class Computation:
         shared = base._cache.pool if base is not None else pool
         self._cache = Cache(shared if shared is not None else Pool(budget, program.anchors, self.device))
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
-        self._given = {
-            stage.name: torch.from_numpy(tokens.given(stage.name)).to(
-                device=self.device, dtype=torch.int64 if stage.op.whole_numbers else dtype, non_blocking=True
-            )
-            for stage in program
-            if not stage.inputs and isinstance(stage.op, Given)
-        }
+        self._given = _brought(program, tokens, self.device, dtype)
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
@@ -262,3 +257,21 @@ class Computation:
 
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
+
+
+def _brought(program: Program, tokens: Tokens, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
+    given = {stage.name: stage.op for stage in program if not stage.inputs and isinstance(stage.op, Given)}
+    tensors = {name: torch.from_numpy(tokens.given(name)) for name in given}
+    whole = [name for name, op in given.items() if op.whole_numbers and tensors[name].shape == tokens.shape]
+    there = (
+        torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()
+    )
+    rest = {
+        name: tensor.to(device=device, dtype=torch.int64 if given[name].whole_numbers else dtype)
+        for name, tensor in tensors.items()
+    }
+    brought = rest | dict(zip(whole, there, strict=False))
+    if MASK in brought:
+        brought[MASK].all_seen = bool((tokens.mask != 0).all())  # type: ignore[attr-defined]  # see `ops.tokens.all_seen`
+    return brought

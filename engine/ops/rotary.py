@@ -34,7 +34,7 @@ class RotaryTable(Op):
         (positions,) = inputs
         # on the CPU and then moved, as transformers does it: powers differ in the last bit between devices
         powers = torch.arange(0, self.head_dim, 2, dtype=torch.float) / self.head_dim
-        frequencies = (1.0 / (self.theta**powers)).to(positions.device)
+        frequencies = (1.0 / (self.theta**powers)).to(positions.device, non_blocking=True)
         angles = positions[..., None].float() * frequencies  # (batch, token, head_dim / 2)
         twice = torch.cat((angles, angles), dim=-1)  # (batch, token, head_dim)
         return (twice.cos() if self.function == "cos" else twice.sin()).to(getattr(torch, self.dtype))

@@ -91,6 +91,12 @@ class Lookup(Op):
         return f"rows of {table} at {ids}"
 
 
+def all_seen(mask: torch.Tensor) -> bool:
+    """Whether a mask hides nothing: as whoever brought it has noted on it, else asked of its device, which is waited for."""
+    noted = getattr(mask, "all_seen", None)
+    return bool((mask != 0).all()) if noted is None else noted
+
+
 @dataclass(frozen=True, slots=True)
 class AdditiveMask(Op):
     """0 where a key may be seen, the most negative number of the dtype where not: (batch, token) -> (batch, 1, query, key).
@@ -125,7 +131,7 @@ class AdditiveMask(Op):
         batch, tokens = mask.shape
         everywhere = not self.causal and (self.window is None or self.window >= tokens - 1)
         zero = torch.zeros((), dtype=dtype, device=device)
-        if everywhere and device.type != "meta" and bool((mask != 0).all()):
+        if everywhere and device.type != "meta" and all_seen(mask):
             return zero.expand(batch, 1, stop - start, tokens)
         seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
         keys = torch.arange(tokens, device=device)

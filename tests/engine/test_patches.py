@@ -217,3 +217,12 @@ def test_what_a_fork_shares_with_the_original_again_is_not_stale(session) -> Non
     assert session.trace.stale == frozenset()
     do(session, "redo")
     assert "layers.0.attention.context" in session.trace.stale
+
+
+def test_a_patched_mask_is_not_taken_for_the_one_that_was_brought(small):
+    """That it hides nothing is noted on the mask that went in, which spares a GPU a wait; a patched one is another."""
+    run = small.run("one two three")
+    assert not run["mask.additive"].read().any()
+    run.override("tokens.mask", torch.tensor([[1, 0, 1, 1, 1]]))
+    assert run["mask.additive"].read()[0, 0, 0, 1] < -1e30
+    assert run["layers.0.attention.weights"].read()[0, :, :, 1].max() == 0

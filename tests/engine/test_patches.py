@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.commands import TABLE
 from hypothesis import HealthCheck, given, settings

@@ -168,7 +168,9 @@ def reference_values(sample: Sample, model: Any, run: Run) -> Values:
             stack.enter_context(written_attention(modeling, run, found))
         stack.enter_context(sample.record(model, run, found))
         given = (sample.inputs or plain_inputs)(run.tokens)
-        inputs = {name: tensor.to(run.device) for name, tensor in given.items()}
+        inputs = {
+            name: value.to(run.device) if isinstance(value, torch.Tensor) else value for name, value in given.items()
+        }
         output = model(**inputs, output_attentions=True, output_hidden_states=True)
     for name, stage in sample.outputs.items():
         if stage in run.program and name in output:

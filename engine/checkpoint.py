@@ -15,6 +15,7 @@ from . import accounts, quantised
 from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
+from .devices import DTYPES
 from .errors import InputError
 from .files import read_object, regular
 from .folders import instead, likeness
@@ -119,6 +120,16 @@ class Checkpoint:
         """A stored weight, mapped from its file and read when it is used."""
         file, stored = self._need(name)
         return file.tensor(stored)
+
+    @property
+    def reference_dtype(self) -> tuple[str, str]:
+        """What transformers 5 would run this in if not told, and what says so: the config, else the first float that is stored."""
+        for key in ("dtype", "torch_dtype"):
+            said = self.config.get(key)
+            if isinstance(said, str) and said in DTYPES:
+                return said, f"config.json's {key}"
+        stored = (file.dtype(name) for file, name in self._stored.values())
+        return next((dtype for dtype in stored if dtype in DTYPES), "float32"), "its stored weights"
 
     def parameters(self, program: Program) -> int:
         """How many numbers a program's weights have, tied ones counted once."""

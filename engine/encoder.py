@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -48,6 +49,7 @@ class Encoder:
         dropout: its rate in place of the config's; None for the config's.
         side: what it takes, `text` or `image`.
         prompt: name of the prompt put before every text; "" for none, None for what the checkpoint says.
+        tell: is told what is to be said of texts that are read by `run`, a sentence each; see `load`.
 
     Raises:
         InputError: a side the checkpoint has not.
@@ -72,6 +74,7 @@ class Encoder:
         self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
         self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
         self.prompt: str | None = None
+        self.tell: Callable[[str], None] = silent
         options = Options(str(dtype).removeprefix("torch."), causal, train_seed, dropout, self.side)
         self.program: Program = checkpoint.program(options)
         if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
@@ -111,7 +114,9 @@ class Encoder:
         if self.has_numbers:
             return self.run(texts, pair, max_length, images=images, prompt=prompt)
         tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length, prompt)
-        return Outline(self._program_of(tokens), tokens, self._shadows_of(tokens), self.about)
+        outline = Outline(self._program_of(tokens), tokens, self._shadows_of(tokens), self.about)
+        outline.model_notes = tuple(self.checkpoint.notes)
+        return outline
 
     def look(self, images: Paths) -> Tokens:
         """Read image files into one batch; see `ImageReader.read`."""
@@ -153,7 +158,9 @@ class Encoder:
             tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length, prompt)
             if images and texts:
                 raise InputError("a run takes texts or images, not both")
-        return Run(
+            for note in tokens.notes:
+                self.tell(note)
+        run = Run(
             self._program_of(tokens),
             self.weights,
             tokens,
@@ -166,6 +173,8 @@ class Encoder:
             weight_sizes=self._weight_sizes,
             word=self._tokenizer[0].word if self._tokenizer[0] is not None else None,
         )
+        run.model_notes = tuple(self.checkpoint.notes)
+        return run
 
     @cached_property
     def _tokenizer(self) -> tuple[TextReader | None, str]:
@@ -236,6 +245,8 @@ class Encoder:
         if size is None:
             longest = self.checkpoint.family.limits(self.checkpoint.config).longest
             tokens = in_place_of_tokens(tokens, self.program, longest)
+        for note in tokens.notes:
+            self.tell(note)
         return self.run(tokens, instead_of=instead_of)
 
     @property
@@ -297,6 +308,7 @@ def load(
     dropout: float | None = None,
     side: str | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Encoder:
     """Load an encoder.
 
@@ -311,6 +323,8 @@ def load(
         dropout: its rate in place of the config's, from 0 to less than 1.
         side: `text` or `image`, for a model that takes both; None for what it takes, text if it takes both.
         progress: is told in a few words what is being done.
+        tell: is told a sentence for each thing that is not as the files or the text alone would have it: a stored layer that is not
+            used, a text that was cut, a prompt put before it. None for Python's warnings. `run.notes` has the same sentences.
 
     Raises:
         InputError: anything about the model, the device or the dtype that cannot be used.
@@ -331,9 +345,10 @@ def load(
         )
     name, directory = locate(model, say)
     say(f"reading {name}")
-    return Encoder(
+    checkpoint = Checkpoint(directory)
+    encoder = Encoder(
         name,
-        Checkpoint(directory),
+        checkpoint,
         place,
         number,
         budget,
@@ -342,6 +357,23 @@ def load(
         dropout=dropout,
         side=side,
     )
+    encoder.tell = tell or _warn
+    reference, says = checkpoint.reference_dtype
+    if number == torch.float32 and reference != "float32":
+        checkpoint.notes.append(
+            f"computed in float32; transformers runs it in {reference} ({says}), as --dtype {reference} does here"
+        )
+    for note in checkpoint.notes:
+        encoder.tell(note)
+    return encoder
+
+
+def silent(note: str) -> None:
+    """To be told, and to say nothing: for those who read `run.notes` themselves."""
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=3)  # where `load` or `run` was called
 
 
 def _wrong_side(name: str, family: str, side: str) -> str:

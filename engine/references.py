@@ -70,14 +70,14 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
     """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
-    from .encoder import load
+    from .encoder import load, silent
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)
     side = "image" if PIXELS in session.trace.program else "text"
     causal = about.get("attention") == "causal" if known is None else known.causal
     budget = known.budget if known else None
-    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side)
+    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side, tell=silent)
     tokens = session.trace.tokens
     if encoder.checkpoint.vector_size is not None:
         return encoder.run(_vectors(session, encoder.checkpoint.vector_size))

@@ -196,7 +196,7 @@ class Run(Computation, Trace):
             word=self._word, base=base,
         )  # fmt: skip
         child._change_patches(self.patches)
-        child.stale = frozenset()
+        child.stale, child.model_notes = frozenset(), self.model_notes
         return child
 
     def _change_patches(self, patches: tuple[Patch, ...]) -> None:

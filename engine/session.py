@@ -70,8 +70,7 @@ class Session:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of how the model and the texts were read: a sentence each."""
-        of_model = self.encoder.checkpoint.notes if self.encoder is not None else ()
-        return (*of_model, *self.trace.original_tokens.notes)
+        return self.trace.notes
 
     @property
     def trace(self) -> Trace:

@@ -28,6 +28,7 @@ class Trace(ABC):
         about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
         live: whether values can still be computed and changed.
         stale: stages whose value was computed and no longer holds, since something upstream was patched.
+        model_notes: what is to be said of how the model was read, a sentence each.
     """
 
     program: Program
@@ -35,11 +36,17 @@ class Trace(ABC):
     about: Mapping[str, str]
     live: bool = False
     stale: frozenset[str] = frozenset()
+    model_notes: tuple[str, ...] = ()
 
     @property
     def original_tokens(self) -> Tokens:
         """What the tokenizer gave, whatever has been patched since."""
         return self.tokens
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how the model and the texts were read, a sentence each."""
+        return (*self.model_notes, *self.original_tokens.notes)
 
     @abstractmethod
     def value(self, name: str) -> Value:

@@ -80,8 +80,8 @@ def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]
 
 
 def _read_otherwise(ours: Trace, theirs: Trace) -> str:
-    """What was done to the other's texts, and not to ours, a line each: a prompt, a cut, a side of padding."""
-    said = [note for note in theirs.original_tokens.notes if note not in ours.original_tokens.notes]
+    """What was done to the other's model or texts, and not to ours, a line each: a layer left out, a prompt, a cut."""
+    said = [note for note in theirs.notes if note not in ours.notes]
     return "".join(f"theirs     {note}\n" for note in said)
 
 

@@ -120,7 +120,7 @@ def told(file: str, names: list[str]) -> str:
         return ""
     shown = [_printable(name) for name in names[:MOST_NAMED]]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{file} says things that are not known here and change nothing: {', '.join(shown)}{more}"
+    return f"{file} has keys that are not known here and not used: {', '.join(shown)}{more}"
 
 
 def _printable(name: str) -> str:

@@ -69,7 +69,7 @@ def test_an_object_that_is_none():
 
 def test_unknown_keys_are_one_line_on_opening(edited):
     notes = load(edited(foo=1, bar={"x": 2}, nothing=None), "cpu").checkpoint.notes
-    assert notes == ["config.json says things that are not known here and change nothing: foo, bar"]
+    assert notes == ["config.json has keys that are not known here and not used: foo, bar"]
 
 
 def test_known_keys_are_no_line(edited):
@@ -144,7 +144,7 @@ def processor(directory, **more):
 
 def test_processors_are_accounted_for_as_well(tmp_path):
     assert processor(tmp_path, do_convert_rgb=True, size={"height": 4, "width": 4}, do_resize=False).notes == ()
-    said = "preprocessor_config.json says things that are not known here and change nothing: foo"
+    said = "preprocessor_config.json has keys that are not known here and not used: foo"
     assert processor(tmp_path, foo=1).notes == (said,)
 
 

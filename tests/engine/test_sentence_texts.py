@@ -277,7 +277,7 @@ def test_what_is_refused_is_named(copy, name, values, said):
 def test_what_is_not_known_is_told(copy, name):
     changed(copy, name, surprise=1)
     assert (
-        f"{name} says things that are not known here and change nothing: surprise" in load(copy, "cpu").checkpoint.notes
+        f"{name} has keys that are not known here and not used: surprise" in load(copy, "cpu").checkpoint.notes
     )
 
 
@@ -286,7 +286,7 @@ def test_an_unknown_key_of_modules_json_is_told(copy):
     listed[0]["surprise"] = 1
     (copy / "modules.json").write_text(json.dumps(listed))
     assert (
-        "modules.json says things that are not known here and change nothing: surprise"
+        "modules.json has keys that are not known here and not used: surprise"
         in load(copy, "cpu").checkpoint.notes
     )
 

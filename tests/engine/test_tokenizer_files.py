@@ -146,7 +146,7 @@ def test_every_key_is_read_or_harmless_or_told(plain):
     assert open_tokenizer(plain, "bert").notes == []
     odd.settings(plain, surprise=1, my_token="<mine>", chat_template="x")
     assert open_tokenizer(plain, "bert").notes == [
-        "tokenizer_config.json says things that are not known here and change nothing: surprise"
+        "tokenizer_config.json has keys that are not known here and not used: surprise"
     ]
     odd.settings(plain, auto_map={"AutoTokenizer": ["a.B", None]})
     assert "which is not run" in open_tokenizer(plain, "bert").notes[0]

@@ -6,6 +6,7 @@ Without WHAT it runs every one of them that needs no terminal. `python -m tests 
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,11 +14,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+CORES = os.cpu_count() or 1
+WORKERS = min(CORES, 4)  # each of them loads torch and the models it needs
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("pyright", "--pythonpath", sys.executable),
-    ("pytest",),
+    ("pytest", "-n", str(WORKERS), "--dist", "loadfile"),
 )
 FUZZ = Path(__file__).parent / "fuzz"
 IN_A_TERMINAL = ("keys",)  # hours at the counts that files are fuzzed with: run by name
@@ -28,10 +31,12 @@ def main(argv: Sequence[str]) -> int:
         return fuzz(argv[1:])
     if argv[:1] == ["gpu"]:
         return import_module("tests.gpu.__main__").main(argv[1:])
+    threads = str(max(1, CORES // WORKERS))  # else every worker's torch would want all cores for itself
+    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **os.environ}
     for check in CHECKS:
         print("==", *check, flush=True)
         more = argv if check[0] == "pytest" else []
-        status = subprocess.run([sys.executable, "-m", *check, *more]).returncode
+        status = subprocess.run([sys.executable, "-m", *check, *more], env=environment).returncode
         if status:
             return status
     return 0

@@ -145,7 +145,9 @@ class Checkpoint:
 
     def leftovers(self, program: Program) -> list[Leftover]:
         """The same by layers, heads and towers."""
-        unused = self.unused(program)
+        told = self._ties.differing  # said already, with whom they differ
+        tied = {self._stored[source][1] for source in told.values() if source in self._stored}
+        unused = [name for name in self.unused(program) if name not in tied]
         return leftovers(unused, {stored for _, stored in self._stored.values()}.difference(unused))
 
     @property
@@ -188,7 +190,8 @@ class Checkpoint:
         opened = open_tokenizer(self.directory, self.config.model_type, self.config.get("tokenizer_class"))
         habits = None if self.sentence is None else habits_of(self.sentence, opened, self.config)
         reader = TextReader(opened, limits, habits)
-        words = reader.tokenizer.get_vocab_size(with_added_tokens=True)
+        # what its class adds besides may lie beyond the model's words, as in transformers: a text that has it is refused then
+        words = reader.tokenizer.get_vocab_size(with_added_tokens=False)
         if words > limits.vocabulary:
             raise InputError(
                 f"{self.directory}: the tokenizer has {words} words and the model {limits.vocabulary}; "

@@ -197,10 +197,8 @@ class TextReader:
             ids[row, here], mask[row, here], segments[row, here] = encoding.ids, 1, type_ids
             if self.segments is not None and max(type_ids, default=0) >= self.segments:
                 raise InputError(f"--pair needs a model with two segments, and this one has {self.segments}")
-            if max(encoding.ids, default=0) >= self.vocabulary:
-                raise InputError(
-                    f"the tokenizer gives id {max(encoding.ids)}, and the model has {self.vocabulary} words"
-                )
+            if ids[row].max() >= self.vocabulary:
+                raise InputError(f"the tokenizer gives id {ids[row].max()}, and the model has {self.vocabulary} words")
             parts = encoding.sequence_ids
             offsets = [
                 (max(0, a - before), max(0, b - before)) if part == 0 else (a, b)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .token_names import CARRIED_ON, PIECE_SPACE
 from .tokenizer_settings import NAMED, TokenizerSettings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-SPACE = "▁"  # what SentencePiece writes for a space
 ENDS: Mapping[str, str] = dict(zip(NAMED, ("<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"), strict=True))
 BRACKETS = {
     "unk_token": "[UNK]",
@@ -106,7 +106,7 @@ def _bert(words: Words, settings: TokenizerSettings, special: Special) -> Tokeni
         lowercase=settings.flag("do_lower_case", True),
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[assignment]
-    tokenizer.decoder = decoders.WordPiece(prefix="##")  # type: ignore[assignment]
+    tokenizer.decoder = decoders.WordPiece(prefix=CARRIED_ON)  # type: ignore[assignment]
     return tokenizer
 
 
@@ -148,9 +148,9 @@ def _unigram(words: Words, unknown: int, normalizer: Any, split: list[Any], sche
     tokenizer = Tokenizer(models.Unigram(words.pieces, unk_id=unknown, byte_fallback=False))
     if normalizer is not None:
         tokenizer.normalizer = normalizer
-    space = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme=scheme)
+    space = pre_tokenizers.Metaspace(replacement=PIECE_SPACE, prepend_scheme=scheme)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*split, space])  # type: ignore[assignment]
-    tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme=scheme)  # type: ignore[assignment]
+    tokenizer.decoder = decoders.Metaspace(replacement=PIECE_SPACE, prepend_scheme=scheme)  # type: ignore[assignment]
     return tokenizer
 
 

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from ..engine.messages.visible import visible_lines
@@ -67,19 +67,19 @@ def alone_on_terminal() -> Iterator[None]:
     before = sys.__stderr__
     assert before is not None
     terminal = os.dup(before.fileno())
-    with (
-        tempfile.TemporaryFile() as kept,
-        open(terminal, "w", encoding=before.encoding, errors=before.errors) as screen,
-    ):
+    screen = open(terminal, "w", encoding=before.encoding, errors=before.errors)  # noqa: SIM115 - closed below
+    with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), before.fileno())
         sys.__stderr__ = screen
         try:
             yield
         finally:
-            screen.flush()
             sys.__stderr__ = before
             os.dup2(terminal, before.fileno())
             kept.seek(0)
             said = kept.read().decode("utf-8", "replace")
-            if said and sys.stderr is not None:
-                sys.stderr.write(said)
+            with suppress(OSError):  # the terminal is gone, and nobody is there to be told
+                screen.close()
+                if said and sys.stderr is not None:
+                    sys.stderr.write(said)
+                    sys.stderr.flush()

@@ -128,6 +128,9 @@ def open_pair(
     model.save_pretrained(directory)
     words = {f"w{number}": number for number in range(getattr(model.config, "vocab_size", 0))}
     Tokenizer(WordLevel(words)).save(f"{directory}/tokenizer.json")
+    Path(directory, "tokenizer_config.json").write_text(
+        '{"tokenizer_class": "PreTrainedTokenizerFast"}'
+    )  # as it stands
     encoder = load(directory, device, dtype, **{**sample.load, **more})
     theirs = type(model).from_pretrained(directory, attn_implementation="eager", dtype=getattr(torch, dtype))
     return encoder, theirs.eval().to(device)

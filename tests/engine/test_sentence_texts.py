@@ -276,19 +276,14 @@ def test_what_is_refused_is_named(copy, name, values, said):
 )
 def test_what_is_not_known_is_told(copy, name):
     changed(copy, name, surprise=1)
-    assert (
-        f"{name} has keys that are not known here and not used: surprise" in load(copy, "cpu").checkpoint.notes
-    )
+    assert f"{name} has keys that are not known here and not used: surprise" in load(copy, "cpu").checkpoint.notes
 
 
 def test_an_unknown_key_of_modules_json_is_told(copy):
     listed = json.loads((copy / "modules.json").read_text())
     listed[0]["surprise"] = 1
     (copy / "modules.json").write_text(json.dumps(listed))
-    assert (
-        "modules.json has keys that are not known here and not used: surprise"
-        in load(copy, "cpu").checkpoint.notes
-    )
+    assert "modules.json has keys that are not known here and not used: surprise" in load(copy, "cpu").checkpoint.notes
 
 
 @pytest.mark.parametrize("kind", ["StaticEmbedding", "WordEmbeddings", "BoW", "Router", "Asym"])

@@ -148,6 +148,7 @@ def batches(draw):
     return tuple(("[CLS]", *row, "[SEP]", *["[PAD]"] * (width - len(row) - 2)) for row in rows)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a machine that is shared
 @given(tokens=batches(), data=st.data())
 def test_a_batch_reads_what_its_texts_read_alone(tokens, data):
     """Any window with names in it: each text's part is what that text gives as a batch of one."""

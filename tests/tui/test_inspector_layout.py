@@ -27,7 +27,7 @@ def test_plain_text_is_one_line_that_shows_something(text: str) -> None:
 
 def test_plain_text_keeps_what_can_be_seen() -> None:
     assert [plain(text) for text in ("cat", "##ing", "Ġthe", "東京", FAMILY, "", " ", "\t", "a\u200bb")] == [
-        "cat", "##ing", "Ġthe", "東京", FAMILY, "·", "·", "·", "a·b",
+        "cat", "##ing", "Ġthe", "東京", FAMILY, "·", "·", "\\t", "a\\u200bb",
     ]  # fmt: skip
 
 

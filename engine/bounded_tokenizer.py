@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MOST_TIMES = 300  # as long as its text
+MOST_IDS_A_WORD = 100  # vocabularies have gaps, but not such
 SPARE = 10_000  # letters that any text may become
 MOST_LETTERS = 20_000_000  # of what a step may make, before it is tried: the library takes some 20 bytes for each
 # How much longer Unicode's own forms make a text at most: U+FDFA is 18 letters, a letter is at most 3 in lower case.
@@ -122,7 +123,24 @@ def open_whole(path: Path) -> Tokenizer:
         for step in _leaves(read_object(path).get("normalizer"), "normalizers"):
             if step.get("type") == "Precompiled":
                 check_table(_table(step), path)
-    return Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_file(str(path))
+    check_ids(tokenizer, path)
+    return tokenizer
+
+
+def check_ids(tokenizer: Tokenizer, path: Path) -> None:
+    """Refuse ids far beyond the number of words: the library makes a list as long as the largest, and ends the process.
+
+    Raises:
+        InputError: there is such an id.
+    """
+    words = tokenizer.get_vocab(with_added_tokens=True)
+    last = max(words, key=words.__getitem__, default="")
+    most = len(words) * MOST_IDS_A_WORD + MOST_TIMES
+    if words and words[last] > most:
+        raise InputError(
+            f"cannot read {path}: the word {last!r} has the id {words[last]:,}, among {len(words):,} words; number them without gaps"
+        )
 
 
 def check_table(table: bytes, path: Path) -> None:

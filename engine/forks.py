@@ -73,7 +73,9 @@ class Forks:
         return self.current
 
     def _no(self, number: int) -> InputError:
-        return InputError(f"no fork number {number}; there are {', '.join(map(str, self.branches))}")
+        return InputError(
+            f"no fork number {number}; there {'is only' if len(self.branches) == 1 else 'are'} {', '.join(map(str, self.branches))}"
+        )
 
     def drop(self, number: int) -> Branch:
         """Forget a branch and give its memory back; forks of it become forks of what it was forked from.

@@ -166,7 +166,7 @@ def _whole(given: Any, what: str) -> npt.NDArray[np.int64]:
     if array.dtype == bool:
         raise InputError(f"{what} is true or false; write 1 where a token counts and 0 where it is padding")
     if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{what} holds {array.ravel()[0]!r} ({array.dtype}), and must hold whole numbers")
+        raise InputError(f"{what} holds {array.ravel()[0].item()!r} ({array.dtype}), and must hold whole numbers")
     if array.ndim != 1:
         raise InputError(f"{what} has the shape {list(array.shape)}, and must be one number a token")
     if (array > 2**62).any():

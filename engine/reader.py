@@ -242,14 +242,18 @@ class TextReader:
         own = habits.longest
         notes = []
         if over:
-            why = "as asked for" if asked is not None else f"as {habits.longest_from} says; --max-length N takes more"
+            why = f"as {habits.longest_from} says; --max-length N takes more"
+            if asked is not None:
+                why = (
+                    "as asked for" if asked == limit else f"the most that the model takes: --max-length {asked} is more"
+                )
             many = [
                 f"text {row} was cut to its {self._end} {limit} tokens of {lengths[row]}" for row in over[:MOST_NAMED]
             ]
             more = f" and {len(over) - MOST_NAMED} more texts" * (len(over) > MOST_NAMED)
             notes.append(f"{'; '.join(many)}{more}, {why}")
         if asked is not None and own is not None and asked != own and max(lengths) > min(own, asked):
-            notes.append(f"--max-length {asked} stands in place of {own}, which {habits.longest_from} says")
+            notes.append(f"--max-length {asked} goes before {own}, which {habits.longest_from} says")
         said = self.opened.longest
         if limit is None and self.habits is None and said is not None and max(lengths) > said:
             notes.append(

@@ -163,7 +163,9 @@ def _fork(session: Session, rest: Sequence[str]) -> Trace:
     """Another fork of this session."""
     word, forks = rest[0], session.forks
     if not (word.isascii() and word.isdigit()) or int(word) not in forks:
-        raise InputError(f"no fork {word!r}; there are {', '.join(map(str, forks))}")
+        raise InputError(
+            f"no fork {word!r}; there {'is only' if len(forks) == 1 else 'are'} {', '.join(map(str, forks))}"
+        )
     return forks[int(word)]
 
 

@@ -129,6 +129,8 @@ def open_snapshot(path: str | Path) -> Recording:
     target = Path(os.path.expanduser(path))
     if not os.path.isfile(target):
         raise InputError(f"no snapshot {str(path)!r}; `--export PATH.safetensors` writes one")
+    if target.suffix == ".npz":
+        raise InputError(f"{path} is for numpy.load; --open reads what was exported to .safetensors")
     try:
         with safe_open(str(target), framework="numpy") as file:  # checks that the header and the size agree
             metadata = file.metadata() or {}

@@ -121,6 +121,8 @@ class EncoderApp(App[int]):
     async def _listed(self, message: Listed) -> None:
         self.controller.listed(message.table)
         await self.main.furnish()
+        for line in self._lines:  # what was asked for with the start goes before every key, however early
+            self.controller.run(line, "script")
         early, self._early = self._early or [], None
         for event in early:
             await self.on_event(event)
@@ -132,8 +134,6 @@ class EncoderApp(App[int]):
     @on(Ready)
     def _stands(self, message: Ready) -> None:
         self.controller.ready(message.position, message.notes)
-        for line in self._lines:
-            self.controller.run(line, "script")
 
     @on(Failed)
     def _failed(self, message: Failed) -> None:

@@ -75,13 +75,15 @@ def _info_breakpoints(session: Session) -> str:
 def _info_tokens(session: Session) -> str:
     tokens, lines = session.trace.tokens, []
     images = PIXELS in session.trace.program  # whose tokens are patches, with neither ids nor segments
+    vectors = any(name.endswith("vectors") for name in tokens.arrays)  # which were given, and stand for no word
     for row, words in enumerate(tokens.strings):
         lines.append(f"{'image' if images else 'text'} {row}: {quoted(tokens.texts[row])}")
         lines.append("  at  mask  patch" if images else "  at     id  mask  segment  token")
         for at, word in enumerate(words):
             ids, mask, segment = tokens.ids[row, at], tokens.mask[row, at], tokens.segments[row, at]
+            known = "-" if vectors else ids
             lines.append(
-                f"{at:>4}  {mask:>4}  {word}" if images else f"{at:>4} {ids:>6}  {mask:>4}  {segment:>7}  {word}"
+                f"{at:>4}  {mask:>4}  {word}" if images else f"{at:>4} {known:>6}  {mask:>4}  {segment:>7}  {word}"
             )
     return "\n".join(lines)
 

@@ -88,7 +88,7 @@ class Checkpoint:
         missing = [name for name in program.weights if self.source(name) is None]
         if missing:
             raise InputError(
-                f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}{self._unlike(missing)}"
+                f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}{self._unlike(program)}"
             )
         wrong = []
         for name, shape in program.weights.items():
@@ -104,10 +104,13 @@ class Checkpoint:
         self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program
 
-    def _unlike(self, missing: list[str]) -> str:
-        """Whose weights these look like, where it is not the config's family that they do; the end of a sentence."""
-        family = likeness(stored for _, stored in self._stored.values())
-        if not family or family == likeness(missing):
+    def _unlike(self, program: Program) -> str:
+        """Whose weights these look like, where it is not the config's family that they do; the end of a sentence.
+
+        Whole programs are held against each other, not what is missing of one: a lone head says nothing of its family.
+        """
+        family = likeness(self._stored)
+        if not family or family == likeness(program.weights):
             return ""
         return f"; the weights look like {family}'s, and config.json says model_type {self.config.model_type!r}"
 

@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+import transformers
 from encoder_tui.engine import load
 from encoder_tui.engine.errors import InputError
 from encoder_tui.engine.folders import likeness
+from safetensors.torch import load_file, save_file
 
 
 def refused(directory, said):
@@ -68,3 +70,18 @@ def test_families_by_the_names_of_their_weights():
     assert likeness(["distilbert.transformer.layer.0.attention.q_lin.weight"]) == "DistilBERT"
     assert likeness(["h.0.attn.c_attn.weight"]) == "GPT-2"
     assert likeness(["something.weight"]) == ""
+
+
+@pytest.mark.parametrize("family", ["Bert", "MPNet", "Albert"])
+def test_a_head_that_is_not_stored_is_just_missing(family, tmp_path):
+    """Names of a lone head are like no family's: they do not make the rest another family's."""
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        embedding_size=16, max_position_embeddings=20, tie_word_embeddings=False,
+    )  # fmt: skip
+    getattr(transformers, f"{family}ForMaskedLM")(config).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    save_file({name: one for name, one in weights.items() if ".decoder." not in name}, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match=r"2 weights are missing: .*decoder\.weight") as error:
+        load(tmp_path, "cpu")
+    assert "look like" not in str(error.value)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .compare.measure import LOWEST
 from .faults import Fault
 from .mask_patterns import Pattern
 from .program import Stage
@@ -31,6 +32,13 @@ def never() -> bool:
 def real_tokens(trace: Trace) -> Array:
     """Where the tokenizer says that a token stands: (batch, token)."""
     return np.asarray(trace.original_tokens.mask != 0)
+
+
+def blind_texts(trace: Trace) -> frozenset[int]:
+    """Texts all of whose keys are masked by what was given for `tokens.mask`: that is told there, and all else follows from it."""
+    if MASK not in trace.program or not trace.has(MASK):
+        return frozenset()
+    return frozenset(np.flatnonzero(~(trace.value(MASK).read() != 0).any(axis=1)).tolist())
 
 
 def token_faults(trace: Trace) -> list[Fault]:
@@ -83,12 +91,14 @@ def mask_faults(trace: Trace, stage: Stage, sums: Sums | None = None, stopped: S
     if sums.nan:
         place = (None,) * len(value.shape)
         return [Fault(f"{sums.nan:,} numbers are NaN", place, "not a number", None, "see where it was made: `why`")]
-    pattern = Pattern.of(stage)
+    pattern, blind = Pattern.of(stage), blind_texts(trace)
     if pattern is not None:
-        faults = list(_pattern(value, pattern, real, stopped))
+        faults = [fault for fault in _pattern(value, pattern, real, stopped) if fault.row not in blind]
     else:
         rows = np.argsort(real.sum(axis=1), kind="stable")  # the most padded first
-        each = (_polarity(value, sums, int(row), real[row]) for row in rows if real[row].any())
+        each = (
+            _polarity(value, sums, int(row), real[row]) for row in rows if real[row].any() and int(row) not in blind
+        )
         faults = [fault for fault in each if fault is not None]
     if not faults and value.dtype in VANISHES and sums.weakest > -VANISHES[value.dtype] and sums.bottom < HIDES:
         said = f"{sums.weakest:.6g} is too small a number to hide a key in {value.dtype}, whatever the scores"
@@ -159,9 +169,14 @@ def _polarity(value: Value, sums: Sums, row: int, real: Array) -> Fault | None:
 
 
 def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault | None:
-    """Whether the mask has reached the scores: nothing may be left of a padded key beside the best of its row."""
+    """Whether the mask has reached the scores: nothing may be left of a padded key beside the best of its row.
+
+    A key that stands as low as only a mask puts it is hidden, whatever became of the others: beside scores that have overflowed
+    to minus infinity, or are all masked as well, it is no longer far below, and that is no fault of the mask.
+    """
     value, real = trace.value(stage.name), real_tokens(trace)
     vanishes = VANISHES.get(value.dtype, VANISHES["float32"])
+    masked = LOWEST.get(value.dtype, LOWEST["float32"]) / 2
     for row in np.flatnonzero(real.any(axis=1) & ~real.all(axis=1)):
         padded = np.flatnonzero(~real[row])
         for _, start, window in windows(value, stopped, int(row)):
@@ -169,7 +184,8 @@ def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault 
             scores = window[0][:, asks].astype(np.float64)  # (head, real query, key)
             best = np.where(np.isnan(scores), -np.inf, scores).max(axis=-1, initial=-np.inf)[..., None]
             with np.errstate(invalid="ignore"):
-                shown = np.argwhere(scores[..., padded] - best > -vanishes)
+                beside = scores[..., padded] - best > -vanishes
+                shown = np.argwhere(beside & (scores[..., padded] > masked))
             if len(shown):
                 head, query, key = (int(part) for part in shown[0])
                 place = (int(row), head, start + int(asks[query]), int(padded[key]))

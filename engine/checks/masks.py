@@ -10,7 +10,7 @@ import numpy as np
 from ..compare.measure import LOWEST
 from ..dropped import write_dropout
 from ..faults import NOT_FINITE, Fault
-from ..mask_faults import VANISHES, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
+from ..mask_faults import VANISHES, blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
 from ..mask_patterns import Pattern
 from ..program import Stage
 from ..softmax_faults import EVAL, dropped_from_softmax
@@ -181,7 +181,8 @@ class _Masks:
                 rows.append((stage, bad[0] if math.isnan(bad[1]) else self._row_fault(stage, bad[0])))
         self._first_of(rows)
         self._first_of(leaks)
-        held = ["none on padding"] * (not leaks and not self.real.all()) + ["every row sums to 1"] * (not odd)
+        unseen = not leaks and not self.real.all() and not blind_texts(self.trace)
+        held = ["none on padding"] * unseen + ["every row sums to 1"] * (not odd)
         self.looked.append(f"attention weights of {len(stages)} attentions{': ' * bool(held)}{', '.join(held)}")
 
     def _row_fault(self, stage: Stage, fault: Fault) -> Fault:
@@ -221,7 +222,10 @@ class _Masks:
     def _leak(self, value: Value) -> Fault | None:
         """The largest weight that a real token gives to padding."""
         largest, place = 0.0, None
+        blind = blind_texts(self.trace)
         for row in np.flatnonzero(self.real.any(axis=1) & ~self.real.all(axis=1)):
+            if int(row) in blind:  # its weights are even for want of anything to see
+                continue
             padded = np.flatnonzero(~self.real[row])
             for _, start, window in windows(value, self.stopped, int(row)):
                 asks = np.flatnonzero(self.real[row, start : start + window.shape[2]])

@@ -189,6 +189,28 @@ def test_a_wholly_masked_text_is_told_as_that(mask: list[list[int]]) -> None:
     assert "no fault found" in padding
 
 
+def test_a_padded_text_that_is_masked_by_hand_is_told_once(encoder: Encoder) -> None:
+    """Its keys all stand at the dtype's minimum: they are hidden, and its even weights follow from that."""
+    run = encoder.run(TEXTS)
+    mask = torch.tensor(run.tokens.mask)
+    mask[1] = 0
+    run.override("tokens.mask", mask)
+    checked = check_masks(run)
+    assert [finding.stage for finding in checked.faults] == ["tokens.mask"]
+    assert "every key of text 1 is masked, and the tokenizer shows" in write_checked(checked)
+    assert "none on padding" not in write_checked(checked)
+
+
+@pytest.mark.parametrize(("padded", "seen"), [(LEAST, False), (-3.0, True)])
+def test_scores_that_overflow_do_not_make_padding_seen(encoder: Encoder, padded: float, seen: bool) -> None:
+    """Where the others have gone to minus infinity, the minimum that hides a key is no longer far below them."""
+    run = encoder.run(TEXTS)
+    real = torch.tensor(run.tokens.mask)[:, None, None, :] != 0
+    scores = torch.where(real, -torch.inf, padded).expand(run[MASKED].shape).contiguous()
+    run.override(MASKED, scores)
+    assert ("padded keys are not hidden" in write_checked(check_masks(run))) == seen
+
+
 def test_texts_with_a_token_are_not_left_out(encoder: Encoder) -> None:
     assert "left out" not in write_checked(check_padding(encoder.run(TEXTS), encoder))
     assert "every key" not in write_checked(check_masks(encoder.run(TEXTS)))

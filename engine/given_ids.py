@@ -50,7 +50,10 @@ def read_ids(given: str | Sequence[str]) -> list[Row]:
     for text in (given,) if isinstance(given, str) else given:
         if not text.strip():
             raise InputError("--ids '' has no ids; write some, as '12 5 7', or the path of a file")
-        rows += [_row(text, {"ids": _typed(text)})] if TYPED.fullmatch(text) else _of_file(text)
+        if TYPED.fullmatch(text):  # a line is a text, as in a file
+            rows += [_row(line.strip(), {"ids": _typed(line)}) for line in text.splitlines() if line.strip()]
+        else:
+            rows += _of_file(text)
     return rows
 
 
@@ -166,7 +169,9 @@ def _whole(given: Any, what: str) -> npt.NDArray[np.int64]:
     if array.dtype == bool:
         raise InputError(f"{what} is true or false; write 1 where a token counts and 0 where it is padding")
     if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{what} holds {array.ravel()[0].item()!r} ({array.dtype}), and must hold whole numbers")
+        listed = given if isinstance(given, list | tuple) else array.ravel().tolist()
+        one = next((part for part in listed if not isinstance(part, int | np.integer)), listed[-1])
+        raise InputError(f"{what} holds {repr(one)[:80]}, and must hold whole numbers")
     if array.ndim != 1:
         raise InputError(f"{what} has the shape {list(array.shape)}, and must be one number a token")
     if (array > 2**62).any():

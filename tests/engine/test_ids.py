@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.given_ids import read_ids
+from encoder_tui.engine.given_ids import read_ids, rows_of
 from encoder_tui.tui.cli import main
 from safetensors.numpy import save_file
 
@@ -169,3 +169,28 @@ def test_compared_with_another_model_they_stay_the_same_ids(small, minilm_dir):
     session = Session(small.run_ids([[101, 5, 102]]), small)
     assert TABLE.execute(session, f"compare model {minilm_dir}").text
     assert session.reference.trace.tokens.ids.tolist() == [[101, 5, 102]]
+
+
+def test_a_typed_line_is_a_text(small):
+    """As `--ids "$(cat FILE)"` gives them."""
+    typed = small.run(small.read_ids(read_ids("101 5 102\n 101, 102\n\n")))
+    same(typed, small.run_ids([[101, 5, 102], [101, 102]]))
+    assert typed.tokens.texts == ("101 5 102", "101, 102")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('[2, 5, "x"]', "'x'"),
+        ("[2, 5.5]", "5.5"),
+        ("[1e400, 3]", "inf"),
+        ("[2, null]", "None"),
+        (f"[{10**30}]", "1000"),
+    ],
+)
+def test_the_number_that_is_none_is_named_as_it_was_written(tmp_path, line, said):
+    (tmp_path / "ids.jsonl").write_text(line)
+    with pytest.raises(InputError, match=f"holds {said}.*, and must hold whole numbers"):
+        read_ids(str(tmp_path / "ids.jsonl"))
+    with pytest.raises(InputError, match=r"holds 2\.5, and"):
+        rows_of(torch.tensor([2.5, 3.0]))

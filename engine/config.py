@@ -9,6 +9,7 @@ from typing import Any
 from .errors import InputError, nearest
 
 LARGEST = 1e38  # float32 ends there
+MOST_WHOLE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,10 @@ class Config:
         if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number < LARGEST:
             raise InputError(
                 f"{self.where}: {name} is {repr(number)[:40]}, and must be a number from 0 to less than {LARGEST:g}"
+            )
+        if isinstance(number, int) and number > MOST_WHOLE:  # torch refuses these as whole numbers too
+            raise InputError(
+                f"{self.where}: {name} is {repr(number)[:40]}, and {MOST_WHOLE} is the most for a whole number"
             )
         return float(number)
 

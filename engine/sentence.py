@@ -167,7 +167,7 @@ def _root(path: Path, refused: list[str], notes: list[str]) -> dict[str, Any]:
         raise InputError(f"{path}: prompts are {prompts!r}, and must be texts by name")
     prompts = {"query": "", "document": ""} | {name: text or "" for name, text in prompts.items()}
     default = values.get("default_prompt_name")
-    if default is not None and default not in prompts:
+    if default is not None and not (isinstance(default, str) and default in prompts):
         raise InputError(f"{path}: default_prompt_name {default!r} is none of its prompts ({', '.join(prompts)})")
     for name, right in (("model_type", "SentenceTransformer"), ("truncate_dim", None)):
         if values.get(name) not in (None, right):

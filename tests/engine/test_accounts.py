@@ -164,5 +164,8 @@ def test_numbers_that_cannot_be_are_one_line(small_dir, tmp_path, value):
         load(directory, "cpu")
 
 
-def test_a_large_number_is_none_of_them(edited):
-    assert load(edited(layer_norm_eps=10**29), "cpu").run("the cat")["output"].read().shape[-1] == 32
+def test_a_large_number_is_none_of_them_but_a_large_whole_number_is(edited):
+    """torch takes the one, and refuses the other."""
+    assert load(edited(layer_norm_eps=1e29), "cpu").run("the cat")["output"].read().shape[-1] == 32
+    with pytest.raises(InputError, match=r"layer_norm_eps is 10+, and 9223372036854775807 is the most"):
+        load(edited(layer_norm_eps=10**29), "cpu")

@@ -121,10 +121,7 @@ def test_a_long_text_is_cut_and_said(copy):
 def test_the_hand_wins(copy):
     run = load(copy, "cpu").run([LONG], max_length=400)
     assert run.tokens.shape[1] == 400
-    assert (
-        "--max-length 400 goes before 256, which sentence_bert_config.json's max_seq_length says"
-        in run.tokens.notes
-    )
+    assert "--max-length 400 goes before 256, which sentence_bert_config.json's max_seq_length says" in run.tokens.notes
     model = library.SentenceTransformer(str(copy), device="cpu", model_kwargs={"attn_implementation": "eager"})
     model.max_seq_length = 400
     assert torch.equal(run["sentence"].tensor(), model.encode([LONG], convert_to_tensor=True))

@@ -42,8 +42,8 @@ def test_a_name_that_is_none_is_told(fuzzes, capsys):
 def test_without_fuzz_it_is_the_suite(monkeypatch):
     ran = []
     monkeypatch.setattr(
-        runner.subprocess, "run", lambda command: ran.append(command[2:]) or SimpleNamespace(returncode=0)
+        runner.subprocess, "run", lambda command, env: ran.append(command[2:]) or SimpleNamespace(returncode=0)
     )
     assert runner.main(["-k", "x"]) == 0
     assert [command[0] for command in ran] == ["ruff", "ruff", "pyright", "pytest"]
-    assert ran[-1] == ["pytest", "-k", "x"]
+    assert ran[-1] == ["pytest", "-n", str(runner.WORKERS), "--dist", "loadfile", "-k", "x"]

@@ -364,13 +364,13 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             return Session(open_snapshot(options.open))
         progress("importing torch")
-        from ..engine.encoder import load, silent
+        from ..engine.encoder import load
 
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
             options.model, options.device, options.dtype,
             budget=options.budget, causal=options.causal, train_seed=seed, dropout=options.dropout, side=side, progress=progress,
-            tell=silent,  # the session has the notes
+            tell=lambda note: None,  # the session has it too
         )  # fmt: skip
         if options.vectors:
             from ..engine.vectors import read_vectors

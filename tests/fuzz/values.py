@@ -13,7 +13,7 @@ LETTERS = ["\x1b[2J", "\x00", "\x07", "\r", "\n", "\t", "\x7f", "\x9b31m", "\u20
 NUMBERS = [0, 1, -1, 2, 3, 7, 17, 255, 2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, -(2**63), 2**64, 10**9, 10**29, 10**400, 0.5, -0.0,
            1e-320, 1e308, -1e308, float("inf"), float("-inf"), float("nan")]  # fmt: skip
 WORDS = ["", " ", "x", "true", "0", "-1", "auto", "float16", "../..", "/", "/etc/passwd", ".", "..", "~", "a" * 300, EVIL,
-         MARK, "[PAD]", "[UNK]", "gelu", "bert", "t5", "NaN", "null", "_", "__class__", "{0}", "%s"]  # fmt: skip
+         f"a{MARK}", "[PAD]", "[UNK]", "gelu", "bert", "t5", "NaN", "null", "_", "__class__", "{0}", "%s"]  # fmt: skip
 # Written out by `dumps`: nesting and length that would not be kept as they are.
 DEEP, LONG, MANY = "@deep:200000", "@long:1000000", "@many:100000"
 

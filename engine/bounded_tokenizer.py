@@ -19,17 +19,16 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from .errors import InputError, one_line
-from .files import read_object
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MOST_TIMES = 300  # as long as its text
-MOST_IDS_A_WORD = 100  # vocabularies have gaps, but not such
 SPARE = 10_000  # letters that any text may become
 MOST_LETTERS = 20_000_000  # of what a step may make, before it is tried: the library takes some 20 bytes for each
 # How much longer Unicode's own forms make a text at most: U+FDFA is 18 letters, a letter is at most 3 in lower case.
@@ -46,6 +45,7 @@ class BoundedTokenizer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         object.__setattr__(self, "_tokenizer", tokenizer)
+        object.__setattr__(self, "_growing", None)  # steps that may grow, looked for with the first text
 
     def encode(self, *texts: Any, **options: Any) -> Any:
         """As the library's.
@@ -54,7 +54,13 @@ class BoundedTokenizer:
             InputError: it would make some hundred times of a text, cannot read it, or has other ids than tokens.
         """
         with told("the tokenizer cannot read this text"):
-            check_growth(self._tokenizer, [text for text in texts if isinstance(text, str)])
+            steps = self._growing
+            if steps is None:
+                steps = growing_steps(self._tokenizer)
+                object.__setattr__(self, "_growing", steps)
+            for text in texts if steps else ():
+                if isinstance(text, str):
+                    _normalize(steps, text)
             encoding = self._tokenizer.encode(*texts, **options)
         if len(encoding.ids) != len(encoding.tokens):  # a special token of several ids, or of none
             raise InputError(
@@ -68,6 +74,7 @@ class BoundedTokenizer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._tokenizer, name, value)
+        object.__setattr__(self, "_growing", None)
 
 
 def bounded(tokenizer: Tokenizer) -> Tokenizer:
@@ -96,51 +103,28 @@ def told(what: str) -> Iterator[None]:
 @contextmanager
 def _off_standard_error() -> Iterator[None]:
     """Have what a library writes to the process's standard error wait; after a panic it is not written at all."""
-    with _lock, tempfile.TemporaryFile() as kept:
+    with _lock:
+        kept = _waiting().fileno()
         before = os.dup(2)
-        os.dup2(kept.fileno(), 2)
+        os.dup2(kept, 2)
         try:
             yield
         finally:
             os.dup2(before, 2)
             os.close(before)
-            kept.seek(0)
-            said = kept.read().decode("utf-8", "replace")
-            if said and "panicked at" not in said and sys.stderr is not None:
-                sys.stderr.write(said)
+            written = os.lseek(kept, 0, os.SEEK_CUR)  # the position is one for both numbers of the file
+            if written:
+                said = os.pread(kept, written, 0).decode("utf-8", "replace")
+                os.ftruncate(kept, 0)
+                os.lseek(kept, 0, os.SEEK_SET)
+                if "panicked at" not in said and sys.stderr is not None:
+                    sys.stderr.write(said)
 
 
-def open_whole(path: Path) -> Tokenizer:
-    """The tokenizer of a tokenizer.json whose tables of characters are as long as they say.
-
-    Raises:
-        InputError: they are not: the library would ask for what they say, and end the process where it gets none.
-    """
-    from tokenizers import Tokenizer
-
-    data = path.read_bytes()
-    if b"recompiled" in data or b"\\u00" in data:  # else there is no such table
-        for step in _leaves(read_object(path).get("normalizer"), "normalizers"):
-            if step.get("type") == "Precompiled":
-                check_table(_table(step), path)
-    tokenizer = Tokenizer.from_file(str(path))
-    check_ids(tokenizer, path)
-    return tokenizer
-
-
-def check_ids(tokenizer: Tokenizer, path: Path) -> None:
-    """Refuse ids far beyond the number of words: the library makes a list as long as the largest, and ends the process.
-
-    Raises:
-        InputError: there is such an id.
-    """
-    words = tokenizer.get_vocab(with_added_tokens=True)
-    last = max(words, key=words.__getitem__, default="")
-    most = len(words) * MOST_IDS_A_WORD + MOST_TIMES
-    if words and words[last] > most:
-        raise InputError(
-            f"cannot read {path}: the word {last!r} has the id {words[last]:,}, among {len(words):,} words; number them without gaps"
-        )
+@cache
+def _waiting() -> IO[bytes]:
+    """The file in which it waits: one for all texts, since a new one costs more than a short text does."""
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def check_table(table: bytes, path: Path) -> None:
@@ -154,25 +138,23 @@ def check_table(table: bytes, path: Path) -> None:
         raise InputError(f"cannot read {path}: its table of characters has {len(table):,} bytes, and says {size:,}")
 
 
-def check_growth(tokenizer: Tokenizer, texts: list[str]) -> None:
-    """Refuse a tokenizer that would make some hundred times of a text.
+def growing_steps(tokenizer: Tokenizer) -> list[dict[str, Any]]:
+    """The steps of a normalizer that may make some hundred times of a text; none where they cannot.
 
     Raises:
-        InputError: it would.
+        InputError: what is done after them would, whatever the text.
     """
-    steps = _leaves(_state(tokenizer.normalizer), "normalizers")
+    steps = leaves(_state(tokenizer.normalizer), "normalizers")
     prepended = sum(len(str(step.get("prepend", ""))) for step in steps if step.get("type") == "Prepend")
     if prepended > MOST_TIMES:
         raise InputError(f"the tokenizer puts {prepended:,} letters before a text, and {MOST_TIMES} is the most")
-    parts = [step.get("type") for step in _leaves(_state(tokenizer.pre_tokenizer), "pretokenizers")]
+    parts = [step.get("type") for step in leaves(_state(tokenizer.pre_tokenizer), "pretokenizers")]
     apart = 4 ** parts.count("ByteLevel") * 2 ** parts.count("Metaspace")
-    around = math.prod(_repeats(step) for step in _leaves(_state(tokenizer.post_processor), "processors"))
+    around = math.prod(_repeats(step) for step in leaves(_state(tokenizer.post_processor), "processors"))
     if max(apart, around) > MOST_TIMES:
         where = "pre_tokenizer" if apart > MOST_TIMES else "post_processor"
         raise InputError(f"the tokenizer's {where} makes a text up to {max(apart, around):,} times as long, {_MOST}")
-    if math.prod(map(_times, steps)) > MOST_TIMES:
-        for text in texts:
-            _normalize(steps, text)
+    return steps if math.prod(map(_times, steps)) > MOST_TIMES else []
 
 
 _MOST = f"and {MOST_TIMES} times is the most"
@@ -183,13 +165,13 @@ def _state(part: Any) -> Any:
     return None if part is None else json.loads(part.__getstate__())
 
 
-def _leaves(part: Any, name: str) -> list[dict[str, Any]]:
+def leaves(part: Any, name: str) -> list[dict[str, Any]]:
     """The steps of a part, those of sequences one by one."""
     if not isinstance(part, dict):
         return []
     if part.get("type") != "Sequence":
         return [part]
-    return [leaf for inner in part.get(name, ()) for leaf in _leaves(inner, name)]
+    return [leaf for inner in part.get(name, ()) for leaf in leaves(inner, name)]
 
 
 def _times(step: dict[str, Any]) -> int:
@@ -202,11 +184,11 @@ def _times(step: dict[str, Any]) -> int:
     if kind == "Prepend":
         return 1 + len(str(step.get("prepend", "")))
     if kind == "Precompiled":
-        return _longest(_table(step))
+        return _longest(table_of(step))
     return UNICODE.get(str(kind), 1)
 
 
-def _table(step: dict[str, Any]) -> bytes:
+def table_of(step: dict[str, Any]) -> bytes:
     """The compiled table of characters of a step."""
     table = str(step.get("precompiled_charsmap") or "")
     try:

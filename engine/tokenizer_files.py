@@ -6,19 +6,18 @@ take the vocabulary out of it, or out of older files, and make the rest themselv
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .bounded_tokenizer import bounded, open_whole, told
+from .bounded_tokenizer import bounded, leaves, table_of, told
 from .errors import InputError
-from .files import read_object, regular
+from .files import regular
 from .pieces import byte_tokenizer, words_of_pieces
 from .tokenizer_kinds import KINDS, SAME, Kind, Words, text_of
-from .tokenizer_settings import WHOLE, TokenizerSettings, read_settings
+from .tokenizer_settings import WHOLE, TokenizerSettings, read_settings, token
+from .whole_tokenizer import STEPS, WholeTokenizer, states
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -84,9 +83,10 @@ def open_tokenizer(directory: Path, model_type: str = "", config_kind: Any = Non
     Raises:
         InputError: there is none, it cannot be read, or its class is not implemented.
     """
-    settings = read_settings(directory)
+    whole = WholeTokenizer(directory / WHOLE) if regular(directory / WHOLE) else None
+    settings = read_settings(directory, whole.added if whole is not None else [])
     with told(f"cannot read the tokenizer in {directory}"):
-        opened = _open(directory, settings, _kind(settings, model_type, config_kind))
+        opened = _open(directory, settings, _kind(settings, model_type, config_kind), whole)
     opened.tokenizer = bounded(opened.tokenizer)
     if opened.as_it_stands is not None:
         opened.as_it_stands = bounded(opened.as_it_stands)
@@ -119,34 +119,31 @@ def _kind(settings: TokenizerSettings, model_type: str, config_kind: Any) -> str
     return ""
 
 
-def _open(directory: Path, settings: TokenizerSettings, kind: str) -> Tokenization:
+def _open(directory: Path, settings: TokenizerSettings, kind: str, whole: WholeTokenizer | None) -> Tokenization:
     if kind == BYTES:
         made = Tokenization(byte_tokenizer(settings), BYTES, "<pad>", "<unk>")
-        return _used(made, settings, {})
-    whole = directory / WHOLE
-    own = open_whole(whole) if regular(whole) else None
-    if own is None and not kind:
+        return _used(made, settings, None)
+    if whole is None and not kind:
         kind = next((name for file, name in BY_FILE.items() if regular(directory / file)), "")
-    sides = _sides(own)
     if kind:
-        words = _words(directory, own, kind, settings)
+        words = _words(directory, whole, kind, settings)
         if words is not None:
-            return _used(_made(kind, words, settings, own), settings, sides)
-    if own is None:
+            return _used(_made(kind, words, settings, whole), settings, whole)
+    if whole is None:
         raise _nothing(directory)
-    special = dict(settings.special)
+    own, special = whole.as_it_stands(), dict(settings.special)
     if own.padding is not None:
         special.setdefault("pad_token", own.padding["pad_token"])
     if own.post_processor is None:
         _nothing_around(own)
     _add(own, settings, special, settings.extra or [])
     made = Tokenization(own, "", *_texts(special), notes=settings.notes)
-    return _used(made, settings, sides)
+    return _used(made, settings, whole)
 
 
-def _made(kind: str, words: Words, settings: TokenizerSettings, own: Tokenizer | None) -> Tokenization:
+def _made(kind: str, words: Words, settings: TokenizerSettings, whole: WholeTokenizer | None) -> Tokenization:
     """The tokenizer that a class makes of words."""
-    how = KINDS[kind]
+    how, own = KINDS[kind], whole.steps() if whole is not None else None
     special = how.named(settings)
     tokenizer = how.build(words, settings, special)
     extra = words.special if settings.extra is None else settings.extra
@@ -155,11 +152,25 @@ def _made(kind: str, words: Words, settings: TokenizerSettings, own: Tokenizer |
         tokenizer.post_processor = own.post_processor
     else:
         how.around(tokenizer, settings, special)
-    same = own is None or _pipeline(own) == _pipeline(tokenizer)
+    other = None
+    if whole is not None and own is not None and (whole.model.get("byte_fallback") or states(own) != states(tokenizer)):
+        other = _beside(whole, own, tokenizer)
     notes = [*settings.notes, *_not_in_vocabulary(tokenizer, settings, kind)]
-    return Tokenization(
-        tokenizer, kind, *_texts(special), segments=how.segments, as_it_stands=None if same else own, notes=notes
-    )
+    return Tokenization(tokenizer, kind, *_texts(special), segments=how.segments, as_it_stands=other, notes=notes)
+
+
+def _beside(whole: WholeTokenizer, steps: Tokenizer, made: Tokenizer) -> Tokenizer:
+    """A tokenizer.json as it stands, beside what a class makes of it: around the same words, where they are looked up alike."""
+    from tokenizers import Tokenizer
+
+    if whole.model.get("byte_fallback"):
+        return whole.as_it_stands()
+    other = Tokenizer(made.model)
+    for name in STEPS:
+        if getattr(steps, name) is not None:
+            setattr(other, name, getattr(steps, name))
+    other.add_tokens([token(written, whole.path) for written in whole.added])
+    return other
 
 
 def _not_in_vocabulary(tokenizer: Tokenizer, settings: TokenizerSettings, kind: str) -> list[str]:
@@ -173,10 +184,13 @@ def _not_in_vocabulary(tokenizer: Tokenizer, settings: TokenizerSettings, kind: 
     ]
 
 
-def _used(made: Tokenization, settings: TokenizerSettings, sides: Mapping[str, str]) -> Tokenization:
-    """With the sides, the limit, and what goes in."""
-    made.pads_left = (settings.side("padding_side") or sides.get("padding")) == "left"
-    made.cuts_left = (settings.side("truncation_side") or sides.get("truncation")) == "left"
+def _used(made: Tokenization, settings: TokenizerSettings, whole: WholeTokenizer | None) -> Tokenization:
+    """With the sides, the limit, and what goes in; the lengths in tokenizer.json count for nothing: a call says those."""
+    padding, cut = (
+        "" if whole is None else str(whole.said_of(part).get("direction")).lower() for part in ("padding", "truncation")
+    )
+    made.pads_left = (settings.side("padding_side") or padding) == "left"
+    made.cuts_left = (settings.side("truncation_side") or cut) == "left"
     made.longest = settings.number("model_max_length" if "model_max_length" in settings.values else "max_len")
     names = settings.values.get("model_input_names")
     if names is not None:
@@ -210,15 +224,15 @@ def _add(tokenizer: Tokenizer, settings: TokenizerSettings, special: Mapping[str
     tokenizer.add_tokens(made)
 
 
-def _words(directory: Path, own: Tokenizer | None, kind: str, settings: TokenizerSettings) -> Words | None:
+def _words(directory: Path, whole: WholeTokenizer | None, kind: str, settings: TokenizerSettings) -> Words | None:
     """The vocabulary that a class takes; None where tokenizer.json holds another model, which is then read as it stands.
 
     Raises:
         InputError: none of its files is there.
     """
     how = KINDS[kind]
-    if own is not None:
-        return _of_whole(directory, how, kind, settings)
+    if whole is not None:
+        return _of_whole(whole, how, kind, settings)
     files = [directory / name for name in how.files]
     if not all(map(regular, files)):
         other = "tokenizer.model"  # what the files of any SentencePiece model may be called
@@ -235,21 +249,20 @@ def _words(directory: Path, own: Tokenizer | None, kind: str, settings: Tokenize
     return Words(ids, merges)
 
 
-def _of_whole(directory: Path, how: Kind, kind: str, settings: TokenizerSettings) -> Words | None:
+def _of_whole(whole: WholeTokenizer, how: Kind, kind: str, settings: TokenizerSettings) -> Words | None:
     """The vocabulary of a tokenizer.json."""
-    whole = read_object(directory / WHOLE)
-    model: dict[str, Any] = whole["model"]  # the library has read it before
-    vocabulary: Any = model.get("vocab")
-    if (how.model == "Unigram") != isinstance(vocabulary, list):
+    if (how.model == "Unigram") != isinstance(whole.model.get("vocab"), list):
         settings.notes.append(
-            f"{WHOLE} has a model of type {model.get('type')!r}, not the {how.model} of {kind}: it is read as it stands"
+            f"{WHOLE} has a model of type {whole.model.get('type')!r}, not the {how.model} of {kind}: it is read as it stands"
         )
         return None
     if how.model == "Unigram":
-        pieces = [(str(text), float(score)) for text, score in vocabulary]
-        return Words(pieces=pieces, characters=_characters(whole.get("normalizer")), special=_sentinels(kind, settings))
-    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model.get("merges") or ()]
-    return Words({str(word): int(number) for word, number in vocabulary.items()}, [(str(a), str(b)) for a, b in pairs])
+        tables = [
+            step for step in leaves(whole.values.get("normalizer"), "normalizers") if step.get("type") == "Precompiled"
+        ]
+        characters = table_of(tables[0]) if tables else b""
+        return Words(pieces=whole.pieces, characters=characters, special=_sentinels(kind, settings))
+    return Words(whole.words, whole.merges)
 
 
 def _sentinels(kind: str, settings: TokenizerSettings) -> list[str]:
@@ -262,31 +275,6 @@ def _sentinels(kind: str, settings: TokenizerSettings) -> list[str]:
         if kind == "T5Tokenizer"
         else []
     )
-
-
-def _characters(normalizer: Any) -> bytes:
-    """The compiled table of characters in the normalizer of a tokenizer.json, if one is in it."""
-    steps = (
-        normalizer.get("normalizers")
-        if isinstance(normalizer, dict) and normalizer.get("type") == "Sequence"
-        else [normalizer]
-    )
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, dict) and step.get("type") == "Precompiled" and step.get("precompiled_charsmap"):
-            return base64.b64decode(step["precompiled_charsmap"])
-    return b""
-
-
-def _sides(own: Tokenizer | None) -> dict[str, str]:
-    """On which side tokenizer.json pads and cuts; the lengths in it count for nothing: a call says those."""
-    given = {} if own is None else {"padding": own.padding, "truncation": own.truncation}
-    return {what: str(how["direction"]).lower() for what, how in given.items() if how is not None}
-
-
-def _pipeline(tokenizer: Tokenizer) -> list[Any]:
-    """What a tokenizer does besides looking words up."""
-    written = json.loads(tokenizer.to_str())
-    return [written[part] for part in ("normalizer", "pre_tokenizer", "post_processor")]
 
 
 def _nothing_around(tokenizer: Tokenizer) -> None:

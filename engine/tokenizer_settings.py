@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .accounts import Harmless, unread
 from .errors import InputError
-from .files import read_object, regular
+from .files import read_object
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken
@@ -123,8 +123,11 @@ class TokenizerSettings:
         return value
 
 
-def read_settings(directory: Path) -> TokenizerSettings:
+def read_settings(directory: Path, added: list[Any]) -> TokenizerSettings:
     """Bring the files of a directory together.
+
+    Args:
+        added: what its tokenizer.json adds to the vocabulary.
 
     Raises:
         InputError: one that cannot be read, or a value that is none.
@@ -141,7 +144,7 @@ def read_settings(directory: Path) -> TokenizerSettings:
         given["extra_special_tokens"] = given.pop("additional_special_tokens")
     decoder = given.pop("added_tokens_decoder", None)
     if decoder is None:
-        _legacy(settings, given)
+        _legacy(settings, given, added)
     else:
         settings.added = {
             _id(settings.where, number): token(written, settings.where) for number, written in decoder.items()
@@ -186,7 +189,7 @@ def _names_token(name: str, value: Any) -> bool:
     return name.endswith("_token") and (value is None or _is_token(value))
 
 
-def _legacy(settings: TokenizerSettings, given: dict[str, Any]) -> None:
+def _legacy(settings: TokenizerSettings, given: dict[str, Any], added: list[Any]) -> None:
     """Before `added_tokens_decoder`: the map of special tokens, then added_tokens.json, then what tokenizer.json adds."""
     directory = settings.directory
     for name, written in read_object(directory / SPECIAL).items():
@@ -212,12 +215,9 @@ def _legacy(settings: TokenizerSettings, given: dict[str, Any]) -> None:
         special = text in words
         written = {"content": text, "normalized": not special, "special": special}
         settings.added[_id(directory / ADDED, number)] = token(written, directory / ADDED)
-    if regular(directory / WHOLE):
-        listed = read_object(directory / WHOLE).get("added_tokens")
-        for written in listed if isinstance(listed, list) else ():
-            settings.added[_id(directory / WHOLE, written.get("id") if isinstance(written, dict) else None)] = token(
-                written, directory / WHOLE
-            )
+    for written in added:
+        number = written.get("id") if isinstance(written, dict) else None
+        settings.added[_id(directory / WHOLE, number)] = token(written, directory / WHOLE)
 
 
 def _named(settings: TokenizerSettings, given: dict[str, Any]) -> None:

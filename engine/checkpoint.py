@@ -18,7 +18,7 @@ from .config import Config
 from .devices import DTYPES
 from .errors import InputError
 from .files import read_object, regular
-from .folders import instead, likeness
+from .folders import beside, instead, likeness, whose
 from .images import ImageReader
 from .leftovers import Leftover, leftovers
 from .leftovers import told as leftover_lines
@@ -61,6 +61,7 @@ class Checkpoint:
         self._stored = self._named(multiplied(list(map(open_weights, self.files))))
         self._stored |= self._of_sentence(directory)
         self.notes += self.sentence.notes if self.sentence is not None else ()
+        self._tell(beside(self.directory))
 
     @classmethod
     def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
@@ -329,7 +330,10 @@ def _config(directory: Path, name: str) -> Mapping[str, Any]:
             f"no {name} in {str(directory)!r}"
             + (instead(directory) or f"; a model directory has config.json, {SAFETENSORS} and a tokenizer")
         )
-    return read_object(path)
+    values = read_object(path)
+    if "model_type" not in values and whose(values):
+        raise InputError(f"{path}: it is {whose(values)}")
+    return values
 
 
 def _few(names: list[str], between: str = ", ", most: int = 3) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from .errors import InputError, one_line
 
 MOST_JSON_BYTES = 256 << 20  # the largest tokenizer.json in use is a tenth of it
+POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def regular(path: Path) -> bool:
@@ -27,6 +28,20 @@ def regular(path: Path) -> bool:
     kinds = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a directory"}
     what = next((name for test, name in kinds.items() if test(mode)), "a device")
     raise InputError(f"{path} is {what}, not a file; put the file itself there")
+
+
+def pointer(path: Path) -> str:
+    """What to say of a file in whose place Git LFS left a pointer to it; "" of any other."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(POINTER))
+    except OSError:
+        return ""
+    return (
+        f"{path} is a pointer of Git LFS and not the file itself; `git lfs pull` fetches it"
+        if begins == POINTER
+        else ""
+    )
 
 
 def read_text(path: Path) -> str:
@@ -59,7 +74,7 @@ def read_json(path: Path) -> Any:
     except RecursionError:
         raise InputError(f"cannot read {path}: it is nested too deeply to be meant") from None
     except ValueError as error:
-        raise InputError(f"cannot read {path}: {one_line(error)}") from None
+        raise InputError(pointer(path) or f"cannot read {path}: {one_line(error)}") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:

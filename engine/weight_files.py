@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from .errors import InputError, one_line
-from .files import read_object, regular
+from .files import pointer, read_object, regular
 from .folders import instead
 from .program import Shape
 
@@ -59,7 +59,7 @@ class SafetensorsFile:
             self._file: Any = safe_open(str(path), framework="pt", device="cpu")
         except (SafetensorError, OSError) as error:
             raise InputError(
-                f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
+                pointer(path) or f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
             ) from None
 
     def names(self) -> Sequence[str]:
@@ -92,7 +92,8 @@ class TorchFile:
             code = re.search(r"(?i)unsupported (?:global|class|operand)\W*(?:global )?([\w.]+\.\w+)", str(error))
             why = f"it names {code[1]}, which is code" if code else "truncated, or not a file of tensors"
             raise InputError(
-                f"cannot read {path}: {why}, and nothing from it is run; save the model as {SAFETENSORS}"
+                pointer(path)
+                or f"cannot read {path}: {why}, and nothing from it is run; save the model as {SAFETENSORS}"
             ) from None
         if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
             found = found["state_dict"]

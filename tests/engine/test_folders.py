@@ -23,11 +23,14 @@ def refused(directory, said):
         ("model.onnx", r"it holds ONNX \(model.onnx\)"), ("model.gguf", "it holds GGUF"), ("tf_model.h5", "it holds TensorFlow"),
         ("flax_model.msgpack", "it holds Flax"), ("openvino_model.xml", "it holds OpenVINO"),
         ("model.fp16.safetensors", "it holds model.fp16.safetensors; rename"), ("consolidated.00.pt", "it holds consolidated"),
+        ("epoch=3.ckpt", "it holds a checkpoint of Lightning or TensorFlow"), ("bert_model.ckpt.index", "it holds TensorFlow"),
+        ("model.ckpt-90.data-00000-of-00001", "it holds TensorFlow"), ("onnx/model.onnx", r"it holds ONNX \(onnx/model.onnx\)"),
         ("notes.txt", "and no pytorch_model.bin either$"),
     ],
 )  # fmt: skip
 def test_weights_of_others_alone(tmp_path, file, said):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(b"")
     refused(tmp_path, said)
 
@@ -38,9 +41,58 @@ def test_an_adapter_without_its_base(tmp_path):
     refused(tmp_path, r"an adapter without its base \(org/base\\x1b\[2J\); merge them")
 
 
+def test_an_adapter_beside_its_base_is_told(small_dir, tmp_path):
+    """transformers would put it on; here it is not, and somebody may believe it is."""
+    directory = shutil.copytree(small_dir, tmp_path / "model")
+    (directory / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base"}))
+    (note,) = load(directory, "cpu", tell=lambda note: None).checkpoint.notes
+    assert note.startswith(
+        "adapter_config.json: an adapter (org/base) lies beside the weights and is not applied; merge"
+    )
+
+
 def test_a_model_one_folder_down(small_dir, tmp_path):
     shutil.copytree(small_dir, tmp_path / "inner")
     refused(tmp_path, "the model is one folder down, in inner$")
+
+
+@pytest.mark.parametrize(("where", "said"), [("snapshots/abc", "2 folders"), ("a/b/c", "3 folders")])
+def test_a_model_further_down(small_dir, tmp_path, where, said):
+    """As in the Hub's cache."""
+    shutil.copytree(small_dir, tmp_path / where)
+    refused(tmp_path, f"the model is {said} down, in {where}$")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"architecture": "vit_base_patch16_224", "pretrained_cfg": {}}, "it is a model of timm"),
+        ({"word_embedding_dimension": 384}, "settings of a pooling of sentence-transformers; give the folder above it"),
+        ({"peft_type": "LORA"}, "settings of an adapter"),
+        ({"_class_name": "UNet2DConditionModel", "_diffusers_version": "0.30"}, "a part of a pipeline of diffusers"),
+        ({"hidden_size": 768}, "has no model_type"),
+    ],
+)
+def test_the_config_of_others(tmp_path, config, said):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    refused(tmp_path, said)
+
+
+def test_open_clip(tmp_path):
+    (tmp_path / "open_clip_config.json").write_text("{}")
+    refused(tmp_path, "a model of OpenCLIP")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "tokenizer.json"])
+def test_a_pointer_of_git_lfs(small_dir, tmp_path, name):
+    directory = shutil.copytree(small_dir, tmp_path / "model")
+    if name == "pytorch_model.bin":
+        (directory / "model.safetensors").unlink()
+    (directory / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 45125710\n")
+    with pytest.raises(
+        InputError, match=f"{name} is a pointer of Git LFS and not the file itself; `git lfs pull` fetches it$"
+    ):
+        load(directory, "cpu").read("a text")
 
 
 def test_a_pipeline_of_diffusers(tmp_path):

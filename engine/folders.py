@@ -10,6 +10,7 @@ from typing import Any
 from .errors import InputError
 from .files import read_object, regular
 
+ADAPTER, OPEN_CLIP, PIPELINE = "adapter_config.json", "open_clip_config.json", "model_index.json"
 MOST_LISTED = 1000
 DEEPEST = 3  # folders down: the Hub's cache has a model two below the folder of its name
 # A suffix of weights that are read by others -> what they are.
@@ -49,11 +50,11 @@ def instead(directory: Path) -> str:
     try:
         listed = sorted(directory.iterdir())[:MOST_LISTED]
         names = [path.name for path in listed]
-        if "adapter_config.json" in names or "adapter_model.safetensors" in names:
+        if ADAPTER in names or "adapter_model.safetensors" in names:
             return f": it is an adapter without its base{_base(directory)}; merge them (peft's merge_and_unload) and save the whole"
-        if "model_index.json" in names:
+        if PIPELINE in names:
             return ": it is a pipeline of diffusers; give the folder of one of its encoders, such as text_encoder"
-        if "open_clip_config.json" in names:
+        if OPEN_CLIP in names:
             return ": it is a model of OpenCLIP, whose weights have other names; give the same model as transformers saves it"
         depth, below = _below(directory) if "config.json" not in names else (0, [])
         if below:
@@ -78,7 +79,7 @@ def whose(values: Mapping[str, Any]) -> str:
 
 def beside(directory: Path) -> str:
     """The line that tells of an adapter that lies beside a whole model; "" where none does."""
-    if not regular(directory / "adapter_config.json"):
+    if not regular(directory / ADAPTER):
         return ""
     return (
         f"adapter_config.json: an adapter{_base(directory)} lies beside the weights and is not applied; merge it with them "
@@ -117,10 +118,10 @@ def _of_others(listed: list[Path]) -> tuple[str, str]:
 
 
 def _base(directory: Path) -> str:
-    if not regular(directory / "adapter_config.json"):
+    if not regular(directory / ADAPTER):
         return ""
     try:
-        base = read_object(directory / "adapter_config.json").get("base_model_name_or_path")
+        base = read_object(directory / ADAPTER).get("base_model_name_or_path")
     except InputError:
         return ""
     return f" ({_shown([base])})" if isinstance(base, str) and base else ""

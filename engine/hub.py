@@ -10,23 +10,36 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, nearest, one_line
+from .folders import ADAPTER, OPEN_CLIP, PIPELINE
+from .processor import PROCESSORS
+from .sentence import LISTED, ROOT, SETTINGS
+from .tokenizer_kinds import ANY_PIECES, KINDS
+from .tokenizer_settings import ADDED, CONFIG, SPECIAL, WHOLE
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 BUNDLED = SAMPLES / "encoder"
 # What comes with the program, by the name it is loaded by; `bundled:NAME` means it whatever lies in the current directory.
 BUNDLED_WORDS = ("cbow", "skipgram")
 PREFIX = "bundled:"
-NEEDED = (
-    "config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt",
-    "spm.model", "spiece.model", "added_tokens.json", "preprocessor_config.json", "processor_config.json",
-    "modules.json", "sentence_bert_config.json", "[0-9]_*/config.json",
+# What a model's directory is asked for, in itself and in the folders of sentence-transformers' modules (`0_Transformer`, `1_Pooling`). Each
+# of these files changes numbers or says why there are none: one that was left behind would be passed by without a word.
+FILES = (
+    "config.json", *(WHOLE, CONFIG, SPECIAL, ADDED), *sorted({name for kind in KINDS.values() for name in kind.files}), ANY_PIECES,
+    *PROCESSORS, *SETTINGS, ADAPTER,
 )  # fmt: skip
-# The folders of sentence-transformers' modules (`2_Dense`) have weights of their own.
-WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json", "[0-9]_*/model.safetensors")
+FOLDERS = "[0-9]_*"
+NEEDED = (LISTED, ROOT, OPEN_CLIP, PIPELINE, *FILES, *(f"{FOLDERS}/{name}" for name in FILES))
+WEIGHTS = tuple(
+    folder + name
+    for folder in ("", f"{FOLDERS}/")
+    for name in ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+)
 # Only where a repository has no safetensors.
-OLD_WEIGHTS = (
-    "pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json", "[0-9]_*/pytorch_model.bin",
-)  # fmt: skip
+OLD_WEIGHTS = tuple(
+    folder + name
+    for folder in ("", f"{FOLDERS}/")
+    for name in ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+)
 BAR = 20
 
 

@@ -39,6 +39,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "DeiT": {**_ALL, "size": {"height": 256, "width": 256}, **_CROP},
     "CLIP": {**_ALL, "size": {"shortest_edge": 224}, **_CROP, "image_mean": _CLIP_MEAN, "image_std": _CLIP_STD},
 }
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # the first that has a part for images counts
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
 HARMLESS: accounts.Harmless = {
     "what the file is for": ("image_processor_type", "feature_extractor_type", "processor_class", "_processor_class"),
@@ -164,7 +165,7 @@ def open_processor(directory: Path) -> Processor:
 
 def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
     """The processor's settings: a file of their own, or a part of transformers 5's `processor_config.json`."""
-    whole, own = directory / "processor_config.json", directory / "preprocessor_config.json"
+    whole, own = (directory / name for name in PROCESSORS)
     for path, part in ((whole, "image_processor"), (own, None)):
         if not regular(path):
             continue

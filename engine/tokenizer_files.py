@@ -15,7 +15,7 @@ from .bounded_tokenizer import bounded, leaves, table_of, told
 from .errors import InputError
 from .files import regular
 from .pieces import byte_tokenizer, words_of_pieces
-from .tokenizer_kinds import KINDS, SAME, Kind, Words, text_of
+from .tokenizer_kinds import ANY_PIECES, KINDS, SAME, Kind, Words, text_of
 from .tokenizer_settings import WHOLE, TokenizerSettings, read_settings, token
 from .whole_tokenizer import STEPS, WholeTokenizer, states
 
@@ -235,10 +235,9 @@ def _words(directory: Path, whole: WholeTokenizer | None, kind: str, settings: T
         return _of_whole(whole, how, kind, settings)
     files = [directory / name for name in how.files]
     if not all(map(regular, files)):
-        other = "tokenizer.model"  # what the files of any SentencePiece model may be called
-        if how.model != "Unigram" or not regular(directory / other):
+        if how.model != "Unigram" or not regular(directory / ANY_PIECES):
             raise _nothing(directory, kind)
-        files = [directory / other]
+        files = [directory / ANY_PIECES]
     if how.model == "Unigram":
         return words_of_pieces(files[0], kind, settings)
     from tokenizers import models

@@ -265,6 +265,7 @@ def _byte_ends(first: str, last: str, spaces: bool | None) -> Callable[[Tokenize
 
 
 _PIECES = "sentencepiece.bpe.model"
+ANY_PIECES = "tokenizer.model"  # what the file of any SentencePiece model may be called
 _BERT = Kind("WordPiece", ("vocab.txt",), BRACKETS, _bert, _two_segments, segments=True)
 _CLIP_ENDS = dict.fromkeys(("eos_token", "unk_token", "pad_token"), "<|endoftext|>") | {"bos_token": "<|startoftext|>"}
 KINDS: Mapping[str, Kind] = {

@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -199,3 +202,35 @@ def test_old_weights_only_where_there_are_no_others(ask, hub, small_dir):
     assert done.returncode == 0, done.stderr
     assert "weights from pytorch_model.bin, read without running it; model.safetensors is preferred" in done.stdout
     assert not set(hub.fetched) & {"tf_model.h5", "onnx/model.onnx", "flax_model.msgpack", "README.md"}
+
+
+def test_whatever_is_read_is_fetched(ask, hub, small_dir):
+    """A file that was left behind would change the numbers without a word: prompts, limits, special tokens, an adapter."""
+    own = {
+        "config_sentence_transformers.json": {"prompts": {"query": "the query: "}, "default_prompt_name": "query"},
+        "modules.json": [
+            {"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}
+        ],
+        "0_Transformer/sentence_roberta_config.json": {"max_seq_length": 3},
+        "0_Transformer/special_tokens_map.json": {},
+        "0_Transformer/adapter_config.json": {"base_model_name_or_path": "org/base"},
+    }
+    for name in [name for name in hub.files if name not in UNWANTED]:
+        hub.files[f"0_Transformer/{name}"] = hub.files.pop(name)
+    hub.files |= {name: json.dumps(content).encode() for name, content in own.items()}
+    done = ask("org/model")
+    assert done.returncode == 0, done.stderr
+    assert set(hub.fetched) >= set(own)
+    for said in ("the prompt 'the query: ' (query)", "first 3 tokens", "an adapter (org/base) lies beside the weights"):
+        assert said in done.stderr
+
+
+def test_every_name_of_a_file_is_known_to_the_downloads():
+    """Whatever the reader of a directory asks for by name is among what is fetched."""
+    from encoder_tui.engine import hub
+
+    source = "".join(path.read_text("utf-8") for path in Path(hub.__file__).parent.rglob("*.py"))
+    named = set(re.findall(r'"([\w-]+\.(?:json|model|txt))"', source))
+    patterns = (*hub.NEEDED, *hub.WEIGHTS, *hub.OLD_WEIGHTS)
+    ours = {"again.txt"}  # files that are no model's
+    assert {name for name in named - ours if not any(fnmatch(name, pattern) for pattern in patterns)} == set()

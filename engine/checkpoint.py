@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from . import accounts, quantised
+from . import accounts, declared, quantised
 from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
@@ -101,6 +101,8 @@ class Checkpoint:
         self._tell(quantised.told(sources, self._stored, scheme))
         self._tell_of_ties(program)
         for line in leftover_lines(self.leftovers(program), program.layers):
+            self._tell(line)
+        for line in declared.told(self.config):
             self._tell(line)
         self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
         return program

@@ -74,6 +74,8 @@ class WordTable:
             if not bool(self._real[self.ids[form]]):
                 raise InputError(f"{text!r} has no vector to compare; give a word of the text")
             return self.ids[form]
+        if not self._run.knows_words:
+            raise InputError(f"there is no tokenizer, so no word is known as {text!r}: give its id")
         words = [word for word in self.ids if not is_special(word)]
         raise InputError(f"{text!r} is not a word of this vocabulary{nearest(text.lower(), words)}")
 

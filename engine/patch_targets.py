@@ -59,7 +59,7 @@ def token_id(run: Run, name: str, text: str) -> torch.Tensor:
     """The id of a token given by its text.
 
     Raises:
-        InputError: the stage holds no ids, or the vocabulary has no such token.
+        InputError: the stage holds no ids, the vocabulary has no such token, or there is no tokenizer that knew.
     """
     import torch
 
@@ -69,4 +69,8 @@ def token_id(run: Run, name: str, text: str) -> torch.Tensor:
     form = form_in(text, words)
     if form is not None:
         return torch.tensor(words[form])
+    if not run.knows_words:
+        raise InputError(
+            f"there is no tokenizer, so no token is known as {text!r}: give its id, as in `{name}[0, 1] = 7`"
+        )
     raise InputError(f"{text!r} is not one token of this vocabulary{nearest(text, words)}; patch several tokens apart")

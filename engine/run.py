@@ -138,6 +138,11 @@ class Run(Computation, Trace):
     def original_tokens(self) -> Tokens:
         return self._original
 
+    @property
+    def knows_words(self) -> bool:
+        """Whether there is a tokenizer: without one a token is known by its id alone."""
+        return self._word is not None
+
     def word(self, number: int) -> str:
         found = self._word(number) if self._word is not None and number >= 0 else None
         return visible(found) if found is not None else str(number)

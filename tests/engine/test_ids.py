@@ -67,6 +67,15 @@ def test_no_tokenizer_no_text(bare, small):
     with pytest.raises(InputError, match=r"no tokenizer in .*give ids in place of a text \(--ids\)"):
         encoder.read("text")
     session = Session(run, encoder)
+    for line in ('patch tokens.ids[0, 1] = "dog"', "nearest dog"):
+        with pytest.raises(
+            InputError, match=r"there is no tokenizer, so no (token|word) is known as 'dog': give its id"
+        ):
+            TABLE.execute(session, line)
+    assert (
+        TABLE.execute(session, 'patch tokens.ids[0, 1] = "7"').text
+        == TABLE.execute(session, "patch tokens.ids[0, 1] = 7").text
+    )
     for line in ("info tokens", "print output[0, :, :2]", "why embeddings.token[0, 1, 2]", "check padding", "step"):
         TABLE.execute(session, line)
 

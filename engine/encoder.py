@@ -236,7 +236,7 @@ class Encoder:
         Raises:
             InputError: a model that has no use for vectors, or shapes that do not fit.
         """
-        from .vectors import tokens_of
+        from .vectors import rounded, tokens_of
 
         size = self.checkpoint.vector_size
         first = size is None or self.checkpoint.batch_first
@@ -245,6 +245,7 @@ class Encoder:
         if size is None:
             longest = self.checkpoint.family.limits(self.checkpoint.config).longest
             tokens = in_place_of_tokens(tokens, self.program, longest)
+        tokens = replace(tokens, notes=(*tokens.notes, *rounded(tokens, self.dtype)))
         for note in tokens.notes:
             self.tell(note)
         return self.run(tokens, instead_of=instead_of)

@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--vectors",
         metavar="PATH",
         help=tr(
-            "vectors instead of text, of a model that takes those, or for the embeddings of a text's tokens: .npy or .safetensors, "
+            "vectors instead of text, of a model that takes those, or for the embeddings of a text's tokens: .npy, .npz or .safetensors, "
             "(batch, token, size), or (token, batch, size) if its batch_first is false; a mask beside them: integers, 1 counts, "
             "or booleans, True hides"
         ),

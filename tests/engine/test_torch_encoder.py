@@ -129,7 +129,7 @@ def test_files_that_are_none(tmp_path, vectors):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     for name, match in (
         ("two.safetensors", "it must hold one tensor"), ("bad.npy", "cannot read"), ("objects.npy", "cannot read"),
-        ("rows.txt", "ends in neither"), ("none.npy", "no file"),
+        ("rows.txt", "ends in none of .npy, .npz, .safetensors"), ("none.npy", "no file"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=match):
             read_vectors(tmp_path / name)
@@ -198,7 +198,8 @@ def test_batch_second_is_read_as_the_module_reads_it():
         own = theirs.encoder(given, src_key_padding_mask=torch.tensor(SEEN) == 0)
     seen = torch.tensor(SEEN) == 1
     assert (run["output"].tensor() - own.transpose(0, 1))[seen].abs().max() < 1e-5
-    assert not encoder.run_vectors(given[:, 0]).tokens.notes  # one sequence has no batch
+    alone = encoder.run_vectors(given[:, 0]).tokens.notes  # one sequence has no batch
+    assert alone == ("vectors [4, 32] are read as one sequence of 4 tokens",)
     with pytest.raises(InputError, match=r"vectors need \[2, 4\], \[batch, token\]"):
         encoder.run_vectors(given, torch.ones(4, 2, dtype=torch.int64))
 
@@ -228,3 +229,67 @@ def test_the_help_says_what_a_mask_means(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "integers, 1 counts, or booleans, True hides" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("ending", ["npz", "safetensors"])
+@pytest.mark.parametrize("name", ["mask", "attention_mask", "src_key_padding_mask", "key_padding_mask"])
+def test_a_mask_goes_by_its_names(module, tmp_path, ending, name):
+    """transformers' name and torch's, each with what it means there."""
+    path = tmp_path / f"rows.{ending}"
+    given = {
+        "inputs_embeds": torch.ones(2, 4, 32),
+        name: torch.tensor(SEEN) == 0 if "padding" in name else torch.tensor(SEEN),
+    }
+    if ending == "npz":
+        np.savez(path, **{part: tensor.numpy() for part, tensor in given.items()})
+    else:
+        save_file(given, path)
+    assert np.array_equal(load_module(module).run_vectors(*read_vectors(path)).tokens.mask, SEEN)
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"attention_mask": np.ones((1, 2), bool)}, "attention_mask is bool, which says nothing of which is hidden"),
+        ({"src_key_padding_mask": np.ones((1, 2), int)}, "src_key_padding_mask is int64, and torch's is boolean"),
+        ({"mask": np.ones((1, 2), int), "attention_mask": np.ones((1, 2), int)}, "may hold one mask"),
+        ({"token_type_ids": np.ones((1, 2), int)}, "must hold one tensor"),
+    ],
+)
+def test_a_mask_whose_name_says_another_convention_is_refused(tmp_path, parts, said):
+    np.savez(tmp_path / "rows.npz", x=np.zeros((1, 2, 32)), **parts)
+    with pytest.raises(InputError, match=said):
+        read_vectors(tmp_path / "rows.npz")
+
+
+THIRD = np.full((1, 2, 32), 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "mask", "said"),
+    [
+        (THIRD, None, "vectors are float64 and rounded to float32, in which is computed; --dtype float64 keeps them"),
+        (np.full((1, 2, 32), 1e300), None, "vectors are float64 and rounded to float32"),
+        (np.full((1, 2, 32), 0.5), None, None),  # which single precision holds as well
+        (THIRD.astype(np.float32), None, None),
+        (THIRD.astype(np.float16), None, None),
+        (np.zeros((2, 32), np.float32), None, "vectors [2, 32] are read as one sequence of 2 tokens"),
+        (np.ones((1, 2, 32), int), None, "vectors are int64: whole numbers, taken as they are"),
+        (np.zeros((1, 2, 32), np.float32), [[0, 1]], "integers (1 counts): 1 of 2 vectors hidden, the first of text 0 among them"),
+        (np.zeros((1, 2, 32), np.float32), [[1, 0]], None),
+    ],
+)  # fmt: skip
+def test_how_vectors_were_read_is_told_where_it_may_be_meant_otherwise(module, array, mask, said):
+    notes = load_module(module).run_vectors(array, mask).tokens.notes
+    assert [said in note for note in notes] == [True] * (said is not None)
+
+
+def test_double_precision_keeps_them(module):
+    run = load_module(module, "float64").run_vectors(THIRD)
+    assert run.tokens.notes == ()
+    assert run["input.vectors"].read()[0, 0, 0] == 1 / 3
+
+
+def test_vectors_of_yes_and_no_are_a_mask(module):
+    with pytest.raises(InputError, match="vectors are bool"):
+        load_module(module).run_vectors(np.ones((1, 2, 32), bool))

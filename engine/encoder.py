@@ -203,7 +203,8 @@ class Encoder:
             left=reader is not None and reader.opened.pads_left, word=None if reader is None else reader.word,
             given=[part for part in given if self.program[f"tokens.{part}"].kind == "Given"],
         )  # fmt: skip
-        return replace(tokens, notes=(f"ids are shown as numbers: {why}",)) if why else tokens
+        said = [f"ids are shown as numbers: {why}"] if reader is None else reader.left_to_ids(tokens.shape[1])
+        return replace(tokens, notes=tuple(said))
 
     def run_ids(
         self, ids: Any, mask: Any = None, segments: Any = None, positions: Any = None, instead_of: Run | None = None
@@ -245,7 +246,9 @@ class Encoder:
         if size is None:
             longest = self.checkpoint.family.limits(self.checkpoint.config).longest
             tokens = in_place_of_tokens(tokens, self.program, longest)
-        tokens = replace(tokens, notes=(*tokens.notes, *rounded(tokens, self.dtype)))
+        reader, _ = self._tokenizer
+        left = reader.left_to_ids(tokens.shape[1]) if reader is not None else ()
+        tokens = replace(tokens, notes=(*tokens.notes, *rounded(tokens, self.dtype), *left))
         for note in tokens.notes:
             self.tell(note)
         return self.run(tokens, instead_of=instead_of)

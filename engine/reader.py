@@ -105,7 +105,7 @@ class TextReader:
         rows = (texts,) if isinstance(texts, str) else tuple(texts)
         _check(rows, pair, max_length)
         before = (self.habits or Habits()).prompt(prompt)
-        notes = [*self.opened.notes, *([self._said_of_prompt(before, prompt)] if before else [])]
+        notes = [*self.opened.notes, *([self._said_of_prompt(before, prompt)] if before or prompt else [])]
         whole = [self._encode(before + text, pair) for text in rows]
         for row, encoding in enumerate(whole):
             if not encoding.ids:
@@ -219,6 +219,24 @@ class TextReader:
         rest = (padding,) * (width - len(row))
         return (*rest, *row) if self.opened.pads_left else (*row, *rest)
 
+    def left_to_ids(self, longest: int) -> list[str]:
+        """What is not done to ids and vectors, and would be to a text.
+
+        Args:
+            longest: how many tokens the longest row has.
+        """
+        habits = self.habits or Habits()
+        notes = []
+        if habits.prompt(None):
+            notes.append(
+                f"the default prompt {habits.prompt(None)!r} ({habits.default}) is not put before what is no text"
+            )
+        if habits.longest is not None and longest > habits.longest:
+            notes.append(
+                f"nothing is cut: {longest} tokens are more than {habits.longest}, to which texts are cut by {habits.longest_from}"
+            )
+        return notes
+
     def _prompt_length(self, before: str, asked: int | None) -> int:
         """How many tokens the prompt alone is, without a special one at its end, as sentence-transformers counts them."""
         limit = asked if asked is not None else (self.habits or Habits()).longest
@@ -235,6 +253,8 @@ class TextReader:
             if asked is None
             else "as asked for"
         )
+        if not before:
+            return f"the prompt {name!r} is empty: nothing stands before the texts"
         return f"the prompt {before!r} ({name}) stands before each text: {why}"
 
     def _said_of_lengths(self, lengths: list[int], over: list[int], limit: int | None, asked: int | None) -> list[str]:

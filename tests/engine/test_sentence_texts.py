@@ -184,6 +184,28 @@ def test_prompts(copy):
     assert not session.notes
 
 
+def test_a_prompt_that_is_asked_for_and_empty_is_said(copy):
+    written(copy, prompts={"passage": "", "query": "query: "}, default_prompt_name="query")
+    encoder = load(copy, "cpu")
+    assert encoder.read("a dog", prompt="passage").notes == (
+        "the prompt 'passage' is empty: nothing stands before the texts",
+    )
+    assert encoder.read("a dog", prompt="").notes == ()
+    written(copy, default_prompt_name="passage")
+    assert load(copy, "cpu").read("a dog").notes == ()  # nobody asked
+
+
+def test_what_is_not_done_to_ids_is_said(copy):
+    encoder = load(copy, "cpu")
+    assert encoder.run_ids([[101, 3899, 102]]).tokens.notes == ()
+    cut = "nothing is cut: 300 tokens are more than 256, to which texts are cut by sentence_bert_config.json's max_seq_length"
+    assert encoder.run_ids([[3899] * 300, [101]]).tokens.notes == (cut,)
+    assert encoder.run_vectors(torch.zeros(1, 300, 384)).tokens.notes == (cut,)
+    written(copy, prompts={"query": "query: "}, default_prompt_name="query")
+    (note,) = load(copy, "cpu").run_ids([[101, 3899, 102]]).tokens.notes
+    assert note == "the default prompt 'query: ' (query) is not put before what is no text"
+
+
 def test_a_model_without_prompts(small):
     with pytest.raises(InputError, match="the model has no prompt 'query'; it has none; write it before the text"):
         small.read("text", prompt="query")

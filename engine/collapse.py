@@ -20,12 +20,15 @@ from .tokens import PIXELS, Tokens
 from .trace import Trace
 
 Array = npt.NDArray[np.generic]
+Row = tuple[int, ...]
 # Vectors of fewer numbers may be equal by chance in half precision.
 FEWEST = 8
 # From here on a row of weights is one key's alone, and every query may well look at the same.
 SATURATED = 0.999
 VECTORS = "input.vectors"
 TOKENS, CONTEXT, TEXTS = "tokens", "context", "texts"
+# A sum of our own tells apart what its parts do, and they were asked before it; one that was put there need not.
+SUMS = frozenset({"Sum"})
 NO_FEATURES = ("label", "rank", "token", "place", "query", "key", "vocabulary")
 # These move numbers, draw them, tell a share, are what goes in, or are the same for each text by their nature.
 NEVER = frozenset({
@@ -43,7 +46,7 @@ class Asked:
     Attributes:
         trace, program, tokens: what it speaks of.
         roles: for each stage where something could collapse, what: `TOKENS`, `CONTEXT`, `TEXTS`.
-        pairs: for each text that has two different tokens: the text, and where they stand.
+        pairs: for `TOKENS` and `CONTEXT`, for each text that has two different tokens: the text, and the rows of those two.
         texts: two texts that differ; None where there are none.
     """
 
@@ -51,7 +54,7 @@ class Asked:
     program: ref[Program]
     tokens: Tokens
     roles: dict[str, str]
-    pairs: tuple[tuple[int, int, int], ...]
+    pairs: dict[str, tuple[tuple[int, Row, Row], ...]]
     texts: tuple[int, int] | None
 
     @classmethod
@@ -60,7 +63,11 @@ class Asked:
         known = _asked is not None and _asked.program() is trace.program
         roles = _asked.roles if known and _asked else _roles(trace.program)
         what = trace.tokens.arrays.get(VECTORS, trace.tokens.ids[..., None])
-        pairs = tuple(_unlike_tokens(trace, what))
+        unlike = tuple(_unlike_tokens(trace, what))
+        pairs = {
+            TOKENS: tuple((text, (text, one), (text, other)) for text, one, other in unlike),
+            CONTEXT: tuple((text, (text, 0, one), (text, 0, other)) for text, one, other in unlike),
+        }
         return cls(ref(trace), ref(trace.program), trace.tokens, roles, pairs, _unlike_texts(trace, what))
 
 
@@ -74,15 +81,13 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
     if asked is None or asked.trace() is not trace or asked.tokens is not trace.tokens:
         asked = _asked = Asked.of(trace)
     role = asked.roles.get(stage.name)
-    if role is None:
+    if role is None or (stage.kind in SUMS and trace.live and not trace.patched):
         return None
     if role == TEXTS:
         return _texts(trace, stage, asked.texts) if asked.texts else None
     same = []
-    for text, one, other in asked.pairs:
-        first = (text, 0, one) if role == CONTEXT else (text, one)
-        second = (text, 0, other) if role == CONTEXT else (text, other)
-        if not trace.apart(stage.name, first, second) and _collapsed(trace, stage, role, text):
+    for text, one, other in asked.pairs[role]:
+        if not trace.apart(stage.name, one, other) and _collapsed(trace, stage, role, text):
             same.append(text)
     return _said(trace, stage, role, same) if same else None
 

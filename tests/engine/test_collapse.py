@@ -97,6 +97,20 @@ def test_one_text_of_two(encoder: Encoder) -> None:
     assert found[1].place == (1, None, None)
 
 
+def test_a_sum_is_asked_where_something_is_patched(encoder: Encoder, tmp_path: Path) -> None:
+    """By itself it tells apart what its parts do; by hand, or in a recording, it need not."""
+    line = "layers.0.ffn.residual = 0.5"
+    found = patched(encoder, TEXTS, line)
+    assert found is not None
+    assert (found[0].name, found[1].kind) == ("layers.0.ffn.residual", "collapse")
+    session = Session(encoder.run(TEXTS), encoder)
+    TABLE.execute(session, f"patch {line}")
+    save(session.trace, tmp_path / "sum.safetensors")
+    recorded = first_fault(open_snapshot(tmp_path / "sum.safetensors"))
+    assert recorded is not None
+    assert recorded[0].name == "layers.0.ffn.residual"
+
+
 def test_texts_with_the_same_sentence_vector(minilm: Encoder) -> None:
     session = Session(minilm.run(TEXTS), minilm)
     TABLE.execute(session, "patch head.sentence.mean = 0.25")

@@ -57,7 +57,8 @@ class Forks:
         run = live(self.current.trace)
         self._last = number = self._last + 1
         trace = run.fork()
-        branch = Branch(number, self.current.number, trace, self.current.debugger.over(trace))
+        here = self.current  # its patches come along, and with them the way they are taken back
+        branch = Branch(number, here.number, trace, here.debugger.over(trace), [*here.past], [*here.future])
         self.branches[number] = self.current = branch
         return branch
 

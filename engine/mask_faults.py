@@ -12,6 +12,7 @@ import numpy as np
 
 from .compare.measure import LOWEST
 from .faults import Fault
+from .givers import whose_mask
 from .mask_patterns import Pattern
 from .program import Stage
 from .squares import HIDES, Array, Stopped, Sums, pairs, windows
@@ -44,15 +45,15 @@ def blind_texts(trace: Trace) -> frozenset[int]:
 def token_faults(trace: Trace) -> list[Fault]:
     """The tokenizer's own mask, and what the program was given for it; of `tokens.mask`."""
     tokens, real = trace.original_tokens, real_tokens(trace)
-    faults = []
+    faults, whose = [], whose_mask(trace)
     for row, words in enumerate(tokens.strings):
         for at in [at for at, word in enumerate(words) if word in PADDING_WORDS and real[row, at]][:1]:
-            said = f"the tokenizer's mask is 1 at the padding token {words[at]!r}"
+            said = f"{whose} is 1 at the padding token {words[at]!r}"
             faults.append(Fault(said, (row, at), "tokenizer", row, "mask padding with 0 where the text is tokenised"))
         if not real[row].any():
-            faults.append(_all_masked(row, "the tokenizer's mask is 0 at each"))
+            faults.append(_all_masked(row, f"{whose} is 0 at each"))
     if MASK in trace.program and trace.has(MASK):
-        faults += _given(np.asarray(trace.value(MASK).read() != 0), real)
+        faults += _given(np.asarray(trace.value(MASK).read() != 0), real, whose)
     return faults
 
 
@@ -61,20 +62,20 @@ def _all_masked(row: int, why: str) -> Fault:
     return Fault(said, (row, None), "nothing seen", row, "leave the text out, or let it see at least one token")
 
 
-def _given(given: Array, real: Array) -> Iterator[Fault]:
-    """The mask that went in beside the tokenizer's."""
+def _given(given: Array, real: Array, whose: str) -> Iterator[Fault]:
+    """The mask that went in beside the one that came with the tokens."""
     apart = given != real
     for row in sorted(np.flatnonzero(apart.any(axis=1)), key=lambda row: real[row].sum()):  # the most padded first
         at = int(np.flatnonzero(apart[row])[0])
         if not given[row].any():
-            yield _all_masked(int(row), f"and the tokenizer shows {int(real[row].sum())}")
+            yield _all_masked(int(row), f"and {whose} shows {int(real[row].sum())}")
         elif (given[row] == ~real[row]).all():
-            said = "it is the tokenizer's turned around: 1 at padding, 0 at real tokens"
+            said = f"it is {whose} turned around: 1 at padding, 0 at real tokens"
             yield Fault(said, (int(row), None), "inverted", int(row), "1 means a token that is to be seen")
         else:
             count, kind = int(apart[row].sum()), "padding seen" if given[row, at] else "hidden token"
-            said = f"it is {int(given[row, at])} where the tokenizer says {int(not given[row, at])}, at {count} tokens"
-            yield Fault(said, (int(row), at), kind, int(row), "give the program the tokenizer's mask")
+            said = f"it is {int(given[row, at])} where {whose} says {int(not given[row, at])}, at {count} tokens"
+            yield Fault(said, (int(row), at), kind, int(row), f"give the program {whose}")
 
 
 # -- the mask ----------------------------------------------------------------------------------------------------

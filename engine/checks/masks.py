@@ -10,6 +10,7 @@ import numpy as np
 from ..compare.measure import LOWEST
 from ..dropped import write_dropout
 from ..faults import NOT_FINITE, Fault
+from ..givers import whose_mask
 from ..mask_faults import VANISHES, blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
 from ..mask_patterns import Pattern
 from ..program import Stage
@@ -79,7 +80,7 @@ class _Masks:
         self._add_all("tokens.mask", token_faults(self.trace))
         self._add_all("tokens.positions", shared_positions(self.trace))
         padding = int((~self.real).sum())
-        self.looked.append(f"tokens.mask against the tokenizer's: {padding} place{'s' * (padding != 1)} of padding")
+        self.looked.append(f"tokens.mask against {whose_mask(self.trace)}: {padding} place{'s' * (padding != 1)} of padding")
 
     # -- the additive mask -----------------------------------------------------------------------------------
 

@@ -23,18 +23,10 @@ if TYPE_CHECKING:
 POSITIONS = "tokens.positions"
 # These turn by the position itself, and what follows from them depends on distances alone: padding on the left moves all alike.
 TURNS = ("RotaryTable", "Rotate")
-# What `break unexpected` finds of masks: where a dependence on padding begins, though it shows later.
-OF_MASKS = (
-    "inverted",
-    "query axis",
-    "too small",
-    "padding seen",
-    "hidden token",
-    "nothing seen",
-    "seen",
-    "dropout",
-    "rows",
-)
+# What `break unexpected` finds of masks: where a difference begins, though it shows later. Padding is seen for these,
+OF_PADDING = ("inverted", "query axis", "too small", "padding seen")
+# and these make a token another than alone whether anything stands beside it or not.
+OF_MASKS = (*OF_PADDING, "hidden token", "nothing seen", "seen", "dropout", "rows")
 
 
 def check_padding(trace: Trace, encoder: Encoder | None, stopped: Stopped = lambda: False) -> Checked:
@@ -129,6 +121,9 @@ class _Padding:
         cause = self._cause(row, first)
         if cause is not None:  # it shows here and begins before
             stage, fault = cause
+            if fault.kind not in OF_PADDING:
+                said = f"{fault.text}: that tells {first.name} from the text alone, and shows nothing of padding"
+                return finding_of(trace, stage.name, replace(fault, text=said, row=row))
             told = replace(fault, text=f"{fault.text}; at {first.name} {said}", row=row)
             return replace(finding_of(trace, stage.name, told), kind="depends on padding")
         if trace.program[first.name].kind == "FirstToken" and not self.tokens.mask[row, 0]:

@@ -31,6 +31,11 @@ def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
     pattern, word, written = re.match(r"(.*?)(?:(?:^|\s+)(if)(?:\s+(.*))?)?$", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     if pattern == "unexpected" and not word:
         pattern, word, written = "*", "if", "unexpected"
+    if pattern == "unexpected":
+        raise InputError(
+            "unexpected is a condition that stands alone; write `break unexpected`, and another condition as a breakpoint "
+            f"of its own: `break if {written or 'absmax > 100'}`"
+        )
     if not word:
         return pattern or session.stage_or_here(""), None
     if not written:
@@ -38,6 +43,11 @@ def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
     pattern = pattern or "*"
     if written == "unexpected":
         return pattern, Unexpected()
+    if written.split()[:1] == ["unexpected"] or written.split()[-1:] == ["unexpected"]:
+        raise InputError(
+            f"unexpected is a condition that stands alone; write `break {pattern} if unexpected`, and another condition as "
+            "a breakpoint of its own"
+        )
     trace = session.trace
     stages = trace.program.expect(pattern)
     return pattern, condition(written, trace.program, stages, trace.shapes, trace.tokens.strings)

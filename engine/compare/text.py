@@ -47,11 +47,17 @@ def verdict(comparison: Comparison) -> str:
     count = len(comparison.rows)
     if comparison.equal:
         if not any(row.differing for row in comparison.rows):
-            return f"equal: all {count} stages to the last bit"
+            return f"equal: all {count} stages to the last bit{_but(comparison)}"
         worst = max(comparison.rows, key=lambda row: row.relative if row.dtype else 0.0)
         within = "tolerance" if comparison.given is not None else f"what {_coarsest(comparison)} explains"
-        return f"equal within {within}: all {count} stages; furthest apart is {worst.name}, {worst.relative:.2g} of its largest value"
+        return f"equal within {within}: all {count} stages; furthest apart is {worst.name}, {worst.relative:.2g} of its largest value{_but(comparison)}"
     return f"different: {'; '.join(_reasons(comparison))}"
+
+
+def _but(comparison: Comparison) -> str:
+    """Where there were no numbers that could be equal."""
+    lost = [row for row in comparison.rows if row.lost]
+    return f", but for NaN on both sides from {lost[0].name} on, which says nothing" if lost else ""
 
 
 def _reasons(comparison: Comparison) -> list[str]:

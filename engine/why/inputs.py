@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..errors import InputError
+from ..givers import GIVEN, PROCESSOR, giver
 from . import rounding
 from .parts import Explanation, Term, Terms, plain
 from .reading import ALL, Element, Place, at
@@ -128,19 +129,21 @@ def additive_mask(element: Element) -> Explanation:
 
 
 def given(element: Element) -> Explanation:
-    """What the tokenizer gave: here every chain ends."""
+    """What the tokenizer gave, or who stood in for it: here every chain ends."""
     batch, token = element.index
-    tokens, part = element.trace.tokens, element.stage.part
+    trace, tokens, part = element.trace, element.trace.original_tokens, element.stage.part
     strings = tokens.strings[batch] if batch < len(tokens.strings) else ()
     word = strings[token] if token < len(strings) else ""
-    pads = not int(tokens.mask[batch, token])
+    pads, who = not int(tokens.mask[batch, token]), giver(trace)
     place = tokens.places[batch][token] if batch < len(tokens.places) and token < len(tokens.places[batch]) else (0, 0)
     notes = [f"token {token} of text {batch} is {word!r}"]
-    if "image.pixels" in element.trace.program:
+    if who == PROCESSOR:
         notes = [f"token {token} of image {batch} is {word!r}"]
         notes.append("a patch, by row and column" if "," in word else "a vector of its own, before the patches")
     elif pads:
         notes.append("padding, so that all rows are of one length")
+    elif who == GIVEN:
+        notes.append("there is no text that it would stand for a part of")
     elif place[0] == place[1]:
         notes.append("added by the tokenizer; it stands for no part of the text")
     else:
@@ -148,6 +151,8 @@ def given(element: Element) -> Explanation:
         text = tokens.pair if second and tokens.pair is not None else tokens.texts[batch]
         where = "the second text" if second else f"text {batch}"
         notes.append(f"it stands for {text[place[0] : place[1]]!r}, characters {place[0]} to {place[1] - 1} of {where}")
-    terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
-    source = "image processor" if "image.pixels" in element.trace.program else "tokenizer"
-    return element.explain(f"{part} from the {source}", terms, notes=notes)
+    value = element.stored
+    if element.stage.name in trace.patched and trace.live:  # what was given is not what was put in its place
+        value = float(tokens.given(element.stage.name)[batch, token])
+    terms = Terms([value], lambda _: Term(value, (), "given"), 0)
+    return element.explain(f"{part} from the {who}" if who else f"{part} as given", terms, notes=notes)

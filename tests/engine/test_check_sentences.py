@@ -68,9 +68,9 @@ FAULTS = {
     "half": (WEIGHTS, lambda x: dropped(x, 0.5), WEIGHTS, "dropout was left on: the weights are the softmax's after dropout of 0.5"),
     "sums": (WEIGHTS, lambda x: x * 1.25, WEIGHTS, "no distribution; the first sums to 1.25"),
     "leak": (WEIGHTS, leaking, WEIGHTS, "padding gets weight, up to 0.25"),
-    "turned": ("tokens.mask", lambda x: 1 - x, "tokens.mask", "it is the tokenizer's turned around"),
-    "shown": ("tokens.mask", torch.ones_like, "tokens.mask", "it is 1 where the tokenizer says 0"),
-    "all zero": ("tokens.mask", torch.zeros_like, "tokens.mask", "is masked, and the tokenizer shows"),
+    "turned": ("tokens.mask", lambda x: 1 - x, "tokens.mask", "it is the tokenizer's mask turned around"),
+    "shown": ("tokens.mask", torch.ones_like, "tokens.mask", "it is 1 where the tokenizer's mask says 0"),
+    "all zero": ("tokens.mask", torch.zeros_like, "tokens.mask", "is masked, and the tokenizer's mask shows"),
 }  # fmt: skip
 SAID = sorted({said for *_, said in FAULTS.values()})
 # What looks like a fault and is none.
@@ -197,7 +197,7 @@ def test_a_padded_text_that_is_masked_by_hand_is_told_once(encoder: Encoder) -> 
     run.override("tokens.mask", mask)
     checked = check_masks(run)
     assert [finding.stage for finding in checked.faults] == ["tokens.mask"]
-    assert "every key of text 1 is masked, and the tokenizer shows" in write_checked(checked)
+    assert "every key of text 1 is masked, and the tokenizer's mask shows" in write_checked(checked)
     assert "none on padding" not in write_checked(checked)
 
 

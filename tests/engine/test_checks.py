@@ -99,7 +99,7 @@ def test_the_least_float32_overflows_in_float16() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turned", "said"), [(True, "turned around"), (False, "it is 1 where the tokenizer says 0, at 10")]
+    ("turned", "said"), [(True, "turned around"), (False, "it is 1 where the tokenizer's mask says 0, at 10")]
 )
 def test_a_mask_that_is_not_the_tokenizers(encoder: Encoder, turned: bool, said: str) -> None:
     run = encoder.run(TEXTS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from driving import lines_of, press, running, settled
-from encoder_tui.tui.panes.token_strip import lay
+from encoder_tui.tui.panes.token_strip import Tokens, lay
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -75,3 +76,42 @@ def test_what_was_cut_is_said_where_it_was() -> None:
     assert left[1].start == 17
     assert written(["one", "two"], 9) == ["one two"]
     assert len(lay(["one", "two"], 12, cut_words="5 tokens cut")) == 2
+
+
+TEXT = "[CLS] the cat sat on the mat and the dog ran in the park because it was too tired [SEP]"
+WORDS = tuple(TEXT.split())
+
+
+@pytest.mark.parametrize(
+    ("left", "at_first", "at_the_end"),
+    [
+        (
+            False,
+            " [CLS] the cat sat on the mat and the dog ran…    72 tokens cut",
+            "…in the park because it was too tired [SEP]       72 tokens cut",
+        ),
+        (
+            True,
+            " 72 tokens cut  [CLS] the cat sat on the mat and the dog ran…",
+            " 72 tokens cut …in the park because it was too tired [SEP]",
+        ),
+    ],
+    ids=["end", "beginning"],
+)  # fmt: skip
+async def test_a_cut_is_said_wherever_in_the_text_one_is(left: bool, at_first: str, at_the_end: str) -> None:
+    async with running(size=(64, 24)) as (app, pilot):
+        strip = app.main.tokens
+        strip.show(Tokens(WORDS, 0, cut=72, cut_left=left))
+        await pilot.pause()
+        assert lines_of(strip) == [at_first]
+        strip.show(Tokens(WORDS, len(WORDS) - 2, cut=72, cut_left=left))
+        await pilot.pause()
+        assert lines_of(strip) == [at_the_end]
+        strip.show(Tokens(WORDS[:5], 0, cut=72, cut_left=left))  # all of it can be seen
+        await pilot.pause()
+        assert lines_of(strip) == [
+            " 72 tokens cut … [CLS] the cat sat on" if left else " [CLS] the cat sat on … 72 tokens cut"
+        ]
+        strip.show(Tokens(WORDS, 0))
+        await pilot.pause()
+        assert not any("cut" in line for line in lines_of(strip))

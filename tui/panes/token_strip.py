@@ -83,6 +83,7 @@ class TokenStrip(Widget, can_focus=False):
         self._tokens = Tokens()
         self._lines: list[list[Placed]] = []
         self._laid: tuple[object, ...] = ()
+        self._beside = ""
         self._top = 0
         self._line = 0
 
@@ -105,14 +106,23 @@ class TokenStrip(Widget, can_focus=False):
         said = tr("text {number} of {count}", number=self._tokens.text, count=self._tokens.texts)
         return f"{said}  " if self._tokens.texts > 1 else ""
 
-    def _lay(self, width: int) -> list[list[Placed]]:
+    def _lay(self, width: int, height: int) -> list[list[Placed]]:
+        """The lines. Where not all of them can be seen, what was cut is said beside them, on the side where it was."""
         shown = self._tokens
-        key = (shown.words, shown.prompt_end, shown.cut, shown.cut_left, self._label, width)
+        key = (shown.words, shown.prompt_end, shown.cut, shown.cut_left, self._label, width, height)
         if key != self._laid:
-            self._laid = key
-            room = max(4, width - cell_len(self._label) - 1)
-            self._lines = lay(shown.words, room, shown.prompt_end, self._cut, cut_left=shown.cut_left)
+            self._laid, self._beside = key, ""
+            room = width - cell_len(self._label) - 1
+            self._lines = lay(shown.words, max(4, room), shown.prompt_end, self._cut, cut_left=shown.cut_left)
+            if self._cut and len(self._lines) > height:
+                margin = "" if self._label else " "
+                self._beside = f"{margin}{self._cut} " if shown.cut_left else f"  {self._cut}"
+                self._lines = lay(shown.words, max(4, room - cell_len(self._beside)), shown.prompt_end)
         return self._lines
+
+    @property
+    def _before(self) -> str:
+        return self._label + (self._beside if self._tokens.cut_left else "")
 
     @property
     def _cut(self) -> str:
@@ -121,25 +131,31 @@ class TokenStrip(Widget, can_focus=False):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as the tokens need and the screen can spare."""
         most = 1 if viewport.height < 30 else 2 if viewport.height < 45 else self.MOST_LINES
-        return max(1, min(most, len(self._lay(width))))
+        return max(1, min(most, len(self._lay(width, most))))
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size.width, self.size.height
-        lines = self._lay(width)
+        lines = self._lay(width, height)
         here = next((at for at, line in enumerate(lines) if line and line[-1].index >= self._line), 0)
         self._top = max(min(self._top, here), here - height + 1, 0)
         at = y + self._top
-        base, label = self.rich_style, self._label
-        segments = [Segment(label if y == 0 else " " * cell_len(label), self.get_component_rich_style("tokens--text"))]
+        base, before = self.rich_style, self._before
+        segments = [
+            Segment(before if y == 0 else " " * cell_len(before), self.get_component_rich_style("tokens--text"))
+        ]
         if at < len(lines):
-            before = at > 0 and y == 0
-            segments.append(Segment(ELLIPSIS if before else " ", base))
+            segments.append(Segment(ELLIPSIS if at > 0 and y == 0 else " ", base))
             for token in lines[at]:
                 segments.append(Segment(token.gap, base))
                 segments.extend(self._segments(token))
             if at < len(lines) - 1 and y == height - 1:
                 segments.append(Segment(ELLIPSIS, base))
-        return Strip(segments).crop_extend(0, width, base)
+        strip = Strip(segments)
+        if self._beside and not self._tokens.cut_left and y == height - 1:
+            said = Segment(self._beside, self.get_component_rich_style("tokens--text"))
+            room = max(0, width - cell_len(self._beside))
+            return Strip([*strip.crop_extend(0, room, base), said]).crop_extend(0, width, base)
+        return strip.crop_extend(0, width, base)
 
     def _segments(self, token: Placed) -> list[Segment]:
         tokens, special = self._tokens, self.get_component_rich_style("tokens--special")
@@ -147,6 +163,8 @@ class TokenStrip(Widget, can_focus=False):
         if is_row or is_column:
             name = "tokens--both" if is_row and is_column else "tokens--row" if is_row else "tokens--column"
             return [Segment(token.text, self.get_component_rich_style(name))]
+        if not 0 <= token.index < len(tokens.words):
+            return [Segment(token.text, self.get_component_rich_style("tokens--text"))]
         if token.special:
             return [Segment(token.text, special)]
         join = len(token.text) - len(token.text.lstrip("#·")) if token.piece else 0
@@ -154,7 +172,7 @@ class TokenStrip(Widget, can_focus=False):
 
     def on_click(self, event: events.Click) -> None:
         """Go to a token."""
-        at, cell = event.y + self._top, event.x - cell_len(self._label) - 1
+        at, cell = event.y + self._top, event.x - cell_len(self._before) - 1
         for token in self._lines[at] if at < len(self._lines) else ():
             if token.start <= cell < token.end and 0 <= token.index < len(self._tokens.words):
                 self.post_message(self.Picked(token.index))

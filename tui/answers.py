@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..engine.translation import tr
+from ..engine.coverage import unknown_words
+from ..engine.translation import tr, trn
 from .facts import Position
 from .panes.title import Status
 
@@ -38,6 +40,26 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     if stop.reason == "start":
         return "note", tr("at the start, before the first stage")
     return ("note", place) if typed else None
+
+
+def on_opening(position: Position, notes: Sequence[str]) -> list[tuple[str, str]]:
+    """What the console says once the engine stands: each a kind of line and a text.
+
+    First what the text lacks, then what was done to it and to the model, at the end what one can do now.
+    """
+    unknown = unknown_words(position.world.tokens)
+    stages = tr("{count} stages; s steps, x explains, ? shows keys", count=len(position.world.program))
+    return [*[("stop", unknown)] * bool(unknown), *(("told", note) for note in notes), ("note", stages)]
+
+
+def notes_to_read(count: int) -> str:
+    """What the footer says where not all that was told on opening can be seen."""
+    return trn(count, "v reads the note on the whole screen", "v reads all {count} notes on the whole screen")
+
+
+def lines_to_read(count: int) -> str:
+    """What the footer says where not all of an answer can be seen."""
+    return trn(count, "v reads it on the whole screen", "v reads all {count} lines on the whole screen")
 
 
 def status(position: Position, stop: Stop | None = None) -> Status:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from ..engine.coverage import unknown_words
 from ..engine.errors import InputError, one_line
 from ..engine.translation import language, tr, trn
 from . import answers, following, looking
@@ -71,13 +70,10 @@ class Controller:
         self.position = position
         self._show(looking.at_cursor(self.state, position))
         self.say_status()
-        for note in notes:
-            self.app.main.console.say("note", note)
-        count = len(position.world.program)
-        self.app.main.console.say("note", tr("{count} stages; s steps, x explains, ? shows keys", count=count))
-        unknown = unknown_words(position.world.tokens)
-        if unknown:
-            self.app.main.console.say("stop", unknown)
+        said = answers.on_opening(position, notes)
+        console = self.app.main.console
+        if console.tell(tr("on opening"), said) and not console.line.has_focus:
+            self.app.main.footer.hint(answers.notes_to_read(len(said) - 1))
 
     def press(self, names: Sequence[str], typing: bool = False) -> None:
         """A key."""
@@ -143,9 +139,7 @@ class Controller:
                 console.say("text", reply.text, reply.verdict)
                 elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
                 if console.is_cut and not elsewhere and not console.line.has_focus:
-                    self.app.main.footer.hint(
-                        tr("v reads all {count} lines on the whole screen", count=len(reply.text.splitlines()))
-                    )
+                    self.app.main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
             if reply.stop is not None:
                 self.stop = reply.stop
                 said = answers.told(reply.stop, self.position, typed)

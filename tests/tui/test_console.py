@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from driving import lines_of, press, running, screen_of, settled, write
+from encoder_tui.engine.session import Session
 from encoder_tui.tui.panes.console import MOST_LINES, wrapped
+from fakes import fake_session
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -97,3 +99,70 @@ async def test_a_verdict_stands_before_what_is_too_long_to_be_seen() -> None:
         assert [line.strip() for line in lines_of(console._scrollback)[:4]] == ["> compare", "● different", "0", "1"]
         assert console.text[-1] == "29"
         assert console.last == ("compare", "\n".join([*map(str, range(30)), "different"]))
+
+
+PADDING = (
+    "the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for padding: positions skip 5, so 2 real tokens get "
+    "the padding position, and padding is counted on"
+)
+LAYER = "encoder.layer.5 (16 tensors) is stored and not used: the config says 5 layers"
+STAGES = "46 stages; s steps, x explains, ? shows keys"
+
+
+def told(*notes: str):
+    def start(progress: object) -> Session:
+        session = fake_session("")
+        session.trace.model_notes = notes
+        return session
+
+    return start
+
+
+async def test_what_is_told_on_opening_is_marked_and_never_begins_out_of_sight() -> None:
+    async with running(told(PADDING, LAYER), size=(80, 24)) as (app, pilot):
+        assert lines_of(app.main.console._scrollback) == [
+            "! the tokenizer pads with id 0 (<pad>), and the",
+            "  model takes 5 (the) for padding: positions",
+            "  skip 5, so 2 real tokens get the padding",
+            "  position, and padding is counted on",
+        ]
+        assert screen_of(app)[-1].rstrip() == " v reads all 2 notes on the whole screen"
+        await press(pilot, "v")
+        assert [line[1:-1].strip() for line in screen_of(app)[:7]] == [
+            "─ on opening ─────────────────────────────────────────────────────────────────",
+            "the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for",
+            "padding: positions skip 5, so 2 real tokens get the padding position, and",
+            "padding is counted on",
+            "",
+            LAYER.removesuffix(" layers"),
+            "layers",
+        ]
+
+
+async def test_what_is_told_on_opening_and_can_all_be_seen_needs_no_other_screen() -> None:
+    async with running(told(PADDING, LAYER)) as (app, pilot):
+        assert [line for line in lines_of(app.main.console._scrollback) if line] == [
+            "! the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for",
+            "  padding: positions skip 5, so 2 real tokens get the padding position, and",
+            "  padding is counted on",
+            "! encoder.layer.5 (16 tensors) is stored and not used: the config says 5",
+            "  layers",
+            STAGES,
+        ]
+        assert screen_of(app)[-1].startswith(" s step")
+    async with running(told(PADDING), size=(80, 24)) as (app, pilot):  # only the last line, on keys, is below
+        assert lines_of(app.main.console._scrollback)[0].startswith("! the tokenizer")
+        assert screen_of(app)[-1].startswith(" s step")
+    async with running(told(), size=(80, 24)) as (app, pilot):
+        assert app.main.console.text == [STAGES]
+        await press(pilot, "v")
+        assert screen_of(app)[-1].rstrip() == " no command has answered yet"
+
+
+async def test_an_answer_in_one_long_line_is_known_to_be_cut() -> None:
+    async with running(size=(80, 24)) as (app, _pilot):
+        console = app.main.console
+        console.say("text", "short")
+        assert not console.is_cut
+        console.say("text", "a word " * 60)
+        assert console.is_cut

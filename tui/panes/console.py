@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -21,7 +21,7 @@ from ..widgets.lines import Lines, Spans
 MOST_LINES = 5000
 TABLE = 4  # from so many gaps on, a line is one of a table
 _GAP = re.compile(r"\S {2,}(?=\S)")
-MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": ""}
+MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": "", "told": "! "}
 
 Said = tuple[str, str, str]
 
@@ -29,7 +29,9 @@ Said = tuple[str, str, str]
 class Scrollback(Lines[Said]):
     """Lines that were said, wrapped to the width; a line is (kind, mark, text)."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"said--command", "said--error", "said--stop", "said--text", "said--note"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "said--command", "said--error", "said--stop", "said--text", "said--note", "said--told",
+    }  # fmt: skip
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -122,7 +124,7 @@ class Console(Vertical):
         """Add to what was said.
 
         Args:
-            kind: command, error, stop, text or note.
+            kind: command, error, stop, text, note or told.
             verdict: the last line of a text, which is to stand first where not all of it can be seen.
         """
         if kind == "command":
@@ -134,14 +136,31 @@ class Console(Vertical):
                 return
         self._scrollback.say((kind, text))
 
+    def tell(self, title: str, said: Sequence[tuple[str, str]]) -> bool:
+        """Say several things at once, from the first on, and keep all but the last to be read on the whole screen.
+
+        Returns:
+            Whether there is more to those that are kept than can be seen.
+        """
+        self._scrollback.say(*said)
+        kept = said[:-1]
+        if kept:
+            self.last = title, "\n\n".join(text for _, text in kept)
+        return sum(self._rows(kind, text) for kind, text in kept) > self._scrollback.scrollable_content_region.height
+
     @property
     def is_cut(self) -> bool:
         """Whether there is more to the last answer than can be seen at once."""
         if self.last is None:
             return False
-        lines = self.last[1].splitlines()
-        size = self._scrollback.scrollable_content_region
-        return len(lines) > size.height or any(is_table(line) and cell_len(line) > size.width for line in lines)
+        text, size = self.last[1], self._scrollback.scrollable_content_region
+        wide = any(is_table(line) and cell_len(line) > size.width for line in text.splitlines())
+        return wide or self._rows("text", text) > size.height
+
+    def _rows(self, kind: str, text: str) -> int:
+        """How many lines of the screen a text takes."""
+        width = max(1, self._scrollback.width)
+        return sum(len(wrapped((kind, MARKS[kind], line), width)) for line in _lines(text))
 
     def open(self) -> None:
         """Have commands typed, one after the other, until someone leaves."""

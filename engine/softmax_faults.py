@@ -8,7 +8,7 @@ from .dropped import dropout_rate, write_dropout
 from .faults import Fault, row_of
 from .mask_faults import by_hand
 from .measures import measure
-from .places import first_place
+from .places import first_place, write_place
 from .program import Stage
 from .trace import Trace
 from .value import Value
@@ -37,12 +37,15 @@ def softmax_fault(trace: Trace, stage: Stage) -> Fault | None:
     off = max(1 - low, high - 1)
     most = ROW_SUM_ULPS * EPSILON[kept] * value.shape[-1] ** 0.5
     if off > most:
-        place = row_of(value, int(np.abs(value.rows("sum") - 1).argmax()))
+        sums = value.rows("sum")
+        worst = int(np.abs(sums - 1).argmax())
+        place = row_of(value, worst)
         rate = dropped_from_softmax(trace, stage)
         if rate is not None:
             said = f"dropout was left on: the weights are the softmax's after {write_dropout(rate)}"
             return Fault(said, place, "dropout", None, EVAL)
-        said = f"a softmax row sums to 1 only within {off:.3g}, and rounding explains no more than {most:.3g}"
+        at = write_place(value.axes, place)
+        said = f"a softmax row sums to {sums[worst]:.9g}, at {at}, and rounding keeps it within {most:.3g} of 1"
         return Fault(said, place, "rows")
     return _padding(trace, stage, value) if value.axes[-1] == "key" else None
 

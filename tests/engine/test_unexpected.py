@@ -45,7 +45,7 @@ def with_patch(encoder, line: str, texts: list[str]):
     [
         ("patch layers.1.attention.key[0, 2, 5] = nan", "layers.1.attention.key", "1 of 1,152 numbers are NaN, the first at [batch=0, token=2, hidden=5]", (0, 2, 5)),
         ("patch layers.0.ffn.up[0, 1, 3] = inf", "layers.0.ffn.up", "infinite, the first at [batch=0, token=1, intermediate=3]", (0, 1, 3)),
-        ("patch layers.0.attention.weights[0, 4, 1, 0] = 5", "layers.0.attention.weights", "sums to 1 only within", (0, 4, 1, None)),
+        ("patch layers.0.attention.weights[0, 4, 1, 0] = 5", "layers.0.attention.weights", "at [batch=0, head=4, query=1], and rounding keeps it within", (0, 4, 1, None)),
         ("patch layers.0.attention.weights[0, 4, 1, 2] = -5", "layers.0.attention.weights", "negative", (0, 4, 1, 2)),
         ("patch tokens.mask[0] = 0", "tokens.mask", "every key of text 0 is masked", (0, None)),
     ],
@@ -55,6 +55,14 @@ def test_a_fault_is_found_at_its_own_stage(minilm, line: str, stage: str, says: 
     assert found.stage.name == stage
     assert says in found.held
     assert found.place == place
+
+
+def test_a_row_that_does_not_sum_to_1_is_named_with_its_sum(minilm) -> None:
+    stopped = with_patch(minilm, "patch layers.0.attention.weights[0, 4, 1] = x * 0", ["the"])
+    assert (
+        stopped.held
+        == "a softmax row sums to 0, at [batch=0, head=4, query=1], and rounding keeps it within 3.3e-06 of 1"
+    )
 
 
 def test_minus_infinity_in_a_mask_is_right(minilm) -> None:

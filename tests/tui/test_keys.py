@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ KEPT = sorted((Path(__file__).parent.parent / "fuzz" / "keys").glob("*.txt"))
 RUNS, KEYS = 3, 100
 
 
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    use(language)
+    try:
+        yield
+    finally:
+        use("en")
+
+
 async def plays(gestures: list[Gesture]) -> EncoderApp:
     """Do all that on a fake encoder and leave; the app, which must have left well."""
     app = EncoderApp(lambda progress: fake_session(""))
@@ -42,22 +52,16 @@ async def plays(gestures: list[Gesture]) -> EncoderApp:
 async def test_random_keys(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     chance = random.Random(seed)
-    use("zh" if seed % 2 else "en")
-    try:
+    with speaking("zh" if seed % 2 else "en"):
         await plays(draw(chance, KEYS))
-    finally:
-        use("en")
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 async def test_what_went_wrong_once(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     _, language, gestures = from_file(path)
-    use(language)
-    try:
+    with speaking(language):
         await plays(gestures)
-    finally:
-        use("en")
 
 
 def test_gestures_are_read_as_they_are_written() -> None:
@@ -69,26 +73,20 @@ def test_gestures_are_read_as_they_are_written() -> None:
     assert "q" not in BOUND
 
 
-async def test_help_leaves_once_and_the_key_after_it_is_not_lost() -> None:
+@pytest.mark.parametrize("keys", [("question_mark", "x"), ("ctrl+p", "escape")], ids=["help", "palette"])
+async def test_what_is_over_the_screen_leaves_before_the_next_key(keys: tuple[str, str]) -> None:
+    async with running() as (app, pilot):
+        for key in (*keys, "s", "s"):
+            app.post_message(events.Key(key, None))
+        await settled(pilot)
+        assert app.screen is app.main
+        assert app.controller.position is not None
+        assert app.controller.position.cursor == 1
+
+
+async def test_a_key_that_closes_help_does_no_more() -> None:
     app = await plays([send("?"), send("q"), send("q")])
     assert app.return_value == 0  # the second q left
-    async with running() as (app, pilot):
-        for key in ("question_mark", "x", "s", "s"):
-            app.post_message(events.Key(key, None))
-        await settled(pilot)
-        assert app.screen is app.main
-        assert app.controller.position is not None
-        assert app.controller.position.cursor == 1
-
-
-async def test_escape_leaves_the_palette_before_the_next_key() -> None:
-    async with running() as (app, pilot):
-        for key in ("ctrl+p", "escape", "s", "s"):
-            app.post_message(events.Key(key, None))
-        await settled(pilot)
-        assert app.screen is app.main
-        assert app.controller.position is not None
-        assert app.controller.position.cursor == 1
 
 
 async def test_a_screen_below_another_takes_nothing_away() -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,7 +16,6 @@ def gpu(*argv):
 
 
 def test_without_cuda_it_says_so_and_is_content():
-    torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     done = gpu()
@@ -30,6 +30,8 @@ def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
     written = json.loads((tmp_path / "figures.json").read_text("utf-8"))
     assert written["card"] == "cpu"
     assert len(written["findings"]) > 15
+    (commands,) = [finding for finding in written["findings"] if finding["what"] == "commands"]
+    assert commands["seen"].endswith(" tried")
     assert all(finding["holds"] for finding in written["findings"])
 
 

@@ -26,6 +26,7 @@ COMMANDS = (
     f"export {SNAPSHOT}", f"compare snapshot {SNAPSHOT}", "compare dtype bfloat16", "compare device cpu", "check masks",
     "check padding", "cost", 'compare text "The animal crossed the street"', "nearest cat 3",
 )  # fmt: skip
+EQUAL = {"compare device cpu": "equal within rounding", "compare snapshot": "equal to the last bit"}
 
 
 def check(found: Findings, device: torch.device) -> None:
@@ -52,43 +53,32 @@ def _commands(found: Findings, device: torch.device) -> None:
 
     ours, theirs = _session(str(device)), _session("cpu")
     folder = Path(tempfile.mkdtemp(prefix="gpu-"))
-    done = 0
+    otherwise = []
     for line in COMMANDS:
         replies = []
         for session, name in ((ours, "device"), (theirs, "cpu")):
             given = line.replace(SNAPSHOT, str(folder / f"{name}.safetensors"))
             reply = found.attempt(f"`{given}` on {name}", lambda s=session, g=given: TABLE.execute(s, g))
             replies.append((reply.text or "", str(reply.stop and reply.stop.reason)) if reply is not None else ("", ""))
-        done += 1
         words = [(re.sub(r"[-−+]?\d[\d.,e+-]*|inf|\s+", "#", text), stop) for text, stop in replies]
         if words[0] != words[1] and not line.startswith(("compare", "cost", "info", "difference", "export")):
             found.row(command=line, on_the_device=replies[0][0][:300], on_the_cpu=replies[1][0][:300])
-            found.holds(f"`{line}` stops as on the CPU", replies[0][1] == replies[1][1])
+            otherwise.append(line)
+        said = replies[0][0].splitlines()
         if line.startswith(("compare device", "compare snapshot", "check")):
-            print("\n".join(f"       | {each}" for each in replies[0][0].splitlines()[:14]))
-        if line.startswith("compare device"):
-            said = replies[0][0].splitlines()
-            found.holds(
-                "`compare device cpu`: equal within rounding",
-                any(each.startswith("equal") for each in said),
-                _verdict(said),
-            )
-        if line.startswith("compare snapshot"):
-            said = replies[0][0].splitlines()
-            found.holds(
-                "`compare snapshot`: equal to the last bit",
-                any(each.startswith("equal") for each in said),
-                _verdict(said),
-            )
-    found.holds("commands", True, f"{done} tried")
+            print("\n".join(f"       | {each}" for each in said[:14]))
+        for begins, what in EQUAL.items():
+            if line.startswith(begins):
+                found.holds(f"`{begins}`: {what}", any(each.startswith("equal") for each in said), _verdict(said))
+    found.holds(
+        "commands", not otherwise, f"{len(COMMANDS)} tried" + f"; in other words: {otherwise}" * bool(otherwise)
+    )
     ours.trace.set_patches([])
-    for lines in (["goto start", "patch layers.0.ffn.up[0, 1, 2] = nan", "break unexpected", "continue"],):
-        reply = None
-        for line in lines:
-            reply = TABLE.execute(ours, line)
-        stop = reply.stop if reply is not None else None
-        told = f"{stop.stage.name if stop and stop.stage else ''}: {stop.held if stop else ''}"
-        found.holds("break unexpected stops at a NaN", told.startswith("layers.0.ffn.up: 1 of"), told)
+    for line in ("goto start", "patch layers.0.ffn.up[0, 1, 2] = nan", "break unexpected"):
+        TABLE.execute(ours, line)
+    stop = TABLE.execute(ours, "continue").stop
+    told = f"{stop.stage.name if stop and stop.stage else ''}: {stop.held if stop else ''}"
+    found.holds("break unexpected stops at a NaN", told.startswith("layers.0.ffn.up: 1 of"), told)
 
 
 def _verdict(lines: list[str]) -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import torch
     from encoder_tui.engine import Encoder, Run
+    from faulty import Copies
 
 os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs the tests
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
@@ -94,6 +96,30 @@ def small(small_dir: Path) -> Encoder:
     from encoder_tui.engine import load
 
     return load(small_dir, "cpu")
+
+
+@pytest.fixture
+def small_module() -> torch.nn.TransformerEncoder:
+    """torch's own module, of two layers of 16 features."""
+    import torch
+
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    return torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
+
+
+@pytest.fixture(scope="module")
+def copies(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """What makes small copies of the real BERT, some with a fault."""
+    from faulty import Copies
+
+    return Copies(minilm_dir, tmp_path_factory.mktemp("copies"))
+
+
+@pytest.fixture(scope="module")
+def original(copies: Copies) -> Path:
+    """Such a copy without one."""
+    return copies.make("original")
 
 
 # Characters of the tests' Chinese texts; a real vocabulary has some twenty thousand.

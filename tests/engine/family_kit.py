@@ -105,6 +105,11 @@ def samples() -> list[Sample]:
     return found
 
 
+def sample_of(family: str) -> Sample:
+    """A family by its name; the first where several files describe it."""
+    return next(sample for sample in samples() if sample.family == family)
+
+
 def random_model(sample: Sample, seed: int = 0, **options: Any) -> Any:
     """A model with every weight random: new ones have zeros and ones where mistakes would hide."""
     torch.manual_seed(seed)

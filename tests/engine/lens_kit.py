@@ -1,4 +1,4 @@
-"""TransformerLens' own values: its bridge around small random models, and the names it has for what it keeps.
+"""TransformerLens' own values: its bridge around small random models, its names, and which stages of ours hold the same bits.
 
 python tests/engine/lens_kit.py     writes lens_names.json, with TransformerLens installed (pip install '.[lens]')
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,35 @@ def cached(run: Run, theirs: Any) -> tuple[dict[str, torch.Tensor], list[str]]:
     return kept, list(dict.fromkeys([*kept, *bridge.hook_dict]))
 
 
-def of_first_layer(names: list[str]) -> list[str]:
+def same(theirs: torch.Tensor, ours: torch.Tensor) -> bool:
+    """Equal to the last bit; what is made once for all texts is ours for each of them."""
+    if theirs.ndim == ours.ndim and theirs.shape[0] == 1:
+        theirs = theirs.expand(-1 if ours.shape[0] == 1 else ours.shape[0], *theirs.shape[1:])
+    return theirs.shape == ours.shape and torch.equal(theirs, ours)
+
+
+def of_first_layer(names: Iterable[str]) -> list[str]:
     """The names outside the layers and in the first; the others differ from those in their number alone."""
     return sorted(name for name in names if ".1." not in name)
 
 
+def equal_stages(run: Run, cache: dict[str, torch.Tensor], names: Iterable[str]) -> dict[str, str]:
+    """For each name the stages, a space between them, that hold what TransformerLens keeps by it; "" where none does."""
+    stages = {stage.name: run[stage.name].tensor() for stage in run.program}
+    return {
+        name: " ".join(stage for stage, ours in stages.items() if name in cache and same(cache[name], ours))
+        for name in names
+    }
+
+
 def main() -> None:
-    """Write down every name."""
-    names = {name: of_first_layer(cached(*opened(name))[1]) for name in MODELS}
-    NAMES.write_text(json.dumps(names, indent=1) + "\n")
+    """Write down every name, and what it is."""
+    known = {}
+    for name in MODELS:
+        run, theirs = opened(name)
+        cache, names = cached(run, theirs)
+        known[name] = equal_stages(run, cache, of_first_layer(names))
+    NAMES.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":

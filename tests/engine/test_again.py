@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.again import BROKEN, script
 from encoder_tui.engine.errors import InputError
 from encoder_tui.engine.session import Session
+from session_kit import do
 
 TEXT = "The cat sat on the mat."
 WORK = (
@@ -42,9 +44,8 @@ WORK = (
 )
 
 
-def worked(session: Session, lines: Any) -> Session:
-    for line in lines:
-        TABLE.execute(session, line)
+def worked(session: Session, lines: Sequence[str]) -> Session:
+    do(session, *lines)
     return session
 
 

@@ -12,18 +12,13 @@ import torch
 from encoder_tui.engine import Encoder, Session, load, load_module, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.unexpected import first_fault
-from family_kit import random_model, samples
+from family_kit import open_pair, random_model, sample_of
 from faulty import Copies
 
 TEXTS = ["the cat sat on the mat", "a dog ran in the park"]
 GAIN = "encoder.layer.1.attention.output.LayerNorm.weight"
 
 Weights = dict[str, torch.Tensor]
-
-
-@pytest.fixture(scope="module")
-def copies(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(minilm_dir, tmp_path_factory.mktemp("collapsed"))
 
 
 def zeroed(name: str) -> Callable[[Weights], None]:
@@ -165,17 +160,8 @@ def test_equal_vectors_and_texts_without_positions(small_module) -> None:
     assert (found[0].name, found[1].kind) == ("layers.1.attention.norm", "collapse")
 
 
-@pytest.fixture
-def small_module():
-    torch.manual_seed(0)
-    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
-    return torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
-
-
-def test_an_image_of_one_colour(tmp_path: Path) -> None:
-    from family_kit import open_pair
-
-    sample = next(sample for sample in samples() if sample.family == "ViT")
+def test_an_image_of_one_colour() -> None:
+    sample = sample_of("ViT")
     encoder = open_pair(sample, random_model(sample))[0]
     tokens = sample.tokens((1, 1), np.random.default_rng(0), encoder)  # type: ignore[misc]
     assert first_fault(encoder.run(tokens)) is None

@@ -102,16 +102,6 @@ def test_a_text_of_padding_alone_has_no_say(encoder: Encoder) -> None:
 # -- shapes ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def copies(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(minilm_dir, tmp_path_factory.mktemp("shapes"))
-
-
-@pytest.fixture(scope="module")
-def original(copies: Copies) -> Path:
-    return copies.make("original")
-
-
 def test_head_counts_are_named_where_they_first_show(copies: Copies, original: Path, tmp_path: Path) -> None:
     ours, theirs = (
         load(copies.make("heads", None, num_attention_heads=6), "cpu").run(TEXTS),

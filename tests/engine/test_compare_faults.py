@@ -17,16 +17,6 @@ VALUE = "encoder.layer.1.attention.self.value.weight"
 POSITIONS = "embeddings.position_embeddings.weight"
 
 
-@pytest.fixture(scope="module")
-def copies(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(minilm_dir, tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture(scope="module")
-def original(copies: Copies) -> Path:
-    return copies.make("original")
-
-
 def nan(weights: dict[str, torch.Tensor]) -> None:
     weights[VALUE][3, 7] = float("nan")
 

@@ -10,7 +10,7 @@ from encoder_tui.engine.compare import compare, write_comparison
 from encoder_tui.engine.compare.rounding import grains
 from encoder_tui.engine.compare.text import verdict
 from encoder_tui.tui.cli import main
-from family_kit import Sample, open_pair, random_model, samples, tokens_for
+from family_kit import Sample, open_pair, random_model, sample_of, samples, tokens_for
 from faulty import Copies
 
 QUERY, KEY = (f"encoder.layer.1.attention.self.{role}.weight" for role in ("query", "key"))
@@ -38,7 +38,7 @@ def test_a_sound_model_is_equal_within_what_half_precision_explains(sample: Samp
 
 @pytest.fixture(scope="module")
 def t5():
-    return next(sample for sample in samples() if sample.family == "T5")
+    return sample_of("T5")
 
 
 def test_a_float32_value_is_good_to_what_went_into_it(t5: Sample) -> None:

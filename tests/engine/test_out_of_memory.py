@@ -6,6 +6,7 @@ from encoder_tui.engine import InputError
 from encoder_tui.engine.ops import Scores
 from encoder_tui.engine.out_of_memory import is_full, with_room
 from encoder_tui.engine.run import Run
+from session_kit import walk
 
 SCORES = "layers.1.attention.scores"
 SAID = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 48.00 GiB.")
@@ -35,11 +36,6 @@ def full(monkeypatch):
         return fake
 
     return put
-
-
-def walk(run):
-    for position in range(len(run.program)):
-        run.reach(position)
 
 
 def test_what_was_given_up_comes_out_the_same(small, full):

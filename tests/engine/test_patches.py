@@ -9,6 +9,7 @@ from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.commands import TABLE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from session_kit import do
 
 TEXTS = ["the cat sat on the mat", "a dog"]
 
@@ -18,10 +19,6 @@ def session(small) -> Session:
     session = Session(small.run(TEXTS), small)
     TABLE.execute(session, "goto end")
     return session
-
-
-def do(session: Session, *lines: str) -> str:
-    return [TABLE.execute(session, line).text for line in lines][-1]
 
 
 def values(session: Session) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from encoder_tui.engine.conditions import StageScope
 from encoder_tui.engine.index import parse_index
 from encoder_tui.engine.value import ArrayValue
 from encoder_tui.engine.why import explain
+from session_kit import do
 
 TEXTS = ["the cat sat because it was tired", "it is a dog"]  # "it" is token 5 and token 1, [SEP] token 8 and token 5
 IT, SEP = (5, 1), (8, 5)
@@ -20,10 +21,6 @@ WEIGHTS = "layers.0.attention.weights"
 @pytest.fixture
 def session(small) -> Session:
     return Session(small.run(TEXTS), small)
-
-
-def do(session: Session, *lines: str) -> str:
-    return [TABLE.execute(session, line).text for line in lines][-1]
 
 
 def refused(session: Session, line: str) -> str:

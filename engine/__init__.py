@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .debugger import Breakpoint, Debugger, Stop
-    from .encoder import Encoder, load
+    from .encoder import Encoder
     from .errors import InputError
+    from .loading import load
     from .modules import load_module
-    from .program import Program, Stage
+    from .program import Program
     from .run import Run
     from .session import Session
     from .snapshot import Recording, open_snapshot, save
+    from .stage import Stage
     from .stats import Stats
     from .tokens import Tokens
     from .value import Value
 
 _HOMES = {
-    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "encoder", "load_module": "modules",
-    "InputError": "errors", "Program": "program", "Stage": "program", "Run": "run", "Session": "session",
+    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "loading", "load_module": "modules",
+    "InputError": "errors", "Program": "program", "Stage": "stage", "Run": "run", "Session": "session",
     "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "stats", "Tokens": "tokens",
     "Value": "value",
 }  # fmt: skip

@@ -15,17 +15,18 @@ from . import accounts, declared, quantised
 from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
-from .devices import DTYPES
+from .dtypes import FLOATS
 from .errors import InputError
 from .files import read_object, regular
 from .folders import beside, instead, likeness, whose
 from .images import ImageReader
 from .leftovers import Leftover, leftovers
 from .leftovers import told as leftover_lines
-from .program import Program, Shape, write_shape
+from .program import Program
 from .quantised import multiplied
 from .reader import TextReader
 from .sentence import read_sentence
+from .stage import Shape, write_shape
 from .text_habits import habits_of
 from .ties import Ties, ties_of
 from .tokenizer_files import open_tokenizer
@@ -132,10 +133,10 @@ class Checkpoint:
         """What transformers 5 would run this in if not told, and what says so: the config, else the first float that is stored."""
         for key in ("dtype", "torch_dtype"):
             said = self.config.get(key)
-            if isinstance(said, str) and said in DTYPES:
+            if isinstance(said, str) and said in FLOATS:
                 return said, f"config.json's {key}"
         stored = (file.dtype(name) for file, name in self._stored.values())
-        return next((dtype for dtype in stored if dtype in DTYPES), "float32"), "its stored weights"
+        return next((dtype for dtype in stored if dtype in FLOATS), "float32"), "its stored weights"
 
     def parameters(self, program: Program) -> int:
         """How many numbers a program's weights have, tied ones counted once."""

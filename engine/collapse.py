@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .faults import Fault
-from .program import Program, Stage
+from .program import Program
 from .rows import same_rows
+from .stage import Stage
 from .tokens import PIXELS, Tokens
-from .trace import Trace
+from .trace import LiveTrace, Trace
 
 Array = npt.NDArray[np.generic]
 Row = tuple[int, ...]
@@ -81,7 +82,7 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
     if asked is None or asked.trace() is not trace or asked.tokens is not trace.tokens:
         asked = _asked = Asked.of(trace)
     role = asked.roles.get(stage.name)
-    if role is None or (stage.kind in SUMS and trace.live and not trace.patched):
+    if role is None or (stage.kind in SUMS and isinstance(trace, LiveTrace) and not trace.patched):
         return None
     if role == TEXTS:
         return _texts(trace, stage, asked.texts) if asked.texts else None

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import torch
 
@@ -14,9 +15,10 @@ from .ops import Given, Op, no_memory
 from .out_of_memory import is_full, made_room, with_room
 from .patch_set import PatchSet
 from .patches import patched
-from .program import Program, Shape, Stage
+from .program import Program
 from .row_blocks import row_blocks
 from .shadows import Shadow, shadows_of
+from .stage import Shape, Stage
 from .tokens import Tokens
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
@@ -50,7 +52,7 @@ class Computation:
         shadows: Mapping[str, Shadow] | None = None,
         base: Computation | None = None,
     ) -> None:
-        self.program, self.weights, self.budget = program, weights, budget
+        self.program, self.weights, self.budget, self._dtype = program, weights, budget, dtype
         self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
         self._reuses = reuses(self.device)
         self._length = tokens.shape[1]
@@ -58,27 +60,32 @@ class Computation:
         self._patches = PatchSet()
         self._base = base
         self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
-        self._lock = base._lock if base is not None else threading.RLock()
-        self._shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
-        shared = base._cache.pool if base is not None else pool
-        self._cache = Cache(shared if shared is not None else Pool(budget, program.anchors, self.device))
+        self.lock = base.lock if base is not None else threading.RLock()
+        self.shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
+        shared = base.cache.pool if base is not None else pool
+        self.cache = Cache(shared if shared is not None else Pool(budget, program.anchors, self.device))
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = _brought(program, tokens, self.device, dtype)
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
-        return self._shadows[name].dtype
+        return self.shadows[name].dtype
 
     def shape(self, name: str) -> Shape:
         """The shape of the value of a stage."""
-        return self._shadows[name].shape
+        return self.shadows[name].shape
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of every stage's value."""
+        return {name: shadow.shape for name, shadow in self.shadows.items()}
 
     def is_windowed(self, name: str) -> bool:
         """Whether a value is too large to be kept and is only ever read in windows."""
         op = self._stages[name][1]
         if not op.windows and (self.budget is None or op.rows is None):
             return False
-        large = op.windows or self._shadows[name].nbytes > (self.budget or 0) * LARGEST_SHARE
+        large = op.windows or self.shadows[name].nbytes > (self.budget or 0) * LARGEST_SHARE
         return large and name not in self._patches
 
     def tensor(self, name: str) -> torch.Tensor:
@@ -86,13 +93,13 @@ class Computation:
 
         Whatever upstream was never computed, or was evicted, is computed now.
         """
-        with self._lock:
+        with self.lock:
             return self._have(name)
 
     def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
         """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
-        with self._lock:
-            found = self._known(name)
+        with self.lock:
+            found = self.known(name)
             if found is not None or not self.is_windowed(name):
                 return (found if found is not None else self.tensor(name))[..., start:stop, :]
             stage, _ = self._stages[name]
@@ -102,33 +109,69 @@ class Computation:
     @property
     def kept_bytes(self) -> int:
         """Bytes of the values kept at the moment, by this run and its forks."""
-        return self._cache.pool.bytes
+        return self.cache.pool.bytes
 
     def give_up(self) -> None:
         """Keep no value that is not being computed with, here and in forks; each is computed again when it is read."""
-        self._cache.pool.give_up()
+        self.cache.pool.give_up()
 
     def release(self) -> Pool:
         """Give up all values; what is returned lets another run compute in the same memory."""
-        with self._lock:
-            self._cache.clear()
-        return self._cache.pool
+        with self.lock:
+            self.cache.clear()
+        return self.cache.pool
 
     def leave(self, dropped: Computation) -> None:
         """Be a fork of what another run is a fork of, if it was one of that: it is dropped, and this one stays."""
-        with self._lock:
+        with self.lock:
             if self._base is dropped:
                 self._base, self._apart = dropped._base, None
 
+    # -- patches -------------------------------------------------------------------------------------------------
+
+    @property
+    def patches(self) -> PatchSet:
+        """What is changed by hand."""
+        return self._patches
+
+    def change(self, patches: PatchSet) -> frozenset[str]:
+        """Have exactly these patches from now on; whatever depends on a difference is computed again when it is read.
+
+        Returns:
+            The stages whose own patches are others than before.
+        """
+        with self.lock:
+            changed = patches.differing(self._patches)
+            gone = self.program.all_downstream(changed)
+            had = self.stale | {name for name in gone if self.known(name) is not None}
+            self._patches = patches
+            for name in gone:
+                self.cache.drop(name)
+            # what had been computed is stale until it is again; the run this is a fork of may have it
+            self.stale = frozenset(name for name in had if self.known(name) is None)
+        return frozenset(changed)
+
+    def fork(self, tokens: Tokens) -> Computation:
+        """Another with the same patches, to be patched apart; upstream of that, values are shared."""
+        base = self
+        while base._base is not None and base._patches.all == base._base._patches.all:
+            base = base._base  # the one between has nothing of its own to be shared
+        child = Computation(
+            self.program, self.weights, tokens, self.device, self._dtype, self.budget, shadows=self.shadows, base=base
+        )
+        child.change(self._patches)
+        child.stale = frozenset()
+        return child
+
     # -- how -----------------------------------------------------------------------------------------------------
 
-    def _known(self, name: str) -> torch.Tensor | None:
+    def known(self, name: str) -> torch.Tensor | None:
         """The value where nothing has to be computed: given, kept, or kept by the run this is a fork of."""
-        tensor = self._cache.get(name)
+        tensor = self.cache.get(name)
         if tensor is None and name not in self._patches.names:
             tensor = self._given.get(name)
         if tensor is None and self._base is not None and self._shares(name):
-            return self._base._known(name)
+            return self._base.known(name)
         return tensor
 
     def _shares(self, name: str) -> bool:
@@ -155,7 +198,7 @@ class Computation:
             return self._keep(name, self._given[name])
         inputs: list[torch.Tensor] = []
         for source in stage.inputs:
-            tensor = self._known(source)
+            tensor = self.known(source)
             if tensor is None:
                 return self._compute_all(self._missing(name))
             inputs.append(tensor)
@@ -176,8 +219,8 @@ class Computation:
     @contextmanager
     def _hold(self, names: Iterable[str]) -> Iterator[None]:
         """Evict none of these values inside the block: they are computed with."""
-        keys: list[Key] = [run._cache.key(name) for name in names for run in self._sharing(name)]
-        with self._cache.pool.hold(keys):
+        keys: list[Key] = [run.cache.key(name) for name in names for run in self._sharing(name)]
+        with self.cache.pool.hold(keys):
             yield
 
     def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
@@ -188,7 +231,7 @@ class Computation:
             result = with_room(self, name, lambda: patched(result, self._patches.of(name)))
         if name in self.stale:
             self.stale -= {name}
-        self._cache.put(name, result)
+        self.cache.put(name, result)
         return result
 
     def _compute_all(self, missing: Sequence[str]) -> torch.Tensor:
@@ -210,7 +253,7 @@ class Computation:
         seen, waiting = {name}, [name]
         while waiting:
             for source in self.program[waiting.pop()].inputs:
-                if source not in seen and self._known(source) is None:
+                if source not in seen and self.known(source) is None:
                     seen.add(source)
                     waiting.append(source)
         whole = [found for found in seen if found == name or not self.is_windowed(found)]
@@ -245,15 +288,15 @@ class Computation:
 
     def row_blocks(self, name: str) -> list[tuple[int, int]]:
         """Where the blocks of rows of a value begin and end; they depend on the shapes alone."""
-        return row_blocks(self._shadows[name], self._length)
+        return row_blocks(self.shadows[name], self._length)
 
     def _have(self, name: str) -> torch.Tensor:
-        found = self._known(name)
+        found = self.known(name)
         return found if found is not None else self._compute(name)
 
     def _buffer(self, name: str) -> torch.Tensor:
-        shadow = self._shadows[name]
-        return self._cache.pool.buffer(shadow.shape, shadow.dtype, self.device)
+        shadow = self.shadows[name]
+        return self.cache.pool.buffer(shadow.shape, shadow.dtype, self.device)
 
     def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()

@@ -16,7 +16,8 @@ from .index import Written, bind_index
 from .limits import Demand, Range, demand_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
 from .places import Place, Wanted, first_place
-from .program import Program, Stage
+from .program import Program
+from .stage import Stage
 from .token_names import NotOneToken
 from .trace import Trace
 from .value import Value

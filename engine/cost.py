@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .program import Shape, Stage
+from .dtypes import DTYPES
+from .stage import Shape, Stage
 from .trace import Trace
 
 if TYPE_CHECKING:
     from .encoder import Encoder
 
-BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int64": 8}
 # Other views of numbers that are there already, or never built.
 TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table", "ForEach", "TokenAt")
 PASSES = 3
@@ -85,7 +85,7 @@ def costs(
         size = (
             0
             if stage.kind in TAKE_NO_MEMORY and not copied
-            else math.prod(shape) * BYTES[trace.value(stage.name).dtype]
+            else math.prod(shape) * DTYPES[trace.value(stage.name).dtype].size
         )
         parameters = sum(math.prod(trace.weight_shapes[name]) for name in new)
         time_taken = (seconds or {}).get(stage.name, math.nan)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from .errors import InputError
 from .places import Place
-from .program import Stage
+from .stage import Stage
 from .trace import Trace
 
 START = -1

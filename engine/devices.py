@@ -6,14 +6,8 @@ import re
 
 import torch
 
+from .dtypes import FLOATS
 from .errors import InputError, nearest
-
-DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
 
 
 def device_of(name: str) -> torch.device:
@@ -46,6 +40,6 @@ def dtype_of(name: str) -> torch.dtype:
     Raises:
         InputError: another.
     """
-    if name not in DTYPES:
-        raise InputError(f"dtype {name!r} is not known{nearest(name, DTYPES)}; write one of {', '.join(DTYPES)}")
-    return DTYPES[name]
+    if name not in FLOATS:
+        raise InputError(f"dtype {name!r} is not known{nearest(name, FLOATS)}; write one of {', '.join(FLOATS)}")
+    return getattr(torch, name)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from .architectures import IMAGE, TEXT, Options, task_heads
 from .checkpoint import Checkpoint, Weights
-from .devices import device_of, dtype_of
+from .compute import Computation
 from .errors import InputError
 from .given_ids import Row, rows_of, tokens_of_ids
 from .outline import Outline
-from .presets import PREFIX, PresetCheckpoint, preset
+from .presets import PresetCheckpoint
 from .program import Program
 from .reader import TextReader
 from .run import Run
@@ -29,9 +27,8 @@ from .vectors_in import in_place_of_tokens, program_of_vectors, size_of
 from .weight_sizes import WeightSizes
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
-Progress = Callable[[str], None]
 KEPT_SHADOWS = 16
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -160,19 +157,12 @@ class Encoder:
                 raise InputError("a run takes texts or images, not both")
             for note in tokens.notes:
                 self.tell(note)
-        run = Run(
-            self._program_of(tokens),
-            self.weights,
-            tokens,
-            device=self.device,
-            dtype=self.dtype,
-            about=self.about,
-            budget=self.budget,
-            pool=instead_of.release() if instead_of is not None else None,
-            shadows=self._shadows_of(tokens),
-            weight_sizes=self._weight_sizes,
-            word=self._tokenizer[0].word if self._tokenizer[0] is not None else None,
-        )
+        computation = Computation(
+            self._program_of(tokens), self.weights, tokens, self.device, self.dtype, self.budget,
+            pool=instead_of.release() if instead_of is not None else None, shadows=self._shadows_of(tokens),
+        )  # fmt: skip
+        word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
+        run = Run(computation, tokens, self.about, self._weight_sizes, word)
         run.model_notes = tuple(self.checkpoint.notes)
         return run
 
@@ -301,83 +291,8 @@ class Encoder:
         return self._shadows[key]
 
 
-def load(
-    model: str | Path | nn.Module | None = None,
-    device: str = "auto",
-    dtype: str = "float32",
-    *,
-    budget: int | None = None,
-    causal: bool = False,
-    train_seed: int | None = None,
-    dropout: float | None = None,
-    side: str | None = None,
-    progress: Progress | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Encoder:
-    """Load an encoder.
-
-    Args:
-        model: a directory, a Hub id (`org/name` or `org/name@revision`), `preset:NAME`, None for the bundled model, or a
-            `torch.nn.TransformerEncoder` (`load_module` keeps its dtype and device).
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        dtype: `float32`, `float64`, `bfloat16` or `float16`.
-        budget: bytes of values a run keeps; the rest is computed again on demand.
-        causal: hide from each token those after it, as in a masked self-attention.
-        train_seed: run as in training, with dropout drawn from this seed.
-        dropout: its rate in place of the config's, from 0 to less than 1.
-        side: `text` or `image`, for a model that takes both; None for what it takes, text if it takes both.
-        progress: is told in a few words what is being done.
-        tell: is told a sentence for each thing that is not as the files or the text alone would have it: a stored layer that is not
-            used, a text that was cut, a prompt put before it. None for Python's warnings. `run.notes` has the same sentences.
-
-    Raises:
-        InputError: anything about the model, the device or the dtype that cannot be used.
-    """
-    from .hub import locate
-
-    if isinstance(model, torch.nn.Module):
-        from .modules import load_module
-
-        return load_module(model, dtype, device=device, budget=budget, causal=causal)
-    say = progress or (lambda _: None)
-    place, number = device_of(device), dtype_of(dtype)
-    if isinstance(model, str) and model.startswith(PREFIX):
-        made = preset(model)
-        place = place if made.preset.numbers else torch.device("meta")
-        return Encoder(
-            model, made, place, number, budget, causal=causal, train_seed=train_seed, dropout=dropout, side=side
-        )
-    name, directory = locate(model, say)
-    say(f"reading {name}")
-    checkpoint = Checkpoint(directory)
-    encoder = Encoder(
-        name,
-        checkpoint,
-        place,
-        number,
-        budget,
-        causal=causal,
-        train_seed=train_seed,
-        dropout=dropout,
-        side=side,
-    )
-    encoder.tell = tell or _warn
-    reference, says = checkpoint.reference_dtype
-    if number == torch.float32 and reference != "float32":
-        checkpoint.notes.append(
-            f"computed in float32; transformers runs it in {reference} ({says}), as --dtype {reference} does here"
-        )
-    for note in checkpoint.notes:
-        encoder.tell(note)
-    return encoder
-
-
 def silent(note: str) -> None:
     """To be told, and to say nothing: for those who read `run.notes` themselves."""
-
-
-def _warn(note: str) -> None:
-    warnings.warn(note, stacklevel=3)  # where `load` or `run` was called
 
 
 def _wrong_side(name: str, family: str, side: str) -> str:

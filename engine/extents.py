@@ -7,9 +7,8 @@ magnitude comes from the inputs' bounds where `bounds` has a rule, and from that
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,8 +18,8 @@ from .ops import Concat, Scale, SplitHeads
 from .ranges import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
-    from .program import Stage
-    from .run import Run
+    from .compute import Computation
+    from .stage import Stage
     from .weight_sizes import WeightSizes
 
 Ends = tuple[float, float]
@@ -39,9 +38,8 @@ class Extents:
         weights: how large the model's weights are.
     """
 
-    def __init__(self, run: Run, weights: WeightSizes) -> None:
-        # weak, since the run has this: no circle is to keep its values after the last user has let it go
-        self._run, self.weights = cast("Run", weakref.proxy(run)), weights
+    def __init__(self, run: Computation, weights: WeightSizes) -> None:
+        self._run, self.weights = run, weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
 
@@ -65,7 +63,7 @@ class Extents:
         """A bound on the magnitude of every element; infinite or NaN if any is, or if only reading blocks would tell."""
         found = self._most.get(name)
         if found is None:
-            stage, op = self._run._stages[name]
+            stage, op = self._run.program.pairs[name]
             found = self._bound(stage) if type(op) in BOUNDED else math.nan
             if not found < math.inf:
                 found = math.nan if self._run.is_windowed(name) else _larger(self.ends(name))
@@ -106,7 +104,7 @@ class Extents:
     def _derived(self, stage: Stage) -> Ends | None:
         """The ends, exactly, where those of the input tell."""
         op = stage.op
-        if stage.name in self._run.patched:
+        if stage.name in self._run.patches:
             return None
         if not self.at_hand(stage.inputs[0]):
             return None
@@ -118,7 +116,7 @@ class Extents:
 
     def _bound(self, stage: Stage) -> float:
         """What the inputs say; NaN where they say nothing."""
-        patched = stage.name in self._run.patched
+        patched = stage.name in self._run.patches
         return math.nan if patched else bound(stage.op, Inputs(self, self._run, stage))
 
     def known_most(self, name: str) -> float:
@@ -132,7 +130,7 @@ class Extents:
 
     def at_hand(self, name: str) -> bool:
         """Whether the ends of a value can be had without computing it anew."""
-        return name in self._ends or self._run._known(name) is not None
+        return name in self._ends or self._run.known(name) is not None
 
 
 class Inputs:
@@ -140,7 +138,7 @@ class Inputs:
 
     __slots__ = ("_extents", "_run", "_stage")
 
-    def __init__(self, extents: Extents, run: Run, stage: Stage) -> None:
+    def __init__(self, extents: Extents, run: Computation, stage: Stage) -> None:
         self._extents, self._run, self._stage = extents, run, stage
 
     def most(self, place: int) -> float:

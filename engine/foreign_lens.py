@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .foreign_modules import T5, UMT5, family
 
 if TYPE_CHECKING:
-    from .program import Program
+    from .stage import Stages
 
 # Component -> the stage that comes out of it; what goes in is that stage's first input.
 COMPONENTS = {
@@ -53,7 +53,7 @@ ON_REQUEST = {
 }  # fmt: skip
 
 
-def hooks(program: Program) -> Iterator[tuple[str, str]]:
+def hooks(program: Stages) -> Iterator[tuple[str, str]]:
     """Each hook with the name of the stage that equals its tensor; stages that the program lacks are among them."""
     t5, components = is_t5(program), _components(program)
     for component, stage in components.items():
@@ -72,7 +72,7 @@ def hooks(program: Program) -> Iterator[tuple[str, str]]:
             yield f"{_blocks(program)}.{number}.{hook}", stage
 
 
-def _of_layer(program: Program, number: int) -> Iterator[tuple[str, str]]:
+def _of_layer(program: Stages, number: int) -> Iterator[tuple[str, str]]:
     at, first = f"layers.{number}", norms_first(program, number)
     before = "embeddings.output" if number == 0 else f"layers.{number - 1}.output"
     gate, up, product = _gates(program, at)
@@ -99,7 +99,7 @@ def _of_layer(program: Program, number: int) -> Iterator[tuple[str, str]]:
         yield from ((hook, f"{at}.{stage}") for hook, stage in FORMER_OF_LAYER.items())
 
 
-def reasons(program: Program) -> Iterator[tuple[str, str]]:
+def reasons(program: Stages) -> Iterator[tuple[str, str]]:
     """Each hook of the bridge that is none of our stages, and why."""
     t5, blocks = is_t5(program), _blocks(program)
     norms = {name: stage for name, stage in _components(program).items() if stage.endswith(".norm")}
@@ -141,40 +141,40 @@ def reasons(program: Program) -> Iterator[tuple[str, str]]:
             yield hook, "TransformerLens never fills it for T5; it would be embeddings.token"
 
 
-def decodes(name: str, program: Program) -> bool:
+def decodes(name: str, program: Stages) -> bool:
     """Whether a hook belongs to the decoder of a T5, which is not computed."""
     front = name.partition(".")[0]
     return is_t5(program) and (front.startswith("decoder") or front in ("unembed", "hook_unembed"))
 
 
-def is_t5(program: Program) -> bool:
+def is_t5(program: Stages) -> bool:
     """Whether it is the encoder of a T5, whose hooks have names of their own."""
     return family(program) in (T5, UMT5)
 
 
-def norms_first(program: Program, layer: int) -> bool:
+def norms_first(program: Stages, layer: int) -> bool:
     """Whether a layer norms what goes into its blocks rather than what comes out."""
     norm, residual = f"layers.{layer}.ffn.norm", f"layers.{layer}.ffn.residual"
     return norm in program and residual in program and program.index(norm) < program.index(residual)
 
 
-def _components(program: Program) -> dict[str, str]:
+def _components(program: Stages) -> dict[str, str]:
     if is_t5(program):
         return OF_T5
     return COMPONENTS | (OF_IMAGES if "image.pixels" in program else {})
 
 
-def _in_and_out(program: Program, component: str, stage: str) -> Iterator[tuple[str, str]]:
+def _in_and_out(program: Stages, component: str, stage: str) -> Iterator[tuple[str, str]]:
     yield f"{component}.hook_out", stage
     yield f"{component}.hook_in", _input(program, stage)
 
 
-def _input(program: Program, stage: str) -> str:
+def _input(program: Stages, stage: str) -> str:
     """What goes into a stage first; nothing where the program lacks it."""
     return next(iter(program[stage].inputs), "") if stage in program else ""
 
 
-def _gates(program: Program, at: str) -> tuple[str, str, str]:
+def _gates(program: Stages, at: str) -> tuple[str, str, str]:
     """The projection that goes through the activation where another is multiplied with it, that other, and what goes on."""
     gated = f"{at}.ffn.gated"
     inputs = list(program[gated].inputs) if gated in program and program[gated].kind == "Gate" else []
@@ -184,7 +184,7 @@ def _gates(program: Program, at: str) -> tuple[str, str, str]:
     return goes_in.removeprefix(f"{at}."), inputs[1].removeprefix(f"{at}."), "ffn.gated"
 
 
-def _of_norms(program: Program, room: str, norms: dict[str, str]) -> Iterator[tuple[str, str]]:
+def _of_norms(program: Stages, room: str, norms: dict[str, str]) -> Iterator[tuple[str, str]]:
     for component, stage in norms.items():
         if stage in program:
             yield (
@@ -197,6 +197,6 @@ def _of_norms(program: Program, room: str, norms: dict[str, str]) -> Iterator[tu
             )
 
 
-def _blocks(program: Program) -> str:
+def _blocks(program: Stages) -> str:
     """What TransformerLens calls the layers: those of T5's encoder have a name of their own, for there is a decoder."""
     return "encoder_blocks" if is_t5(program) else "blocks"

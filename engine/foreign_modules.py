@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .program import Program
+    from .stage import Stages
 
 # After a stage's name: its dropout, where the program has one. Between two: the second where the program lacks the first.
 DROPPED, OR = "~", " or "
@@ -170,7 +170,7 @@ DEBERTA = replace(
 FAMILIES = (DISCRIMINATOR, BERT, DISTILBERT, UMT5, T5, MPNET, VIT, MODERNBERT, DEBERTA)
 
 
-def modules(program: Program) -> Iterator[tuple[str, str]]:
+def modules(program: Stages) -> Iterator[tuple[str, str]]:
     """Each module with the stage that its output is: those of one operation, and those that hold others."""
     names = family(program)
     for stage in program:
@@ -198,7 +198,7 @@ def _holding(names: Names, layers: int) -> Iterator[tuple[str, str]]:
             yield f"{names.layer}.{number}" + f".{part}" * bool(part), room + stage.replace(OR, OR + room)
 
 
-def reasons(program: Program) -> Iterator[tuple[str, str]]:
+def reasons(program: Stages) -> Iterator[tuple[str, str]]:
     """Each module that is none of our stages, and why."""
     names = family(program)
     for module, why in names.none.items() if names else ():
@@ -209,7 +209,7 @@ def reasons(program: Program) -> Iterator[tuple[str, str]]:
                 yield from ((f"{prefix}.{full}", why) for prefix in names.prefixes)
 
 
-def family(program: Program) -> Names | None:
+def family(program: Stages) -> Names | None:
     """The table that a program's modules are named by."""
     first = ("layers.0.attention.query", "layers.0.attention.qkv")
     called = [program[stage].module for stage in first if stage in program]
@@ -218,7 +218,7 @@ def family(program: Program) -> Names | None:
     )
 
 
-def _dropped(program: Program, stages: str) -> str | None:
+def _dropped(program: Stages, stages: str) -> str | None:
     """The first of some stages that the program has, or its dropout, as `DROPPED` and `OR` say."""
     for stage in stages.split(OR):
         name = stage.removesuffix(DROPPED)

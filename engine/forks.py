@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from .debugger import Debugger
 from .errors import InputError
-from .trace import Trace
+from .trace import LiveTrace, Trace, expect_live
 
 if TYPE_CHECKING:
-    from .patches import Patch
-    from .run import Run
+    from .patch import Patch
 
 Patches = tuple["Patch", ...]
 
@@ -54,7 +53,7 @@ class Forks:
         Raises:
             InputError: a recording, which computes nothing.
         """
-        run = live(self.current.trace)
+        run = expect_live(self.current.trace)
         self._last = number = self._last + 1
         trace = run.fork()
         here = self.current  # its patches come along, and with them the way they are taken back
@@ -96,12 +95,12 @@ class Forks:
         for child in self.branches.values():
             if child.parent == number:
                 child.parent = branch.parent
-            live(child.trace).leave(live(branch.trace))
+            expect_live(child.trace).leave(expect_live(branch.trace))
         if self.current is branch:
             self.current = self.branches[branch.parent]
         return self.current
 
-    def patch(self, patch: Patch, accept: Callable[[Run], None]) -> None:
+    def patch(self, patch: Patch, accept: Callable[[LiveTrace], None]) -> None:
         """Put a patch on the current branch.
 
         Args:
@@ -110,7 +109,7 @@ class Forks:
         Raises:
             InputError: it cannot be applied, or is not accepted; nothing has changed then.
         """
-        run = live(self.current.trace)
+        run = expect_live(self.current.trace)
         before = run.patches
         run.set_patches((*before, patch))
         try:
@@ -140,7 +139,7 @@ class Forks:
     def _exchange(self, source: list[Patches], other: list[Patches], empty: str) -> tuple[Patches, Patches]:
         if not source:
             raise InputError(f"{empty} in fork {self.current.number}")
-        run = live(self.current.trace)
+        run = expect_live(self.current.trace)
         before = run.patches
         run.set_patches(source[-1])
         source.pop()
@@ -157,25 +156,9 @@ class Forks:
         for branch in self.branches.values():
             if branch.parent != parent:
                 continue
-            patches = live(branch.trace).patches if branch.trace.live else ()
+            patches = branch.trace.patches if isinstance(branch.trace, LiveTrace) else ()
             done = "; ".join(patch.text for patch in patches) or "no patches"
             mark = "*" if branch is self.current else " "
             name = "original" if parent is None else "fork"
             lines.append(f"{mark} {'  ' * depth}{branch.number} {name}: {done}")
             self._write(branch.number, depth + 1, lines)
-
-
-def live(trace: Trace) -> Run:
-    """The run behind a trace.
-
-    Raises:
-        InputError: a recording, which computes nothing and so cannot be changed.
-    """
-    if not trace.live:
-        raise InputError(
-            "nothing is computed here, so nothing can be patched or forked: a recording, or a model of shapes alone"
-        )
-    from .run import Run
-
-    assert isinstance(trace, Run)
-    return trace

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from .errors import InputError, nearest
 from .messages.visible import quoted
 from .per_text import Index, PerText
-from .program import Shape, write_shape
+from .stage import Shape, write_shape
 from .token_names import Nth, place_in_each, written_name
 
 WORD_AXES = ("vocabulary", "label")

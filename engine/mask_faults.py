@@ -10,17 +10,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .compare.measure import LOWEST
+from .dtypes import FLOATS
 from .faults import Fault
 from .givers import whose_mask
 from .mask_patterns import Pattern
-from .program import Stage
 from .squares import HIDES, Array, Stopped, Sums, pairs, windows
-from .trace import Trace
+from .stage import Stage
+from .trace import LiveTrace, Trace
 from .value import Value
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
-VANISHES = {"float64": 746.0, "float32": 104.0, "float16": 17.4, "bfloat16": 93.0}
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")
 MASK = "tokens.mask"
 
@@ -101,7 +100,7 @@ def mask_faults(trace: Trace, stage: Stage, sums: Sums | None = None, stopped: S
             _polarity(value, sums, int(row), real[row]) for row in rows if real[row].any() and int(row) not in blind
         )
         faults = [fault for fault in each if fault is not None]
-    if not faults and value.dtype in VANISHES and sums.weakest > -VANISHES[value.dtype] and sums.bottom < HIDES:
+    if not faults and value.dtype in FLOATS and sums.weakest > -FLOATS[value.dtype].vanishes and sums.bottom < HIDES:
         said = f"{sums.weakest:.6g} is too small a number to hide a key in {value.dtype}, whatever the scores"
         faults.append(Fault(said, sums.weakest_at or (), "too small", None, _least(value)))
     return faults
@@ -176,8 +175,8 @@ def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault 
     to minus infinity, or are all masked as well, it is no longer far below, and that is no fault of the mask.
     """
     value, real = trace.value(stage.name), real_tokens(trace)
-    vanishes = VANISHES.get(value.dtype, VANISHES["float32"])
-    masked = LOWEST.get(value.dtype, LOWEST["float32"]) / 2
+    dtype = FLOATS.get(value.dtype, FLOATS["float32"])
+    vanishes, masked = dtype.vanishes, dtype.lowest / 2
     for row in np.flatnonzero(real.any(axis=1) & ~real.all(axis=1)):
         padded = np.flatnonzero(~real[row])
         for _, start, window in windows(value, stopped, int(row)):
@@ -221,7 +220,7 @@ def shared_positions(trace: Trace) -> list[Fault]:
 
 def by_hand(trace: Trace, *names: str) -> bool:
     """Whether any of these values is no result of our own operations: put there by hand, or recorded."""
-    return not trace.live or not trace.patched.isdisjoint(names)
+    return not isinstance(trace, LiveTrace) or not trace.patched.isdisjoint(names)
 
 
 def finite_or_hidden(trace: Trace, stage: Stage, value: Value) -> Fault | None:

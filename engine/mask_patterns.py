@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .program import Stage
 from .squares import HIDES, Array, Stopped, windows
+from .stage import Stage
 from .value import Value
 
 

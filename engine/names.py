@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from . import foreign_lens, foreign_modules
 
 if TYPE_CHECKING:
-    from .program import Program
+    from .stage import Stages
 
 
-def foreign_names(program: Program) -> dict[str, list[str]]:
+def foreign_names(program: Stages) -> dict[str, list[str]]:
     """Every foreign name that stages of this program answer to, with their canonical names: several where layers share a module."""
     names = {hook: [program[name].name] for hook, name in foreign_lens.hooks(program) if name in program}
     for module, name in foreign_modules.modules(program):
@@ -23,7 +23,7 @@ def foreign_names(program: Program) -> dict[str, list[str]]:
     return names
 
 
-def why_none(program: Program, pattern: str) -> str:
+def why_none(program: Stages, pattern: str) -> str:
     """Why a name that others have, or a glob of such names, is no stage here; "" where nobody has it, or nothing is known."""
     reasons = [*foreign_lens.reasons(program), *foreign_modules.reasons(program)]
     wanted = re.compile(fnmatch.translate(pattern)) if any(mark in pattern for mark in "*?") else None

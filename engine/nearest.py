@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from .errors import InputError, nearest
-from .forks import live
 from .token_names import form_in
-from .trace import Trace
+from .trace import LiveTrace, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,9 @@ class WordTable:
     """
 
     def __init__(self, trace: Trace) -> None:
-        if not trace.live:
+        if not isinstance(trace, LiveTrace):
             raise InputError("a recording holds no word vectors; open the model itself to compare words")
-        run = live(trace)
+        run = trace
         self.name = table_of(trace)
         self._run = run
         vectors = run.weights[self.name].float()

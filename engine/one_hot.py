@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .per_text import Index, is_rectangle
-from .program import Shape
+from .stage import Shape
 from .value import Value
 
 

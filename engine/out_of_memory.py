@@ -5,15 +5,31 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 
 from .errors import InputError
-from .program import write_shape
+from .stage import Shape, write_shape
 
-if TYPE_CHECKING:
-    from .compute import Computation
+
+class Full(Protocol):
+    """What can run full: values on a device, of known shapes, that can be given up."""
+
+    device: torch.device
+
+    def give_up(self) -> None:
+        """Keep no value that is not being computed with."""
+        ...
+
+    def shape(self, name: str) -> Shape:
+        """The shape of the value of a stage."""
+        ...
+
+    def dtype(self, name: str) -> torch.dtype:
+        """What the value of a stage is made of."""
+        ...
+
 
 Result = TypeVar("Result")
 # What torch's allocators say of memory: CUDA's, MPS's, the CPU's on Linux and elsewhere; and cuBLAS of its workspace.
@@ -27,7 +43,7 @@ def is_full(error: Exception) -> bool:
     )
 
 
-def with_room(run: Computation, name: str, work: Callable[[], Result]) -> Result:
+def with_room(run: Full, name: str, work: Callable[[], Result]) -> Result:
     """Do a stage's work; where memory is full, again as `made_room` does.
 
     Raises:
@@ -41,7 +57,7 @@ def with_room(run: Computation, name: str, work: Callable[[], Result]) -> Result
     return made_room(run, name, work)  # outside of `except`: the error's traceback holds what the work had made so far
 
 
-def made_room(run: Computation, name: str, work: Callable[[], Result]) -> Result:
+def made_room(run: Full, name: str, work: Callable[[], Result]) -> Result:
     """Do work that met full memory once more, after every value is given up that is not computed with.
 
     Raises:
@@ -66,7 +82,7 @@ def empty(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def _refusal(run: Computation, name: str) -> str:
+def _refusal(run: Full, name: str) -> str:
     shape, dtype = run.shape(name), run.dtype(name)
     size = f"{math.prod(shape) * dtype.itemsize / 2**20:,.3g} MiB"
     return (

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .per_text import Index
-from .program import Program, Shape
+from .program import Program
 from .shadows import Shadow
+from .stage import Shape
 from .tokens import Tokens
 from .trace import Trace
 from .value import Value

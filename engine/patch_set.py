@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .patches import Patch
+from .patch import Patch
 
 
 class PatchSet:

@@ -10,8 +10,8 @@ from .token_names import form_in
 if TYPE_CHECKING:
     import torch
 
-    from .program import Stage
-    from .run import Run
+    from .stage import Stage
+    from .trace import LiveTrace
 
 # Kinds of stages whose numbers are looked up, or say what is seen.
 LOOKED_UP = (
@@ -20,7 +20,7 @@ LOOKED_UP = (
 )  # fmt: skip
 
 
-def check_range(run: Run, name: str) -> None:
+def check_range(run: LiveTrace, name: str) -> None:
     """Refuse numbers that a later lookup could not find.
 
     Raises:
@@ -36,7 +36,7 @@ def check_range(run: Run, name: str) -> None:
         raise InputError(f"{low if low < 0 else high} is out of range for {name}, which goes from 0 to {most}")
 
 
-def _most(run: Run, stage: Stage) -> int:
+def _most(run: LiveTrace, stage: Stage) -> int:
     """The largest number that may stand in a stage."""
     if stage.name in ("tokens.mask", "tokens.prompt") or stage.kind in ("AroundMask", "PairMask", "WithoutPrompt"):
         return 1
@@ -47,7 +47,7 @@ def _most(run: Run, stage: Stage) -> int:
     return _rows(run, stage.name) - 1
 
 
-def _rows(run: Run, name: str) -> int:
+def _rows(run: LiveTrace, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
     tables = ("Lookup", "OutputLookup", "PositionBias")
@@ -55,7 +55,7 @@ def _rows(run: Run, name: str) -> int:
     return min(sizes, default=2**31)
 
 
-def token_id(run: Run, name: str, text: str) -> torch.Tensor:
+def token_id(run: LiveTrace, name: str, text: str) -> torch.Tensor:
     """The id of a token given by its text.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -17,33 +17,12 @@ from .arrays import cut, put
 from .errors import InputError, one_line
 from .expressions import Call, Expression, Logic, Name, Window, parse
 from .index import Written, bind_index
+from .patch import Patch
 from .per_text import Index, by_text, is_rectangle
-from .program import write_shape
+from .stage import write_shape
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
 INPUT_AXES = ("batch", "token", "query", "key")
-
-
-class Change(Protocol):
-    """What a patch does to a value."""
-
-    def apply(self, value: torch.Tensor) -> None:
-        """Change the tensor in place; it is a copy made for this."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Patch:
-    """One change to one stage.
-
-    Attributes:
-        stage: its canonical name.
-        text: the command as typed, for people.
-        change: what is done.
-    """
-
-    stage: str
-    text: str
-    change: Change
 
 
 def patched(value: torch.Tensor, patches: tuple[Patch, ...]) -> torch.Tensor:

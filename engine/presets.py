@@ -20,9 +20,10 @@ from .config import Config
 from .errors import InputError, nearest
 from .hub import BUNDLED
 from .images import ImageReader
-from .program import Program, Shape
+from .program import Program
 from .reader import TextReader
 from .seeds import seed_of
+from .stage import Shape
 from .tokenizer_files import open_tokenizer
 
 PREFIX = "preset:"

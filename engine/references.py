@@ -70,7 +70,8 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
     """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
-    from .encoder import load, silent
+    from .encoder import silent
+    from .loading import load
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)

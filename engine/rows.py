@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .dtypes import FLOATS
+
 Array = npt.NDArray[Any]
-EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 # How far apart, in units of the last place, numbers may be that count as the same.
 ULPS = 2
 
@@ -20,8 +21,8 @@ def far_apart(one: Array, other: Array, dtype: str) -> bool:
 
 def same_rows(rows: Array, dtype: str) -> bool:
     """Whether all rows (row, number) are the same, to the last places of their dtype; no row with NaN is."""
-    if dtype not in EPSILON:
+    if dtype not in FLOATS:
         return bool((rows == rows[:1]).all())
     low, high = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return bool((high - low <= ULPS * EPSILON[dtype] * np.maximum(np.abs(low), np.abs(high))).all())
+        return bool((high - low <= ULPS * FLOATS[dtype].epsilon * np.maximum(np.abs(low), np.abs(high))).all())

@@ -16,14 +16,14 @@ from .errors import InputError
 from .extents import Extents
 from .index import Index
 from .messages.visible import visible
+from .patch import Patch
 from .patch_set import PatchSet
-from .patches import Patch, Replace, refusing
-from .program import Program, Shape, write_shape
+from .patches import Replace, refusing
 from .row_figures import apart, row_ends
 from .run_value import QUICK, RunValue
-from .shadows import Shadow
+from .stage import Shape, write_shape
 from .tokens import Tokens
-from .trace import Trace
+from .trace import LiveTrace
 from .value import Value
 from .weight_sizes import WeightSizes
 
@@ -31,57 +31,94 @@ from .weight_sizes import WeightSizes
 AHEAD_BYTES = 16 << 20
 
 
-class Run(Computation, Trace):
+class Run(LiveTrace):
     """Values of every stage of a program for one batch.
 
     Args:
-        program: what to run.
-        weights: every weight of the program, on the device and in the dtype to compute with.
+        computation: what computes and keeps them.
         tokens: what goes in.
-        device, dtype: where and in what to compute.
         about: facts for people.
-        budget: bytes of values to keep; the rest is computed again from what is left, the same to the last bit.
-        pool: that of an earlier run which is no longer needed, to compute in its memory.
-        shadows: what `shadows_of` gives for this batch's shape, where it is at hand.
         weight_sizes: of an earlier run with the same weights, which have then been looked at.
         word: the token of an id.
-        base: the run this one is a fork of; values that their patches leave equal are kept there, and the budget is one for both.
-    """
 
-    live = True
+    Attributes:
+        computation: what computes and keeps the values.
+        extents: how large they are, as far as it has been looked at.
+    """
 
     def __init__(
         self,
-        program: Program,
-        weights: Mapping[str, torch.Tensor],
+        computation: Computation,
         tokens: Tokens,
-        *,
-        device: torch.device | str = "cpu",
         about: Mapping[str, str] | None = None,
-        dtype: torch.dtype = torch.float32,
-        budget: int | None = None,
-        pool: Pool | None = None,
-        shadows: Mapping[str, Shadow] | None = None,
         weight_sizes: WeightSizes | None = None,
         word: Callable[[int], str | None] | None = None,
-        base: Computation | None = None,
     ) -> None:
-        super().__init__(program, weights, tokens, torch.device(device), dtype, budget, pool, shadows, base)
+        self.computation, self.program = computation, computation.program
         self.tokens = self._original = tokens
         self.about = dict(about or {})
         self._word = word
-        self.dtype_of_weights = dtype
-        self.extents = Extents(self, weight_sizes or WeightSizes(weights))
+        self.extents = Extents(computation, weight_sizes or WeightSizes(computation.weights))
         # weak, as whoever holds a value holds its run: a run that nobody has any more goes at once, and its memory with it
         self._values: weakref.WeakValueDictionary[str, RunValue] = weakref.WeakValueDictionary()
-        self._shapes = {name: shadow.shape for name, shadow in self._shadows.items()}
+
+    # -- what computes -------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Every weight of the program, on the device and in the dtype that is computed with."""
+        return self.computation.weights
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is computed."""
+        return self.computation.device
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes of values that are kept; None for all."""
+        return self.computation.budget
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the values kept at the moment, by this run and its forks."""
+        return self.computation.kept_bytes
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """The whole value of a stage, as the engine's own tensor: not to be written to."""
+        return self.computation.tensor(name)
+
+    def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
+        """Rows of a stage whose op has rows; see `Computation.rows`."""
+        return self.computation.rows(name, start, stop)
+
+    def is_windowed(self, name: str) -> bool:
+        """Whether a value is too large to be kept and is only ever read in windows."""
+        return self.computation.is_windowed(name)
+
+    def row_blocks(self, name: str) -> list[tuple[int, int]]:
+        return self.computation.row_blocks(name)
+
+    @property
+    def is_tight(self) -> bool:
+        return self.budget is not None and self.kept_bytes > self.budget // 2
+
+    def dtype(self, name: str) -> torch.dtype:
+        """What the value of a stage is made of."""
+        return self.computation.dtype(name)
+
+    def release(self) -> Pool:
+        """Give up all values; what is returned lets another run compute in the same memory."""
+        return self.computation.release()
 
     # -- Trace -------------------------------------------------------------------------------------------------
 
     def value(self, name: str) -> Value:
         found = self._values.get(name)
         if found is None:
-            found = self._values[name] = RunValue(self, self.program[name])
+            stage = self.program[name]
+            found = RunValue(self.computation, self.extents, stage, self.tokens.strings, self.reader(stage))
+            self._values[name] = found
         return found
 
     def has(self, name: str) -> bool:
@@ -89,7 +126,7 @@ class Run(Computation, Trace):
 
     @property
     def shapes(self) -> Mapping[str, Shape]:
-        return self._shapes
+        return self.computation.shapes
 
     def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
         weight = self.weights[name]
@@ -104,7 +141,7 @@ class Run(Computation, Trace):
     def reach_ahead(self, position: int, last: int) -> int:
         left = AHEAD_BYTES if self.budget is None else min(AHEAD_BYTES, self.budget // 8)
         for place in range(position, last + 1):
-            left -= self._shadows[self.program.stages[place].name].nbytes
+            left -= self.computation.shadows[self.program.stages[place].name].nbytes
             if left < 0:
                 return place - 1
             try:
@@ -127,12 +164,16 @@ class Run(Computation, Trace):
         return row_ends(self.tensor(name), figure, first) if at_once else super().row_ends(name, figure, first)
 
     def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-        found = self._known(name)  # what is read in windows only is not computed for this
+        found = self.computation.known(name)  # what is read in windows only is not computed for this
         return found is None or apart(found, one, other)
 
     @property
+    def stale(self) -> frozenset[str]:
+        return self.computation.stale
+
+    @property
     def patched(self) -> frozenset[str]:
-        return self._patches.names
+        return self.computation.patches.names
 
     @property
     def original_tokens(self) -> Tokens:
@@ -140,7 +181,6 @@ class Run(Computation, Trace):
 
     @property
     def knows_words(self) -> bool:
-        """Whether there is a tokenizer: without one a token is known by its id alone."""
         return self._word is not None
 
     def word(self, number: int) -> str:
@@ -151,16 +191,10 @@ class Run(Computation, Trace):
 
     @property
     def patches(self) -> tuple[Patch, ...]:
-        """What is changed by hand, in the order it was."""
-        return self._patches.all
+        return self.computation.patches.all
 
     def set_patches(self, patches: Sequence[Patch]) -> None:
-        """Have exactly these patches from now on; whatever depends on a difference is computed again when read.
-
-        Raises:
-            InputError: one of the new ones cannot be applied; the run is as it was then.
-        """
-        with self._lock:
+        with self.computation.lock:
             before = self.patches
             new = tuple(patch for patch in patches if patch not in before)
             try:
@@ -191,30 +225,23 @@ class Run(Computation, Trace):
         self.set_patches([patch for patch in self.patches if patch.stage != name])
 
     def fork(self) -> Run:
-        """Another run with the same patches, to be patched apart; upstream of that, values are shared."""
-        base: Computation = self
-        while base._base is not None and base._patches.all == base._base._patches.all:
-            base = base._base  # the one between has nothing of its own to be shared
-        child = Run(
-            self.program, self.weights, self._original, device=self.device, dtype=self.dtype_of_weights,
-            about=self.about, budget=self.budget, shadows=self._shadows, weight_sizes=self.extents.weights,
-            word=self._word, base=base,
-        )  # fmt: skip
-        child._change_patches(self.patches)
-        child.stale, child.model_notes = frozenset(), self.model_notes
+        computation = self.computation.fork(self._original)
+        child = Run(computation, self._original, self.about, self.extents.weights, self._word)
+        child._read_tokens(computation.patches.names)
+        child.model_notes = self.model_notes
         return child
 
+    def leave(self, dropped: LiveTrace) -> None:
+        assert isinstance(dropped, Run)
+        self.computation.leave(dropped.computation)
+
     def _change_patches(self, patches: tuple[Patch, ...]) -> None:
-        after = PatchSet(patches)
-        changed = after.differing(self._patches)
-        gone = self.program.all_downstream(changed)
-        had = self.stale | {name for name in gone if self._known(name) is not None}
-        self._patches = after
+        changed = self.computation.change(PatchSet(patches))
         self.extents.clear()
-        for name in gone:
-            self._cache.drop(name)
-        # what had been computed is stale until it is again; the run this is a fork of may have it
-        self.stale = frozenset(name for name in had if self._known(name) is None)
+        self._read_tokens(changed)
+
+    def _read_tokens(self, changed: Iterable[str]) -> None:
+        """Read what goes in again, where a patch has changed it."""
         if any(name.startswith("tokens.") for name in changed):
             arrays = ("ids", "mask", "segments", "positions")
             now = {name: self.tensor(f"tokens.{name}") for name in arrays if f"tokens.{name}" in self.program}

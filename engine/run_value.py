@@ -2,74 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from .arrays import cut, to_numpy
-from .extents import ends, figure_of
+from .compute import Computation
+from .extents import Extents, ends, figure_of
 from .one_hot import one_hot_figure
 from .ops import OneHot
 from .out_of_memory import with_room
 from .per_text import Index, PerText, Rectangle, by_text, is_rectangle
-from .program import Stage
 from .row_figures import row_figures
+from .stage import Stage
 from .value import Value
-
-if TYPE_CHECKING:
-    from .run import Run
-
 
 QUICK = ("nan", "inf", "min", "max", "absmax")
 
 
 class RunValue(Value):
-    """A value of a run; it is computed when it is first read."""
+    """A value of a run; it is computed when it is first read.
 
-    def __init__(self, run: Run, stage: Stage) -> None:
-        self.run, self.stage = run, stage
+    Args:
+        computation: what computes it; extents: how large it and what goes into it are.
+        stage: whose value.
+        tokens: of each text; word: what the numbers are called, or the places along the last axis.
+    """
+
+    def __init__(
+        self,
+        computation: Computation,
+        extents: Extents,
+        stage: Stage,
+        tokens: Sequence[Sequence[str]],
+        word: Callable[[int], str],
+    ) -> None:
+        self.computation, self.extents, self.stage = computation, extents, stage
         self.name, self.axes = stage.name, stage.axes
-        self.shape = run.shapes[stage.name]
-        self.dtype = str(run.dtype(stage.name)).removeprefix("torch.")
-        self.tokens = run.tokens.strings
-        self.word, self.labels = run.reader(stage), stage.labels
+        self.shape = computation.shape(stage.name)
+        self.dtype = str(computation.dtype(stage.name)).removeprefix("torch.")
+        self.tokens = tokens
+        self.word, self.labels = word, stage.labels
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         bound = self.bind(index)
-        return with_room(self.run, self.name, lambda: to_numpy(self._window(bound)))
+        return with_room(self.computation, self.name, lambda: to_numpy(self._window(bound)))
 
     def tensor(self) -> torch.Tensor:
-        return with_room(self.run, self.name, lambda: self._window(self.bind()).clone())
+        return with_room(self.computation, self.name, lambda: self._window(self.bind()).clone())
 
     def quick(self, word: str, index: Index | str = ()) -> float | None:
         """From what is known of the inputs, or one pass over the tensor where it lies.
 
         None when only counting or leaving out elements gives the answer.
         """
-        run = self.run
+        run = self.computation
         if isinstance(self.stage.op, OneHot):
             return None if index else one_hot_figure(word, self.shape)
         if word not in QUICK or run.is_windowed(self.name):
             return None
         if not index:
-            return run.extents.figure(self.name, word)
+            return self.extents.figure(self.name, word)
         return figure_of(ends(self._window(self.bind(index))), word)
 
     def rows(self, figure: str, first: int | None = None) -> npt.NDArray[np.float64]:
-        if self.run.is_windowed(self.name):
+        if self.computation.is_windowed(self.name):
             return super().rows(figure, first)
-        work = lambda: to_numpy(row_figures(self.run.tensor(self.name), figure, first))  # noqa: E731
-        return with_room(self.run, self.name, work).astype(np.float64).ravel()
+        work = lambda: to_numpy(row_figures(self.computation.tensor(self.name), figure, first))  # noqa: E731
+        return with_room(self.computation, self.name, work).astype(np.float64).ravel()
 
     def pieces(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""
         bound = self.bind(index)
         axis = len(self.shape) - 2
         if (
-            not self.run.is_windowed(self.name)
+            not self.computation.is_windowed(self.name)
             or isinstance(self.stage.op, OneHot)
             or not isinstance(bound[axis], slice)
         ):
@@ -77,15 +87,15 @@ class RunValue(Value):
             return
         part = cast(slice, bound[axis])
         places = range(*part.indices(self.shape[axis]))
-        for start, stop in self.run.row_blocks(self.name):
+        for start, stop in self.computation.row_blocks(self.name):
             if any(start <= place < stop for place in places):
                 rows = [place for place in places if start <= place < stop]
                 cut_here = slice(min(rows), max(rows) + 1, abs(places.step))
                 yield self.read((*bound[:axis], cut_here, bound[axis + 1]))
 
     def _window(self, index: Index) -> torch.Tensor:
-        run = self.run
-        if not run.is_windowed(self.name) or run._known(self.name) is not None:
+        run = self.computation
+        if not run.is_windowed(self.name) or run.known(self.name) is not None:
             return cut(run.tensor(self.name), index)
         one_hot = isinstance(self.stage.op, OneHot)
         if is_rectangle(index):
@@ -103,7 +113,7 @@ class RunValue(Value):
                 flips.append(axis)
                 places = places[::-1]
             slices.append(slice(places.start, places.stop, places.step))
-        inputs = [self.run.tensor(name) for name in self.stage.inputs]
+        inputs = [self.computation.tensor(name) for name in self.stage.inputs]
         window = cast(OneHot, self.stage.op).window(inputs, cast(Any, tuple(slices))).flip(flips)
         return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
 
@@ -114,16 +124,16 @@ class RunValue(Value):
         assert not isinstance(part, PerText)
         places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
         pieces = []
-        for start, stop in self.run.row_blocks(self.name):
+        for start, stop in self.computation.row_blocks(self.name):
             wanted = [place - start for place in places if start <= place < stop]
             if wanted:
-                block = self.run.rows(self.name, start, stop).index_select(
-                    axis, torch.tensor(wanted, device=self.run.device)
+                block = self.computation.rows(self.name, start, stop).index_select(
+                    axis, torch.tensor(wanted, device=self.computation.device)
                 )
                 pieces.append(cut(block, (*index[:axis], slice(None), index[axis + 1])))
         at = sum(isinstance(before, slice) for before in index[:axis])
         if not pieces:
-            empty = self.run.rows(self.name, 0, 1)
+            empty = self.computation.rows(self.name, 0, 1)
             return cut(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
         if places.step < 0:
             pieces.reverse()

@@ -67,6 +67,18 @@ class Session:
         self.generation += 1
         self.why_path.clear()
 
+    def expect_reference(self) -> Reference:
+        """What it was last compared with.
+
+        Raises:
+            InputError: nothing has been compared yet.
+        """
+        if self.reference is None:
+            raise InputError(
+                "nothing to compare with yet; `compare model M` (or text, dtype, device, snapshot, fork) first"
+            )
+        return self.reference
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said of how the model and the texts were read: a sentence each."""

@@ -13,7 +13,8 @@ from typing import cast
 import torch
 
 from .ops import Op
-from .program import Program, Shape
+from .program import Program
+from .stage import Shape
 
 
 @dataclass(frozen=True, slots=True)

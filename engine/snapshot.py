@@ -23,8 +23,9 @@ from .manifest import expect
 from .messages.visible import visible
 from .one_hot import OneHotValue
 from .per_text import Index, is_rectangle
-from .program import Program, Shape, Stage
+from .program import Program
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
+from .stage import Shape, Stage
 from .tokens import Tokens
 from .trace import Trace
 from .value import ArrayValue, Value

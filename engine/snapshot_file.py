@@ -12,19 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .dtypes import BY_CODE, DTYPES
 from .replacing import replacing
 from .value import Value
-
-# What torch calls a dtype -> (what safetensors calls it, numpy's type for the same bytes).
-NUMPY_TYPES: dict[str, tuple[str, str]] = {
-    "float64": ("F64", "<f8"),
-    "float32": ("F32", "<f4"),
-    "float16": ("F16", "<f2"),
-    "bfloat16": ("BF16", "<u2"),
-    "int64": ("I64", "<i8"),
-    "int32": ("I32", "<i4"),
-    "bool": ("BOOL", "|b1"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +34,9 @@ def write_safetensors(path: Path, values: Sequence[Value], metadata: Mapping[str
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     offset = 0
     for value in values:
-        kind, numpy_type = NUMPY_TYPES[value.dtype]
-        end = offset + int(np.prod(value.shape, dtype=np.int64)) * np.dtype(numpy_type).itemsize
-        header[value.name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [offset, end]}
+        dtype = DTYPES[value.dtype]
+        end = offset + int(np.prod(value.shape, dtype=np.int64)) * dtype.size
+        header[value.name] = {"dtype": dtype.code, "shape": list(value.shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -84,7 +74,6 @@ class TensorFile:
             self._header = json.loads(file.read(length))
         self._start = 8 + length
         self._header.pop("__metadata__", None)
-        self._types = dict(NUMPY_TYPES.values())
 
     def __contains__(self, name: str) -> bool:
         return name in self._header
@@ -92,13 +81,13 @@ class TensorFile:
     def kind(self, name: str) -> tuple[str, tuple[int, ...]]:
         """A tensor's dtype as torch calls it, and its shape."""
         facts = self._header[name]
-        dtype = next((ours for ours, (theirs, _) in NUMPY_TYPES.items() if theirs == facts["dtype"]), "")
-        return dtype, tuple(facts["shape"])
+        dtype = BY_CODE.get(facts["dtype"])
+        return dtype.name if dtype is not None and dtype.numpy else "", tuple(facts["shape"])
 
     def array(self, name: str) -> npt.NDArray[Any]:
         """A tensor's numbers, read from the file when they are indexed; bfloat16 as its 16 bits."""
         facts = self._header[name]
-        numpy_type, shape = self._types[facts["dtype"]], tuple(facts["shape"])
+        numpy_type, shape = BY_CODE[facts["dtype"]].numpy, tuple(facts["shape"])
         if 0 in shape:
             return np.zeros(shape, numpy_type)
         offset = self._start + facts["data_offsets"][0]
@@ -108,4 +97,4 @@ class TensorFile:
 def _bytes(block: npt.NDArray[Any], dtype: str) -> bytes:
     if dtype == "bfloat16":  # float32 whose lower half is zero
         block = (block.astype("<f4", copy=False).view("<u4") >> 16).astype("<u2")
-    return block.astype(NUMPY_TYPES[dtype][1], copy=False).tobytes()
+    return block.astype(DTYPES[dtype].numpy, copy=False).tobytes()

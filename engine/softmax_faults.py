@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from .dropped import dropout_rate, write_dropout
+from .dtypes import FLOATS
 from .faults import Fault, row_of
 from .mask_faults import by_hand
 from .measures import measure
 from .places import first_place, write_place
-from .program import Stage
-from .trace import Trace
+from .stage import Stage
+from .trace import LiveTrace, Trace
 from .value import Value
 
-EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-LARGEST = {"float64": 1.7e308, "float32": 3.4e38, "float16": 65504.0, "bfloat16": 3.3e38}
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
 # How many rows of weights are looked at for dropout.
@@ -25,9 +24,9 @@ EVAL = "call model.eval(), so that nothing is dropped"
 def softmax_fault(trace: Trace, stage: Stage) -> Fault | None:
     """Rows of a softmax lie in [0, 1], sum to 1, and give padding nothing."""
     value = trace.value(stage.name)
-    if value.dtype not in EPSILON:
+    if value.dtype not in FLOATS:
         return None
-    if stage.name in trace.patched or not trace.live:  # exp() itself gives nothing below 0
+    if stage.name in trace.patched or not isinstance(trace, LiveTrace):  # exp() itself gives nothing below 0
         low = measure(value, "min")
         if low < 0:
             place = first_place(value, lambda block: block < 0) or ()
@@ -35,7 +34,7 @@ def softmax_fault(trace: Trace, stage: Stage) -> Fault | None:
     low, high = trace.row_ends(stage.name, "sum")
     kept = "float32" if value.dtype == "float64" and stage.options.get("single") else value.dtype
     off = max(1 - low, high - 1)
-    most = ROW_SUM_ULPS * EPSILON[kept] * value.shape[-1] ** 0.5
+    most = ROW_SUM_ULPS * FLOATS[kept].epsilon * value.shape[-1] ** 0.5
     if off > most:
         sums = value.rows("sum")
         worst = int(np.abs(sums - 1).argmax())
@@ -54,7 +53,7 @@ def dropped_from_softmax(trace: Trace, stage: Stage) -> float | None:
     """The rate of a dropout between a softmax's input and what it is said to have given; None for none, or not known."""
     value = trace.value(stage.name)
     source = stage.inputs[0] if stage.inputs else ""
-    if not (stage.name in trace.patched or not trace.live) or not source or not trace.has(source):
+    if not (stage.name in trace.patched or not isinstance(trace, LiveTrace)) or not source or not trace.has(source):
         return None
     heads = value.shape[1] if len(value.shape) == 4 else 1
     rows = slice(0, max(1, ROWS // max(1, heads)))
@@ -92,7 +91,8 @@ def _hidden_surely(trace: Trace, stage: Stage) -> bool:
     if masked.kind != "AddMask" or by_hand(trace, stage.name, masked.name, *masked.inputs[1:]):
         return False
     known = next(iter(trace.ranges(masked.inputs[0], "absmax")), None)
-    return known is not None and known[1] < LARGEST.get(trace.value(masked.name).dtype, 0.0) / 4
+    dtype = FLOATS.get(trace.value(masked.name).dtype)
+    return known is not None and dtype is not None and known[1] < -dtype.lowest / 4
 
 
 def all_shown(trace: Trace) -> bool:

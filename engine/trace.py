@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from .errors import InputError
 from .index import split_index
 from .per_text import Index
-from .program import Program, Shape, Stage
+from .program import Program
 from .rows import far_apart
+from .stage import Shape, Stage
 from .tokens import Tokens
 from .value import Value
-from .weight_value import find_weight
+from .weight_value import WeightValue, find_weight
+
+if TYPE_CHECKING:
+    import torch
+
+    from .patch import Patch
 
 
 class Trace(ABC):
-    """A live run (`run.Run`) or a recording (`snapshot.Recording`); the debugger and every view treat them alike.
+    """A run, a recording or an outline; the debugger and every view treat them alike.
 
     Attributes:
         program: the stages.
         tokens: what went in.
         about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
-        live: whether values can still be computed and changed.
-        stale: stages whose value was computed and no longer holds, since something upstream was patched.
         model_notes: what is to be said of how the model was read, a sentence each.
     """
 
     program: Program
     tokens: Tokens
     about: Mapping[str, str]
-    live: bool = False
-    stale: frozenset[str] = frozenset()
     model_notes: tuple[str, ...] = ()
 
     @property
@@ -124,6 +126,11 @@ class Trace(ABC):
         return (lambda number: labels[number] if 0 <= number < len(labels) else str(number)) if labels else self.word
 
     @property
+    def stale(self) -> frozenset[str]:
+        """Stages whose value was computed and no longer holds, since something upstream was patched."""
+        return frozenset()
+
+    @property
     def patched(self) -> frozenset[str]:
         """Stages whose value was put there by hand."""
         return frozenset()
@@ -139,7 +146,11 @@ class Trace(ABC):
         Raises:
             InputError: no such stage, or no such weight of it.
         """
-        return find_weight(self, name) or self.value(self.program.resolve(name))
+        weight = find_weight(self.program, name)
+        if weight is None:
+            return self.value(self.program.resolve(name))
+        shape, dtype = self.weight_shapes[weight.name], self.about.get("dtype", "float32")
+        return WeightValue(weight, tuple(shape), dtype, self.word, self.weight)
 
     def at(self, text: str) -> tuple[Value, str]:
         """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.
@@ -154,3 +165,81 @@ class Trace(ABC):
         value = self[name]
         value.bind(index or "")
         return value, index or ""
+
+
+class LiveTrace(Trace):
+    """A trace whose values are computed when they are read, and can be changed: a run."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Every weight of the program, on the device and in the dtype that is computed with."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where it is computed."""
+
+    @abstractmethod
+    def tensor(self, name: str) -> torch.Tensor:
+        """The whole value of a stage, as the engine's own tensor: not to be written to."""
+
+    @abstractmethod
+    def is_windowed(self, name: str) -> bool:
+        """Whether a value is too large to be kept and is only ever read in windows."""
+
+    @abstractmethod
+    def dtype(self, name: str) -> torch.dtype:
+        """What the value of a stage is made of."""
+
+    @property
+    @abstractmethod
+    def knows_words(self) -> bool:
+        """Whether there is a tokenizer: without one a token is known by its id alone."""
+
+    @abstractmethod
+    def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
+        """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
+
+    @abstractmethod
+    def row_blocks(self, name: str) -> list[tuple[int, int]]:
+        """Where the blocks of rows begin and end that such a value is computed in."""
+
+    @property
+    @abstractmethod
+    def is_tight(self) -> bool:
+        """Whether it is so near its budget that what it gives may be evicted, and its memory used, while it is looked at."""
+
+    @property
+    @abstractmethod
+    def patches(self) -> tuple[Patch, ...]:
+        """What is changed by hand, in the order it was."""
+
+    @abstractmethod
+    def set_patches(self, patches: Sequence[Patch]) -> None:
+        """Have exactly these patches from now on; whatever depends on a difference is computed again when read.
+
+        Raises:
+            InputError: one of the new ones cannot be applied; the run is as it was then.
+        """
+
+    @abstractmethod
+    def fork(self) -> LiveTrace:
+        """Another run with the same patches, to be patched apart; upstream of that, values are shared."""
+
+    @abstractmethod
+    def leave(self, dropped: LiveTrace) -> None:
+        """Be a fork of what another run is a fork of, if it was one of that: it is dropped, and this one stays."""
+
+
+def expect_live(trace: Trace) -> LiveTrace:
+    """The run behind a trace.
+
+    Raises:
+        InputError: a recording or an outline, which computes nothing and so cannot be changed.
+    """
+    if not isinstance(trace, LiveTrace):
+        raise InputError(
+            "nothing is computed here, so nothing can be patched or forked: a recording, or a model of shapes alone"
+        )
+    return trace

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .collapse import collapse
+from .dtypes import FLOATS
 from .errors import InputError
 from .faults import Fault, named, row_of
 from .mask_faults import (
@@ -28,8 +29,8 @@ from .mask_faults import (
 )
 from .measures import measure
 from .places import Place
-from .program import Stage
-from .softmax_faults import EPSILON, softmax_fault
+from .softmax_faults import softmax_fault
+from .stage import Stage
 from .trace import Trace
 
 # Infinity is how some models hide keys; nowhere else does one belong.
@@ -97,7 +98,7 @@ def first_fault(trace: Trace, stopped: Callable[[], bool] = never) -> tuple[Stag
 
 def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
     value = trace.value(stage.name)
-    if value.dtype not in EPSILON:
+    if value.dtype not in FLOATS:
         return None
     if stage.kind in MOVES_ONLY and stage.name not in trace.patched:
         return None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .index import Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
-from .program import Shape
+from .stage import Shape
 from .stats import Stats, gather
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from .architectures import parts
 from .errors import InputError
 from .ops import Given, GivenNumbers
-from .program import Program, Stage
+from .program import Program
+from .stage import Stage
 from .tokens import TOKEN_VECTORS, Tokens
 
 # What takes ids and looks at how many there are alone.

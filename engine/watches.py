@@ -13,7 +13,8 @@ from .debugger import written
 from .errors import InputError, nearest
 from .expressions import Call, Expression, Name, Text, Window, parse
 from .measures import WORDS
-from .program import Program, Stage
+from .program import Program
+from .stage import Stage
 from .trace import Trace
 from .writing import write_number
 

@@ -10,18 +10,13 @@ from typing import Any, Protocol
 import torch
 from safetensors import SafetensorError, safe_open
 
+from .dtypes import BY_CODE
 from .errors import InputError, one_line
 from .files import pointer, read_object, regular
 from .folders import instead
-from .program import Shape
+from .stage import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
-# safetensors' names of dtypes -> torch's.
-DTYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
-    "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool", "C64": "complex64",
-}  # fmt: skip
 TORCH, TORCH_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
 
@@ -70,7 +65,7 @@ class SafetensorsFile:
 
     def dtype(self, name: str) -> str:
         written = str(self._file.get_slice(name).get_dtype())
-        return DTYPES.get(written, written)
+        return BY_CODE[written].name if written in BY_CODE else written
 
     def tensor(self, name: str) -> torch.Tensor:
         return self._file.get_tensor(name)

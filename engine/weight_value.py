@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy.typing as npt
 
 from .errors import InputError
 from .per_text import Index
+from .program import Program
+from .stage import Shape, Stage
 from .value import Value
-
-if TYPE_CHECKING:
-    from .program import Stage
-    from .trace import Trace
 
 AT = "@"
 LINEAR = ("out", "in")  # torch keeps the weight of a linear layer as (out_features, in_features)
 _ROWS = {"tokens.ids": "vocabulary", "tokens.positions": "position", "tokens.segments": "segment"}
 
 
+@dataclass(frozen=True, slots=True)
+class StageWeight:
+    """One of the weights that a stage uses: the stage, and which of them, from 0."""
+
+    stage: Stage
+    number: int
+
+    @property
+    def name(self) -> str:
+        """What the checkpoint calls it."""
+        return self.stage.weights[self.number]
+
+    @property
+    def address(self) -> str:
+        """`STAGE@SYMBOL`, by what the stage's formula calls it."""
+        return f"{self.stage.name}{AT}{self.stage.symbols[self.number]}"
+
+
 class WeightValue(Value):
     """A window on a parameter. It has no batch and no tokens; nothing is computed for it and nothing is kept.
 
     Args:
-        trace: which has the weight.
-        stage: that uses it.
-        number: which of its weights, from 0.
+        weight: which.
+        shape, dtype: its own.
+        word: the token of an id, for the rows of a table of tokens.
+        window: a window of the weight of a name.
     """
 
-    def __init__(self, trace: Trace, stage: Stage, number: int) -> None:
-        self.weight = stage.weights[number]
-        self.name = f"{stage.name}{AT}{stage.symbols[number]}"
-        self.shape = tuple(trace.weight_shapes[self.weight])
-        self.axes = axes_of_weight(stage, len(self.shape))
-        self.dtype = trace.about.get("dtype", "float32")
-        self.word = trace.word
-        self._trace = trace
+    def __init__(
+        self,
+        weight: StageWeight,
+        shape: Shape,
+        dtype: str,
+        word: Callable[[int], str],
+        window: Callable[[str, Index], npt.NDArray[Any]],
+    ) -> None:
+        self.weight, self.name = weight.name, weight.address
+        self.shape, self.dtype, self.word = shape, dtype, word
+        self.axes = axes_of_weight(weight.stage, len(shape))
+        self._window = window
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        return self._trace.weight(self.weight, self.bind(index))
+        return self._window(self.weight, self.bind(index))
 
 
 def axes_of_weight(stage: Stage, count: int) -> tuple[str, ...]:
@@ -52,7 +75,7 @@ def axes_of_weight(stage: Stage, count: int) -> tuple[str, ...]:
     return tuple(f"axis{axis}" for axis in range(count))
 
 
-def find_weight(trace: Trace, name: str) -> WeightValue | None:
+def find_weight(program: Program, name: str) -> StageWeight | None:
     """The weight that is meant by `STAGE@SYMBOL` or by the name the checkpoint has for it; None if no weight is meant.
 
     Raises:
@@ -60,12 +83,12 @@ def find_weight(trace: Trace, name: str) -> WeightValue | None:
     """
     where, at, symbol = name.strip().partition(AT)
     if at:
-        stage = trace.program[trace.program.resolve(where)]
+        stage = program[program.resolve(where)]
         if symbol in stage.symbols:
-            return WeightValue(trace, stage, stage.symbols.index(symbol))
+            return StageWeight(stage, stage.symbols.index(symbol))
         known = ", ".join(f"{stage.name}{AT}{each}" for each in stage.symbols)
         raise InputError(f"{stage.name} has no weight {symbol!r}; " + (f"it has {known}" if known else "it has none"))
-    if name in trace.weight_shapes and name not in trace.program:
-        stage = next((stage for stage in trace.program if name in stage.weights), None)
-        return WeightValue(trace, stage, stage.weights.index(name)) if stage is not None else None
+    if name in program.weights and name not in program:
+        stage = next((stage for stage in program if name in stage.weights), None)
+        return StageWeight(stage, stage.weights.index(name)) if stage is not None else None
     return None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .debugger import Stop
 from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, offset
 from .per_text import Index, PerText, is_rectangle, of_text, rows_of
-from .places import write_place
-from .program import Shape, write_shape
 from .translation import tr
 from .value import Value
 
@@ -40,24 +37,6 @@ def write_number(number: float | int | bool | np.generic) -> str:
     if isinstance(number, bool):
         return str(number)
     return str(number) if isinstance(number, int) else f"{number:.9g}"
-
-
-def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:
-    """Where the cursor came to rest, in a line: the reason, the stage, its shape, and the condition that held."""
-    if stop.stage is None:
-        return tr("at the start, before the first stage")
-    place = f"{stop.stage.name} {write_shape(shapes[stop.stage.name])} ({', '.join(stop.stage.axes)})"
-    if stop.breakpoint is not None:
-        return tr("breakpoint {number} at {place}", number=stop.breakpoint.number, place=place) + write_held(stop)
-    return tr("at the end, {place}", place=place) if stop.reason == "end" else tr("at {place}", place=place)
-
-
-def write_held(stop: Stop) -> str:
-    """What made the condition of a stop true, and which number: `: nan = 3, at [batch=0, token=2, hidden=7]`."""
-    if not stop.held or stop.stage is None:
-        return ""
-    at = write_place(stop.stage.axes, stop.place) if stop.place and None not in stop.place else ""
-    return f": {stop.held}, {tr('at {place}', place=at)}" if at and at not in stop.held else f": {stop.held}"
 
 
 def write_stats(title: str, value: Value, index: Index) -> str:

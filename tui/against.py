@@ -43,7 +43,7 @@ class Against:
 
 def against_of(session: Session, stage: str) -> Against | None:
     """What a stage is held against; None before anything was compared. Runs on the engine's thread, computes nothing."""
-    from ..engine.compare import align, difference_value
+    from ..engine.compare import align
     from ..engine.compare.align import tokens_of
     from ..engine.errors import InputError, one_line
 
@@ -55,7 +55,7 @@ def against_of(session: Session, stage: str) -> Against | None:
             reference.title, session.compared, f"this run is {reference.title} itself: compare it with another"
         )
     try:
-        difference_value(session, stage)
+        reference.difference(session.trace, stage)
     except InputError as error:
         return Against(reference.title, session.compared, one_line(error))
     current = reference.ours is session.trace

@@ -24,12 +24,12 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     """What the console says of a stop: a kind of line and a text. Plain steps by key go without saying."""
     shape = ""
     if stop.stage is not None:
-        from ..engine.program import write_shape
+        from ..engine.stage import write_shape
 
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
     place = where(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
-        from ..engine.writing import write_held
+        from ..engine.stops import write_held
 
         kind, number = tr("watch") if stop.breakpoint.watch else tr("breakpoint"), stop.breakpoint.number
         return "stop", tr("{kind} {number} at {place}", kind=kind, number=number, place=place) + write_held(stop)

@@ -15,7 +15,7 @@ from ..engine.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.session import Session
 from ..engine.snapshot import check_target, save
-from ..engine.writing import write_stop
+from ..engine.stops import write_stop
 
 STOPPED = 3
 

@@ -364,7 +364,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             return Session(open_snapshot(options.open))
         progress("importing torch")
-        from ..engine.encoder import load
+        from ..engine.loading import load
 
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(

@@ -245,7 +245,8 @@ class Controller:
         word, _, rest = line.partition(" ")
         glimpse = cast("Session", Glimpse(self.position))
         try:
-            request = self.keyboard.table.find(word).run(glimpse, rest.strip()).request
+            table = self.keyboard.table
+            request = table.run(table.find(word), glimpse, rest.strip()).request
         except InputError as error:
             self.app.complain(error)
             return

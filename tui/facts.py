@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..engine.debugger import Breakpoint
-    from ..engine.program import Program, Shape
+    from ..engine.program import Program
     from ..engine.session import Session
+    from ..engine.stage import Shape
     from ..engine.tokens import Tokens
     from ..engine.tour import TourPage
 
@@ -97,10 +98,12 @@ def look(session: Session, before: Position | None) -> Position:
     Args:
         before: the copy made before; its world is kept if it is still the one.
     """
+    from ..engine.trace import LiveTrace
+
     trace, debugger = session.trace, session.debugger
     world = before.world if before else None
     if world is None or world.program is not trace.program or world.tokens is not trace.tokens:
-        world = World(trace.program, trace.tokens, dict(trace.shapes), dict(trace.about), trace.live)
+        world = World(trace.program, trace.tokens, dict(trace.shapes), dict(trace.about), isinstance(trace, LiveTrace))
     points = tuple(debugger.breakpoints[number] for number in sorted(debugger.breakpoints))
     return Position(
         world,

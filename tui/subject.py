@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..engine.program import write_shape
+from ..engine.stage import write_shape
 from ..engine.translation import language
 from .against import Against, against_of
 
 if TYPE_CHECKING:
-    from ..engine.program import Program, Stage
+    from ..engine.program import Program
     from ..engine.session import Session
+    from ..engine.stage import Stage
 
 Place = Literal["here", "done", "ahead", "weight"]
 
@@ -116,6 +117,8 @@ def _positions(session: Session, stage_name: str) -> tuple[tuple[int, ...], ...]
 
 
 def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
+    from ..engine.trace import LiveTrace
+
     trace, position = session.trace, session.trace.program.index(stage.name)
     symbol = stage.symbols[number]
     value = trace[f"{stage.name}@{symbol}"]
@@ -127,8 +130,8 @@ def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
         trace.formulas(stage.name)[0],
         f"{symbol} = {stage.weights[number]}  {write_shape(value.shape)}",
         place="weight",
-        readable=trace.live,
-        missing=not trace.live,
+        readable=isinstance(trace, LiveTrace),
+        missing=not isinstance(trace, LiveTrace),
         generation=session.generation,
         nearest_with_heads=_nearest_with_heads(session, position),
         nearest_with_keys=nearest_with_keys(trace.program, position),

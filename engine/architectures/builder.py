@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ops import Activation, LayerNorm, Linear, Lookup, Op
-from ..program import Program, Shape, Stage
+from ..program import Program
+from ..stage import Shape, Stage
 
 HIDDEN = ("batch", "token", "hidden")
 

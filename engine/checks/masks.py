@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..compare.measure import LOWEST
 from ..dropped import write_dropout
+from ..dtypes import FLOATS
 from ..faults import NOT_FINITE, Fault
 from ..givers import whose_mask
-from ..mask_faults import VANISHES, blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
+from ..mask_faults import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
 from ..mask_patterns import Pattern
-from ..program import Stage
 from ..softmax_faults import EVAL, dropped_from_softmax
 from ..squares import HIDES, Stopped, Sums, extremes, pairs, windows
+from ..stage import Stage
 from ..trace import Trace
 from ..unexpected import first_fault
 from ..value import Value
@@ -80,7 +80,9 @@ class _Masks:
         self._add_all("tokens.mask", token_faults(self.trace))
         self._add_all("tokens.positions", shared_positions(self.trace))
         padding = int((~self.real).sum())
-        self.looked.append(f"tokens.mask against {whose_mask(self.trace)}: {padding} place{'s' * (padding != 1)} of padding")
+        self.looked.append(
+            f"tokens.mask against {whose_mask(self.trace)}: {padding} place{'s' * (padding != 1)} of padding"
+        )
 
     # -- the additive mask -----------------------------------------------------------------------------------
 
@@ -102,9 +104,9 @@ class _Masks:
 
     def _size(self, stage: Stage, value: Value, sums: Sums, score: float) -> None:
         """Whether what is added is enough for the dtype, beside the scores there are."""
-        if value.dtype not in VANISHES or not sums.bottom < HIDES:
+        if value.dtype not in FLOATS or not sums.bottom < HIDES:
             return
-        need = VANISHES[value.dtype] + 2 * score
+        need = FLOATS[value.dtype].vanishes + 2 * score
         if math.isfinite(need) and sums.weakest > -need:
             left = sums.weakest + 2 * score
             share = f"e^{left:.4g} = {math.exp(left):.2g} of it" if left < 0 else "all of it"
@@ -121,7 +123,7 @@ class _Masks:
         said = f"it is minus infinity: a query whose keys are all hidden gets NaN (the minimum of {value.dtype} gives it even weights)"
         if value.dtype == "float16":
             said += "; float32's minimum overflows to it in float16"
-        remedy = f"add torch.finfo(torch.{value.dtype}).min = {LOWEST[value.dtype]:.6g}"
+        remedy = f"add torch.finfo(torch.{value.dtype}).min = {FLOATS[value.dtype].lowest:.6g}"
         self._add(finding_of(self.trace, stage.name, Fault(said, sums.bottom_at or (), "infinite", None, remedy)), True)
 
     def _largest_score(self, mask: Stage) -> float:

@@ -11,9 +11,10 @@ from ..compare.alone import alone, beside
 from ..errors import InputError
 from ..faults import NOT_FINITE, Fault
 from ..mask_faults import shared_positions
-from ..program import Program, Stage
+from ..program import Program
 from ..squares import Stopped
-from ..trace import Trace
+from ..stage import Stage
+from ..trace import LiveTrace, Trace
 from ..unexpected import first_fault
 from .findings import Checked, Finding, finding_of, where
 
@@ -43,7 +44,7 @@ def check_padding(trace: Trace, encoder: Encoder | None, stopped: Stopped = lamb
     Raises:
         InputError: a recording, which cannot be run again, or it was stopped.
     """
-    if encoder is None or not trace.live:
+    if encoder is None or not isinstance(trace, LiveTrace):
         raise InputError("check padding runs texts again, and a recording has no model; give the model and the texts")
     return _Padding(trace, encoder, stopped).check()
 

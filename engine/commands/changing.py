@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from ..coverage import unknown_words
 from ..errors import InputError
-from ..forks import live
 from ..index import parse_index, split_index
 from ..patch_targets import check_range, token_id
 from ..per_text import is_rectangle
 from ..session import Session
+from ..trace import expect_live
 from ..writing import write_texts
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
-    from ..patches import Change
+    from ..patch import Change
     from ..per_text import Index
 
 PATCH = "patch STAGE[INDEX] = VALUE"
@@ -35,7 +35,7 @@ def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
 
     if not text:
         raise InputError(f"which stage? write `{usage}`")
-    run = live(session.trace)
+    run = expect_live(session.trace)
     name, index = split_index(text)
     name = session.stage_or_here(name)
     stage = run.program[name]
@@ -46,7 +46,7 @@ def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
 
 def _put(session: Session, name: str, text: str, change: Change, *windows: Index, note: str = "") -> Reply:
     """Put a change on a stage and say what follows from it, and where, if a token's name means another place in each text."""
-    from ..patches import Patch
+    from ..patch import Patch
 
     axes, tokens = session.trace.program[name].axes, session.trace.tokens.strings
     named = [write_texts(axes, index, tokens) for index in windows if not is_rectangle(index)]
@@ -71,7 +71,7 @@ def _patch(session: Session, rest: str) -> Reply:
     if written.split()[0] in REFERENCES:
         return _put(session, name, line, Replace(index, _borrowed(session, name, index, written)), index)
     if written[0] in "\"'" and written[-1] == written[0] and len(written) > 1:
-        number = token_id(live(session.trace), name, written[1:-1])
+        number = token_id(expect_live(session.trace), name, written[1:-1])
         token = session.trace.word(int(number))
         note = f"{written[1:-1]!r} is the token {token!r}" if token != written[1:-1] else ""
         return _put(session, name, line, Replace(index, number), index, note=note)
@@ -86,7 +86,7 @@ def _borrowed(session: Session, name: str, index: Index, written: str):
     other = reference(session, words_of(written, PATCH))
     if name not in other.program:
         raise InputError(f"`{written}` has no stage {name}")
-    value, own = other.value(name), live(session.trace).shapes[name]
+    value, own = other.value(name), expect_live(session.trace).shapes[name]
     if value.shape != own:
         raise InputError(
             f"`{written}` has {name} of shape {list(value.shape)}, and here it is {list(own)}; the texts must have the same number of tokens"
@@ -100,7 +100,7 @@ def _ablate(session: Session, rest: str) -> Reply:
     found = re.match(r"(.*?)(?:\s+(zero|mean))?$", rest, re.DOTALL)
     assert found
     name, index = _target(session, found[1].strip(), ABLATE)
-    axes = live(session.trace).program[name].axes
+    axes = expect_live(session.trace).program[name].axes
     change = Mean(index, axes) if found[2] == "mean" else Assign(index, patch_expression("0"))
     return _put(session, name, f"ablate {rest}", change, index)
 
@@ -146,7 +146,7 @@ def _swap(session: Session, rest: str) -> Reply:
             f"cannot read {rest!r}; write `{SWAP}`, for instance swap layers.0.attention.weights[head=1] [head=2]"
         )
     name, one = _target(session, found[1], SWAP)
-    run = live(session.trace)
+    run = expect_live(session.trace)
     other = window_of(run.shapes[name], run.program[name].axes, parse_index(found[2]), run.tokens.strings)
     value = run.value(name)
     if value.window_shape(one) != value.window_shape(other):

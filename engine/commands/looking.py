@@ -8,13 +8,13 @@ from dataclasses import fields, replace
 from ..errors import InputError, nearest
 from ..explanations.formulas import formulas
 from ..messages.visible import quoted, visible
-from ..program import write_shape
 from ..session import Session
+from ..stage import write_shape
 from ..tokens import PIXELS
 from ..translation import language, tr, use
 from ..watches import write_watched
 from ..writing import write_stats, write_value
-from .table import Command, Reply, is_number
+from .table import Command, OfTable, Reply, Table, is_number
 
 
 def _target(session: Session, rest: str) -> str:
@@ -150,18 +150,16 @@ def _set(session: Session, rest: str) -> Reply:
     return Reply(f"{name} {number}")
 
 
-def _help(session: Session, rest: str) -> Reply:
-    from . import TABLE
-
+def _help(table: Table, rest: str) -> Reply:
     if rest:
-        command = TABLE.find(rest)
+        command = table.find(rest)
         keys = ", ".join(f"{key.name} ({tr(key.label)})" for key in command.keys)
         lines = [command.usage, f"  {tr(command.help)}"]
         lines += [f"  {tr('short')}: {', '.join(command.short)}"] * bool(command.short)
         lines += [f"  {tr('keys')}: {keys}"] * bool(keys)
         return Reply("\n".join(lines))
-    width = max(len(command.usage) for command in TABLE if len(command.usage) < 40)
-    return Reply("\n".join(f"{command.usage:<{width}}  {tr(command.help)}" for command in TABLE))
+    width = max(len(command.usage) for command in table if len(command.usage) < 40)
+    return Reply("\n".join(f"{command.usage:<{width}}  {tr(command.help)}" for command in table))
 
 
 SET = "set digits|rows|columns|tables N | lang en|zh"
@@ -181,5 +179,5 @@ COMMANDS = (
         "set", SET, "Set how many digits, rows, columns and tables `print` writes, or the language; without a name, list them.",
         _set, "values", (), (), (*MOST, "lang"),
     ),
-    Command("help", "help [COMMAND]", "List the commands, or explain one.", _help, "values", (), (), "command"),
+    Command("help", "help [COMMAND]", "List the commands, or explain one.", OfTable(_help), "values", (), (), "command"),
 )  # fmt: skip

@@ -65,6 +65,13 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class OfTable:
+    """What a command does that speaks of commands: the table hands itself to it."""
+
+    run: Callable[[Table, str], Reply]
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command.
 
@@ -72,7 +79,7 @@ class Command:
         name: in full; short: abbreviations.
         usage: how it is written, `break STAGE [if COND]`.
         help: one sentence.
-        run: takes the session and the rest of the line.
+        run: takes the session and the rest of the line; `OfTable`, the table as well.
         keys: keys bound to it.
         group: `motion`, `breakpoints`, `values`, `files`, `screen`.
         completes: what Tab completes after it: `stage`, `command`, `path`, a list of words, or nothing.
@@ -81,7 +88,7 @@ class Command:
     name: str
     usage: str
     help: str
-    run: Callable[[Session, str], Reply]
+    run: Callable[[Session, str], Reply] | OfTable
     group: str
     short: tuple[str, ...] = ()
     keys: tuple[Key, ...] = ()
@@ -123,6 +130,10 @@ class Table:
             raise InputError(f"command {word!r} is ambiguous: {', '.join(command.name for command in found)}")
         raise InputError(f"no command {word!r}{nearest(word, self._by_name) or '; `help` lists them'}")
 
+    def run(self, command: Command, session: Session, words: str) -> Reply:
+        """Run a command on what stood after its name; see `execute`."""
+        return command.run.run(self, words) if isinstance(command.run, OfTable) else command.run(session, words)
+
     def execute(self, session: Session, line: str) -> Reply:
         """Run one line; an empty one and one that starts with `#` do nothing. After a change of the tokens it is told which
         breakpoints name what is not there any more.
@@ -136,7 +147,8 @@ class Table:
         word, *rest = line.split(maxsplit=1)
         command, tokens = self.find(word), session.trace.tokens
         session.last = " ".join((command.name, *rest))
-        reply = command.run(session, rest[0] if rest else "")
+        words = rest[0] if rest else ""
+        reply = self.run(command, session, words)
         if command.group == "changes" or command.name == "open":
             session.done.append(session.last)
         if session.trace.tokens is tokens:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InputError, nearest
 from ..session import Session
+from ..trace import LiveTrace
 from ..translation import tr
 from .table import Command, Key, Reply, Request, is_number
 
@@ -18,7 +19,7 @@ def _tour(session: Session, rest: str) -> Reply:
         session.tour = None
         return Reply(request=Request("tour", "leave"))
     stops = stops_of(session.trace.program)
-    if not stops or not session.trace.live:
+    if not stops or not isinstance(session.trace, LiveTrace):
         raise InputError("the tour needs a live run of an encoder; open a model and a text")
     place = session.tour
     if is_number(rest):

@@ -7,10 +7,9 @@ through both programs text by text (`apart`, `hidden`, `rounding`), `comparison`
 from .align import Alignment, align
 from .comparison import Comparison, Difference
 from .text import write_comparison
-from .view import Reference, difference_value, reference_value
+from .view import Reference
 from .walk import compare
 
 __all__ = [
-    "Alignment", "Comparison", "Difference", "Reference", "align", "compare", "difference_value", "reference_value",
-    "write_comparison",
+    "Alignment", "Comparison", "Difference", "Reference", "align", "compare", "write_comparison",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..index import TOKEN_AXES
 from ..per_text import Rectangle
-from ..program import Shape, Stage
-from ..trace import Trace
+from ..stage import Shape, Stage
+from ..trace import LiveTrace, Trace, expect_live
 from .hidden import HIDES, may_hide
 from .measure import Array
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import torch
 
     from ..ops import Op
-    from ..run import Run
 
 Span = tuple[int, int]
 SPAN_BYTES = 32 << 20  # of one block of a result that has rows
@@ -31,17 +30,13 @@ def spans(ours: Trace, theirs: Trace, stage: Stage) -> list[Span]:
     """Blocks of rows in which a stage is gone through: as the runs compute it, or all at once where that is small."""
     shape = theirs.shapes[stage.name]
     for trace in (theirs, ours):
-        if _windowed(trace, stage.name) and trace.shapes[stage.name] == shape:
-            return [(start, stop) for start, stop in cast("Run", trace).row_blocks(stage.name)]
+        if isinstance(trace, LiveTrace) and trace.is_windowed(stage.name) and trace.shapes[stage.name] == shape:
+            return [(start, stop) for start, stop in trace.row_blocks(stage.name)]
     rows = shape[-2] if len(shape) > 1 else 1
     if len(shape) < 2 or stage.axes[-2] not in TOKEN_AXES:
         return [(0, rows)]
     step = max(1, SPAN_BYTES // max(1, 4 * math.prod(shape) // max(1, rows)))
     return [(start, min(start + step, rows)) for start in range(0, rows, step)] or [(0, 0)]
-
-
-def _windowed(trace: Trace, name: str) -> bool:
-    return trace.live and cast("Run", trace).is_windowed(name)
 
 
 class Added:
@@ -60,7 +55,7 @@ class Added:
 
     def refused(self, stage: Stage) -> str:
         """Why a stage cannot be run on the reference's inputs; "" when it can."""
-        if not self.ours.live:
+        if not isinstance(self.ours, LiveTrace):
             return "ours is a recording, which computes nothing"
         for name in stage.inputs:
             if name not in self.theirs.program or self.theirs.program[name].name != name:
@@ -77,7 +72,7 @@ class Added:
 
     def _ids(self, stage: Stage) -> str:
         """An embedding matrix of ours may be too short for the reference's ids."""
-        run = cast("Run", self.ours)
+        run = expect_live(self.ours)
         for name, weight in zip(stage.inputs, stage.weights, strict=False):
             value = self.theirs.value(name)
             if value.dtype.startswith("int") and int(value.read().max(initial=0)) >= run.weights[weight].shape[0]:
@@ -103,7 +98,7 @@ class Added:
             yield _plain(self._compute(stage, inputs, span))
 
     def _compute(self, stage: Stage, inputs: list[torch.Tensor], span: Span | None = None) -> torch.Tensor:
-        run, op = cast("Run", self.ours), cast("Op", stage.op)
+        run, op = expect_live(self.ours), cast("Op", stage.op)
         weights = [run.weights[name] for name in stage.weights]
         if span is not None:
             return op.compute_rows(inputs, weights, lambda: self._memory(stage, inputs), *span)
@@ -113,7 +108,7 @@ class Added:
         """Memory for one result at a time; fresh memory costs more than the arithmetic."""
         import torch
 
-        run, shape = cast("Run", self.ours), self.theirs.shapes[stage.name]
+        run, shape = expect_live(self.ours), self.theirs.shapes[stage.name]
         if self._blocks > 1 or any(tensor.device != run.device for tensor in inputs):
             return None
         key = (shape, run.dtype(stage.name))
@@ -127,7 +122,7 @@ class Added:
 
         if span is None and name in self._moved:
             return self._moved[name]
-        run = cast("Run", self.ours)
+        run = expect_live(self.ours)
         tensor, dtype = self._theirs(name, span), run.dtype(name)
         if tensor.dtype == dtype:
             return tensor.to(run.device)
@@ -146,11 +141,11 @@ class Added:
     def _theirs(self, name: str, span: Span | None) -> torch.Tensor:
         import torch
 
-        if self.theirs.live:
-            other = cast("Run", self.theirs)
+        other = self.theirs
+        if isinstance(other, LiveTrace):
             tensor = other.tensor(name) if span is None else other.rows(name, *span)
-            return tensor.clone() if _tight(other) else tensor
-        value, run = self.theirs.value(name), cast("Run", self.ours)
+            return tensor.clone() if other.is_tight else tensor
+        value, run = other.value(name), expect_live(self.ours)
         index = () if span is None else (*(slice(None),) * (len(value.shape) - 2), slice(*span))
         tensor = torch.from_numpy(np.asarray(value.read(index)))
         return tensor if run.is_windowed(name) else _laid_out(tensor, run.tensor(name))
@@ -158,16 +153,10 @@ class Added:
 
 def peek(trace: Trace, name: str, index: Rectangle) -> Array:
     """A window to look at and not to write to: what a run holds in memory is not copied."""
-    if not trace.live or cast("Run", trace).is_windowed(name):
+    if not isinstance(trace, LiveTrace) or trace.is_windowed(name):
         return np.asarray(trace.value(name).read(index))
-    run = cast("Run", trace)
-    window = run.tensor(name)[index]
-    return _plain(window.clone() if _tight(run) else window)
-
-
-def _tight(run: Run) -> bool:
-    """Whether a run is so near its budget that what it gives may be evicted, and its memory used, while it is looked at."""
-    return run.budget is not None and run.kept_bytes > run.budget // 2
+    window = trace.tensor(name)[index]
+    return _plain(window.clone() if trace.is_tight else window)
 
 
 def _plain(tensor: torch.Tensor) -> Array:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..index import TOKEN_AXES
 from ..messages.visible import quoted
-from ..program import Shape
+from ..stage import Shape
 from ..tokens import Tokens
 from ..trace import Trace
 

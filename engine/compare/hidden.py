@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..index import Index
-from ..program import Shape, Stage
+from ..stage import Shape, Stage
 from ..trace import Trace
 from ..value import Value
 from .align import Places, pick

@@ -9,21 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..dtypes import FLOATS
+
 Array = npt.NDArray[Any]
-# Spacing of numbers just above 1, and the smallest normal number.
-EPSILONS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-SMALLEST = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
-LOWEST = {
-    "float64": -1.7976931348623157e308, "float32": -3.4028234663852886e38, "float16": -65504.0,
-    "bfloat16": -3.3895313892515355e38,
-}  # fmt: skip
 CHUNK = 1 << 17  # elements: what is compared at once stays in the processor's cache
-
-
-def coarser(one: str, other: str) -> str:
-    """Of two dtypes the one with the larger epsilon; "" when neither is a floating one."""
-    known = [name for name in (one, other) if name in EPSILONS]
-    return max(known, key=EPSILONS.__getitem__, default="")
 
 
 def ulps(difference: float, at: float, dtype: str) -> float:
@@ -32,8 +21,8 @@ def ulps(difference: float, at: float, dtype: str) -> float:
         return 0.0
     if not math.isfinite(difference):
         return math.inf
-    size = max(abs(at), SMALLEST[dtype])
-    return difference / (EPSILONS[dtype] * 2.0 ** math.floor(math.log2(size)))
+    size = max(abs(at), FLOATS[dtype].smallest)
+    return difference / (FLOATS[dtype].epsilon * 2.0 ** math.floor(math.log2(size)))
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ..dropped import dropout_rate, write_dropout
-from ..program import Stage
-from ..trace import Trace
+from ..stage import Stage
+from ..trace import LiveTrace, Trace
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -46,7 +46,7 @@ def unlike_weights(ours: Trace, theirs: Trace, stage: Stage) -> list[str]:
     mine, other = ours.formulas(stage.name)[0], theirs.formulas(stage.name)[0]
     if mine != other:
         lines.append(f"ours computes {mine}, theirs {other}")
-    if not (ours.live and theirs.live):
+    if not (isinstance(ours, LiveTrace) and isinstance(theirs, LiveTrace)):
         return lines
     for name, else_ in zip(stage.weights, theirs.program[stage.name].weights, strict=False):
         lines += _unlike_weight(name, cast("Run", ours).weights[name], cast("Run", theirs).weights[else_])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..program import Stage
-from ..trace import Trace
-from .measure import EPSILONS, coarser
+from ..dtypes import FLOATS, coarser
+from ..stage import Stage
+from ..trace import LiveTrace, Trace
 
 # Epsilons of the coarser dtype that two healthy computations may be apart, for each layer passed, relative to the
 # reference's largest magnitude. Measured on all-MiniLM-L6-v2 and the bundled model, texts of 5 to 130 tokens, one and
@@ -32,9 +32,9 @@ def grains(trace: Trace) -> dict[str, str]:
     found: dict[str, str] = {}
     for stage in trace.program:
         own = kept_in(stage, trace.value(stage.name).dtype)
-        for name in stage.inputs if own in EPSILONS else ():
+        for name in stage.inputs if own in FLOATS else ():
             own = coarser(own, found[name])
-        found[stage.name] = own if own in EPSILONS else ""
+        found[stage.name] = own if own in FLOATS else ""
     return found
 
 
@@ -48,7 +48,7 @@ def allowed(stage: Stage, layers: int, dtype: str) -> float:
     """How far apart a stage may be for rounding alone, relative to the reference's largest magnitude."""
     after = max(1, layers) + 1  # a head comes after the layers, or without any after the embeddings
     passed = stage.layer + 1 if stage.layer is not None else after if stage.room in ("head", "final") else 1
-    return PER_LAYER[dtype] * max(1, passed) * EPSILONS[dtype]
+    return PER_LAYER[dtype] * max(1, passed) * FLOATS[dtype].epsilon
 
 
 def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | None:
@@ -63,7 +63,7 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
         dtype: what the value is good to.
         absmax: the largest magnitude of the stage's input.
     """
-    if not ours.live or not dtype:
+    if not isinstance(ours, LiveTrace) or not dtype:
         return None
     kind = type(stage.op).__name__
     terms = 1
@@ -74,7 +74,7 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
             terms = math.prod(ours.weight_shapes[stage.weights[0]][1:])
     gathered = math.sqrt(terms) if dtype in ("float32", "float64") else 0.0
     spread = absmax if kind == "Softmax" else 0.0
-    return (2 + gathered + spread) * EPSILONS[dtype]
+    return (2 + gathered + spread) * FLOATS[dtype].epsilon
 
 
 def cancelling(stage: Stage, ours: Trace, dtype: str, absmax: float, result: float) -> float:
@@ -89,4 +89,4 @@ def cancelling(stage: Stage, ours: Trace, dtype: str, absmax: float, result: flo
     if stage.kind not in ("Linear", "TokenFirstLinear") or not result:
         return 0.0
     matrix = ours.weight(stage.weights[0]).astype("float64")
-    return EPSILONS[dtype] * absmax * float(((matrix**2).sum(axis=-1) ** 0.5).max()) / result
+    return FLOATS[dtype].epsilon * absmax * float(((matrix**2).sum(axis=-1) ** 0.5).max()) / result

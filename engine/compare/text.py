@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..dtypes import FLOATS
 from ..index import TOKEN_AXES
 from ..messages.visible import visible
 from ..writing import cells
 from .comparison import Comparison, Difference
-from .measure import EPSILONS, LOWEST
 from .rounding import PER_LAYER
 
 # What matters most stands first: a narrow console cuts the rest.
@@ -90,7 +90,7 @@ def _reasons(comparison: Comparison) -> list[str]:
 
 def _coarsest(comparison: Comparison) -> str:
     """The dtype that rounds most of all that any stage went through."""
-    return max({row.dtype for row in comparison.rows if row.dtype}, key=EPSILONS.__getitem__)
+    return max({row.dtype for row in comparison.rows if row.dtype}, key=lambda name: FLOATS[name].epsilon)
 
 
 def _whose(row: Difference) -> str:
@@ -170,7 +170,7 @@ def _infinite(row: Difference) -> str:
 
 
 def _by_overflow(row: Difference) -> str:
-    return f" by overflow ({row.overflow} ends at {-LOWEST[row.overflow]:.6g})" if row.overflow else ""
+    return f" by overflow ({row.overflow} ends at {-FLOATS[row.overflow].lowest:.6g})" if row.overflow else ""
 
 
 def _aside(comparison: Comparison) -> list[str]:

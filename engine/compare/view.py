@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..dtypes import coarser
 from ..errors import InputError
 from ..index import TOKEN_AXES
 from ..per_text import Index, is_rectangle
@@ -16,10 +17,8 @@ from ..value import Value
 from .added import same_shapes
 from .align import Alignment, align, tokens_of
 from .hidden import HIDES, Hidden, may_hide
-from .measure import coarser
 
 if TYPE_CHECKING:
-    from ..session import Session
     from .comparison import Comparison
 
 
@@ -42,6 +41,33 @@ class Reference:
     alignment: Alignment
     comparison: Comparison | None = None
     generation: int = 0
+
+    def value(self, trace: Trace, stage: str) -> Value:
+        """B: the reference's value of a stage, in the coordinates of the trace that is looked at.
+
+        Raises:
+            InputError: the reference has no such stage, or not of that shape.
+        """
+        return AlignedValue(*self._both(trace, stage))
+
+    def difference(self, trace: Trace, stage: str) -> Value:
+        """A - B: the value of the trace that is looked at minus the reference's.
+
+        Raises:
+            InputError: as `value`.
+        """
+        ours, theirs, alignment = self._both(trace, stage)
+        place = trace.program[ours.name]
+        return DifferenceValue(ours, theirs, alignment, Hidden(trace, place) if may_hide(place) else None)
+
+    def _both(self, trace: Trace, stage: str) -> tuple[Value, Value, Alignment]:
+        theirs, name = self.trace, trace.program.resolve(stage)
+        if name not in theirs.program or theirs.program[name].name != name or not theirs.has(name):
+            raise InputError(f"the reference ({self.title}) has no {name}")
+        if not same_shapes(trace.program[name], trace.shapes[name], theirs.shapes[name]):
+            raise InputError(f"{name} has another shape in the reference ({self.title})")
+        alignment = self.alignment if self.ours is trace else align(tokens_of(trace), tokens_of(theirs))
+        return trace.value(name), theirs.value(name), alignment
 
 
 class AlignedValue(Value):
@@ -164,39 +190,3 @@ class _Ones(Value):
 
 def _numpy_type(dtype: str) -> str:
     return "float32" if dtype == "bfloat16" else dtype
-
-
-def reference_value(session: Session, stage: str) -> Value:
-    """B: the reference's value of a stage, in our coordinates.
-
-    Raises:
-        InputError: nothing has been compared yet, or the reference has no such stage or not of that shape.
-    """
-    return AlignedValue(*_both(session, stage))
-
-
-def difference_value(session: Session, stage: str) -> Value:
-    """A - B: ours minus the reference's.
-
-    Raises:
-        InputError: as `reference_value`.
-    """
-    ours, theirs, alignment = _both(session, stage)
-    place = session.trace.program[ours.name]
-    return DifferenceValue(ours, theirs, alignment, Hidden(session.trace, place) if may_hide(place) else None)
-
-
-def _both(session: Session, stage: str) -> tuple[Value, Value, Alignment]:
-    reference: Reference | None = getattr(session, "reference", None)
-    if reference is None:
-        raise InputError(
-            "nothing to compare with yet; `compare model M` (or text, dtype, device, snapshot, fork) first"
-        )
-    ours, theirs = session.trace, reference.trace
-    name = ours.program.resolve(stage)
-    if name not in theirs.program or theirs.program[name].name != name or not theirs.has(name):
-        raise InputError(f"the reference ({reference.title}) has no {name}")
-    if not same_shapes(ours.program[name], ours.shapes[name], theirs.shapes[name]):
-        raise InputError(f"{name} has another shape in the reference ({reference.title})")
-    alignment = reference.alignment if reference.ours is ours else align(tokens_of(ours), tokens_of(theirs))
-    return ours.value(name), theirs.value(name), alignment

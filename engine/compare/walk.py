@@ -8,17 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..dtypes import coarser
 from ..errors import InputError
 from ..index import TOKEN_AXES
 from ..per_text import Rectangle
-from ..program import Stage
+from ..stage import Stage
 from ..trace import Trace
 from .added import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, pick, pieces, tokens_of, whole
 from .apart import Apart
 from .comparison import Comparison, Difference, OtherShape
 from .hidden import Hidden, may_hide
-from .measure import Array, Gap, coarser, ulps
+from .measure import Array, Gap, ulps
 from .notes import notes
 from .rounding import allowed, cancelling, expected, grains
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..program import Program, Shape
+from ..program import Program
+from ..stage import Shape
 from ..translation import LANGUAGES
 from .formulas import untranslated
 from .texts import FIELDS, sizes_of, text_of

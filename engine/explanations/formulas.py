@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from ..program import Program, Stage
+from ..program import Program
+from ..stage import Stage
 from ..trace import Trace
 from ..translation import filled, pattern_of
 from .texts import entries

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..index import TOKEN_AXES
-from ..program import Stage
+from ..stage import Stage
 from ..trace import Trace
 from ..translation import said, translate
 from ..why import Explanation, Term, explain

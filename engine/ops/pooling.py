@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 
-from ..program import Shape
+from ..stage import Shape
 from .base import Op, Out, Tensors
 
 LEAST = 1e-9  # a text of padding alone is divided by this

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..program import Shape
+from ..stage import Shape
 from .base import Op, Out, Tensors
 
 

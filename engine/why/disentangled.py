@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import FLOATS
 from ..errors import InputError
 from . import rounding
-from .inputs import LOWEST
 from .parts import Explanation, Term, Terms
 from .products import dot
 from .reading import ALL, Element, at, clipped
@@ -58,7 +58,7 @@ def fill_masked(element: Element) -> Explanation:
     """The score where the pair may be seen, the lowest number of the dtype where not."""
     x = element.one(0, element.index)
     mask = element.one(1, clipped(element.input(1), element.index))
-    value = x.value if mask.value else LOWEST[element.value.dtype]
+    value = x.value if mask.value else FLOATS[element.value.dtype].lowest
     terms = Terms(
         [value],
         lambda _: Term(value, (x, mask) if mask.value else (mask,), "" if mask.value else "hidden"),

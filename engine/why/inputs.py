@@ -6,16 +6,13 @@ import math
 
 import numpy as np
 
+from ..dtypes import FLOATS
 from ..errors import InputError
 from ..givers import GIVEN, PROCESSOR, giver
+from ..trace import LiveTrace
 from . import rounding
 from .parts import Explanation, Term, Terms, plain
 from .reading import ALL, Element, Place, at
-
-LOWEST = {
-    "float64": float(np.finfo(np.float64).min), "float32": float(np.finfo(np.float32).min),
-    "float16": float(np.finfo(np.float16).min), "bfloat16": -(2.0**128 - 2.0**120),
-}  # fmt: skip
 
 
 def lookup(element: Element) -> Explanation:
@@ -105,7 +102,9 @@ def additive_mask(element: Element) -> Explanation:
     batch, _, query, key = element.index
     stands = element.one(0, (batch, key))
     lowest = (
-        -math.inf if element.options.get("infinite") else LOWEST[str(element.options.get("dtype", element.value.dtype))]
+        -math.inf
+        if element.options.get("infinite")
+        else FLOATS[str(element.options.get("dtype", element.value.dtype))].lowest
     )
     causal, window = bool(element.options.get("causal", False)), element.options.get("window")
     after = causal and key > query
@@ -152,7 +151,9 @@ def given(element: Element) -> Explanation:
         where = "the second text" if second else f"text {batch}"
         notes.append(f"it stands for {text[place[0] : place[1]]!r}, characters {place[0]} to {place[1] - 1} of {where}")
     value = element.stored
-    if element.stage.name in trace.patched and trace.live:  # what was given is not what was put in its place
+    if element.stage.name in trace.patched and isinstance(
+        trace, LiveTrace
+    ):  # what was given is not what was put in its place
         value = float(tokens.given(element.stage.name)[batch, token])
     terms = Terms([value], lambda _: Term(value, (), "given"), 0)
     return element.explain(f"{part} from the {who}" if who else f"{part} as given", terms, notes=notes)

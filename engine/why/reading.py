@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from ..index import TOKEN_AXES, WORD_AXES
 from ..per_text import Index
-from ..program import Stage, write_shape
+from ..stage import Stage, write_shape
 from ..trace import Trace
 from ..value import Value
 from .parts import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain

@@ -46,14 +46,14 @@ CLIP_IMAGE = {"model": CLIPVisionModel, "projection": CLIPVisionModelWithProject
 CLIP_TEXT = {"model": CLIPTextModel, "projection": CLIPTextModelWithProjection}
 
 
-class TextSide(CLIPModel):
+class CLIPModelOfText(CLIPModel):
     """CLIP whole, called for its text."""
 
     def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:
         return self.get_text_features(input_ids, attention_mask, **more)
 
 
-class ImageSide(CLIPModel):
+class CLIPModelOfImages(CLIPModel):
     """CLIP whole, called for its images."""
 
     def forward(self, pixel_values: Any, **more: Any) -> Any:
@@ -126,11 +126,11 @@ def clip(side: type[CLIPModel], text: dict[str, Any], image: dict[str, Any], pro
 
 
 def clip_of_text(projection: int = 20, **options: Any) -> Any:
-    return clip(TextSide, options, {"hidden_size": 8, "num_attention_heads": 2}, projection)
+    return clip(CLIPModelOfText, options, {"hidden_size": 8, "num_attention_heads": 2}, projection)
 
 
 def clip_of_images(projection: int = 20, **options: Any) -> Any:
-    return clip(ImageSide, {"hidden_size": 8, "num_attention_heads": 2}, options, projection)
+    return clip(CLIPModelOfImages, {"hidden_size": 8, "num_attention_heads": 2}, options, projection)
 
 
 def clip_classes(labels: int = 3, **options: Any) -> Any:

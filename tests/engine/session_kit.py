@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from encoder_tui.engine import Session
+import torch
+from encoder_tui.engine import Program, Session, Tokens
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.compute import Computation
+from encoder_tui.engine.run import Run
 
 
 def do(session: Session, *lines: str) -> str:
@@ -17,3 +21,10 @@ def walk(run: Any) -> None:
     """Step through every stage."""
     for position in range(len(run.program)):
         run.reach(position)
+
+
+def run_of(
+    program: Program, weights: Mapping[str, torch.Tensor], tokens: Tokens, device: str = "cpu", **more: Any
+) -> Run:
+    """A run without an encoder, in float32."""
+    return Run(Computation(program, weights, tokens, torch.device(device), torch.float32, **more), tokens)

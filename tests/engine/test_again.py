@@ -11,6 +11,7 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.again import BROKEN, script
 from encoder_tui.engine.errors import InputError
 from encoder_tui.engine.session import Session
+from encoder_tui.engine.trace import LiveTrace
 from session_kit import do
 
 TEXT = "The cat sat on the mat."
@@ -104,7 +105,7 @@ def test_a_recording_is_opened_again(small: Any, tmp_path: Any) -> None:
     session = worked(Session(small.run(TEXT), small), [line, "goto output"])
     assert script(session)[0] == line
     after = worked(Session(small.run(TEXT), small), script(session))
-    assert not after.trace.live
+    assert not isinstance(after.trace, LiveTrace)
     assert after.debugger.stage == session.debugger.stage
 
 

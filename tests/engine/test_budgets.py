@@ -68,7 +68,7 @@ def test_blocks_cover_every_row_once(small, tokens, block, monkeypatch):
     monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block)
     run = small.run("one two three")
     name = "layers.0.attention.weights"
-    run._shadows = {name: torch.empty((1, 4, tokens, tokens), device="meta")}
+    run.computation.shadows = {name: torch.empty((1, 4, tokens, tokens), device="meta")}
     rows = [row for start, stop in run.row_blocks(name) for row in range(start, stop)]
     assert rows == list(range(tokens))
 
@@ -106,14 +106,14 @@ def test_the_budget_is_kept(minilm_dir, budget):
     for position, stage in enumerate(run.program):
         run.reach(position)
         needed = [name for name in (stage.name, *stage.inputs) if not run.is_windowed(name)]
-        assert run.kept_bytes <= budget + 2 * sum(run._shadows[name].nbytes for name in needed), stage.name
+        assert run.kept_bytes <= budget + 2 * sum(run.computation.shadows[name].nbytes for name in needed), stage.name
 
 
 def test_eviction_happens_at_all(minilm_dir):
     """Else the tests above would say nothing."""
     run = load(minilm_dir, "cpu", budget=100_000).run("one two three four five six seven")
     run.reach(len(run.program) - 1)
-    assert run._cache.pool.evictions > 10
+    assert run.computation.cache.pool.evictions > 10
 
 
 def test_values_read_are_ones_own(small):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from encoder_tui.engine import Encoder, InputError, Session, load, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import align, compare, difference_value, reference_value, write_comparison
-from encoder_tui.engine.compare.measure import EPSILONS, Gap, ulps
+from encoder_tui.engine.compare import align, compare, write_comparison
+from encoder_tui.engine.compare.measure import Gap, ulps
 from encoder_tui.engine.compare.rounding import PER_LAYER
+from encoder_tui.engine.dtypes import FLOATS
 from encoder_tui.tui.cli import main
 
 TEXTS = ["The cat sat on the mat.", "Hi"]
@@ -39,8 +40,8 @@ def test_another_dtype_differs_by_rounding_alone(encoder: Encoder, dtype: str, t
     coarse = "float32" if dtype == "float64" else dtype
     assert {row.dtype for row in found.rows} == {coarse, ""}
     first_layer = found.row("layers.0.attention.query")
-    assert first_layer.tolerance == PER_LAYER[coarse] * EPSILONS[coarse]
-    assert 0 < found.passing < PER_LAYER[coarse] * 4 * EPSILONS[coarse]
+    assert first_layer.tolerance == PER_LAYER[coarse] * FLOATS[coarse].epsilon
+    assert 0 < found.passing < PER_LAYER[coarse] * 4 * FLOATS[coarse].epsilon
     # The hidden places of one dtype are those of the other, and poison nothing.
     masked = found.row("layers.0.attention.masked")
     assert masked.unlike == 0
@@ -108,31 +109,32 @@ def test_the_first_text_of_a_batch_against_itself_alone(encoder: Encoder) -> Non
 def test_difference_as_a_value(encoder: Encoder) -> None:
     session = Session(encoder.run("The cat sat on the mat."), encoder)
     with pytest.raises(InputError, match="nothing to compare with yet"):
-        difference_value(session, "output")
+        session.expect_reference()
     TABLE.execute(session, 'compare text "The black cat sat on the mat."')
-    ours, b, apart = (f(session, "layers.0.attention.weights") for f in (_ours, reference_value, difference_value))
+    reference, weights = session.expect_reference(), "layers.0.attention.weights"
+    ours, b, apart = (
+        session.trace[weights],
+        reference.value(session.trace, weights),
+        reference.difference(session.trace, weights),
+    )
     assert ours.shape == b.shape == apart.shape
     whole = apart.numpy()
     np.testing.assert_array_equal(whole, ours.numpy() - b.numpy())
     np.testing.assert_array_equal(apart.read("head=1, query=2:6, key=-1"), whole[:, 1, 2:6, -1])
     assert np.isfinite(whole).all()  # every token of ours has a partner
     TABLE.execute(session, 'compare text "The cat sat."')
-    whole = difference_value(session, "layers.0.output").numpy()
+    whole = session.expect_reference().difference(session.trace, "layers.0.output").numpy()
     pair = align(session.trace.tokens, session.reference.trace.tokens).pairs[0]  # type: ignore[union-attr]
     assert np.isnan(whole[0, list(pair.lonely_ours)]).all()
     assert np.isfinite(whole[0, pair.ours]).all()
-    masked = difference_value(session, "mask.additive")
+    masked = session.expect_reference().difference(session.trace, "mask.additive")
     assert not np.nan_to_num(masked.numpy()).any()
-
-
-def _ours(session: Session, stage: str):  # type: ignore[no-untyped-def]
-    return session.trace[stage]
 
 
 def test_difference_of_hidden_places_is_nothing(encoder: Encoder) -> None:
     session = Session(encoder.run(TEXTS), encoder)
     TABLE.execute(session, "compare dtype float16")
-    assert np.abs(difference_value(session, "layers.0.attention.masked").numpy()).max() < 1
+    assert np.abs(session.expect_reference().difference(session.trace, "layers.0.attention.masked").numpy()).max() < 1
 
 
 # -- recordings, forks, windows -----------------------------------------------------------------------------------

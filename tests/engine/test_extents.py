@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from encoder_tui.engine import Debugger, load
+from encoder_tui.engine.compute import Computation
 from encoder_tui.engine.conditions import condition
 from encoder_tui.engine.expressions import parse
 from encoder_tui.engine.extents import ends
@@ -14,8 +15,7 @@ from encoder_tui.engine.limits import demand_of
 from encoder_tui.engine.measures import measure
 from encoder_tui.engine.ranges import RANGED, by_bound, by_ends, by_sums
 from encoder_tui.engine.row_figures import row_ends
-from encoder_tui.engine.run import Run
-from encoder_tui.engine.trace import Trace
+from encoder_tui.engine.trace import LiveTrace
 from encoder_tui.engine.unexpected import Unexpected
 from encoder_tui.engine.value import ArrayValue
 from encoder_tui.engine.weight_sizes import WeightSizes
@@ -33,10 +33,8 @@ LINES = (
 NUMBERS = (math.nan, math.inf, -math.inf, 3e38, -3e38, 1e31, 1e13, 1e5, -5.0, 0.0)
 
 
-class Plain(Trace):
+class Plain(LiveTrace):
     """A run seen through a trace that knows nothing quickly: every figure is counted over every number."""
-
-    live = True
 
     def __init__(self, run) -> None:
         self.run = run
@@ -58,6 +56,9 @@ class Plain(Trace):
     @property
     def patched(self):
         return self.run.patched
+
+
+Plain.__abstractmethods__ = frozenset()  # it is looked at and never changed
 
 
 def every_stop(trace, said):
@@ -123,9 +124,9 @@ def test_what_is_asked_of_one_stage_computes_no_other_anew(small) -> None:
     run.reach(len(run.program) - 1)
     last = "layers.1.attention.residual"
     for name in run.program[last].inputs:
-        run._cache.drop(name)
+        run.computation.cache.drop(name)
     assert run.finite(last)
-    assert all(run._known(name) is None for name in run.program[last].inputs)
+    assert all(run.computation.known(name) is None for name in run.program[last].inputs)
 
 
 @pytest.mark.parametrize(
@@ -197,14 +198,14 @@ def test_what_fails_further_on_hides_no_stop_before_it(small, monkeypatch) -> No
     """Stages are run ahead of the cursor to be looked at together; a fault among them waits until the cursor is there."""
     run = small.run(TEXTS)
     patch(run, "layers.0.ffn.up", math.nan, whole=False)
-    compute = Run._compute
+    compute = Computation._compute
 
     def failing(self, name):
         if name == "layers.0.ffn.down":
             raise MemoryError(name)
         return compute(self, name)
 
-    monkeypatch.setattr(Run, "_compute", failing)
+    monkeypatch.setattr(Computation, "_compute", failing)
     debugger = Debugger(run)
     debugger.add("*", Unexpected())
     stop = debugger.cont()
@@ -221,8 +222,8 @@ def test_what_is_run_ahead_is_little(small) -> None:
     assert run.reach_ahead(0, last) == last
     tight = load(small.checkpoint.directory, "cpu", budget=1 << 14).run(TEXTS)
     reached = tight.reach_ahead(0, last)
-    assert sum(tight._shadows[stage.name].nbytes for stage in tight.program.stages[: reached + 1]) <= 1 << 11
-    assert tight._known(tight.program.stages[reached + 1].name) is None
+    assert sum(tight.computation.shadows[stage.name].nbytes for stage in tight.program.stages[: reached + 1]) <= 1 << 11
+    assert tight.computation.known(tight.program.stages[reached + 1].name) is None
 
 
 def test_sizes_of_weights() -> None:

@@ -26,14 +26,16 @@ def test_forks_stay_within_one_budget(minilm_dir):
     budget = 256 << 20
     encoder = load(minilm_dir, "cpu", budget=budget)
     session = Session(encoder.run(encoder.read(TEXT, max_length=510)), encoder)
-    largest = max(shadow.nbytes for shadow in session.trace._shadows.values())
+    largest = max(shadow.nbytes for shadow in session.trace.computation.shadows.values())
     for number in range(1, 13):
         do(session, "switch 0", "fork", f"scale layers.3.attention.weights[head={number % 12}] 0.5")
         walk(session.trace)
         assert session.trace.kept_bytes <= budget + 3 * largest
-    kept = [tensor.untyped_storage() for run in session.forks.values() for tensor in run._cache._tensors.values()]
+    kept = [
+        tensor.untyped_storage() for run in session.forks.values() for tensor in run.computation.cache._tensors.values()
+    ]
     assert sum({storage.data_ptr(): storage.nbytes() for storage in kept}.values()) == session.trace.kept_bytes
-    assert session.trace._cache.pool.evictions > 100
+    assert session.trace.computation.cache.pool.evictions > 100
 
 
 def test_values_of_forks_are_right_whatever_was_evicted(make_checkpoint):
@@ -69,7 +71,7 @@ def test_a_view_outlives_what_it_is_a_view_of(small):
     fork = run.fork()
     heads = fork["layers.0.attention.query_heads"].tensor()
     fork.set_patches([])
-    run._cache.drop("layers.0.attention.query")
+    run.computation.cache.drop("layers.0.attention.query")
     fork["layers.0.attention.output"].tensor()
     run["layers.1.attention.query"].tensor()
     assert torch.equal(fork["layers.0.attention.query_heads"].tensor(), heads)
@@ -100,7 +102,7 @@ def test_a_thousand_forks_leave_nothing(small, no_collector):
     assert session.trace.kept_bytes == before
     assert list(session.forks) == [0]
     assert sum(run() is not None for run in runs) <= 1  # the last is still held by what the command looked up
-    assert len(session.trace._cache.pool._caches) <= 2
+    assert len(session.trace.computation.cache.pool._caches) <= 2
 
 
 def test_a_run_that_nobody_has_goes_at_once(small, no_collector):

@@ -168,10 +168,10 @@ def test_parse_keeps_what_was_written():
 @given(data=st.data())
 def test_windows_of_values_never_built_whole(small, data):
     """The same indices, read through blocks of rows, and of one-hot vectors that no memory would hold."""
-    from encoder_tui.engine.run import Run
+    from session_kit import run_of
 
     tokens = small.read(["one two three", "four"])
-    limited = Run(small.program, small.weights, tokens, budget=1)
+    limited = run_of(small.program, small.weights, tokens, budget=1)
     free = small.run(tokens)
     name = data.draw(st.sampled_from(["layers.0.attention.weights", "layers.0.attention.masked", "tokens.one_hot"]))
     index = data.draw(st.tuples(*map(numpys, limited.shapes[name])), label="index")

@@ -60,10 +60,10 @@ def test_the_values_axes_are_named(minilm_run):
 
 def test_reads_on_another_device_stay_there(minilm):
     """Every op of a run that never sees a CPU tensor: tokens, masks and buffers are all on the run's device."""
-    from encoder_tui.engine.run import Run
+    from session_kit import run_of
 
     weights = {name: torch.empty(shape, device="meta") for name, shape in minilm.program.weights.items()}
-    run = Run(minilm.program, weights, minilm.read(["one two", "three"]), device="meta")
+    run = run_of(minilm.program, weights, minilm.read(["one two", "three"]), device="meta")
     for position, stage in enumerate(run.program):
         run.reach(position)
         if not run.is_windowed(stage.name):

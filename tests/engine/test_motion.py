@@ -60,7 +60,9 @@ def test_however_reached_the_value_is_the_same(small, run, names, data):
     """`goto a` after any walk equals the first arrival at `a`, to the last bit; here with evictions on the way."""
     target = data.draw(st.sampled_from([name for name in names if name != "tokens.one_hot"]), label="target")
     walked = small.run(TEXTS)
-    walked.budget = walked._cache.budget = data.draw(st.sampled_from([None, 20_000]), label="budget")
+    walked.computation.budget = walked.computation.cache.budget = data.draw(
+        st.sampled_from([None, 20_000]), label="budget"
+    )
     debugger = Debugger(walked)
     for word, count in data.draw(moves(len(names)), label="moves"):
         perform(debugger, word, count)
@@ -165,8 +167,8 @@ def test_nothing_is_computed_before_it_is_reached(small):
     debugger = Debugger(run)
     assert run.kept_bytes == 0
     debugger.until("embeddings.token")
-    assert "embeddings.token" in run._cache
-    assert "embeddings.position" not in run._cache
+    assert "embeddings.token" in run.computation.cache
+    assert "embeddings.position" not in run.computation.cache
 
 
 def test_interrupt_stops_at_a_stage(small):

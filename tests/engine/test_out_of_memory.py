@@ -6,7 +6,7 @@ from encoder_tui.engine import InputError
 from encoder_tui.engine.ops import Scores
 from encoder_tui.engine.out_of_memory import is_full, with_room
 from encoder_tui.engine.run import Run
-from session_kit import walk
+from session_kit import run_of, walk
 
 SCORES = "layers.1.attention.scores"
 SAID = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 48.00 GiB.")
@@ -82,7 +82,7 @@ def test_the_run_that_a_fork_is_of_makes_room(small, full):
     fake = full(run.kept_bytes // 2, run)
     fork[SCORES].read()
     assert fake.times
-    assert "output" not in run._cache
+    assert "output" not in run.computation.cache
 
 
 def test_rows_of_a_square_that_is_never_whole(small, full):
@@ -97,7 +97,7 @@ def test_rows_of_a_square_that_is_never_whole(small, full):
     assert (run[SCORES].read() == expected).all()
     assert fake.times == 1
     fake.limit = 100
-    run.give_up()
+    run.computation.give_up()
     with pytest.raises(InputError, match="is full at"):
         run[SCORES].read()
 
@@ -105,7 +105,7 @@ def test_rows_of_a_square_that_is_never_whole(small, full):
 def test_no_other_error_is_taken_for_it(small, full):
     run = small.run("one two")
     walk(run)
-    run.give_up()
+    run.computation.give_up()
     full(-1, run, error=RuntimeError("expected scalar type Float but found Half"))
     with pytest.raises(RuntimeError, match="expected scalar type"):
         run[SCORES].read()
@@ -129,18 +129,18 @@ def test_really_too_large(small):
     """torch's own refusal on the CPU, of more than any machine has."""
     run = small.run("one two")
     with pytest.raises(InputError, match=r"memory of cpu is full at tokens\.ids"):
-        with_room(run, "tokens.ids", lambda: torch.empty(1 << 50))
+        with_room(run.computation, "tokens.ids", lambda: torch.empty(1 << 50))
 
 
 def test_a_device_is_called_as_its_tensors_call_it(small):
     """A buffer that is asked for by another name of the same device would never be used again, and never be freed."""
     tokens = small.read("one two")
     weights = dict(small.weights)
-    run = Run(small.program, weights, tokens, device="cpu:0")
+    run = run_of(small.program, weights, tokens, device="cpu:0")
     walk(run)
-    memory = {tensor.data_ptr() for tensor in run._cache._tensors.values()}
-    again = Run(small.program, weights, tokens, device="cpu:0", pool=run.release())
+    memory = {tensor.data_ptr() for tensor in run.computation.cache._tensors.values()}
+    again = run_of(small.program, weights, tokens, device="cpu:0", pool=run.release())
     walk(again)
-    new = {tensor.data_ptr() for tensor in again._cache._tensors.values()}
+    new = {tensor.data_ptr() for tensor in again.computation.cache._tensors.values()}
     assert again.device == again["output"].tensor().device
     assert len(memory & new) > len(memory) / 2

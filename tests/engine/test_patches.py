@@ -190,7 +190,7 @@ def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
     small, lines: list[str], budget: int | None
 ) -> None:
     run = small.run(TEXTS)
-    run.budget = run._cache.budget = budget
+    run.computation.budget = run.computation.cache.budget = budget
     session = Session(run, small)
     for line in lines:
         try:

@@ -12,11 +12,11 @@ from encoder_tui.engine.compare.view import AlignedValue, DifferenceValue
 from encoder_tui.engine.index import Written, bind_index, parse_index
 from encoder_tui.engine.per_text import PerText
 from encoder_tui.engine.places import first_place
-from encoder_tui.engine.run import Run
 from encoder_tui.engine.token_names import Nth, forms, place_in_each, places_of
 from encoder_tui.engine.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from session_kit import run_of
 
 TEXTS = ["the cat sat because it was tired", "it is a dog"]  # "it" is token 5 and token 1, [SEP] token 8 and token 5
 IT, SEP = (5, 1), (8, 5)
@@ -197,7 +197,7 @@ def expected(array: np.ndarray) -> np.ndarray:
 def test_values_of_every_kind_are_read_by_text(small, tmp_path):
     run = small.run(TEXTS)
     whole, both = run[WEIGHTS].numpy(), 'query="it", key="[SEP]"'
-    limited = Run(small.program, small.weights, run.tokens, budget=1)
+    limited = run_of(small.program, small.weights, run.tokens, budget=1)
     assert limited.is_windowed(WEIGHTS)
     path = tmp_path / "all.safetensors"
     save(run, path)

@@ -72,8 +72,8 @@ def _full(found: Findings, encoder: Any, tokens: Any, ends: Any, kept: int) -> N
         torch.cuda.set_per_process_memory_fraction((base + kept // 2) / total, device)
         run = walk(encoder.run(tokens))
         same = all(torch.equal(run[name].tensor().cpu(), expected) for name, expected in ends.items())
-        seen = f"{kept / MIB:,.0f} MiB through {kept / 2 / MIB:,.0f}, {run._cache.pool.evictions} values given up"
-        found.holds("what was given up comes out the same", same and run._cache.pool.evictions > 0, seen)
+        seen = f"{kept / MIB:,.0f} MiB through {kept / 2 / MIB:,.0f}, {run.computation.cache.pool.evictions} values given up"
+        found.holds("what was given up comes out the same", same and run.computation.cache.pool.evictions > 0, seen)
         run.release()
         del run
         torch.cuda.empty_cache()

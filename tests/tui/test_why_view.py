@@ -10,8 +10,9 @@ import pytest
 from driving import lines_of, press, running, settled, until, write
 from encoder_tui.engine.errors import InputError
 from encoder_tui.engine.index import Index
-from encoder_tui.engine.program import Program, Stage
+from encoder_tui.engine.program import Program
 from encoder_tui.engine.session import Session
+from encoder_tui.engine.stage import Stage
 from encoder_tui.engine.value import ArrayValue
 from encoder_tui.tui import following
 from encoder_tui.tui.facts import World

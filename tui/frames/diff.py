@@ -34,13 +34,12 @@ class Difference(Heat):
 
 def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, against: Against) -> Difference:
     """Read all three and quantise. Runs on the engine's thread."""
-    from ...engine.compare import difference_value, reference_value
-
-    apart = difference_value(session, plane.stage)
+    reference = session.expect_reference()
+    apart = reference.difference(session.trace, plane.stage)
     window = _read(apart, plane, bounds)
     numbers = window.numbers
     alone = _alone(plane, bounds, against)
-    ours, theirs = session.trace.value(plane.stage), reference_value(session, plane.stage)
+    ours, theirs = session.trace.value(plane.stage), reference.value(session.trace, plane.stage)
     if ours.holds_ids:
         numbers = np.sign(np.abs(numbers))
     judged = (numbers if alone is None else np.where(alone, 0, numbers)).astype(np.float64)

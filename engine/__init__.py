@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .debugger import Breakpoint, Debugger, Stop
     from .encoder import Encoder
-    from .errors import InputError
     from .loading import load
+    from .messages.errors import InputError
     from .modules import load_module
     from .program import Program
     from .run import Run
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "loading", "load_module": "modules",
-    "InputError": "errors", "Program": "program", "Stage": "stage", "Run": "run", "Session": "session",
+    "InputError": "messages.errors", "Program": "program", "Stage": "stage", "Run": "run", "Session": "session",
     "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "stats", "Tokens": "tokens",
     "Value": "value",
 }  # fmt: skip

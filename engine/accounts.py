@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from .config import Config
-from .errors import InputError
+from .messages.errors import InputError
 
 # Reason -> keys that change no number, whatever stands behind them.
 Harmless = Mapping[str, tuple[str, ...]]

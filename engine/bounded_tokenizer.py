@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from .errors import InputError, one_line
+from .messages.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

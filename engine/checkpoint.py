@@ -16,12 +16,12 @@ from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
 from .dtypes import FLOATS
-from .errors import InputError
 from .files import read_object, regular
 from .folders import beside, instead, likeness, whose
 from .images import ImageReader
 from .leftovers import Leftover, leftovers
 from .leftovers import told as leftover_lines
+from .messages.errors import InputError
 from .program import Program
 from .quantised import multiplied
 from .reader import TextReader

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError, nearest
 from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
 from .index import Written, bind_index
 from .limits import Demand, Range, demand_of
 from .measures import FROM_STATS, WORDS, figures_of, measure
+from .messages.errors import InputError, nearest
 from .places import Place, Wanted, first_place
 from .program import Program
 from .stage import Stage

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 
 LARGEST = 1e38  # float32 ends there
 MOST_WHOLE = 2**63 - 1

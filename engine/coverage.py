@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .translation import tr
+from .messages.translation import tr
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .errors import InputError
+from .messages.errors import InputError
 from .places import Place
 from .stage import Stage
 from .trace import Trace

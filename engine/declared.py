@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .config import Config
-from .errors import InputError
+from .messages.errors import InputError
 
 # model_type -> how the names of transformers' classes for it begin.
 CLASSES: Mapping[str, str] = {

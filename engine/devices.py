@@ -7,7 +7,7 @@ import re
 import torch
 
 from .dtypes import FLOATS
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 
 
 def device_of(name: str) -> torch.device:

@@ -13,8 +13,8 @@ import torch
 from .architectures import IMAGE, TEXT, Options, task_heads
 from .checkpoint import Checkpoint, Weights
 from .compute import Computation
-from .errors import InputError
 from .given_ids import Row, rows_of, tokens_of_ids
+from .messages.errors import InputError
 from .outline import Outline
 from .presets import PresetCheckpoint
 from .program import Program

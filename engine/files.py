@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, one_line
+from .messages.errors import InputError, one_line
 
 MOST_JSON_BYTES = 256 << 20  # the largest tokenizer.json in use is a tenth of it
 POINTER = b"version https://git-lfs.github.com/spec/"

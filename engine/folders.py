@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
 from .files import read_object, regular
+from .messages.errors import InputError
 
 ADAPTER, OPEN_CLIP, PIPELINE = "adapter_config.json", "open_clip_config.json", "model_index.json"
 MOST_LISTED = 1000

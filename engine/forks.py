@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .debugger import Debugger
-from .errors import InputError
+from .messages.errors import InputError
 from .trace import LiveTrace, Trace, expect_live
 
 if TYPE_CHECKING:

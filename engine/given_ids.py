@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .architectures.family import Limits
-from .errors import InputError, one_line
 from .files import read_text, regular
+from .messages.errors import InputError, one_line
 from .tokens import Tokens
 
 TYPED = re.compile(r"[\s,\[\]0-9+.eE-]+")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, nearest, one_line
 from .folders import ADAPTER, OPEN_CLIP, PIPELINE
+from .messages.errors import InputError, nearest, one_line
 from .processor import PROCESSORS
 from .sentence import LISTED, ROOT, SETTINGS
 from .tokenizer_kinds import ANY_PIECES, KINDS

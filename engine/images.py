@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .architectures import Sight
-from .errors import InputError, one_line
+from .messages.errors import InputError, one_line
 from .processor import Pixels, Processor, open_processor
 from .tokens import PIXELS, Tokens
 

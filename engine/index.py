@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .messages.visible import quoted
 from .per_text import Index, PerText
 from .stage import Shape, write_shape

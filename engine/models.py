@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .architectures import FAMILIES
-from .errors import InputError
 from .files import read_object
 from .hub import BUNDLED, BUNDLED_WORDS, SAMPLES
+from .messages.errors import InputError
 from .messages.visible import visible
 from .presets import PREFIX, PRESETS
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from .encoder import Encoder
-from .errors import InputError, one_line
+from .messages.errors import InputError, one_line
 from .module_parts import is_compiled
 
 ROWS = (2, 3)

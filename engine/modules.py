@@ -21,7 +21,7 @@ from .checkpoint import Checkpoint
 from .config import Config
 from .devices import dtype_of
 from .encoder import Encoder
-from .errors import InputError
+from .messages.errors import InputError
 from .module_beside import expect_same_numbers
 from .module_parts import alike, called, expect_no_global_hooks, is_compiled, plain, tensors, uncompiled
 from .stage import Shape

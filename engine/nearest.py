@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .token_names import form_in
 from .trace import LiveTrace, Trace
 

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from .errors import InputError
+from .messages.errors import InputError
 from .stage import Shape, write_shape
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from .messages.errors import InputError
 from .per_text import Index
 from .program import Program
 from .shadows import Shadow

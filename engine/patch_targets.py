@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .token_names import form_in
 
 if TYPE_CHECKING:

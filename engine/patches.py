@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from .arrays import cut, put
-from .errors import InputError, one_line
 from .expressions import Call, Expression, Logic, Name, Window, parse
 from .index import Written, bind_index
+from .messages.errors import InputError, one_line
 from .patch import Patch
 from .per_text import Index, by_text, is_rectangle
 from .stage import write_shape

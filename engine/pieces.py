@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bounded_tokenizer import check_table
-from .errors import InputError
+from .messages.errors import InputError
 from .tokenizer_kinds import KINDS, Words, text_of
 from .tokenizer_settings import TokenizerSettings
 

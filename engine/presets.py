@@ -17,9 +17,9 @@ import torch
 
 from .architectures import Family, Options, family_of
 from .config import Config
-from .errors import InputError, nearest
 from .hub import BUNDLED
 from .images import ImageReader
+from .messages.errors import InputError, nearest
 from .program import Program
 from .reader import TextReader
 from .seeds import seed_of

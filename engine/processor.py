@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from . import accounts
 from .config import Config
-from .errors import InputError
 from .files import read_object, regular
+from .messages.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

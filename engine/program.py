@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .names import foreign_names, why_none
 from .stage import Shape, Stage, Stages
 

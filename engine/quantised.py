@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from .errors import InputError
+from .messages.errors import InputError
 from .stage import Shape, write_shape
 from .weight_files import Rows, WeightFile
 

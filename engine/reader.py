@@ -11,7 +11,7 @@ import numpy as np
 from .architectures.family import Limits
 from .byte_level import readable
 from .coverage import other_case
-from .errors import InputError, nearest, one_line
+from .messages.errors import InputError, nearest, one_line
 from .messages.visible import quoted, visible
 from .tokenizer_files import Tokenization
 from .tokens import Tokens

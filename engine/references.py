@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .tokens import PIXELS, TOKEN_VECTORS, Tokens
 from .trace import Trace
 

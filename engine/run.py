@@ -12,9 +12,9 @@ import torch
 from .arrays import cut, to_numpy
 from .cache import Pool
 from .compute import Computation
-from .errors import InputError
 from .extents import Extents
 from .index import Index
+from .messages.errors import InputError
 from .messages.visible import visible
 from .patch import Patch
 from .patch_set import PatchSet

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .accounts import Harmless, unread
-from .errors import InputError, one_line
 from .files import read_json, read_object, regular
+from .messages.errors import InputError, one_line
 
 LISTED, ROOT = "modules.json", "config_sentence_transformers.json"
 # Under which names the settings of the transformer stand; the first that is there counts.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .debugger import Debugger
-from .errors import InputError
 from .forks import Forks
+from .messages.errors import InputError
 from .trace import Trace
 from .writing import Layout
 

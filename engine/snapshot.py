@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from .errors import InputError, one_line
 from .manifest import expect
+from .messages.errors import InputError, one_line
 from .messages.visible import visible
 from .one_hot import OneHotValue
 from .per_text import Index, is_rectangle

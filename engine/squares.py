@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from .messages.errors import InputError
 from .value import BLOCK_ELEMENTS, Value
 
 HIDES = -1.0  # what is added to a score below this is meant to hide a key

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .debugger import Stop
+from .messages.translation import tr
 from .places import write_place
 from .stage import Shape, write_shape
-from .translation import tr
 
 
 def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from .errors import InputError, nearest
+from .messages.errors import InputError, nearest
 from .messages.visible import quoted
 
 # Marks that begin a word, SentencePiece's and that of byte-level pairs, where the other pieces carry it on.

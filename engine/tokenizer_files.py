@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bounded_tokenizer import bounded, leaves, table_of, told
-from .errors import InputError
 from .files import regular
+from .messages.errors import InputError
 from .pieces import byte_tokenizer, words_of_pieces
 from .tokenizer_kinds import ANY_PIECES, KINDS, SAME, Kind, Words, text_of
 from .tokenizer_settings import WHOLE, TokenizerSettings, read_settings, token

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .accounts import Harmless, unread
-from .errors import InputError
 from .files import read_object
+from .messages.errors import InputError
 
 if TYPE_CHECKING:
     from tokenizers import AddedToken

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from .errors import InputError
 from .index import split_index
+from .messages.errors import InputError
 from .per_text import Index
 from .program import Program
 from .rows import far_apart

@@ -14,7 +14,6 @@ import numpy as np
 
 from .collapse import collapse
 from .dtypes import FLOATS
-from .errors import InputError
 from .faults import Fault, named, row_of
 from .mask_faults import (
     MASK,
@@ -28,6 +27,7 @@ from .mask_faults import (
     token_faults,
 )
 from .measures import measure
+from .messages.errors import InputError
 from .places import Place
 from .softmax_faults import softmax_fault
 from .stage import Stage

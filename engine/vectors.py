@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .architectures.torch_encoder import VECTORS
-from .errors import InputError, one_line
+from .messages.errors import InputError, one_line
 from .tokens import Tokens
 
 ENDINGS = (".npy", ".npz", ".safetensors")

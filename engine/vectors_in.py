@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .architectures import parts
-from .errors import InputError
+from .messages.errors import InputError
 from .ops import Given, GivenNumbers
 from .program import Program
 from .stage import Stage

@@ -10,9 +10,9 @@ import numpy as np
 
 from .conditions import FUNCTIONS, PLACES, StageScope, check_windows
 from .debugger import written
-from .errors import InputError, nearest
 from .expressions import Call, Expression, Name, Text, Window, parse
 from .measures import WORDS
+from .messages.errors import InputError, nearest
 from .program import Program
 from .stage import Stage
 from .trace import Trace

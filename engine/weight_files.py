@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from .dtypes import BY_CODE
-from .errors import InputError, one_line
 from .files import pointer, read_object, regular
 from .folders import instead
+from .messages.errors import InputError, one_line
 from .stage import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"

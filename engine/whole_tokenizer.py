@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .bounded_tokenizer import check_table, leaves, table_of
-from .errors import InputError
 from .files import read_object
+from .messages.errors import InputError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

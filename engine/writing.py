@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, offset
+from .messages.translation import tr
 from .per_text import Index, PerText, is_rectangle, of_text, rows_of
-from .translation import tr
 from .value import Value
 
 

@@ -28,7 +28,7 @@ THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]
 @pytest.fixture
 def chinese() -> Iterator[None]:
     """Everything in Chinese, until the test is over."""
-    from encoder_tui.engine.translation import use
+    from encoder_tui.engine.messages.translation import use
 
     use("zh")
     yield

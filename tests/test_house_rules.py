@@ -41,8 +41,8 @@ def breaches(files: list[Path], *forbidden: str) -> list[str]:
 def test_there_are_files_to_check():
     assert len(ENGINE) > 20
     assert len(TUI) > 5
-    assert "engine.errors" in imported(ROOT / "tui" / "cli.py")
-    assert "engine.errors" in imported(ROOT / "engine" / "commands" / "table.py")
+    assert "engine.messages.errors" in imported(ROOT / "tui" / "cli.py")
+    assert "engine.messages.errors" in imported(ROOT / "engine" / "commands" / "table.py")
     assert "torch" in imported(ROOT / "engine" / "run.py")
 
 

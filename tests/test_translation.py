@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from encoder_tui.engine.errors import InputError
-from encoder_tui.engine.translation import catalogue, language, language_of, tr, trn, use
+from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.engine.messages.translation import catalogue, language, language_of, tr, trn, use
 from labels import looked_up, written
 
 ZH = Path(__file__).parent.parent / "engine" / "translations" / "zh.toml"

@@ -45,7 +45,7 @@ def against_of(session: Session, stage: str) -> Against | None:
     """What a stage is held against; None before anything was compared. Runs on the engine's thread, computes nothing."""
     from ..engine.compare import align
     from ..engine.compare.align import tokens_of
-    from ..engine.errors import InputError, one_line
+    from ..engine.messages.errors import InputError, one_line
 
     reference = session.reference
     if reference is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..engine.coverage import unknown_words
-from ..engine.translation import tr, trn
+from ..engine.messages.translation import tr, trn
 from .facts import Position
 from .panes.title import Status
 

@@ -15,8 +15,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
 
-from ..engine.errors import InputError
-from ..engine.translation import tr
+from ..engine.messages.errors import InputError
+from ..engine.messages.translation import tr
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults

@@ -11,7 +11,7 @@ from ..engine.commands.checking import checked
 from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
 from ..engine.coverage import unknown_words
-from ..engine.errors import InputError
+from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.session import Session
 from ..engine.snapshot import check_target, save

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..engine.errors import InputError, one_line
-from ..engine.translation import LANGUAGES, language_of, tr, use
+from ..engine.messages.errors import InputError, one_line
+from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from .faults import Faults
 from .streams import gated
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.errors import InputError
+from ..engine.messages.errors import InputError
 
 if TYPE_CHECKING:
     from ..engine.commands import Command, Table

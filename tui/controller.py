@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from ..engine.errors import InputError, one_line
-from ..engine.translation import language, tr, trn
+from ..engine.messages.errors import InputError, one_line
+from ..engine.messages.translation import language, tr, trn
 from . import answers, following, looking
 from .completion import Completion, command_of, complete
 from .engine_thread import Answered, EngineThread

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.widget import Widget
 
-from ..engine.errors import InputError
+from ..engine.messages.errors import InputError
 from .facts import Position, look
 from .faults import Faults
 from .work import Work

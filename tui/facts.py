@@ -150,7 +150,7 @@ def forks_of(session: Session) -> tuple[Fork, ...]:
 
 
 def _worth(point: Breakpoint, session: Session) -> str:
-    from ..engine.errors import InputError, one_line
+    from ..engine.messages.errors import InputError, one_line
     from ..engine.watches import write_watched
 
     stage = session.debugger.stage

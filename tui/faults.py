@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
-from ..engine.errors import one_line
+from ..engine.messages.errors import one_line
 
 if TYPE_CHECKING:
     from ..engine.session import Session

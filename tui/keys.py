@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..engine.translation import tr
+from ..engine.messages.translation import tr
 
 if TYPE_CHECKING:
     from ..engine.commands import Key, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ..engine.errors import InputError
+from ..engine.messages.errors import InputError
 from .facts import Position, World
 from .plane import paged
 from .state import ViewState
@@ -123,7 +123,7 @@ def found_stages(text: str, world: World) -> list[str]:
 
 def _titled(text: str, world: World) -> list[str]:
     from ..engine.explanations import text_of
-    from ..engine.translation import LANGUAGES
+    from ..engine.messages.translation import LANGUAGES
 
     program = world.program
     return [

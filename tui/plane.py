@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..engine.index import PLACE_AXIS, offset
-from ..engine.translation import tr
+from ..engine.messages.translation import tr
 from .state import ViewState
 from .subject import Subject
 from .text import cell_len, fit, plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ..engine.messages.translation import language
 from ..engine.stage import write_shape
-from ..engine.translation import language
 from .against import Against, against_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import cast
 
 from ..config import Config
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
 from .family import IMAGE, TEXT, Family, Limits, Options, Seeing, Sight
 
 __all__ = [

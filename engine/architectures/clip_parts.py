@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import replace
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import FirstToken, Sum
 from ..ops.patches import EndToken, PatchMean, UnitLength
 from . import parts, task_heads, vision

@@ -14,7 +14,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import (
     AddBias,
     AddToEach,

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import AdditiveMask, Best, FirstToken, Gate, MeanPool, Part, Softmax, Sum
 from ..program import Program
 from . import parts, task_heads, turned

@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import AddBias, AddMask, DivideByRoot, FirstToken, PositionsAfterPadding, Scores, Sum
 from ..program import Program
 from . import heads, parts, relative, task_heads

@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import Best, FirstToken, Gate, Softmax, Sum
 from ..program import Program
 from . import parts, task_heads, turned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import Buckets, Distances, Places, PositionBias
 from .builder import Builder
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import PositionsAfterPadding
 from ..program import Program
 from . import bert, heads, parts, task_heads, word_head

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import Beside, Given, Normalize, WithoutPrompt
 from ..ops.pooling import POOLINGS
 from ..program import Program

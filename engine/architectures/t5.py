@@ -14,7 +14,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
 from ..ops import ACTIVATIONS, AddBias, AddMask, ClampInfinite, Gate, Lookup, RMSNorm, Scores, Sum
 from ..program import Program
 from . import parts, relative, task_heads

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..messages.visible import visible
 from ..ops import Activation, Best, FirstToken, Pick, Softmax
 from .builder import Builder

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import (
     Activation,
     AdditiveMask,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import FirstToken
 from ..program import Program
 from . import parts, task_heads, vision

@@ -16,7 +16,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ..config import Config
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..ops import Best, Linear, Lookup, OneHot, Softmax
 from ..ops.words import (
     Around,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..compare import Difference, compare
 from ..compare.alone import alone, beside
-from ..errors import InputError
 from ..faults import NOT_FINITE, Fault
 from ..mask_faults import shared_positions
+from ..messages.errors import InputError
 from ..program import Program
 from ..squares import Stopped
 from ..stage import Stage

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..conditions import condition
 from ..debugger import Condition
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..session import Session
 from ..unexpected import Unexpected
 from ..watches import watch, write_watched

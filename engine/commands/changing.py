@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..coverage import unknown_words
-from ..errors import InputError
 from ..index import parse_index, split_index
+from ..messages.errors import InputError
 from ..patch_targets import check_range, token_id
 from ..per_text import is_rectangle
 from ..session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
 from ..session import Session
 from .table import Command, Reply
 

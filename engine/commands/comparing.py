@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..places import write_place
 from ..references import KINDS, USAGE, reference
 from ..session import Session

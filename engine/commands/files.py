@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..messages.visible import visible
 from ..session import Session
 from .table import Command, Key, Reply, words_of

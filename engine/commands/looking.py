@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-from ..errors import InputError, nearest
 from ..explanations.formulas import formulas
+from ..messages.errors import InputError, nearest
+from ..messages.translation import language, tr, use
 from ..messages.visible import quoted, visible
 from ..session import Session
 from ..stage import write_shape
 from ..tokens import PIXELS
-from ..translation import language, tr, use
 from ..watches import write_watched
 from ..writing import write_stats, write_value
 from .table import Command, OfTable, Reply, Table, is_number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..debugger import START, Debugger, Stop
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..session import Session
 from .table import Command, Key, Reply, count_of, nothing_more
 

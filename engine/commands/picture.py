@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
 from ..index import TOKEN_AXES, split_index
+from ..messages.errors import InputError
 from ..session import Session
 from ..tokens import PIXELS
 from ..writing import write_number

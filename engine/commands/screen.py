@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
 from ..session import Session
 from .table import Command, Key, Reply, Request, is_number, nothing_more
 

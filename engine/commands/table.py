@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..debugger import Stop
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from ..session import Session

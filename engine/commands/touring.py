@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import InputError, nearest
+from ..messages.errors import InputError, nearest
+from ..messages.translation import tr
 from ..session import Session
 from ..trace import LiveTrace
-from ..translation import tr
 from .table import Command, Key, Reply, Request, is_number
 
 TOUR = "tour [N|next|back|leave]"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..errors import InputError
 from ..index import split_index
+from ..messages.errors import InputError
 from ..session import Session
 from .table import Command, Reply, is_number
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..session import Session
 from ..writing import cells
 from .table import Command, Reply, is_number, words_of

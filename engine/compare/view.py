@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dtypes import coarser
-from ..errors import InputError
 from ..index import TOKEN_AXES
+from ..messages.errors import InputError
 from ..per_text import Index, is_rectangle
 from ..trace import Trace
 from ..value import Value

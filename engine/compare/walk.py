@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..dtypes import coarser
-from ..errors import InputError
 from ..index import TOKEN_AXES
+from ..messages.errors import InputError
 from ..per_text import Rectangle
 from ..stage import Stage
 from ..trace import Trace

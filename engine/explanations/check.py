@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from ..messages.translation import LANGUAGES
 from ..program import Program
 from ..stage import Shape
-from ..translation import LANGUAGES
 from .formulas import untranslated
 from .texts import FIELDS, sizes_of, text_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from ..messages.translation import filled, pattern_of
 from ..program import Program
 from ..stage import Stage
 from ..trace import Trace
-from ..translation import filled, pattern_of
 from .texts import entries
 
 # Names of functions are the same everywhere; a formula with no other words needs no translation.

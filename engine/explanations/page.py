@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..messages.translation import language as language_in_use
+from ..messages.translation import translate
 from ..per_text import Index, PerText
 from ..trace import Trace
-from ..translation import language as language_in_use
-from ..translation import translate
 from ..writing import cells
 from .formulas import formulas
 from .texts import sizes_of, text_of

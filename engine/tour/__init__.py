@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..messages.translation import language as language_in_use
 from ..program import Program
 from ..trace import Trace
-from ..translation import language as language_in_use
 from .facts import FACTS, word_of
 
 __all__ = ["Place", "Stop", "TourPage", "page_of", "stops_of", "word_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..dtypes import FLOATS
-from ..errors import InputError
+from ..messages.errors import InputError
 from . import rounding
 from .parts import Explanation, Term, Terms
 from .products import dot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from ..messages.visible import quoted
 from . import rounding
 from .moves import same

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ..dtypes import FLOATS
-from ..errors import InputError
 from ..givers import GIVEN, PROCESSOR, giver
+from ..messages.errors import InputError
 from ..trace import LiveTrace
 from . import rounding
 from .parts import Explanation, Term, Terms, plain

@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError
+from ..messages.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 STAGE, WEIGHT, CONSTANT = "stage", "weight", "constant"

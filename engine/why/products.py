@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from . import rounding
 from .parts import Explanation, Floats, Sum, Term, Terms
 from .reading import ALL, Element, Place, at, clipped

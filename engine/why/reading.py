@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InputError
 from ..index import TOKEN_AXES, WORD_AXES
+from ..messages.errors import InputError
 from ..per_text import Index
 from ..stage import Stage, write_shape
 from ..trace import Trace

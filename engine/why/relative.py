@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from . import rounding
 from .parts import Explanation, Sum, Term, Terms
 from .reading import ALL, Element, at

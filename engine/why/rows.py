@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import InputError
+from ..messages.errors import InputError
 from . import rounding
 from .parts import Explanation, Floats, Operand, Sum, Term, Terms, exact_sum
 from .reading import ALL, Element, at

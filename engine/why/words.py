@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..errors import InputError
 from ..index import offset
+from ..messages.errors import InputError
 from . import curves, rounding
 from .parts import Explanation, Operand, Term, Terms
 from .reading import ALL, Element, Place, at

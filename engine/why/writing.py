@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..translation import said, tr, trn
+from ..messages.translation import said, tr, trn
 from ..writing import cells, write_number
 from .parts import STAGE, Explanation, Operand, Row, Terms
 

@@ -9,7 +9,7 @@ import pytest
 from encoder_tui.engine import accounts, load
 from encoder_tui.engine.architectures import FAMILIES, family_of
 from encoder_tui.engine.config import Config
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.processor import open_processor
 
 ENGINE = Path(accounts.__file__).parent

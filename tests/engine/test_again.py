@@ -9,7 +9,7 @@ import pytest
 from encoder_tui.engine import save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.again import BROKEN, script
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.session import Session
 from encoder_tui.engine.trace import LiveTrace
 from session_kit import do

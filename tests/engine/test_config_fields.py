@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from encoder_tui.engine import accounts, load
 from encoder_tui.engine.architectures import FAMILIES
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from family_kit import Sample, differences, random_model, reference_values, samples, tokens_for
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel

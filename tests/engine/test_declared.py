@@ -10,7 +10,7 @@ from encoder_tui.engine import load
 from encoder_tui.engine.architectures import FAMILIES
 from encoder_tui.engine.config import Config
 from encoder_tui.engine.declared import CLASSES, told
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from transformers.models.auto import modeling_auto
 
 OWN = ("transformer", "torch_transformer_encoder", "cbow", "skipgram")  # no class of transformers is behind them

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from encoder_tui.engine import load
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from safetensors.torch import load_file, save_file
 
 NAMES = ("attention.self.query", "intermediate.dense")

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.errors import one_line
+from encoder_tui.engine.messages.errors import one_line
 from encoder_tui.engine.messages.visible import STEERING, visible, visible_lines
 
 

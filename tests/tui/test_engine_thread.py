@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
 from encoder_tui.tui.faults import Fault
 from encoder_tui.tui.work import Work

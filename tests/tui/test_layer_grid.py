@@ -191,7 +191,7 @@ def test_of_a_very_long_text_some_rows_are_read() -> None:
 
 
 async def test_a_fault_of_one_layer_does_not_stop_the_others() -> None:
-    from encoder_tui.engine.errors import InputError
+    from encoder_tui.engine.messages.errors import InputError
 
     class Broken(Long):
         def read(self, index: object = ()) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui import looking
 from encoder_tui.tui.facts import Position, World, look
 from encoder_tui.tui.state import ViewState

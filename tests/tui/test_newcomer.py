@@ -5,7 +5,7 @@ import re
 import pytest
 from driving import press, running, screen_of, settled, write
 from encoder_tui.engine import Session, load
-from encoder_tui.engine.translation import use
+from encoder_tui.engine.messages.translation import use
 
 TEXT = "The animal didn't cross the street because it was too tired"
 SIZES = [(80, 24), (120, 40)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from driving import lines_of, press, running
 from encoder_tui.engine import Session, load
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui import looking
 from encoder_tui.tui.facts import World
 from encoder_tui.tui.plane import fitted, plane_of, row_labels

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from driving import lines_of, press, running, settled, until, write
-from encoder_tui.engine.errors import InputError
 from encoder_tui.engine.index import Index
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.program import Program
 from encoder_tui.engine.session import Session
 from encoder_tui.engine.stage import Stage

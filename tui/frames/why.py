@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...engine.translation import said, tr, trn
+from ...engine.messages.translation import said, tr, trn
 from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def find_operand(
     Raises:
         InputError: there is none, or nothing stands behind it.
     """
-    from ...engine.errors import InputError
+    from ...engine.messages.errors import InputError
     from ...engine.why import explain
 
     found = explain(session.trace, stage, index)

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..facts import Fork, Position
 from ..text import cut, fit, plain
 from ..widgets.lines import Lines, Spans

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
 
-from ...engine.translation import language, tr
+from ...engine.messages.translation import language, tr
 from ..facts import Position
 from ..following import cell_of
 from ..state import ViewState

@@ -11,7 +11,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..plane import paged, plane_of
 from ..state import ViewState
 from ..subject import Subject

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from ...engine.translation import trn
+from ...engine.messages.translation import trn
 from ..facts import Position
 from ..text import cut
 from ..tree import Folds, Node, grow, line_of, path_to, rows

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ...engine.translation import tr, trn
+from ...engine.messages.translation import tr, trn
 from ..facts import Position
 from ..text import cut
 

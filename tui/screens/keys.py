@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len
 from textual import events
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..panes import program_tree as marks
 from ..text import cut, fit, wrapped
 from ..widgets.lines import Lines, Spans

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ...engine.translation import language, tr
+from ...engine.messages.translation import language, tr
 from ..completion import Completion
 from ..facts import Position
 from ..panes.breakpoint_list import BreakpointList

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
     from ...engine.commands import Command

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..panes.console import is_prose, wrapped
 from ..text import letters_of, plain
 from ..widgets.lines import Lines, Spans

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..frames.diff import Difference, read_difference
 from ..frames.heat import Heat
 from ..frames.window import Bounds

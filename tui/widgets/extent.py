@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..plane import Plane
 from ..text import cell_len
 

@@ -10,7 +10,7 @@ import numpy as np
 from rich.style import Style
 from textual.geometry import Region
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..colours import NOTHING, Palette, Scale, codes_of, scale_of
 from ..frames.heads import HeadPicture, read_heads
 from ..numbers import short

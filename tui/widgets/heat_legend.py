@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..colours import MIDDLE, TOP, Palette, Scale, glyph
 from ..numbers import counted, short
 from ..text import cell_len

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..colours import Palette
 from ..frames.heat import Heat, read_heat
 from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole

@@ -11,7 +11,7 @@ import numpy as np
 from rich.style import Style
 from textual import events
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..colours import Palette, Scale, codes_of, scale_of
 from ..frames.layer_grid import LayerRow, read_layer
 from ..numbers import short

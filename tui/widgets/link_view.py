@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
 from ..frames.figures import is_attention
 from ..frames.links import Links, read_links

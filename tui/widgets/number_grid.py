@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..frames.window import Bounds, Window, bounds_around, read_window
 from ..numbers import Aligned, Worded, aligned_for
 from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..frames.figures import Figures, read_figures
 from ..numbers import counted, short
 from ..plane import Plane

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from ...engine.translation import tr
+from ...engine.messages.translation import tr
 from ..frames.window import Window
 from ..numbers import exact
 from ..plane import Plane, clipped, moved, plane_of
@@ -215,7 +215,7 @@ class ValueView(Widget):
         return False
 
     def _send(self, subject: Subject, plane: Plane, request: Request) -> None:
-        from ...engine.errors import InputError, one_line
+        from ...engine.messages.errors import InputError, one_line
 
         def run(session: Session) -> Any:
             try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
 
-from ...engine.translation import said, tr
+from ...engine.messages.translation import said, tr
 from ..frames.why import Why, read_why, tile_of
 from ..numbers import exact
 from ..plane import Plane, clipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from .messages.visible import visible
+from .visible import visible
 
 MOST_LETTERS = 2000
 

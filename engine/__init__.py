@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from .loading import load
     from .messages.errors import InputError
     from .modules import load_module
-    from .program import Program
+    from .program.program import Program
+    from .program.stage import Stage
+    from .program.stats import Stats
+    from .program.tokens import Tokens
+    from .program.value import Value
     from .run import Run
     from .session import Session
     from .snapshot import Recording, open_snapshot, save
-    from .stage import Stage
-    from .stats import Stats
-    from .tokens import Tokens
-    from .value import Value
 
 _HOMES = {
     "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "loading", "load_module": "modules",
-    "InputError": "messages.errors", "Program": "program", "Stage": "stage", "Run": "run", "Session": "session",
-    "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "stats", "Tokens": "tokens",
-    "Value": "value",
+    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "run", "Session": "session",
+    "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "program.stats", "Tokens": "program.tokens",
+    "Value": "program.value",
 }  # fmt: skip
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from .pieces import byte_letters
-from .token_names import BYTE_SPACE as SPACE
+from .program.token_names import BYTE_SPACE as SPACE
 
 
 def readable(token: str) -> str:

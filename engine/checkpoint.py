@@ -15,18 +15,18 @@ from . import accounts, declared, quantised
 from .architectures import TEXT, Family, Options, family_of, sides_of, sight_of
 from .architectures.sentence import with_sentence
 from .config import Config
-from .dtypes import FLOATS
 from .files import read_object, regular
 from .folders import beside, instead, likeness, whose
 from .images import ImageReader
 from .leftovers import Leftover, leftovers
 from .leftovers import told as leftover_lines
 from .messages.errors import InputError
-from .program import Program
+from .program.dtypes import FLOATS
+from .program.program import Program
+from .program.stage import Shape, write_shape
 from .quantised import multiplied
 from .reader import TextReader
 from .sentence import read_sentence
-from .stage import Shape, write_shape
 from .text_habits import habits_of
 from .ties import Ties, ties_of
 from .tokenizer_files import open_tokenizer

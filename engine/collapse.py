@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .faults import Fault
-from .program import Program
-from .rows import same_rows
-from .stage import Stage
-from .tokens import PIXELS, Tokens
-from .trace import LiveTrace, Trace
+from .program.program import Program
+from .program.rows import same_rows
+from .program.stage import Stage
+from .program.tokens import PIXELS, Tokens
+from .program.trace import LiveTrace, Trace
 
 Array = npt.NDArray[np.generic]
 Row = tuple[int, ...]

@@ -15,11 +15,11 @@ from .ops import Given, Op, no_memory
 from .out_of_memory import is_full, made_room, with_room
 from .patch_set import PatchSet
 from .patches import patched
-from .program import Program
+from .program.program import Program
+from .program.stage import Shape, Stage
+from .program.tokens import Tokens
 from .row_blocks import row_blocks
 from .shadows import Shadow, shadows_of
-from .stage import Shape, Stage
-from .tokens import Tokens
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
-from .index import Written, bind_index
 from .limits import Demand, Range, demand_of
-from .measures import FROM_STATS, WORDS, figures_of, measure
 from .messages.errors import InputError, nearest
-from .places import Place, Wanted, first_place
-from .program import Program
-from .stage import Stage
-from .token_names import NotOneToken
-from .trace import Trace
-from .value import Value
+from .program.element import Place, Wanted, first_place
+from .program.expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
+from .program.figures import FROM_STATS, WORDS, figures_of, measure
+from .program.index import Written, bind_index
+from .program.program import Program
+from .program.stage import Stage
+from .program.token_names import NotOneToken
+from .program.trace import Trace
+from .program.value import Value
 
 FUNCTIONS = (*FROM_STATS, "abs")
 PLACES = ("layer", "head")
@@ -295,7 +295,7 @@ class StageScope:
         if function == "abs":
             return abs(argument)
         if function == "entropy":
-            from .value import ArrayValue
+            from .program.value import ArrayValue
 
             array = np.atleast_1d(argument)
             found = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .dtypes import DTYPES
-from .stage import Shape, Stage
-from .trace import Trace
+from .program.dtypes import DTYPES
+from .program.stage import Shape, Stage
+from .program.trace import Trace
 
 if TYPE_CHECKING:
     from .encoder import Encoder

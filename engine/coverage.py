@@ -12,7 +12,7 @@ from .messages.translation import tr
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from .tokens import Tokens
+    from .program.tokens import Tokens
 
 MANY = 1 / 3
 MOST_SHOWN = 4

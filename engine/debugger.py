@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .messages.errors import InputError
-from .places import Place
-from .stage import Stage
-from .trace import Trace
+from .program.element import Place
+from .program.stage import Stage
+from .program.trace import Trace
 
 START = -1
 

@@ -6,8 +6,8 @@ import re
 
 import torch
 
-from .dtypes import FLOATS
 from .messages.errors import InputError, nearest
+from .program.dtypes import FLOATS
 
 
 def device_of(name: str) -> torch.device:

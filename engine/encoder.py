@@ -17,12 +17,12 @@ from .given_ids import Row, rows_of, tokens_of_ids
 from .messages.errors import InputError
 from .outline import Outline
 from .presets import PresetCheckpoint
-from .program import Program
+from .program.program import Program
+from .program.tokens import TOKEN_VECTORS, Tokens
+from .program.trace import Trace
 from .reader import TextReader
 from .run import Run
 from .shadows import Shadow, shadows_of
-from .tokens import TOKEN_VECTORS, Tokens
-from .trace import Trace
 from .vectors_in import in_place_of_tokens, program_of_vectors, size_of
 from .weight_sizes import WeightSizes
 

@@ -19,7 +19,7 @@ from .ranges import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
     from .compute import Computation
-    from .stage import Stage
+    from .program.stage import Stage
     from .weight_sizes import WeightSizes
 
 Ends = tuple[float, float]

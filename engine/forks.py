@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from .debugger import Debugger
 from .messages.errors import InputError
-from .trace import LiveTrace, Trace, expect_live
+from .program.trace import LiveTrace, Trace, expect_live
 
 if TYPE_CHECKING:
-    from .patch import Patch
+    from .program.patch import Patch
 
 Patches = tuple["Patch", ...]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .architectures.family import Limits
 from .files import read_text, regular
 from .messages.errors import InputError, one_line
-from .tokens import Tokens
+from .program.tokens import Tokens
 
 TYPED = re.compile(r"[\s,\[\]0-9+.eE-]+")
 # What goes in with the ids, by our name and by transformers'.

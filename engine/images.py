@@ -13,7 +13,7 @@ import numpy as np
 from .architectures import Sight
 from .messages.errors import InputError, one_line
 from .processor import Pixels, Processor, open_processor
-from .tokens import PIXELS, Tokens
+from .program.tokens import PIXELS, Tokens
 
 if TYPE_CHECKING:
     from PIL.Image import Image

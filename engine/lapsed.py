@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .conditions import Predicate, check_windows
 from .debugger import Breakpoint
 from .messages.errors import InputError
-from .trace import Trace
+from .program.trace import Trace
 from .watches import Watch
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .dtypes import FLOATS
 from .faults import Fault
-from .givers import whose_mask
 from .mask_patterns import Pattern
+from .program.dtypes import FLOATS
+from .program.givers import whose_mask
+from .program.stage import Stage
+from .program.trace import LiveTrace, Trace
+from .program.value import Value
 from .squares import HIDES, Array, Stopped, Sums, pairs, windows
-from .stage import Stage
-from .trace import LiveTrace, Trace
-from .value import Value
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .program.stage import Stage
+from .program.value import Value
 from .squares import HIDES, Array, Stopped, windows
-from .stage import Stage
-from .value import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from .encoder import Encoder
 from .messages.errors import InputError
 from .module_beside import expect_same_numbers
 from .module_parts import alike, called, expect_no_global_hooks, is_compiled, plain, tensors, uncompiled
-from .stage import Shape
+from .program.stage import Shape
 
 # What a layer's activation may be -> the name it has in a config. Modules are matched by class, functions by themselves.
 FUNCTIONS: tuple[tuple[Any, str], ...] = (

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from .messages.errors import InputError, nearest
-from .token_names import form_in
-from .trace import LiveTrace, Trace
+from .program.token_names import form_in
+from .program.trace import LiveTrace, Trace
 
 
 @dataclass(frozen=True, slots=True)

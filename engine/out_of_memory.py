@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from .messages.errors import InputError
-from .stage import Shape, write_shape
+from .program.stage import Shape, write_shape
 
 
 class Full(Protocol):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .messages.errors import InputError, nearest
-from .token_names import form_in
+from .program.token_names import form_in
 
 if TYPE_CHECKING:
     import torch
 
-    from .stage import Stage
-    from .trace import LiveTrace
+    from .program.stage import Stage
+    from .program.trace import LiveTrace
 
 # Kinds of stages whose numbers are looked up, or say what is seen.
 LOOKED_UP = (

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from .arrays import cut, put
-from .expressions import Call, Expression, Logic, Name, Window, parse
-from .index import Written, bind_index
 from .messages.errors import InputError, one_line
-from .patch import Patch
-from .per_text import Index, by_text, is_rectangle
-from .stage import write_shape
+from .program.expressions import Call, Expression, Logic, Name, Window, parse
+from .program.index import Written, bind_index
+from .program.patch import Patch
+from .program.per_text import Index, by_text, is_rectangle
+from .program.stage import write_shape
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
 INPUT_AXES = ("batch", "token", "query", "key")

@@ -20,10 +20,10 @@ from .config import Config
 from .hub import BUNDLED
 from .images import ImageReader
 from .messages.errors import InputError, nearest
-from .program import Program
+from .program.program import Program
+from .program.stage import Shape
 from .reader import TextReader
 from .seeds import seed_of
-from .stage import Shape
 from .tokenizer_files import open_tokenizer
 
 PREFIX = "preset:"

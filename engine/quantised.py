@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from .messages.errors import InputError
-from .stage import Shape, write_shape
+from .program.stage import Shape, write_shape
 from .weight_files import Rows, WeightFile
 
 FLOATS = ("float64", "float32", "float16", "bfloat16")

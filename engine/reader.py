@@ -13,8 +13,8 @@ from .byte_level import readable
 from .coverage import other_case
 from .messages.errors import InputError, nearest, one_line
 from .messages.visible import quoted, visible
+from .program.tokens import Tokens
 from .tokenizer_files import Tokenization
-from .tokens import Tokens
 
 MOST_NAMED = 3
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .messages.errors import InputError, nearest
-from .tokens import PIXELS, TOKEN_VECTORS, Tokens
-from .trace import Trace
+from .program.tokens import PIXELS, TOKEN_VECTORS, Tokens
+from .program.trace import Trace
 
 if TYPE_CHECKING:
     from .encoder import Encoder

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from .arrays import both, to_numpy
-from .rows import far_apart
+from .program.rows import far_apart
 
 # Of float32 numbers: more than same rows may be apart.
 CERTAIN = 1e-6

@@ -13,18 +13,18 @@ from .arrays import cut, to_numpy
 from .cache import Pool
 from .compute import Computation
 from .extents import Extents
-from .index import Index
 from .messages.errors import InputError
 from .messages.visible import visible
-from .patch import Patch
 from .patch_set import PatchSet
 from .patches import Replace, refusing
+from .program.index import Index
+from .program.patch import Patch
+from .program.stage import Shape, write_shape
+from .program.tokens import Tokens
+from .program.trace import LiveTrace
+from .program.value import Value
 from .row_figures import apart, row_ends
 from .run_value import QUICK, RunValue
-from .stage import Shape, write_shape
-from .tokens import Tokens
-from .trace import LiveTrace
-from .value import Value
 from .weight_sizes import WeightSizes
 
 # How much is computed before it is looked at: what a processor's cache still holds then.

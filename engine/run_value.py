@@ -15,10 +15,10 @@ from .extents import Extents, ends, figure_of
 from .one_hot import one_hot_figure
 from .ops import OneHot
 from .out_of_memory import with_room
-from .per_text import Index, PerText, Rectangle, by_text, is_rectangle
+from .program.per_text import Index, PerText, Rectangle, by_text, is_rectangle
+from .program.stage import Stage
+from .program.value import Value
 from .row_figures import row_figures
-from .stage import Stage
-from .value import Value
 
 QUICK = ("nan", "inf", "min", "max", "absmax")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from .debugger import Debugger
 from .forks import Forks
 from .messages.errors import InputError
-from .trace import Trace
-from .writing import Layout
+from .program.trace import Trace
+from .program.writing import Layout
 
 if TYPE_CHECKING:
     from .compare import Reference

@@ -13,8 +13,8 @@ from typing import cast
 import torch
 
 from .ops import Op
-from .program import Program
-from .stage import Shape
+from .program.program import Program
+from .program.stage import Shape
 
 
 @dataclass(frozen=True, slots=True)

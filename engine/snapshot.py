@@ -22,13 +22,13 @@ from .manifest import expect
 from .messages.errors import InputError, one_line
 from .messages.visible import visible
 from .one_hot import OneHotValue
-from .per_text import Index, is_rectangle
-from .program import Program
+from .program.per_text import Index, is_rectangle
+from .program.program import Program
+from .program.stage import Shape, Stage
+from .program.tokens import Tokens
+from .program.trace import Trace
+from .program.value import ArrayValue, Value
 from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
-from .stage import Shape, Stage
-from .tokens import Tokens
-from .trace import Trace
-from .value import ArrayValue, Value
 
 FORMAT = 1
 ENTRY = "encoder_tui"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dtypes import BY_CODE, DTYPES
+from .program.dtypes import BY_CODE, DTYPES
+from .program.value import Value
 from .replacing import replacing
-from .value import Value
 
 
 @dataclass(frozen=True, slots=True)

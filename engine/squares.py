@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .messages.errors import InputError
-from .value import BLOCK_ELEMENTS, Value
+from .program.value import BLOCK_ELEMENTS, Value
 
 HIDES = -1.0  # what is added to a score below this is meant to hide a key
 

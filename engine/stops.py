@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from .debugger import Stop
 from .messages.translation import tr
-from .places import write_place
-from .stage import Shape, write_shape
+from .program.element import write_place
+from .program.stage import Shape, write_shape
 
 
 def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .token_names import CARRIED_ON, PIECE_SPACE
+from .program.token_names import CARRIED_ON, PIECE_SPACE
 from .tokenizer_settings import NAMED, TokenizerSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .collapse import collapse
-from .dtypes import FLOATS
 from .faults import Fault, named, row_of
 from .mask_faults import (
     MASK,
@@ -26,12 +25,13 @@ from .mask_faults import (
     shared_positions,
     token_faults,
 )
-from .measures import measure
 from .messages.errors import InputError
-from .places import Place
+from .program.dtypes import FLOATS
+from .program.element import Place
+from .program.figures import measure
+from .program.stage import Stage
+from .program.trace import Trace
 from .softmax_faults import softmax_fault
-from .stage import Stage
-from .trace import Trace
 
 # Infinity is how some models hide keys; nowhere else does one belong.
 MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})

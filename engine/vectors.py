@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .architectures.torch_encoder import VECTORS
 from .messages.errors import InputError, one_line
-from .tokens import Tokens
+from .program.tokens import Tokens
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 MASK = "mask"

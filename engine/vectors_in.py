@@ -7,9 +7,9 @@ from dataclasses import replace
 from .architectures import parts
 from .messages.errors import InputError
 from .ops import Given, GivenNumbers
-from .program import Program
-from .stage import Stage
-from .tokens import TOKEN_VECTORS, Tokens
+from .program.program import Program
+from .program.stage import Stage
+from .program.tokens import TOKEN_VECTORS, Tokens
 
 # What takes ids and looks at how many there are alone.
 COUNTS_ONLY = ("Places",)

@@ -10,13 +10,13 @@ import numpy as np
 
 from .conditions import FUNCTIONS, PLACES, StageScope, check_windows
 from .debugger import written
-from .expressions import Call, Expression, Name, Text, Window, parse
-from .measures import WORDS
 from .messages.errors import InputError, nearest
-from .program import Program
-from .stage import Stage
-from .trace import Trace
-from .writing import write_number
+from .program.expressions import Call, Expression, Name, Text, Window, parse
+from .program.figures import WORDS
+from .program.program import Program
+from .program.stage import Stage
+from .program.trace import Trace
+from .program.writing import write_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import torch
 from safetensors import SafetensorError, safe_open
 
-from .dtypes import BY_CODE
 from .files import pointer, read_object, regular
 from .folders import instead
 from .messages.errors import InputError, one_line
-from .stage import Shape
+from .program.dtypes import BY_CODE
+from .program.stage import Shape
 
 SAFETENSORS, SAFETENSORS_INDEX = "model.safetensors", "model.safetensors.index.json"
 TORCH, TORCH_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"

@@ -207,7 +207,7 @@ def test_ctrl_c_leaves_no_part_of_a_file(small_dir, tmp_path):
     script = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
-        "from encoder_tui.engine.value import Value\n"
+        "from encoder_tui.engine.program.value import Value\n"
         "blocks = Value.blocks\n"
         "def slow(self, *args):\n"
         "    print('writing', flush=True)\n"

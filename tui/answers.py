@@ -24,7 +24,7 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     """What the console says of a stop: a kind of line and a text. Plain steps by key go without saying."""
     shape = ""
     if stop.stage is not None:
-        from ..engine.stage import write_shape
+        from ..engine.program.stage import write_shape
 
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
     place = where(position) + shape

@@ -13,7 +13,7 @@ from ..engine.messages.errors import InputError
 
 if TYPE_CHECKING:
     from ..engine.commands import Command, Table
-    from ..engine.program import Program
+    from ..engine.program.program import Program
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
 _NAME = re.compile(r"[\w.*?/-]*$")

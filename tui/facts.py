@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..engine.debugger import Breakpoint
-    from ..engine.program import Program
+    from ..engine.program.program import Program
+    from ..engine.program.stage import Shape
+    from ..engine.program.tokens import Tokens
     from ..engine.session import Session
-    from ..engine.stage import Shape
-    from ..engine.tokens import Tokens
     from ..engine.tour import TourPage
 
 
@@ -98,7 +98,7 @@ def look(session: Session, before: Position | None) -> Position:
     Args:
         before: the copy made before; its world is kept if it is still the one.
     """
-    from ..engine.trace import LiveTrace
+    from ..engine.program.trace import LiveTrace
 
     trace, debugger = session.trace, session.debugger
     world = before.world if before else None

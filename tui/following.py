@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..engine.index import parse_index, split_index
 from ..engine.messages.errors import InputError
+from ..engine.program.index import parse_index, split_index
 from .facts import World
 from .plane import LOOKUP_AXES, clipped, plane_of
 from .state import Spot, ViewState

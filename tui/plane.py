@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..engine.index import PLACE_AXIS, offset
 from ..engine.messages.translation import tr
+from ..engine.program.index import PLACE_AXIS, offset
 from .state import ViewState
 from .subject import Subject
 from .text import cell_len, fit, plain

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..engine.messages.translation import language
-from ..engine.stage import write_shape
+from ..engine.program.stage import write_shape
 from .against import Against, against_of
 
 if TYPE_CHECKING:
-    from ..engine.program import Program
+    from ..engine.program.program import Program
+    from ..engine.program.stage import Stage
     from ..engine.session import Session
-    from ..engine.stage import Stage
 
 Place = Literal["here", "done", "ahead", "weight"]
 
@@ -117,7 +117,7 @@ def _positions(session: Session, stage_name: str) -> tuple[tuple[int, ...], ...]
 
 
 def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
-    from ..engine.trace import LiveTrace
+    from ..engine.program.trace import LiveTrace
 
     trace, position = session.trace, session.trace.program.index(stage.name)
     symbol = stage.symbols[number]

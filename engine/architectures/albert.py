@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..program import Program
+from ..program.program import Program
 from . import bert, heads, parts, post_norm, task_heads, word_head
 from .builder import Builder
 from .family import Limits, Options

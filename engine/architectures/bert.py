@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..ops import Sum
-from ..program import Program
+from ..program.program import Program
 from . import heads, parts, post_norm, task_heads, word_head
 from .builder import HIDDEN, Builder
 from .family import Limits, Options

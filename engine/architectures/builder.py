@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ops import Activation, LayerNorm, Linear, Lookup, Op
-from ..program import Program
-from ..stage import Shape, Stage
+from ..program.program import Program
+from ..program.stage import Shape, Stage
 
 HIDDEN = ("batch", "token", "hidden")
 

@@ -9,7 +9,7 @@ from collections.abc import Container
 
 from .. import accounts
 from ..config import Config
-from ..program import Program
+from ..program.program import Program
 from . import clip_parts
 from .builder import Builder
 from .family import IMAGE, TEXT, Limits, Options, Sight

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..program import Program
+from ..program.program import Program
 from . import clip_parts
 from .builder import Builder
 from .family import Options

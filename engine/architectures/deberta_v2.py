@@ -34,7 +34,7 @@ from ..ops import (
     Sum,
     Table,
 )
-from ..program import Program
+from ..program.program import Program
 from . import heads, parts, relative, task_heads
 from .builder import Builder
 from .family import Limits, Options

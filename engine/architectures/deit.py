@@ -7,7 +7,7 @@ from collections.abc import Container
 from ..config import Config
 from ..ops import FirstToken
 from ..ops.patches import Average, TokenAt
-from ..program import Program
+from ..program.program import Program
 from . import task_heads, vision, vit
 from .builder import Builder
 from .family import Options, Sight

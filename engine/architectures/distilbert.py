@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..config import Config
 from ..ops import Sum
-from ..program import Program
+from ..program.program import Program
 from . import parts, post_norm, task_heads, word_head
 from .builder import Builder
 from .family import Limits, Options

@@ -9,7 +9,7 @@ from collections.abc import Container
 
 from ..config import Config
 from ..ops import Activation
-from ..program import Program
+from ..program.program import Program
 from . import bert, parts, task_heads, word_head
 from .builder import Builder
 from .family import Limits, Options

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ..config import Config
-from ..program import Program
+from ..program.program import Program
 from . import bert
 from .family import Limits, Options
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..config import Config
-from ..program import Program
+from ..program.program import Program
 
 TEXT, IMAGE = "text", "image"
 

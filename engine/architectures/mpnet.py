@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..config import Config
 from ..messages.errors import InputError
 from ..ops import AddBias, AddMask, DivideByRoot, FirstToken, PositionsAfterPadding, Scores, Sum
-from ..program import Program
+from ..program.program import Program
 from . import heads, parts, relative, task_heads
 from .builder import Builder
 from .family import Limits, Options

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..config import Config
 from ..messages.errors import InputError
 from ..ops import Best, FirstToken, Gate, Softmax, Sum
-from ..program import Program
+from ..program.program import Program
 from . import parts, task_heads, turned
 from .builder import HIDDEN, Builder
 from .family import Limits, Options

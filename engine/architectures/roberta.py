@@ -11,7 +11,7 @@ from collections.abc import Container
 from ..config import Config
 from ..messages.errors import InputError
 from ..ops import PositionsAfterPadding
-from ..program import Program
+from ..program.program import Program
 from . import bert, heads, parts, task_heads, word_head
 from .builder import Builder
 from .family import Limits, Options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..messages.errors import InputError
 from ..ops import Beside, Given, Normalize, WithoutPrompt
 from ..ops.pooling import POOLINGS
-from ..program import Program
+from ..program.program import Program
 from ..sentence import Module, Sentence
 from . import parts
 from .builder import Builder

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ..config import Config
 from ..messages.errors import InputError, nearest
 from ..ops import ACTIVATIONS, AddBias, AddMask, ClampInfinite, Gate, Lookup, RMSNorm, Scores, Sum
-from ..program import Program
+from ..program.program import Program
 from . import parts, relative, task_heads
 from .builder import HIDDEN, Builder
 from .family import Limits, Options

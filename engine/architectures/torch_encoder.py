@@ -37,7 +37,7 @@ from ..ops import (
     TokenFirstActivation,
     TokenFirstLinear,
 )
-from ..program import Program
+from ..program.program import Program
 from . import parts
 from .builder import HIDDEN, Builder
 from .family import Limits, Options

@@ -7,7 +7,7 @@ from collections.abc import Container
 from ..config import Config
 from ..messages.errors import InputError
 from ..ops import FirstToken
-from ..program import Program
+from ..program.program import Program
 from . import parts, task_heads, vision
 from .builder import Builder
 from .family import IMAGE, Limits, Options, Sight

@@ -33,7 +33,7 @@ from ..ops.words import (
     Sigmoid,
     WordBias,
 )
-from ..program import Program
+from ..program.program import Program
 from . import parts
 from .builder import HIDDEN, Builder
 from .family import Limits, Options

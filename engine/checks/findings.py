@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..faults import Fault
-from ..index import TOKEN_AXES
 from ..messages.visible import quoted
-from ..trace import Trace
+from ..program.index import TOKEN_AXES
+from ..program.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from ..dropped import write_dropout
-from ..dtypes import FLOATS
 from ..faults import NOT_FINITE, Fault
-from ..givers import whose_mask
 from ..mask_faults import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
 from ..mask_patterns import Pattern
+from ..program.dtypes import FLOATS
+from ..program.givers import whose_mask
+from ..program.stage import Stage
+from ..program.trace import Trace
+from ..program.value import Value
 from ..softmax_faults import EVAL, dropped_from_softmax
 from ..squares import HIDES, Stopped, Sums, extremes, pairs, windows
-from ..stage import Stage
-from ..trace import Trace
 from ..unexpected import first_fault
-from ..value import Value
 from .findings import Checked, Finding, finding_of
 
 

@@ -11,10 +11,10 @@ from ..compare.alone import alone, beside
 from ..faults import NOT_FINITE, Fault
 from ..mask_faults import shared_positions
 from ..messages.errors import InputError
-from ..program import Program
+from ..program.program import Program
+from ..program.stage import Stage
+from ..program.trace import LiveTrace, Trace
 from ..squares import Stopped
-from ..stage import Stage
-from ..trace import LiveTrace, Trace
 from ..unexpected import first_fault
 from .findings import Checked, Finding, finding_of, where
 

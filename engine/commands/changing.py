@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..coverage import unknown_words
-from ..index import parse_index, split_index
 from ..messages.errors import InputError
 from ..patch_targets import check_range, token_id
-from ..per_text import is_rectangle
+from ..program.index import parse_index, split_index
+from ..program.per_text import is_rectangle
+from ..program.trace import expect_live
+from ..program.writing import write_texts
 from ..session import Session
-from ..trace import expect_live
-from ..writing import write_texts
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
-    from ..patch import Change
-    from ..per_text import Index
+    from ..program.patch import Change
+    from ..program.per_text import Index
 
 PATCH = "patch STAGE[INDEX] = VALUE"
 ABLATE = "ablate STAGE[INDEX] [zero|mean]"
@@ -46,7 +46,7 @@ def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
 
 def _put(session: Session, name: str, text: str, change: Change, *windows: Index, note: str = "") -> Reply:
     """Put a change on a stage and say what follows from it, and where, if a token's name means another place in each text."""
-    from ..patch import Patch
+    from ..program.patch import Patch
 
     axes, tokens = session.trace.program[name].axes, session.trace.tokens.strings
     named = [write_texts(axes, index, tokens) for index in windows if not is_rectangle(index)]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
-from ..places import write_place
+from ..program.element import write_place
 from ..references import KINDS, USAGE, reference
 from ..session import Session
 from .table import Command, Key, Reply, Request, words_of
 
 if TYPE_CHECKING:
     from ..compare import Comparison
-    from ..trace import Trace
+    from ..program.trace import Trace
 
 COMPARE = f"compare {USAGE} [tolerance T] [all]"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..index import split_index
+from ..program.index import split_index
 from ..session import Session
 from .table import Command, Reply
 

@@ -9,11 +9,11 @@ from ..explanations.formulas import formulas
 from ..messages.errors import InputError, nearest
 from ..messages.translation import language, tr, use
 from ..messages.visible import quoted, visible
+from ..program.stage import write_shape
+from ..program.tokens import PIXELS
+from ..program.writing import write_stats, write_value
 from ..session import Session
-from ..stage import write_shape
-from ..tokens import PIXELS
 from ..watches import write_watched
-from ..writing import write_stats, write_value
 from .table import Command, OfTable, Reply, Table, is_number
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..index import TOKEN_AXES, split_index
 from ..messages.errors import InputError
+from ..program.index import TOKEN_AXES, split_index
+from ..program.tokens import PIXELS
+from ..program.writing import write_number
 from ..session import Session
-from ..tokens import PIXELS
-from ..writing import write_number
 from .table import Command, Reply
 
 USAGE = "picture STAGE[INDEX]"

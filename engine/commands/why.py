@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..index import split_index
 from ..messages.errors import InputError
+from ..program.index import split_index
 from ..session import Session
 from .table import Command, Reply, is_number
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
+from ..program.writing import cells
 from ..session import Session
-from ..writing import cells
 from .table import Command, Reply, is_number, words_of
 
 if TYPE_CHECKING:

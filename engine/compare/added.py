@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ..index import TOKEN_AXES
-from ..per_text import Rectangle
-from ..stage import Shape, Stage
-from ..trace import LiveTrace, Trace, expect_live
+from ..program.index import TOKEN_AXES
+from ..program.per_text import Rectangle
+from ..program.stage import Shape, Stage
+from ..program.trace import LiveTrace, Trace, expect_live
 from .hidden import HIDES, may_hide
 from .measure import Array
 

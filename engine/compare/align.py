@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..index import TOKEN_AXES
 from ..messages.visible import quoted
-from ..stage import Shape
-from ..tokens import Tokens
-from ..trace import Trace
+from ..program.index import TOKEN_AXES
+from ..program.stage import Shape
+from ..program.tokens import Tokens
+from ..program.trace import Trace
 
 Places = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tokens import Tokens
+from ..program.tokens import Tokens
 from .align import Alignment, Pair
 
 

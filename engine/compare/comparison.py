@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..stage import Shape, write_shape
+from ..program.stage import Shape, write_shape
 from .added import FREE_AXES
 from .align import Alignment
 

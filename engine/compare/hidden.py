@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..index import Index
-from ..stage import Shape, Stage
-from ..trace import Trace
-from ..value import Value
+from ..program.index import Index
+from ..program.stage import Shape, Stage
+from ..program.trace import Trace
+from ..program.value import Value
 from .align import Places, pick
 from .measure import Array
 

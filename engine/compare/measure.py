@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..dtypes import FLOATS
+from ..program.dtypes import FLOATS
 
 Array = npt.NDArray[Any]
 CHUNK = 1 << 17  # elements: what is compared at once stays in the processor's cache

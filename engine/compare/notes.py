@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ..dropped import dropout_rate, write_dropout
-from ..stage import Stage
-from ..trace import LiveTrace, Trace
+from ..program.stage import Stage
+from ..program.trace import LiveTrace, Trace
 
 if TYPE_CHECKING:
     from ..run import Run

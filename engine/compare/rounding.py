@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..dtypes import FLOATS, coarser
-from ..stage import Stage
-from ..trace import LiveTrace, Trace
+from ..program.dtypes import FLOATS, coarser
+from ..program.stage import Stage
+from ..program.trace import LiveTrace, Trace
 
 # Epsilons of the coarser dtype that two healthy computations may be apart, for each layer passed, relative to the
 # reference's largest magnitude. Measured on all-MiniLM-L6-v2 and the bundled model, texts of 5 to 130 tokens, one and

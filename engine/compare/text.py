@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..dtypes import FLOATS
-from ..index import TOKEN_AXES
 from ..messages.visible import visible
-from ..writing import cells
+from ..program.dtypes import FLOATS
+from ..program.index import TOKEN_AXES
+from ..program.writing import cells
 from .comparison import Comparison, Difference
 from .rounding import PER_LAYER
 

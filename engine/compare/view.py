@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..dtypes import coarser
-from ..index import TOKEN_AXES
 from ..messages.errors import InputError
-from ..per_text import Index, is_rectangle
-from ..trace import Trace
-from ..value import Value
+from ..program.dtypes import coarser
+from ..program.index import TOKEN_AXES
+from ..program.per_text import Index, is_rectangle
+from ..program.trace import Trace
+from ..program.value import Value
 from .added import same_shapes
 from .align import Alignment, align, tokens_of
 from .hidden import HIDES, Hidden, may_hide

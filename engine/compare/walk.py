@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..dtypes import coarser
-from ..index import TOKEN_AXES
 from ..messages.errors import InputError
-from ..per_text import Rectangle
-from ..stage import Stage
-from ..trace import Trace
+from ..program.dtypes import coarser
+from ..program.index import TOKEN_AXES
+from ..program.per_text import Rectangle
+from ..program.stage import Stage
+from ..program.trace import Trace
 from .added import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, pick, pieces, tokens_of, whole
 from .apart import Apart

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ..messages.translation import LANGUAGES
-from ..program import Program
-from ..stage import Shape
+from ..program.program import Program
+from ..program.stage import Shape
 from .formulas import untranslated
 from .texts import FIELDS, sizes_of, text_of
 

@@ -6,9 +6,9 @@ import re
 from functools import cache
 
 from ..messages.translation import filled, pattern_of
-from ..program import Program
-from ..stage import Stage
-from ..trace import Trace
+from ..program.program import Program
+from ..program.stage import Stage
+from ..program.trace import Trace
 from .texts import entries
 
 # Names of functions are the same everywhere; a formula with no other words needs no translation.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ..messages.translation import language as language_in_use
 from ..messages.translation import translate
-from ..per_text import Index, PerText
-from ..trace import Trace
-from ..writing import cells
+from ..program.per_text import Index, PerText
+from ..program.trace import Trace
+from ..program.writing import cells
 from .formulas import formulas
 from .texts import sizes_of, text_of
 from .worked import characteristic, number_of

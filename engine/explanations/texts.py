@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..program import Program
-from ..stage import Shape, Stage
+from ..program.program import Program
+from ..program.stage import Shape, Stage
 
 FOLDER = Path(__file__).parent
 FIELDS = ("title", "what", "why")

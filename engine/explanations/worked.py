@@ -8,11 +8,11 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..index import TOKEN_AXES
 from ..messages.errors import InputError
 from ..messages.translation import said, translate
-from ..stage import Stage
-from ..trace import Trace
+from ..program.index import TOKEN_AXES
+from ..program.stage import Stage
+from ..program.trace import Trace
 from ..why import Explanation, Term, explain
 
 SHOWN = 3  # so many terms of a sum are written out

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from ..stage import Shape
+from ..program.stage import Shape
 
 Tensors = Sequence[torch.Tensor]
 # Memory for the result, on request: a buffer of the right shape, or None for "allocate it yourself". torch takes

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional
 
-from ..stage import Shape
+from ..program.stage import Shape
 from .base import Op, Out, Tensors
 
 # The call that norms into given memory takes 36 microseconds more than the plain one; page faults cost more than that

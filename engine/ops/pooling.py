@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 
-from ..stage import Shape
+from ..program.stage import Shape
 from .base import Op, Out, Tensors
 
 LEAST = 1e-9  # a text of padding alone is divided by this

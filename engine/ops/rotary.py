@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..stage import Shape
+from ..program.stage import Shape
 from .base import Op, Out, Tensors
 
 

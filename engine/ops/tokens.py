@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from ..stage import Shape
+from ..program.stage import Shape
 from .base import Op, Out, Tensors
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..stage import Shape
+from ..program.stage import Shape
 from .base import Op, Out, Tensors
 from .tokens import Lookup
 

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from ..messages.translation import language as language_in_use
-from ..program import Program
-from ..trace import Trace
+from ..program.program import Program
+from ..program.trace import Trace
 from .facts import FACTS, word_of
 
 __all__ = ["Place", "Stop", "TourPage", "page_of", "stops_of", "word_of"]

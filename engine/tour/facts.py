@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ..measures import measure
-from ..token_names import bare
-from ..trace import Trace
+from ..program.figures import measure
+from ..program.token_names import bare
+from ..program.trace import Trace
 
 Facts = Mapping[str, str]
 SHOWN_TOKENS = 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..dtypes import FLOATS
 from ..messages.errors import InputError
+from ..program.dtypes import FLOATS
 from . import rounding
 from .parts import Explanation, Term, Terms
 from .products import dot

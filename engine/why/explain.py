@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..per_text import Index
-from ..trace import Trace
+from ..program.per_text import Index
+from ..program.trace import Trace
 from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
 from .parts import Explanation
 from .reading import Element, one_element

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ..dtypes import FLOATS
-from ..givers import GIVEN, PROCESSOR, giver
 from ..messages.errors import InputError
-from ..trace import LiveTrace
+from ..program.dtypes import FLOATS
+from ..program.givers import GIVEN, PROCESSOR, giver
+from ..program.trace import LiveTrace
 from . import rounding
 from .parts import Explanation, Term, Terms, plain
 from .reading import ALL, Element, Place, at

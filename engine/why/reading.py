@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..index import TOKEN_AXES, WORD_AXES
 from ..messages.errors import InputError
-from ..per_text import Index
-from ..stage import Stage, write_shape
-from ..trace import Trace
-from ..value import Value
+from ..program.index import TOKEN_AXES, WORD_AXES
+from ..program.per_text import Index
+from ..program.stage import Stage, write_shape
+from ..program.trace import Trace
+from ..program.value import Value
 from .parts import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain
 
 Place = tuple[int, ...]

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..index import offset
 from ..messages.errors import InputError
+from ..program.index import offset
 from . import curves, rounding
 from .parts import Explanation, Operand, Term, Terms
 from .reading import ALL, Element, Place, at

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ..messages.translation import said, tr, trn
-from ..writing import cells, write_number
+from ..program.writing import cells, write_number
 from .parts import STAGE, Explanation, Operand, Row, Terms
 
 MOST = 12

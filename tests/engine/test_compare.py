@@ -13,7 +13,7 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.compare import align, compare, write_comparison
 from encoder_tui.engine.compare.measure import Gap, ulps
 from encoder_tui.engine.compare.rounding import PER_LAYER
-from encoder_tui.engine.dtypes import FLOATS
+from encoder_tui.engine.program.dtypes import FLOATS
 from encoder_tui.tui.cli import main
 
 TEXTS = ["The cat sat on the mat.", "Hi"]

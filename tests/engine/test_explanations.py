@@ -18,10 +18,10 @@ from encoder_tui.engine.explanations.texts import FIELDS, entries
 from encoder_tui.engine.messages.translation import LANGUAGES, said, tr
 from encoder_tui.engine.ops.pooling import POOLINGS
 from encoder_tui.engine.presets import PRESETS, preset
-from encoder_tui.engine.program import Program
+from encoder_tui.engine.program.program import Program
+from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.sentence import Module, Sentence
 from encoder_tui.engine.shadows import shadows_of
-from encoder_tui.engine.stage import Stage
 from encoder_tui.engine.why import explain
 from encoder_tui.tui.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for

@@ -9,15 +9,15 @@ import torch
 from encoder_tui.engine import Debugger, load
 from encoder_tui.engine.compute import Computation
 from encoder_tui.engine.conditions import condition
-from encoder_tui.engine.expressions import parse
 from encoder_tui.engine.extents import ends
 from encoder_tui.engine.limits import demand_of
-from encoder_tui.engine.measures import measure
+from encoder_tui.engine.program.expressions import parse
+from encoder_tui.engine.program.figures import measure
+from encoder_tui.engine.program.trace import LiveTrace
+from encoder_tui.engine.program.value import ArrayValue
 from encoder_tui.engine.ranges import RANGED, by_bound, by_ends, by_sums
 from encoder_tui.engine.row_figures import row_ends
-from encoder_tui.engine.trace import LiveTrace
 from encoder_tui.engine.unexpected import Unexpected
-from encoder_tui.engine.value import ArrayValue
 from encoder_tui.engine.weight_sizes import WeightSizes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
@@ -41,7 +41,7 @@ class Plain(LiveTrace):
         self.program, self.tokens, self.about = run.program, run.tokens, run.about
 
     def value(self, name):
-        from encoder_tui.engine.value import ArrayValue
+        from encoder_tui.engine.program.value import ArrayValue
 
         value = self.run.value(name)
         return ArrayValue(name, value.axes, value.read(), value.dtype, value.tokens)

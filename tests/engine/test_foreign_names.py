@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 from encoder_tui.engine import InputError, open_snapshot, save
-from encoder_tui.engine.names import why_none
+from encoder_tui.engine.program.foreign.names import why_none
 from family_kit import open_pair, plain_inputs, random_model, sample_of, tokens_for
 from lens_kit import MODELS, NAMES, cached, equal_stages, of_first_layer, opened, same
 
@@ -110,7 +110,8 @@ def test_a_decoders_hooks_say_that_it_is_not_computed():
 
 def test_each_reason_names_stages_that_are_there(minilm):
     """What a reason points at can be typed, and what it is given for is not accepted."""
-    from encoder_tui.engine import foreign_lens, foreign_modules
+    from encoder_tui.engine.program.foreign import hugging_face as foreign_modules
+    from encoder_tui.engine.program.foreign import transformer_lens as foreign_lens
 
     for hook, why in [*foreign_lens.reasons(minilm.program), *foreign_modules.reasons(minilm.program)]:
         assert not minilm.program.match(hook)

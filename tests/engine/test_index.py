@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.index import parse_index, split_index
-from encoder_tui.engine.value import ArrayValue
+from encoder_tui.engine.program.index import parse_index, split_index
+from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

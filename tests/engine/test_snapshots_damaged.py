@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from encoder_tui.engine import Debugger, InputError, open_snapshot, save
-from encoder_tui.engine.writing import write_value
+from encoder_tui.engine.program.writing import write_value
 from safetensors.numpy import load_file, save_file
 
 

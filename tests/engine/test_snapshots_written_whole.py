@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from encoder_tui.engine import InputError, replacing, save
-from encoder_tui.engine.value import Value
+from encoder_tui.engine.program.value import Value
 
 
 @pytest.fixture(params=[True, False], ids=["unnamed", "named"])

@@ -5,12 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
-from encoder_tui.engine import value as value_module
 from encoder_tui.engine.conditions import StageScope
-from encoder_tui.engine.measures import FROM_STATS
 from encoder_tui.engine.one_hot import OneHotValue
-from encoder_tui.engine.stats import gather
-from encoder_tui.engine.value import ArrayValue
+from encoder_tui.engine.program import value as value_module
+from encoder_tui.engine.program.figures import FROM_STATS
+from encoder_tui.engine.program.stats import gather
+from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

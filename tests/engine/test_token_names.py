@@ -9,11 +9,11 @@ import pytest
 from encoder_tui.engine import InputError, load, open_snapshot, save
 from encoder_tui.engine.compare.align import align, tokens_of
 from encoder_tui.engine.compare.view import AlignedValue, DifferenceValue
-from encoder_tui.engine.index import Written, bind_index, parse_index
-from encoder_tui.engine.per_text import PerText
-from encoder_tui.engine.places import first_place
-from encoder_tui.engine.token_names import Nth, forms, place_in_each, places_of
-from encoder_tui.engine.value import ArrayValue
+from encoder_tui.engine.program.element import first_place
+from encoder_tui.engine.program.index import Written, bind_index, parse_index
+from encoder_tui.engine.program.per_text import PerText
+from encoder_tui.engine.program.token_names import Nth, forms, place_in_each, places_of
+from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from session_kit import run_of

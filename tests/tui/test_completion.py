@@ -38,8 +38,8 @@ def test_lines(line: str, longer: str, choices: tuple[str, ...]) -> None:
 
 
 def test_layers_are_offered_in_the_order_of_their_numbers() -> None:
-    from encoder_tui.engine.program import Program
-    from encoder_tui.engine.stage import Stage
+    from encoder_tui.engine.program.program import Program
+    from encoder_tui.engine.program.stage import Stage
     from fakes import Does
 
     program = Program([Stage(f"layers.{layer}.x", Does("x")) for layer in range(12)])

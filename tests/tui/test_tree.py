@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from encoder_tui.engine.program import Program
-from encoder_tui.engine.stage import Stage
+from encoder_tui.engine.program.program import Program
+from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.tree import Folds, Node, grow, line_of, path_to, rows, words
 from fakes import Does, fake_trace
 from hypothesis import given

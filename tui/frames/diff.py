@@ -14,8 +14,8 @@ from .heat import Heat
 from .window import Bounds, Window, all_of
 
 if TYPE_CHECKING:
+    from ...engine.program.value import Value
     from ...engine.session import Session
-    from ...engine.value import Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

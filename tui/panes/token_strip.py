@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
-from ...engine.token_names import CARRIED_ON, WORD_STARTS
+from ...engine.program.token_names import CARRIED_ON, WORD_STARTS
 from ..text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")

@@ -29,7 +29,7 @@ from ..widgets.rule import Rule
 from ..work import Wanted, Work
 
 if TYPE_CHECKING:
-    from ...engine.tokens import Tokens as Given
+    from ...engine.program.tokens import Tokens as Given
     from ..panes.inspector import Inspector
 
 LEAST = (60, 18)

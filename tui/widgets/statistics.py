@@ -19,7 +19,7 @@ from .bars import across, columns
 from .value_view import Request, Shown, ValueView, Words
 
 if TYPE_CHECKING:
-    from ...engine.stats import Stats
+    from ...engine.program.stats import Stats
 
 NAME, FIGURE, OF_PLANE = 9, 11, 14
 HISTOGRAM_HEIGHT = 5

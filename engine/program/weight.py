@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .messages.errors import InputError
+from ..messages.errors import InputError
 from .per_text import Index
 from .program import Program
 from .stage import Shape, Stage

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from .messages.errors import InputError, nearest
-from .messages.visible import quoted
+from ..messages.errors import InputError, nearest
+from ..messages.visible import quoted
 
 # Marks that begin a word, SentencePiece's and that of byte-level pairs, where the other pieces carry it on.
 PIECE_SPACE, BYTE_SPACE = "▁", "Ġ"

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from .messages.errors import InputError, nearest
-from .names import foreign_names, why_none
+from ..messages.errors import InputError, nearest
+from .foreign.names import foreign_names, why_none
 from .stage import Shape, Stage, Stages
 
 

@@ -6,10 +6,11 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING
 
-from . import foreign_lens, foreign_modules
+from . import hugging_face as foreign_modules
+from . import transformer_lens as foreign_lens
 
 if TYPE_CHECKING:
-    from .stage import Stages
+    from ..stage import Stages
 
 
 def foreign_names(program: Stages) -> dict[str, list[str]]:

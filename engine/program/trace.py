@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from ..messages.errors import InputError
 from .index import split_index
-from .messages.errors import InputError
 from .per_text import Index
 from .program import Program
 from .rows import far_apart
 from .stage import Shape, Stage
 from .tokens import Tokens
 from .value import Value
-from .weight_value import WeightValue, find_weight
+from .weight import WeightValue, find_weight
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..messages.translation import tr
 from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, offset
-from .messages.translation import tr
 from .per_text import Index, PerText, is_rectangle, of_text, rows_of
 from .value import Value
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .foreign_modules import T5, UMT5, family
+from .hugging_face import T5, UMT5, family
 
 if TYPE_CHECKING:
-    from .stage import Stages
+    from ..stage import Stages
 
 # Component -> the stage that comes out of it; what goes in is that stage's first input.
 COMPONENTS = {

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..messages.errors import InputError
 from .index import Written, parse_index
-from .messages.errors import InputError
 
 # Longer or deeper than anyone writes by hand: refused, so that no expression can exhaust the stack.
 MOST_CHARACTERS = 1000

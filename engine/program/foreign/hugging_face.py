@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .stage import Stages
+    from ..stage import Stages
 
 # After a stage's name: its dropout, where the program has one. Between two: the second where the program lacks the first.
 DROPPED, OR = "~", " or "

@@ -15,8 +15,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .messages.errors import InputError, nearest
-from .messages.visible import quoted
+from ..messages.errors import InputError, nearest
+from ..messages.visible import quoted
 from .per_text import Index, PerText
 from .stage import Shape, write_shape
 from .token_names import Nth, place_in_each, written_name

@@ -1,0 +1,1 @@
+"""What others call our stages: TransformerLens's hooks and Hugging Face's modules."""

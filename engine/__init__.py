@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .program.stats import Stats
     from .program.tokens import Tokens
     from .program.value import Value
-    from .run import Run
     from .session import Session
-    from .snapshot import Recording, open_snapshot, save
+    from .traces.recording import Recording, open_snapshot, save
+    from .traces.run import Run
 
 _HOMES = {
     "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "loading", "load_module": "modules",
-    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "run", "Session": "session",
-    "Recording": "snapshot", "open_snapshot": "snapshot", "save": "snapshot", "Stats": "program.stats", "Tokens": "program.tokens",
+    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "session",
+    "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",
 }  # fmt: skip
 

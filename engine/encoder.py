@@ -12,19 +12,19 @@ import torch
 
 from .architectures import IMAGE, TEXT, Options, task_heads
 from .checkpoint import Checkpoint, Weights
-from .compute import Computation
 from .given_ids import Row, rows_of, tokens_of_ids
 from .messages.errors import InputError
-from .outline import Outline
 from .presets import PresetCheckpoint
 from .program.program import Program
 from .program.tokens import TOKEN_VECTORS, Tokens
 from .program.trace import Trace
 from .reader import TextReader
-from .run import Run
-from .shadows import Shadow, shadows_of
+from .traces.compute import Computation
+from .traces.outline import Outline
+from .traces.ranges.weights import WeightSizes
+from .traces.run import Run
+from .traces.shapes import Shadow, shadows_of
 from .vectors_in import in_place_of_tokens, program_of_vectors, size_of
-from .weight_sizes import WeightSizes
 
 if TYPE_CHECKING:
     pass

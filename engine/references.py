@@ -155,7 +155,7 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
 
 def _snapshot(session: Session, rest: Sequence[str]) -> Trace:
     """A recording."""
-    from .snapshot import open_snapshot
+    from .traces.recording import open_snapshot
 
     return open_snapshot(rest[0])
 

@@ -43,7 +43,7 @@ def test_there_are_files_to_check():
     assert len(TUI) > 5
     assert "engine.messages.errors" in imported(ROOT / "tui" / "cli.py")
     assert "engine.messages.errors" in imported(ROOT / "engine" / "commands" / "table.py")
-    assert "torch" in imported(ROOT / "engine" / "run.py")
+    assert "torch" in imported(ROOT / "engine" / "traces" / "run.py")
 
 
 def test_the_engine_knows_no_screen():

@@ -14,8 +14,8 @@ from ..engine.coverage import unknown_words
 from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.session import Session
-from ..engine.snapshot import check_target, save
 from ..engine.stops import write_stop
+from ..engine.traces.recording import check_target, save
 
 STOPPED = 3
 

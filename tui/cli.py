@@ -360,7 +360,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         from ..engine.session import Session
 
         if options.open:
-            from ..engine.snapshot import open_snapshot
+            from ..engine.traces.recording import open_snapshot
 
             return Session(open_snapshot(options.open))
         progress("importing torch")

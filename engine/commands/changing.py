@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ..coverage import unknown_words
 from ..messages.errors import InputError
-from ..patch_targets import check_range, token_id
 from ..program.index import parse_index, split_index
 from ..program.per_text import is_rectangle
 from ..program.trace import expect_live
 from ..program.writing import write_texts
 from ..session import Session
+from ..traces.patches.allowed import check_range, token_id
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ REFERENCES = ("fork", "text", "image", "model", "dtype", "device", "snapshot")
 
 def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
     """The stage and the window that are to be changed."""
-    from ..patches import window_of
+    from ..traces.patches.changes import window_of
 
     if not text:
         raise InputError(f"which stage? write `{usage}`")
@@ -58,7 +58,7 @@ def _put(session: Session, name: str, text: str, change: Change, *windows: Index
 
 
 def _patch(session: Session, rest: str) -> Reply:
-    from ..patches import Assign, Replace, patch_expression
+    from ..traces.patches.changes import Assign, Replace, patch_expression
 
     found = re.match(rf"""((?:[^="'\[]|\[{INSIDE}\])*)=(?!=)(.*)$""", rest, re.DOTALL)
     if not found or not found[2].strip():
@@ -95,7 +95,7 @@ def _borrowed(session: Session, name: str, index: Index, written: str):
 
 
 def _ablate(session: Session, rest: str) -> Reply:
-    from ..patches import Assign, Mean, patch_expression
+    from ..traces.patches.changes import Assign, Mean, patch_expression
 
     found = re.match(r"(.*?)(?:\s+(zero|mean))?$", rest, re.DOTALL)
     assert found
@@ -119,7 +119,7 @@ def _numbers_after(rest: str, usage: str, least: int, most: int) -> tuple[str, l
 
 
 def _noise(session: Session, rest: str) -> Reply:
-    from ..patches import Noise
+    from ..traces.patches.changes import Noise
 
     target, numbers = _numbers_after(rest, NOISE, 1, 2)
     seed = numbers[1] if len(numbers) > 1 else 0.0
@@ -130,7 +130,7 @@ def _noise(session: Session, rest: str) -> Reply:
 
 
 def _scale(session: Session, rest: str) -> Reply:
-    from ..patches import Assign, patch_expression
+    from ..traces.patches.changes import Assign, patch_expression
 
     target, numbers = _numbers_after(rest, SCALE, 1, 1)
     name, index = _target(session, target, SCALE)
@@ -138,7 +138,7 @@ def _scale(session: Session, rest: str) -> Reply:
 
 
 def _swap(session: Session, rest: str) -> Reply:
-    from ..patches import Swap, window_of
+    from ..traces.patches.changes import Swap, window_of
 
     found = re.fullmatch(rf"([^\[]*\[{INSIDE}\])\s*\[({INSIDE})\]", rest.strip())
     if not found:

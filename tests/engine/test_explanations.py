@@ -21,7 +21,7 @@ from encoder_tui.engine.presets import PRESETS, preset
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.sentence import Module, Sentence
-from encoder_tui.engine.shadows import shadows_of
+from encoder_tui.engine.traces.shapes import shadows_of
 from encoder_tui.engine.why import explain
 from encoder_tui.tui.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for

@@ -7,18 +7,18 @@ import math
 import pytest
 import torch
 from encoder_tui.engine import Debugger, load
-from encoder_tui.engine.compute import Computation
 from encoder_tui.engine.conditions import condition
-from encoder_tui.engine.extents import ends
 from encoder_tui.engine.limits import demand_of
 from encoder_tui.engine.program.expressions import parse
 from encoder_tui.engine.program.figures import measure
 from encoder_tui.engine.program.trace import LiveTrace
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.engine.ranges import RANGED, by_bound, by_ends, by_sums
-from encoder_tui.engine.row_figures import row_ends
+from encoder_tui.engine.traces.compute import Computation
+from encoder_tui.engine.traces.ranges.known import ends
+from encoder_tui.engine.traces.ranges.narrowing import RANGED, by_bound, by_ends, by_sums
+from encoder_tui.engine.traces.ranges.rows import row_ends
+from encoder_tui.engine.traces.ranges.weights import WeightSizes
 from encoder_tui.engine.unexpected import Unexpected
-from encoder_tui.engine.weight_sizes import WeightSizes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays

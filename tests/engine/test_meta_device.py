@@ -5,7 +5,7 @@ import pytest
 import torch
 from encoder_tui.engine import load
 from encoder_tui.engine.ops import Given, no_memory
-from encoder_tui.engine.shadows import shadows_of
+from encoder_tui.engine.traces.shapes import shadows_of
 
 
 @pytest.fixture(scope="module", params=["minilm", "words"])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from encoder_tui.engine import InputError
 from encoder_tui.engine.ops import Scores
-from encoder_tui.engine.out_of_memory import is_full, with_room
-from encoder_tui.engine.run import Run
+from encoder_tui.engine.traces.out_of_memory import is_full, with_room
+from encoder_tui.engine.traces.run import Run
 from session_kit import run_of, walk
 
 SCORES = "layers.1.attention.scores"

@@ -9,7 +9,7 @@ from encoder_tui.engine import Debugger, InputError, Session, load
 from encoder_tui.engine.architectures import Options
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.presets import PRESETS, Preset, PresetCheckpoint, preset
-from encoder_tui.engine.run import Run
+from encoder_tui.engine.traces.run import Run
 from encoder_tui.engine.why import explain
 
 TEXT = "The cat sat on the mat"

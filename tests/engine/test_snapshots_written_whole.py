@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from encoder_tui.engine import InputError, replacing, save
+from encoder_tui.engine import InputError, save
 from encoder_tui.engine.program.value import Value
+from encoder_tui.engine.traces import replacing
 
 
 @pytest.fixture(params=[True, False], ids=["unnamed", "named"])
@@ -46,7 +47,7 @@ def failing(error, after):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("out of memory"), InputError("no")], ids=repr)
 def test_when_a_value_fails_midway(small, target, error, monkeypatch):
-    from encoder_tui.engine.run import RunValue
+    from encoder_tui.engine.traces.run import RunValue
 
     run, calls, read = small.run("one"), [], RunValue.read
 

@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pytest
 from encoder_tui.engine.conditions import StageScope
-from encoder_tui.engine.one_hot import OneHotValue
 from encoder_tui.engine.program import value as value_module
 from encoder_tui.engine.program.figures import FROM_STATS
 from encoder_tui.engine.program.stats import gather
 from encoder_tui.engine.program.value import ArrayValue
+from encoder_tui.engine.traces.one_hot import OneHotValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from encoder_tui.engine import InputError, Session, load, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.run import Run
+from encoder_tui.engine.traces.run import Run
 
 TEXT = "The animal was tired"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from .arrays import both
+from ..tensors import both
 
 
 class WeightSizes:

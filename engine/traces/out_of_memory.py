@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from .messages.errors import InputError
-from .program.stage import Shape, write_shape
+from ..messages.errors import InputError
+from ..program.stage import Shape, write_shape
 
 
 class Full(Protocol):

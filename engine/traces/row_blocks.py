@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .shadows import Shadow
+from .shapes import Shadow
 
 BLOCK_BYTES = 32 << 20
 # A product of very few rows (1 to 3, as measured) goes through another kernel, whose last bits differ.

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from .ops import (
+from ...ops import (
     Activation,
     AddBias,
     AddMask,

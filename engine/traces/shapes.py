@@ -12,9 +12,9 @@ from typing import cast
 
 import torch
 
-from .ops import Op
-from .program.program import Program
-from .program.stage import Shape
+from ..ops import Op
+from ..program.program import Program
+from ..program.stage import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,23 +9,23 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from .arrays import cut, to_numpy
+from ..messages.errors import InputError
+from ..messages.visible import visible
+from ..program.index import Index
+from ..program.patch import Patch
+from ..program.stage import Shape, write_shape
+from ..program.tokens import Tokens
+from ..program.trace import LiveTrace
+from ..program.value import Value
 from .cache import Pool
 from .compute import Computation
-from .extents import Extents
-from .messages.errors import InputError
-from .messages.visible import visible
-from .patch_set import PatchSet
-from .patches import Replace, refusing
-from .program.index import Index
-from .program.patch import Patch
-from .program.stage import Shape, write_shape
-from .program.tokens import Tokens
-from .program.trace import LiveTrace
-from .program.value import Value
-from .row_figures import apart, row_ends
+from .patches.changes import Replace, refusing
+from .patches.patch_set import PatchSet
+from .ranges.known import Extents
+from .ranges.rows import apart, row_ends
+from .ranges.weights import WeightSizes
 from .run_value import QUICK, RunValue
-from .weight_sizes import WeightSizes
+from .tensors import cut, to_numpy
 
 # How much is computed before it is looked at: what a processor's cache still holds then.
 AHEAD_BYTES = 16 << 20

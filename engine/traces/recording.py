@@ -18,17 +18,17 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
+from ..messages.errors import InputError, one_line
+from ..messages.visible import visible
+from ..program.per_text import Index, is_rectangle
+from ..program.program import Program
+from ..program.stage import Shape, Stage
+from ..program.tokens import Tokens
+from ..program.trace import Trace
+from ..program.value import ArrayValue, Value
 from .manifest import expect
-from .messages.errors import InputError, one_line
-from .messages.visible import visible
 from .one_hot import OneHotValue
-from .program.per_text import Index, is_rectangle
-from .program.program import Program
-from .program.stage import Shape, Stage
-from .program.tokens import Tokens
-from .program.trace import Trace
-from .program.value import ArrayValue, Value
-from .snapshot_file import Saved, TensorFile, write_npz, write_safetensors
+from .tensor_file import Saved, TensorFile, write_npz, write_safetensors
 
 FORMAT = 1
 ENTRY = "encoder_tui"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .program.per_text import Index, is_rectangle
-from .program.stage import Shape
-from .program.value import Value
+from ..program.per_text import Index, is_rectangle
+from ..program.stage import Shape
+from ..program.value import Value
 
 
 def one_hot_figure(word: str, shape: Shape) -> float | None:

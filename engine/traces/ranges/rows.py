@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-from .arrays import both, to_numpy
-from .program.rows import far_apart
+from ...program.rows import far_apart
+from ..tensors import both, to_numpy
 
 # Of float32 numbers: more than same rows may be apart.
 CERTAIN = 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .program.patch import Patch
+from ...program.patch import Patch
 
 
 class PatchSet:

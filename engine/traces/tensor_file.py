@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .program.dtypes import BY_CODE, DTYPES
-from .program.value import Value
+from ..program.dtypes import BY_CODE, DTYPES
+from ..program.value import Value
 from .replacing import replacing
 
 

@@ -10,16 +10,16 @@ from functools import cached_property
 
 import torch
 
+from ..ops import Given, Op, no_memory
+from ..program.program import Program
+from ..program.stage import Shape, Stage
+from ..program.tokens import Tokens
 from .cache import Cache, Key, Pool, reuses
-from .ops import Given, Op, no_memory
 from .out_of_memory import is_full, made_room, with_room
-from .patch_set import PatchSet
-from .patches import patched
-from .program.program import Program
-from .program.stage import Shape, Stage
-from .program.tokens import Tokens
+from .patches.changes import patched
+from .patches.patch_set import PatchSet
 from .row_blocks import row_blocks
-from .shadows import Shadow, shadows_of
+from .shapes import Shadow, shadows_of
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from .program.per_text import Index, by_text, is_rectangle
+from ..program.per_text import Index, by_text, is_rectangle
 
 
 def to_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:

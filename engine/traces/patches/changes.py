@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from .arrays import cut, put
-from .messages.errors import InputError, one_line
-from .program.expressions import Call, Expression, Logic, Name, Window, parse
-from .program.index import Written, bind_index
-from .program.patch import Patch
-from .program.per_text import Index, by_text, is_rectangle
-from .program.stage import write_shape
+from ...messages.errors import InputError, one_line
+from ...program.expressions import Call, Expression, Logic, Name, Window, parse
+from ...program.index import Written, bind_index
+from ...program.patch import Patch
+from ...program.per_text import Index, by_text, is_rectangle
+from ...program.stage import write_shape
+from ..tensors import cut, put
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
 INPUT_AXES = ("batch", "token", "query", "key")

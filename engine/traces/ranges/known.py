@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .arrays import both
+from ...ops import Concat, Scale, SplitHeads
+from ..tensors import both
 from .bounds import BOUNDED, bound
-from .ops import Concat, Scale, SplitHeads
-from .ranges import RANGED, by_bound, by_ends, by_sums
+from .narrowing import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
-    from .compute import Computation
-    from .program.stage import Stage
-    from .weight_sizes import WeightSizes
+    from ...program.stage import Stage
+    from ..compute import Computation
+    from .weights import WeightSizes
 
 Ends = tuple[float, float]
 UNKNOWN: Ends = (math.nan, math.nan)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .messages.errors import InputError
+from ..messages.errors import InputError
 
 try:
     import fcntl

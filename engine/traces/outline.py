@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .messages.errors import InputError
-from .program.per_text import Index
-from .program.program import Program
-from .program.stage import Shape
-from .program.tokens import Tokens
-from .program.trace import Trace
-from .program.value import Value
-from .shadows import Shadow
+from ..messages.errors import InputError
+from ..program.per_text import Index
+from ..program.program import Program
+from ..program.stage import Shape
+from ..program.tokens import Tokens
+from ..program.trace import Trace
+from ..program.value import Value
+from .shapes import Shadow
 
 
 class Outline(Trace):
@@ -46,7 +46,7 @@ class Outline(Trace):
         stage = self.program[name]
         dtype = str(self._shadows[name].dtype).removeprefix("torch.")
         if self.has(name):
-            from .program.value import ArrayValue
+            from ..program.value import ArrayValue
 
             value: Value = ArrayValue(name, stage.axes, np.asarray(self.tokens.given(name)), dtype)
         else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .messages.errors import InputError, nearest
-from .program.token_names import form_in
+from ...messages.errors import InputError, nearest
+from ...program.token_names import form_in
 
 if TYPE_CHECKING:
     import torch
 
-    from .program.stage import Stage
-    from .program.trace import LiveTrace
+    from ...program.stage import Stage
+    from ...program.trace import LiveTrace
 
 # Kinds of stages whose numbers are looked up, or say what is seen.
 LOOKED_UP = (

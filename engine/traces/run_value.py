@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .arrays import cut, to_numpy
+from ..ops import OneHot
+from ..program.per_text import Index, PerText, Rectangle, by_text, is_rectangle
+from ..program.stage import Stage
+from ..program.value import Value
 from .compute import Computation
-from .extents import Extents, ends, figure_of
 from .one_hot import one_hot_figure
-from .ops import OneHot
 from .out_of_memory import with_room
-from .program.per_text import Index, PerText, Rectangle, by_text, is_rectangle
-from .program.stage import Stage
-from .program.value import Value
-from .row_figures import row_figures
+from .ranges.known import Extents, ends, figure_of
+from .ranges.rows import row_figures
+from .tensors import cut, to_numpy
 
 QUICK = ("nan", "inf", "min", "max", "absmax")
 

@@ -1,0 +1,1 @@
+"""Changes put by hand upon what a stage computes."""

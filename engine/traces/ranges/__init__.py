@@ -1,0 +1,1 @@
+"""How large values are, known or narrowed down without reading every number."""

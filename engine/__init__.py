@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .debugger import Breakpoint, Debugger, Stop
-    from .encoder import Encoder
-    from .loading import load
     from .messages.errors import InputError
-    from .modules import load_module
+    from .models.encoder import Encoder
+    from .models.loading import load
+    from .models.torch_module.reading import load_module
     from .program.program import Program
     from .program.stage import Stage
     from .program.stats import Stats
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .traces.run import Run
 
 _HOMES = {
-    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "encoder", "load": "loading", "load_module": "modules",
+    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "models.encoder", "load": "models.loading", "load_module": "models.torch_module.reading",
     "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",

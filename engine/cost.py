@@ -17,7 +17,7 @@ from .program.stage import Shape, Stage
 from .program.trace import Trace
 
 if TYPE_CHECKING:
-    from .encoder import Encoder
+    from .models.encoder import Encoder
 
 # Other views of numbers that are there already, or never built.
 TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table", "ForEach", "TokenAt")

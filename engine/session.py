@@ -12,7 +12,7 @@ from .program.writing import Layout
 
 if TYPE_CHECKING:
     from .compare import Reference
-    from .encoder import Encoder
+    from .models.encoder import Encoder
     from .tour import Place
     from .why import Explanation
 

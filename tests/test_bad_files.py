@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.bounded_tokenizer import BoundedTokenizer
-from encoder_tui.engine.files import read_json, regular
-from encoder_tui.engine.pieces import read_pieces
+from encoder_tui.engine.models.files import read_json, regular
+from encoder_tui.engine.models.text.tokenizer.bounded import BoundedTokenizer
+from encoder_tui.engine.models.text.tokenizer.sentencepiece import read_pieces
 from encoder_tui.tui.cli import main
 from fuzz.bases import BASES, build_base, inputs, pieces
 
@@ -222,7 +222,7 @@ def test_a_panic_is_one_line(capfd):
 
 
 def test_what_the_library_says_otherwise_is_said(capfd):
-    from encoder_tui.engine.bounded_tokenizer import told
+    from encoder_tui.engine.models.text.tokenizer.bounded import told
 
     with told("nothing"):
         os.write(2, b"a warning\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..engine.coverage import unknown_words
 from ..engine.messages.translation import tr, trn
+from ..engine.models.text.coverage import unknown_words
 from .facts import Position
 from .panes.title import Status
 

@@ -230,7 +230,7 @@ def _fail(message: str, status: int) -> int:
 
 def _run(options: argparse.Namespace, faults: Faults) -> int:
     if options.list_models:
-        from ..engine.models import write_models
+        from ..engine.models.listing import write_models
 
         print(write_models())
         return 0
@@ -364,7 +364,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             return Session(open_snapshot(options.open))
         progress("importing torch")
-        from ..engine.loading import load
+        from ..engine.models.loading import load
 
         seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
         encoder = load(
@@ -373,13 +373,13 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
             tell=lambda note: None,  # the session has it too
         )  # fmt: skip
         if options.vectors:
-            from ..engine.vectors import read_vectors
+            from ..engine.models.vectors import read_vectors
 
             progress("reading the vectors")
             vectors, mask = read_vectors(options.vectors)
             return Session(encoder.run_vectors(vectors, mask, names=Path(options.vectors).name), encoder)
         if options.ids:
-            from ..engine.given_ids import read_ids
+            from ..engine.models.text.given_ids import read_ids
 
             progress("reading the ids")
             return Session(encoder.trace(encoder.read_ids(read_ids(options.ids))), encoder)

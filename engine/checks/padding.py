@@ -19,7 +19,7 @@ from ..unexpected import first_fault
 from .findings import Checked, Finding, finding_of, where
 
 if TYPE_CHECKING:
-    from ..encoder import Encoder
+    from ..models.encoder import Encoder
 
 POSITIONS = "tokens.positions"
 # These turn by the position itself, and what follows from them depends on distances alone: padding on the left moves all alike.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..coverage import unknown_words
 from ..messages.errors import InputError
+from ..models.text.coverage import unknown_words
 from ..program.index import parse_index, split_index
 from ..program.per_text import is_rectangle
 from ..program.trace import expect_live

@@ -10,8 +10,8 @@ import transformers.models.clip.modeling_clip as modeling_clip
 import transformers.models.deit.modeling_deit as modeling_deit
 import transformers.models.vit.modeling_vit as modeling_vit
 from encoder_tui.engine import Encoder, Tokens
-from encoder_tui.engine.architectures import sight_of
-from encoder_tui.engine.images import tokens_of
+from encoder_tui.engine.models.families import sight_of
+from encoder_tui.engine.models.images.reader import tokens_of
 from encoder_tui.engine.ops import ACTIVATIONS
 from family_kit import SIZES, Sample, random_tokens
 from hypothesis import strategies as st

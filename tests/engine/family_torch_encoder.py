@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from encoder_tui.engine import Encoder, Run, Tokens, load
-from encoder_tui.engine.modules import config_of
-from encoder_tui.engine.vectors import tokens_of
+from encoder_tui.engine.models.torch_module.reading import config_of
+from encoder_tui.engine.models.vectors import tokens_of
 from family_kit import Sample, Values
 from hypothesis import strategies as st
 from safetensors.torch import save_file

@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from encoder_tui.engine import accounts, load
-from encoder_tui.engine.architectures import FAMILIES, family_of
-from encoder_tui.engine.config import Config
+from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.processor import open_processor
+from encoder_tui.engine.models import accounts
+from encoder_tui.engine.models.config import Config
+from encoder_tui.engine.models.families import FAMILIES, family_of
+from encoder_tui.engine.models.images.processor import open_processor
 
 ENGINE = Path(accounts.__file__).parent
 

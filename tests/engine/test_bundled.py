@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from encoder_tui.engine import InputError, load
-from encoder_tui.engine.hub import BUNDLED_WORDS, SAMPLES, locate
+from encoder_tui.engine.models.hub import BUNDLED_WORDS, SAMPLES, locate
 from word_models import save_words
 
 

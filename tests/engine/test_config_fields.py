@@ -11,9 +11,10 @@ import shutil
 from typing import Any
 
 import pytest
-from encoder_tui.engine import accounts, load
-from encoder_tui.engine.architectures import FAMILIES
+from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.engine.models import accounts
+from encoder_tui.engine.models.families import FAMILIES
 from family_kit import Sample, differences, random_model, reference_values, samples, tokens_for
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load
-from encoder_tui.engine.seeds import seed_of
+from encoder_tui.engine.models.seeds import seed_of
 from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, reference_values, samples, tokens_for
 

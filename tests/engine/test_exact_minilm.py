@@ -75,7 +75,7 @@ def test_tokens_are_the_tokenizers(minilm, minilm_dir):
 def test_vocab_txt_alone_gives_the_same_tokens(minilm, minilm_dir, tmp_path):
     import shutil
 
-    from encoder_tui.engine.tokenizer_files import open_tokenizer
+    from encoder_tui.engine.models.text.tokenizer.files import open_tokenizer
 
     shutil.copy(minilm_dir / "vocab.txt", tmp_path)
     shutil.copy(minilm_dir / "tokenizer_config.json", tmp_path)

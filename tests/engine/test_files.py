@@ -6,7 +6,7 @@ import os
 
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.files import read_json, read_object, regular
+from encoder_tui.engine.models.files import read_json, read_object, regular
 
 
 def test_a_regular_file_and_a_link_to_one(tmp_path):

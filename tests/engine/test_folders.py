@@ -6,8 +6,8 @@ import shutil
 import pytest
 import transformers
 from encoder_tui.engine import load
-from encoder_tui.engine.folders import likeness
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.engine.models.folders import likeness
 from safetensors.torch import load_file, save_file
 
 

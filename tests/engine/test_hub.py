@@ -20,9 +20,9 @@ MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
 LIGHT = """
 import sys, types
 from encoder_tui.engine.hub import locate
-sys.modules["encoder_tui.engine.encoder"] = types.SimpleNamespace(load=lambda model, *_, progress, **__: locate(model, progress))
+sys.modules["encoder_tui.engine.models.encoder"] = types.SimpleNamespace(load=lambda model, *_, progress, **__: locate(model, progress))
 """
-WHERE = "from encoder_tui.engine.hub import locate; print(locate('org/model', print)[1])"
+WHERE = "from encoder_tui.engine.models.hub import locate; print(locate('org/model', print)[1])"
 
 
 class Hub(ThreadingHTTPServer):
@@ -227,7 +227,7 @@ def test_whatever_is_read_is_fetched(ask, hub, small_dir):
 
 def test_every_name_of_a_file_is_known_to_the_downloads():
     """Whatever the reader of a directory asks for by name is among what is fetched."""
-    from encoder_tui.engine import hub
+    from encoder_tui.engine.models import hub
 
     source = "".join(path.read_text("utf-8") for path in Path(hub.__file__).parent.rglob("*.py"))
     named = set(re.findall(r'"([\w-]+\.(?:json|model|txt))"', source))

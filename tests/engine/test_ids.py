@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.given_ids import read_ids, rows_of
+from encoder_tui.engine.models.text.given_ids import read_ids, rows_of
 from encoder_tui.tui.cli import main
 from safetensors.numpy import save_file
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.images import FORMATS, MOST_PIXELS, open_image
-from encoder_tui.engine.processor import open_processor
+from encoder_tui.engine.models.images.processor import open_processor
+from encoder_tui.engine.models.images.reader import FORMATS, MOST_PIXELS, open_image
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image

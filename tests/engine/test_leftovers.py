@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from encoder_tui.engine import load
-from encoder_tui.engine.leftovers import Leftover, leftovers, told
+from encoder_tui.engine.models.leftovers import Leftover, leftovers, told
 from safetensors.torch import load_file, save_file
 
 

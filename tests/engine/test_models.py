@@ -47,7 +47,7 @@ def test_cached_ones(small_dir, tmp_path):
 
 
 def test_every_family_is_named(tmp_path):
-    from encoder_tui.engine.architectures import FAMILIES
+    from encoder_tui.engine.models.families import FAMILIES
 
     words = " ".join(listed(tmp_path)).replace(",", " ").split()
     assert set(FAMILIES) <= set(words)

@@ -8,7 +8,7 @@ import warnings
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, load_module
-from encoder_tui.engine.modules import config_of
+from encoder_tui.engine.models.torch_module.reading import config_of
 from family_torch_encoder import _weighing
 from family_torch_encoder import save as save_encoder
 from torch import nn

@@ -4,8 +4,9 @@ import json
 import struct
 
 import pytest
-from encoder_tui.engine import InputError, tokenizer_files
-from encoder_tui.engine.pieces import read_pieces
+from encoder_tui.engine import InputError
+from encoder_tui.engine.models.text.tokenizer import files as tokenizer_files
+from encoder_tui.engine.models.text.tokenizer.sentencepiece import read_pieces
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import ByT5Tokenizer
 

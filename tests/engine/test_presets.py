@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Debugger, InputError, Session, load
-from encoder_tui.engine.architectures import Options
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.presets import PRESETS, Preset, PresetCheckpoint, preset
+from encoder_tui.engine.models.families import Options
+from encoder_tui.engine.models.presets import PRESETS, Preset, PresetCheckpoint, preset
 from encoder_tui.engine.traces.run import Run
 from encoder_tui.engine.why import explain
 

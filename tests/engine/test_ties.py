@@ -17,7 +17,7 @@ import pytest
 import torch
 from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.ties import ties_of
+from encoder_tui.engine.models.ties import ties_of
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer

@@ -8,9 +8,9 @@ import odd_texts as odd
 import pytest
 import transformers as hf
 from encoder_tui.engine import InputError, Session, load
-from encoder_tui.engine.coverage import unknown_words
-from encoder_tui.engine.tokenizer_files import open_tokenizer
-from encoder_tui.engine.tokenizer_settings import HARMLESS, READ
+from encoder_tui.engine.models.text.coverage import unknown_words
+from encoder_tui.engine.models.text.tokenizer.files import open_tokenizer
+from encoder_tui.engine.models.text.tokenizer.settings import HARMLESS, READ
 from test_tokenizers import bert, reader, same
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 

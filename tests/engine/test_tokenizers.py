@@ -4,10 +4,10 @@ import numpy as np
 import odd_texts as odd
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.architectures.family import Limits
-from encoder_tui.engine.files import read_object
-from encoder_tui.engine.reader import TextReader
-from encoder_tui.engine.tokenizer_files import open_tokenizer
+from encoder_tui.engine.models.families.family import Limits
+from encoder_tui.engine.models.files import read_object
+from encoder_tui.engine.models.text.reader import TextReader
+from encoder_tui.engine.models.text.tokenizer.files import open_tokenizer
 
 pytest.importorskip("sentencepiece")
 pytest.importorskip("google.protobuf")

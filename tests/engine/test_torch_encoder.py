@@ -8,7 +8,7 @@ import torch
 from encoder_tui.engine import InputError, Session, load, load_module, open_snapshot, save
 from encoder_tui.engine.checks import check_masks, check_padding
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.vectors import read_vectors
+from encoder_tui.engine.models.vectors import read_vectors
 from encoder_tui.tui.cli import main
 from family_kit import differences, random_model, reference_values, tokens_for
 from family_torch_encoder import SAMPLE, Reference, opener

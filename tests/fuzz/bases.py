@@ -66,8 +66,8 @@ def build_bases(place: Path) -> dict[str, Path]:
 def build_base(name: str, folder: Path) -> Path:
     """One of them."""
     import torch
-    from encoder_tui.engine.architectures import Options, family_of, sides_of
-    from encoder_tui.engine.config import Config
+    from encoder_tui.engine.models.config import Config
+    from encoder_tui.engine.models.families import Options, family_of, sides_of
     from safetensors.torch import save_file
 
     config, tokenizer, heads = BASES[name]

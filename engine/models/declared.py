@@ -1,0 +1,46 @@
+"""The class a config says its model is of: `architectures`, and `auto_map`, which names code that lies beside it.
+
+transformers chooses by `model_type` alone, as is done here, and runs code of a model's own only where it is told to trust it. So
+neither changes a number; but where they say something else, the numbers may not be those of whoever trained the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ..messages.errors import InputError
+from .config import Config
+
+# model_type -> how the names of transformers' classes for it begin.
+CLASSES: Mapping[str, str] = {
+    "albert": "Albert", "bert": "Bert", "camembert": "Camembert", "clip": "CLIP", "clip_text_model": "CLIPText",
+    "clip_vision_model": "CLIPVision", "data2vec-text": "Data2VecText", "deberta-v2": "DebertaV2", "deit": "DeiT",
+    "distilbert": "DistilBert", "electra": "Electra", "ernie": "Ernie", "modernbert": "ModernBert", "mpnet": "MPNet", "mt5": "MT5",
+    "nomic_bert": "NomicBert", "roberta": "Roberta", "t5": "T5", "umt5": "UMT5", "vit": "ViT", "xlm-roberta": "XLMRoberta",
+}  # fmt: skip
+# What follows: `BertModel`, `BertForMaskedLM`, `T5EncoderModel`, `CLIPTextModelWithProjection`, ...
+ENDINGS = r"(Model|For[A-Z]|LMHead|Encoder|PreTrained|WithLMHead)\w*"
+
+
+def told(config: Config) -> Iterator[str]:
+    """What is to be said of them, a sentence each.
+
+    Raises:
+        InputError: `architectures` that is no list of names.
+    """
+    if config.get("auto_map"):
+        yield (
+            "config.json: auto_map names code of its own for this model, which is not run: "
+            f"it is computed as transformers' own {config.model_type}"
+        )
+    named = config.get("architectures") or []
+    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+        raise InputError(f"{config.where}: architectures is {repr(named)[:60]}, and must be a list of names of classes")
+    front = CLASSES.get(config.model_type)
+    others = [one for one in named if front and not re.fullmatch(f"(TF|Flax)?{front}{ENDINGS}", one)]
+    if others:
+        yield (
+            f"config.json says architectures {others[0][:60]!r} and model_type {config.model_type!r}: it is computed as "
+            f"transformers' {front}Model, and may be meant for another"
+        )

@@ -1,0 +1,305 @@
+"""A loaded model: text goes in, a run comes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..messages.errors import InputError
+from ..program.program import Program
+from ..program.tokens import TOKEN_VECTORS, Tokens
+from ..program.trace import Trace
+from ..traces.compute import Computation
+from ..traces.outline import Outline
+from ..traces.ranges.weights import WeightSizes
+from ..traces.run import Run
+from ..traces.shapes import Shadow, shadows_of
+from .checkpoint import Checkpoint, Weights
+from .families import IMAGE, TEXT, Options
+from .families.blocks import tasks as task_heads
+from .presets import PresetCheckpoint
+from .program_of_vectors import in_place_of_tokens, program_of_vectors, size_of
+from .text.given_ids import Row, rows_of, tokens_of_ids
+from .text.reader import TextReader
+
+if TYPE_CHECKING:
+    pass
+
+KEPT_SHADOWS = 16
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class Encoder:
+    """A checkpoint made ready to run on one device, in one dtype. Made by `load`.
+
+    Attributes:
+        name: what was loaded, for people.
+        checkpoint, program: where the numbers come from, and what is computed.
+        device, dtype: where and in what.
+        budget: bytes of values a run keeps; None for no limit.
+        causal: whether it was asked that each token be kept from those after it, whatever the checkpoint says.
+        train_seed: the seed of dropout in training mode; None outside it.
+        dropout: its rate in place of the config's; None for the config's.
+        side: what it takes, `text` or `image`.
+        prompt: name of the prompt put before every text; "" for none, None for what the checkpoint says.
+        tell: is told what is to be said of texts that are read by `run`, a sentence each; see `load`.
+
+    Raises:
+        InputError: a side the checkpoint has not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        checkpoint: Checkpoint | PresetCheckpoint,
+        device: torch.device,
+        dtype: torch.dtype,
+        budget: int | None,
+        *,
+        causal: bool = False,
+        train_seed: int | None = None,
+        dropout: float | None = None,
+        side: str | None = None,
+    ) -> None:
+        self.side = side or checkpoint.sides[0]
+        if self.side not in checkpoint.sides:
+            raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
+        self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
+        self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
+        self.prompt: str | None = None
+        self.tell: Callable[[str], None] = silent
+        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, dropout, self.side)
+        self.program: Program = checkpoint.program(options)
+        if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
+            family = self.checkpoint.config.model_type
+            raise InputError(
+                f"--train-mode does nothing to {name}: its config sets no dropout (--dropout 0.1 does), or {family} has none here"
+            )
+        self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
+        self._weight_sizes = WeightSizes(self.weights)
+        self._shadows: dict[tuple[bool, tuple[int, int]], dict[str, Shadow]] = {}
+
+    def read(
+        self,
+        texts: str | Sequence[str],
+        pair: str | None = None,
+        max_length: int | None = None,
+        prompt: str | None = None,
+    ) -> Tokens:
+        """Tokenise texts into one padded batch; see `TextReader.read`."""
+        self._expect(TEXT)
+        return self.checkpoint.reader.read(texts, pair, max_length, self.prompt if prompt is None else prompt)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether values can be computed; of a preset too large for that only shapes and costs are known."""
+        return self.device.type != "meta"
+
+    def trace(
+        self,
+        texts: str | Sequence[str] | Tokens = (),
+        pair: str | None = None,
+        max_length: int | None = None,
+        images: Paths = (),
+        prompt: str | None = None,
+    ) -> Trace:
+        """A run, or an outline where there are no numbers; see `run`."""
+        if self.has_numbers:
+            return self.run(texts, pair, max_length, images=images, prompt=prompt)
+        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length, prompt)
+        outline = Outline(self._program_of(tokens), tokens, self._shadows_of(tokens), self.about)
+        outline.model_notes = tuple(self.checkpoint.notes)
+        return outline
+
+    def look(self, images: Paths) -> Tokens:
+        """Read image files into one batch; see `ImageReader.read`."""
+        self._expect(IMAGE)
+        return self.checkpoint.images.read(images)
+
+    def _expect(self, side: str) -> None:
+        if side != self.side:
+            raise InputError(_wrong_side(self.name, self.checkpoint.config.model_type, side))
+
+    def run(
+        self,
+        texts: str | Sequence[str] | Tokens = (),
+        pair: str | None = None,
+        max_length: int | None = None,
+        instead_of: Run | None = None,
+        images: Paths = (),
+        prompt: str | None = None,
+    ) -> Run:
+        """A run over a batch. Nothing is computed until a value is read.
+
+        Args:
+            texts: one text, several, or tokens already read.
+            pair: a second segment for each text.
+            max_length: cut longer texts to this many tokens.
+            instead_of: an earlier run whose values are no longer needed; the new one computes in its memory, which
+                saves the page faults of fresh memory (a quarter of the time at 512 tokens).
+            images: paths of image files, for a model of images.
+            prompt: name of the sentence-transformers prompt to put before each text; "" for none, None for the default.
+
+        Raises:
+            InputError: text or images the model cannot take, or a model without numbers.
+        """
+        if not self.has_numbers:
+            raise InputError(f"{self.name} has no numbers to run with, only shapes and costs; open it with `cost`")
+        if isinstance(texts, Tokens):
+            tokens = texts
+        else:
+            tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length, prompt)
+            if images and texts:
+                raise InputError("a run takes texts or images, not both")
+            for note in tokens.notes:
+                self.tell(note)
+        computation = Computation(
+            self._program_of(tokens), self.weights, tokens, self.device, self.dtype, self.budget,
+            pool=instead_of.release() if instead_of is not None else None, shadows=self._shadows_of(tokens),
+        )  # fmt: skip
+        word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
+        run = Run(computation, tokens, self.about, self._weight_sizes, word)
+        run.model_notes = tuple(self.checkpoint.notes)
+        return run
+
+    @cached_property
+    def _tokenizer(self) -> tuple[TextReader | None, str]:
+        """What reads texts, or None and why there is nothing that does."""
+        if self.side != TEXT or self.checkpoint.vector_size is not None:
+            return None, ""
+        try:
+            return self.checkpoint.reader, ""
+        except InputError as error:
+            return None, str(error)
+
+    def read_ids(self, rows: Sequence[Row]) -> Tokens:
+        """Ids in place of a text as one padded batch; there need be no tokenizer.
+
+        Raises:
+            InputError: a model that takes no text, ids it has not, more than it takes, or parts that do not fit.
+        """
+        self._expect(TEXT)
+        if self.checkpoint.vector_size is not None:
+            raise InputError(f"{self.name} takes vectors, not ids; give --vectors PATH")
+        reader, why = self._tokenizer
+        limits = self.checkpoint.family.limits(self.checkpoint.config)
+        given = [part for part in ("segments", "positions") if f"tokens.{part}" in self.program]
+        tokens = tokens_of_ids(
+            rows, limits, padding=limits.padding_id if reader is None else reader.padding_id,
+            left=reader is not None and reader.opened.pads_left, word=None if reader is None else reader.word,
+            given=[part for part in given if self.program[f"tokens.{part}"].kind == "Given"],
+        )  # fmt: skip
+        said = [f"ids are shown as numbers: {why}"] if reader is None else reader.left_to_ids(tokens.shape[1])
+        return replace(tokens, notes=tuple(said))
+
+    def run_ids(
+        self, ids: Any, mask: Any = None, segments: Any = None, positions: Any = None, instead_of: Run | None = None
+    ) -> Run:
+        """A run over ids in place of a text, with the tokenizer's special ones where they are wanted.
+
+        Args:
+            ids: of one text, or (batch, token), rows of any length; anything numpy takes, or a tensor.
+            mask: 1 where an id counts and 0 where it is padding, of the shape of `ids`; None where all count.
+            segments, positions: of the same shape; None for what a text alone has.
+            instead_of: as of `run`.
+
+        Raises:
+            InputError: as of `read_ids`.
+        """
+        return self.run(self.read_ids(rows_of(ids, mask, segments, positions)), instead_of=instead_of)
+
+    def run_vectors(self, vectors: Any, mask: Any = None, instead_of: Run | None = None, names: str = "vectors") -> Run:
+        """A run over vectors, of a model that takes those, or in place of the embeddings of a text's tokens.
+
+        Args:
+            vectors: as the model itself takes them: (batch, token, size), or (token, batch, size) of a torch module with
+                `batch_first=False`; (token, size) for a batch of one; anything numpy takes, or a tensor.
+            mask: (batch, token), whatever comes first in the vectors; None where all count. Integers are an attention mask:
+                1 counts, 0 is padding. Booleans are torch's `src_key_padding_mask`: True hides. So are floats of 0 and
+                minus infinity, which hides; other floats are refused.
+            instead_of: as of `run`.
+            names: what the rows are called.
+
+        Raises:
+            InputError: a model that has no use for vectors, or shapes that do not fit.
+        """
+        from .vectors import rounded, tokens_of
+
+        size = self.checkpoint.vector_size
+        first = size is None or self.checkpoint.batch_first
+        width = size_of(self.program) if size is None else size
+        tokens = tokens_of(vectors, mask, size=width, names=names, batch_first=first)
+        if size is None:
+            longest = self.checkpoint.family.limits(self.checkpoint.config).longest
+            tokens = in_place_of_tokens(tokens, self.program, longest)
+        reader, _ = self._tokenizer
+        left = reader.left_to_ids(tokens.shape[1]) if reader is not None else ()
+        tokens = replace(tokens, notes=(*tokens.notes, *rounded(tokens, self.dtype), *left))
+        for note in tokens.notes:
+            self.tell(note)
+        return self.run(tokens, instead_of=instead_of)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """Facts for people."""
+        about = {
+            "model": self.name,
+            "family": self.checkpoint.config.model_type,
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+        return about | {"attention": "causal"} if self._is_causal else about
+
+    @cached_property
+    def _is_causal(self) -> bool:
+        return any(stage.kind == "AdditiveMask" and stage.options.get("causal") for stage in self.program)
+
+    def facts(self) -> dict[str, str]:
+        """More facts: where it came from, how large it is, what of it is not used."""
+        parameters = self.checkpoint.parameters(self.program)
+        unused = self.checkpoint.unused(self.program)
+        files = [path.name for path in self.checkpoint.files]
+        facts = {
+            "directory": str(self.checkpoint.directory),
+            "weights": (files[0] if files else "in memory") + f" and {len(files) - 1} more shards" * (len(files) > 1),
+            "parameters": f"{parameters:,}",
+            "not used": ", ".join(map(str, self.checkpoint.leftovers(self.program))) or "none of the stored tensors",
+            **task_heads.facts(self.checkpoint.config, unused),
+        }
+        if self.side == IMAGE:
+            facts["pixels"] = self.checkpoint.images.processor.written()
+        return facts | ({"note": "; ".join(self.checkpoint.notes)} if self.checkpoint.notes else {})
+
+    @cached_property
+    def _of_vectors(self) -> Program:
+        return program_of_vectors(self.program)
+
+    def _program_of(self, tokens: Tokens) -> Program:
+        """What is computed of these tokens: where vectors stand for them, none are looked up."""
+        return self._of_vectors if TOKEN_VECTORS in tokens.arrays else self.program
+
+    def _shadows_of(self, tokens: Tokens) -> dict[str, Shadow]:
+        key = TOKEN_VECTORS in tokens.arrays, tokens.shape
+        if key not in self._shadows:
+            if len(self._shadows) >= KEPT_SHADOWS:
+                self._shadows.clear()
+            self._shadows[key] = shadows_of(self._program_of(tokens), self.dtype, tokens.shape)
+        return self._shadows[key]
+
+
+def silent(note: str) -> None:
+    """To be told, and to say nothing: for those who read `run.notes` themselves."""
+
+
+def _wrong_side(name: str, family: str, side: str) -> str:
+    if side == IMAGE:
+        return (
+            f"model {name!r} ({family}) takes text and no images; give one that takes images, such as "
+            "--model google/vit-base-patch16-224 or openai/clip-vit-base-patch32"
+        )
+    return f"model {name!r} ({family}) takes images and no text; give it --image PATH instead of a text"

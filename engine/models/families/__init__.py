@@ -1,0 +1,69 @@
+"""Families of encoders: each a short module that turns a config into a program.
+
+A family is a module with the names that `family.Family` lists. It is found by the `model_type` of config.json, and
+imported when a checkpoint of it is opened.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from ...messages.errors import InputError, nearest
+from ..config import Config
+from .family import IMAGE, TEXT, Family, Limits, Options, Seeing, Sight
+
+__all__ = [
+    "FAMILIES", "IMAGE", "TEXT", "Family", "Limits", "Options", "Seeing", "Sight", "family_of", "sides_of", "sight_of",
+]  # fmt: skip
+
+# model_type -> the module of this folder.
+FAMILIES: dict[str, str] = {
+    "albert": "albert",
+    "bert": "bert",
+    "camembert": "roberta",
+    "clip": "clip",
+    "clip_text_model": "clip_text",
+    "clip_vision_model": "clip_vision",
+    "data2vec-text": "roberta",
+    "deberta-v2": "deberta_v2",
+    "deit": "deit",
+    "distilbert": "distilbert",
+    "electra": "electra",
+    "ernie": "ernie",
+    "mpnet": "mpnet",
+    "mt5": "t5",
+    "roberta": "roberta",
+    "t5": "t5",
+    "transformer": "transformer",
+    "umt5": "t5",
+    "vit": "vit",
+    "xlm-roberta": "roberta",
+    "modernbert": "modernbert",
+    "nomic_bert": "nomic_bert",
+    "torch_transformer_encoder": "torch_encoder",
+    "cbow": "word2vec",
+    "skipgram": "word2vec",
+}
+
+
+def family_of(model_type: str) -> Family:
+    """The family of a `model_type`.
+
+    Raises:
+        InputError: it is not known; the message lists those that are.
+    """
+    if model_type not in FAMILIES:
+        hint = nearest(model_type, FAMILIES) or ";"
+        raise InputError(f"model_type {model_type!r} is not a known family{hint} known: {', '.join(FAMILIES)}")
+    return cast(Family, import_module(f".{FAMILIES[model_type]}", __name__))
+
+
+def sides_of(family: Family, config: Config) -> tuple[str, ...]:
+    """Which encoders a model has: `("text",)` unless its family says otherwise."""
+    return cast(Seeing, family).sides(config) if hasattr(family, "sides") else (TEXT,)
+
+
+def sight_of(family: Family, config: Config) -> Sight:
+    """What images a model takes that has an image side."""
+    return cast(Seeing, family).sight(config)

@@ -1,0 +1,103 @@
+"""Writes a program down stage by stage, keeping count of the weights it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....ops import Activation, LayerNorm, Linear, Lookup, Op
+from ....program.program import Program
+from ....program.stage import Shape, Stage
+
+HIDDEN = ("batch", "token", "hidden")
+
+
+class Builder:
+    """Every method adds one stage and returns its name, to be the input of later ones."""
+
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.aliases: dict[str, str] = {}
+        self.weights: dict[str, Shape] = {}
+        self.wide: set[str] = set()  # weights to be kept in float32
+
+    @classmethod
+    def after(cls, program: Program) -> Builder:
+        """A builder that goes on where a program ends."""
+        found = cls()
+        found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
+        found.wide = set(program.wide)
+        return found
+
+    def axes(self, name: str) -> tuple[str, ...]:
+        """The axes of a stage that has been added."""
+        return next(stage.axes for stage in self.stages if stage.name == self.aliases.get(name, name))
+
+    def fresh(self, name: str) -> str:
+        """The name, or with a number where it is taken: `head.sentence.dense_2`."""
+        taken = {stage.name for stage in self.stages}
+        return next(found for found in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if found not in taken)
+
+    def add(
+        self,
+        name: str,
+        op: Op,
+        inputs: Sequence[str] = (),
+        axes: Sequence[str] = HIDDEN,
+        weights: Sequence[tuple[str, Shape]] = (),
+        module: str = "",
+        labels: tuple[str, ...] = (),
+    ) -> str:
+        """Add a stage; `weights` are names and shapes, `labels` what the places of its last axis stand for."""
+        self.weights.update(weights)
+        names = tuple(weight for weight, _ in weights)
+        inputs = [self.aliases.get(source, source) for source in inputs]
+        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels))
+        return name
+
+    def lookup(self, name: str, ids: str, module: str, rows: int, columns: int, axes: Sequence[str] = HIDDEN) -> str:
+        """Rows of an embedding matrix."""
+        return self.add(name, Lookup(), (ids,), axes, [(f"{module}.weight", (rows, columns))], module)
+
+    def linear(
+        self,
+        name: str,
+        x: str,
+        module: str,
+        fan_in: int,
+        fan_out: int,
+        axes: Sequence[str] = HIDDEN,
+        *,
+        bias: bool = True,
+        labels: tuple[str, ...] = (),
+    ) -> str:
+        """A product with a weight matrix, and a bias where there is one."""
+        weights = [(f"{module}.weight", (fan_out, fan_in)), (f"{module}.bias", (fan_out,))]
+        return self.add(name, Linear(), (x,), axes, weights[: 1 + bias], module, labels)
+
+    def norm(
+        self,
+        name: str,
+        x: str,
+        module: str,
+        size: int,
+        epsilon: float,
+        axes: Sequence[str] = HIDDEN,
+        *,
+        bias: bool = True,
+    ) -> str:
+        """A layer norm."""
+        weights = [(f"{module}.weight", (size,)), (f"{module}.bias", (size,))]
+        return self.add(name, LayerNorm(epsilon), (x,), axes, weights[: 1 + bias], module)
+
+    def activation(self, name: str, x: str, kind: str, axes: Sequence[str] = HIDDEN, module: str = "") -> str:
+        """A function of each element."""
+        return self.add(name, Activation(kind), (x,), axes, module=module)
+
+    def alias(self, name: str, stage: str) -> str:
+        """Another name for a stage."""
+        self.aliases[name] = stage
+        return stage
+
+    def program(self) -> Program:
+        """What has been written down."""
+        return Program(self.stages, self.aliases, self.weights, self.wide)

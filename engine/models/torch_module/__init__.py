@@ -1,0 +1,1 @@
+"""A `torch.nn.TransformerEncoder` given as an object."""

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .debugger import Breakpoint, Debugger, Stop
+    from .debugger.cursor import Breakpoint, Debugger, Stop
     from .messages.errors import InputError
     from .models.encoder import Encoder
     from .models.loading import load
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .traces.run import Run
 
 _HOMES = {
-    "Breakpoint": "debugger", "Debugger": "debugger", "Stop": "debugger", "Encoder": "models.encoder", "load": "models.loading", "load_module": "models.torch_module.reading",
+    "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "load_module": "models.torch_module.reading",
     "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",

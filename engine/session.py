@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .debugger import Debugger
-from .forks import Forks
+from .debugger.cursor import Debugger
+from .debugger.forks import Forks
 from .messages.errors import InputError
 from .program.trace import Trace
 from .program.writing import Layout

@@ -11,7 +11,7 @@ from .facts import Position
 from .panes.title import Status
 
 if TYPE_CHECKING:
-    from ..engine.debugger import Stop
+    from ..engine.debugger.cursor import Stop
 
 
 def where(position: Position) -> str:
@@ -29,7 +29,7 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
     place = where(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
-        from ..engine.stops import write_held
+        from ..engine.debugger.writing import write_held
 
         kind, number = tr("watch") if stop.breakpoint.watch else tr("breakpoint"), stop.breakpoint.number
         return "stop", tr("{kind} {number} at {place}", kind=kind, number=number, place=place) + write_held(stop)

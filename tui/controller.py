@@ -19,7 +19,7 @@ from .state import ViewState
 
 if TYPE_CHECKING:
     from ..engine.commands import Request, Table
-    from ..engine.debugger import Stop
+    from ..engine.debugger.cursor import Stop
     from ..engine.session import Session
     from .app import EncoderApp
 

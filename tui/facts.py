@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..engine.debugger import Breakpoint
+    from ..engine.debugger.cursor import Breakpoint
     from ..engine.program.program import Program
     from ..engine.program.stage import Shape
     from ..engine.program.tokens import Tokens
@@ -150,8 +150,8 @@ def forks_of(session: Session) -> tuple[Fork, ...]:
 
 
 def _worth(point: Breakpoint, session: Session) -> str:
+    from ..engine.debugger.watches import write_watched
     from ..engine.messages.errors import InputError, one_line
-    from ..engine.watches import write_watched
 
     stage = session.debugger.stage
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..faults import Fault
+from ..debugger.faults.fault import Fault
 from ..messages.visible import quoted
 from ..program.index import TOKEN_AXES
 from ..program.trace import Trace

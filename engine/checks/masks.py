@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..dropped import write_dropout
-from ..faults import NOT_FINITE, Fault
-from ..mask_faults import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
-from ..mask_patterns import Pattern
+from ..debugger.faults.dropout import write_dropout
+from ..debugger.faults.fault import NOT_FINITE, Fault
+from ..debugger.faults.masks import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
+from ..debugger.faults.patterns import Pattern
+from ..debugger.faults.softmax import EVAL, dropped_from_softmax
+from ..debugger.faults.squares import HIDES, Stopped, Sums, extremes, pairs, windows
+from ..debugger.unexpected import first_fault
 from ..program.dtypes import FLOATS
 from ..program.givers import whose_mask
 from ..program.stage import Stage
 from ..program.trace import Trace
 from ..program.value import Value
-from ..softmax_faults import EVAL, dropped_from_softmax
-from ..squares import HIDES, Stopped, Sums, extremes, pairs, windows
-from ..unexpected import first_fault
 from .findings import Checked, Finding, finding_of
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..compare import Difference, compare
 from ..compare.alone import alone, beside
-from ..faults import NOT_FINITE, Fault
-from ..mask_faults import shared_positions
+from ..debugger.faults.fault import NOT_FINITE, Fault
+from ..debugger.faults.masks import shared_positions
+from ..debugger.faults.squares import Stopped
+from ..debugger.unexpected import first_fault
 from ..messages.errors import InputError
 from ..program.program import Program
 from ..program.stage import Stage
 from ..program.trace import LiveTrace, Trace
-from ..squares import Stopped
-from ..unexpected import first_fault
 from .findings import Checked, Finding, finding_of, where
 
 if TYPE_CHECKING:

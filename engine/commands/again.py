@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..debugger import START, Breakpoint, Debugger
+from ..debugger.cursor import START, Breakpoint, Debugger
 
 if TYPE_CHECKING:
     from ..session import Session

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..conditions import condition
-from ..debugger import Condition
+from ..debugger.conditions import condition
+from ..debugger.cursor import Condition
+from ..debugger.unexpected import Unexpected
+from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError
 from ..session import Session
-from ..unexpected import Unexpected
-from ..watches import watch, write_watched
 from .table import Command, Key, Reply, is_number, words_of
 
 

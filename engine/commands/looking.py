@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from ..debugger.watches import write_watched
 from ..explanations.formulas import formulas
 from ..messages.errors import InputError, nearest
 from ..messages.translation import language, tr, use
@@ -13,7 +14,6 @@ from ..program.stage import write_shape
 from ..program.tokens import PIXELS
 from ..program.writing import write_stats, write_value
 from ..session import Session
-from ..watches import write_watched
 from .table import Command, OfTable, Reply, Table, is_number
 
 

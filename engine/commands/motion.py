@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..debugger import START, Debugger, Stop
+from ..debugger.cursor import START, Debugger, Stop
 from ..messages.errors import InputError
 from ..session import Session
 from .table import Command, Key, Reply, count_of, nothing_more

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..debugger import Stop
+from ..debugger.cursor import Stop
 from ..messages.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Table:
             session.done.append(session.last)
         if session.trace.tokens is tokens:
             return reply
-        from ..lapsed import lapsed
+        from ..debugger.lapsed import lapsed
 
         others = lapsed(session.trace, session.debugger.breakpoints.values())
         return replace(reply, text="\n".join(filter(None, (reply.text, *others))))

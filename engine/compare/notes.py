@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ..dropped import dropout_rate, write_dropout
+from ..debugger.faults.dropout import dropout_rate, write_dropout
 from ..program.stage import Stage
 from ..program.trace import LiveTrace, Trace
 

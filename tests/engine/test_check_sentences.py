@@ -12,8 +12,8 @@ from encoder_tui.engine import Encoder, Session, load, load_module, open_snapsho
 from encoder_tui.engine.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.compare import compare
+from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.program.tokens import Tokens
-from encoder_tui.engine.unexpected import first_fault
 from family_kit import open_pair, random_model, sample_of, tokens_for
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat.", "The dog"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from encoder_tui.engine import Encoder, Session, load, load_module, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.unexpected import first_fault
+from encoder_tui.engine.debugger.unexpected import first_fault
 from family_kit import open_pair, random_model, sample_of
 from faulty import Copies
 

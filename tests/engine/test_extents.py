@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 from encoder_tui.engine import Debugger, load
-from encoder_tui.engine.conditions import condition
-from encoder_tui.engine.limits import demand_of
+from encoder_tui.engine.debugger.conditions import condition
+from encoder_tui.engine.debugger.demands import demand_of
+from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.program.expressions import parse
 from encoder_tui.engine.program.figures import measure
 from encoder_tui.engine.program.trace import LiveTrace
@@ -18,7 +19,6 @@ from encoder_tui.engine.traces.ranges.known import ends
 from encoder_tui.engine.traces.ranges.narrowing import RANGED, by_bound, by_ends, by_sums
 from encoder_tui.engine.traces.ranges.rows import row_ends
 from encoder_tui.engine.traces.ranges.weights import WeightSizes
-from encoder_tui.engine.unexpected import Unexpected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from encoder_tui.engine.conditions import StageScope
+from encoder_tui.engine.debugger.conditions import StageScope
 from encoder_tui.engine.program import value as value_module
 from encoder_tui.engine.program.figures import FROM_STATS
 from encoder_tui.engine.program.stats import gather

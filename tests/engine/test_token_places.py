@@ -7,7 +7,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.conditions import StageScope
+from encoder_tui.engine.debugger.conditions import StageScope
 from encoder_tui.engine.program.index import parse_index
 from encoder_tui.engine.program.value import ArrayValue
 from encoder_tui.engine.why import explain

@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_tui.engine import Debugger, Session
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.unexpected import Unexpected
+from encoder_tui.engine.debugger.unexpected import Unexpected
 
 THREE = ["The cat sat on the mat.", "Unbelievable!", "The animal didn't cross the street because it was too tired"]
 

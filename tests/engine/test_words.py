@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
+from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
 from encoder_tui.engine.traces.shapes import shadows_of
-from encoder_tui.engine.unexpected import Unexpected
 from encoder_tui.engine.why import EXPLAINERS, explain
 from torch.nn import functional
 from word_models import TEXTS, WORDS, reference, save_words

@@ -88,7 +88,7 @@ def _allowed(run: Any, name: str, dtype: str) -> float:
 def _promises(found: Findings, sample: Any, encoder: Any, tokens: Any) -> None:
     """What is evicted comes out the same; one number of each stage is the sum of its terms; nothing is unexpected."""
     from encoder_tui.engine import Debugger
-    from encoder_tui.engine.unexpected import Unexpected
+    from encoder_tui.engine.debugger.unexpected import Unexpected
     from encoder_tui.engine.why import explain
 
     whole = encoder.run(tokens)

@@ -67,7 +67,7 @@ def _explanations(found: Findings, run: Any) -> None:
 
 def _waits(found: Findings, encoder: Any, length: int) -> None:
     from encoder_tui.engine import Debugger
-    from encoder_tui.engine.unexpected import Unexpected
+    from encoder_tui.engine.debugger.unexpected import Unexpected
 
     for what, lengths in (("one text", [length]), ("a padded batch", [length // 8, length // 16])):
         told = waiting_stages(encoder.run(tokens_of(encoder, lengths)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .program.element import Place, Wanted, first_place, write_place
-from .program.value import Value
+from ...program.element import Place, Wanted, first_place, write_place
+from ...program.value import Value
 
 NOT_FINITE = ("not a number", "infinite")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .program.stage import Stage
-from .program.value import Value
+from ...program.stage import Stage
+from ...program.value import Value
 from .squares import HIDES, Array, Stopped, windows
 
 

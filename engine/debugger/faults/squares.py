@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .messages.errors import InputError
-from .program.value import BLOCK_ELEMENTS, Value
+from ...messages.errors import InputError
+from ...program.value import BLOCK_ELEMENTS, Value
 
 HIDES = -1.0  # what is added to a score below this is meant to hide a key
 

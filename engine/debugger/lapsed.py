@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..messages.errors import InputError
+from ..program.trace import Trace
 from .conditions import Predicate, check_windows
-from .debugger import Breakpoint
-from .messages.errors import InputError
-from .program.trace import Trace
+from .cursor import Breakpoint
 from .watches import Watch
 
 

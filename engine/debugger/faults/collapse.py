@@ -13,12 +13,12 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from .faults import Fault
-from .program.program import Program
-from .program.rows import same_rows
-from .program.stage import Stage
-from .program.tokens import PIXELS, Tokens
-from .program.trace import LiveTrace, Trace
+from ...program.program import Program
+from ...program.rows import same_rows
+from ...program.stage import Stage
+from ...program.tokens import PIXELS, Tokens
+from ...program.trace import LiveTrace, Trace
+from .fault import Fault
 
 Array = npt.NDArray[np.generic]
 Row = tuple[int, ...]

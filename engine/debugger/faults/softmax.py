@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dropped import dropout_rate, write_dropout
-from .faults import Fault, row_of
-from .mask_faults import by_hand
-from .program.dtypes import FLOATS
-from .program.element import first_place, write_place
-from .program.figures import measure
-from .program.stage import Stage
-from .program.trace import LiveTrace, Trace
-from .program.value import Value
+from ...program.dtypes import FLOATS
+from ...program.element import first_place, write_place
+from ...program.figures import measure
+from ...program.stage import Stage
+from ...program.trace import LiveTrace, Trace
+from ...program.value import Value
+from .dropout import dropout_rate, write_dropout
+from .fault import Fault, row_of
+from .masks import by_hand
 
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from .program.expressions import Comparison, Expression, Logic, Name, Number, Operation, Scope, Window
+from ..program.expressions import Comparison, Expression, Logic, Name, Number, Operation, Scope, Window
 
 Range = tuple[float, float]
 Ranges = Callable[[str], Iterable[Range]]

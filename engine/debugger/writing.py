@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .debugger import Stop
-from .messages.translation import tr
-from .program.element import write_place
-from .program.stage import Shape, write_shape
+from ..messages.translation import tr
+from ..program.element import write_place
+from ..program.stage import Shape, write_shape
+from .cursor import Stop
 
 
 def write_stop(stop: Stop, shapes: Mapping[str, Shape]) -> str:

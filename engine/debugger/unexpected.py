@@ -12,9 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .collapse import collapse
-from .faults import Fault, named, row_of
-from .mask_faults import (
+from ..messages.errors import InputError
+from ..program.dtypes import FLOATS
+from ..program.element import Place
+from ..program.figures import measure
+from ..program.stage import Stage
+from ..program.trace import Trace
+from .faults.collapse import collapse
+from .faults.fault import Fault, named, row_of
+from .faults.masks import (
     MASK,
     by_hand,
     finite_or_hidden,
@@ -25,13 +31,7 @@ from .mask_faults import (
     shared_positions,
     token_faults,
 )
-from .messages.errors import InputError
-from .program.dtypes import FLOATS
-from .program.element import Place
-from .program.figures import measure
-from .program.stage import Stage
-from .program.trace import Trace
-from .softmax_faults import softmax_fault
+from .faults.softmax import softmax_fault
 
 # Infinity is how some models hide keys; nowhere else does one belong.
 MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})

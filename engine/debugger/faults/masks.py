@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .faults import Fault
-from .mask_patterns import Pattern
-from .program.dtypes import FLOATS
-from .program.givers import whose_mask
-from .program.stage import Stage
-from .program.trace import LiveTrace, Trace
-from .program.value import Value
+from ...program.dtypes import FLOATS
+from ...program.givers import whose_mask
+from ...program.stage import Stage
+from ...program.trace import LiveTrace, Trace
+from ...program.value import Value
+from .fault import Fault
+from .patterns import Pattern
 from .squares import HIDES, Array, Stopped, Sums, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .debugger import Debugger
-from .messages.errors import InputError
-from .program.trace import LiveTrace, Trace, expect_live
+from ..messages.errors import InputError
+from ..program.trace import LiveTrace, Trace, expect_live
+from .cursor import Debugger
 
 if TYPE_CHECKING:
-    from .program.patch import Patch
+    from ..program.patch import Patch
 
 Patches = tuple["Patch", ...]
 

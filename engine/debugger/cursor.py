@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .messages.errors import InputError
-from .program.element import Place
-from .program.stage import Stage
-from .program.trace import Trace
+from ..messages.errors import InputError
+from ..program.element import Place
+from ..program.stage import Stage
+from ..program.trace import Trace
 
 START = -1
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .limits import Demand, Range, demand_of
-from .messages.errors import InputError, nearest
-from .program.element import Place, Wanted, first_place
-from .program.expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
-from .program.figures import FROM_STATS, WORDS, figures_of, measure
-from .program.index import Written, bind_index
-from .program.program import Program
-from .program.stage import Stage
-from .program.token_names import NotOneToken
-from .program.trace import Trace
-from .program.value import Value
+from ..messages.errors import InputError, nearest
+from ..program.element import Place, Wanted, first_place
+from ..program.expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
+from ..program.figures import FROM_STATS, WORDS, figures_of, measure
+from ..program.index import Written, bind_index
+from ..program.program import Program
+from ..program.stage import Stage
+from ..program.token_names import NotOneToken
+from ..program.trace import Trace
+from ..program.value import Value
+from .demands import Demand, Range, demand_of
 
 FUNCTIONS = (*FROM_STATS, "abs")
 PLACES = ("layer", "head")
@@ -295,7 +295,7 @@ class StageScope:
         if function == "abs":
             return abs(argument)
         if function == "entropy":
-            from .program.value import ArrayValue
+            from ..program.value import ArrayValue
 
             array = np.atleast_1d(argument)
             found = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")

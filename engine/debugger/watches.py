@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..messages.errors import InputError, nearest
+from ..program.expressions import Call, Expression, Name, Text, Window, parse
+from ..program.figures import WORDS
+from ..program.program import Program
+from ..program.stage import Stage
+from ..program.trace import Trace
+from ..program.writing import write_number
 from .conditions import FUNCTIONS, PLACES, StageScope, check_windows
-from .debugger import written
-from .messages.errors import InputError, nearest
-from .program.expressions import Call, Expression, Name, Text, Window, parse
-from .program.figures import WORDS
-from .program.program import Program
-from .program.stage import Stage
-from .program.trace import Trace
-from .program.writing import write_number
+from .cursor import written
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""A cursor over a trace, what stops it, and what-ifs."""

@@ -11,10 +11,10 @@ from .program.trace import Trace
 from .program.writing import Layout
 
 if TYPE_CHECKING:
-    from .compare import Reference
+    from .analysis.compare import Reference
+    from .analysis.tour import Place
+    from .analysis.why import Explanation
     from .models.encoder import Encoder
-    from .tour import Place
-    from .why import Explanation
 
 
 class Session:

@@ -36,9 +36,9 @@ def written() -> dict[str, str]:
 
 def looked_up() -> dict[str, str]:
     """Label -> where it comes from, for those in tables."""
+    from encoder_tui.engine.analysis.explain.worked import BY_HAND, NOT_KNOWN
     from encoder_tui.engine.commands import TABLE
     from encoder_tui.engine.commands.screen import VIEWS
-    from encoder_tui.engine.explanations.worked import BY_HAND, NOT_KNOWN
     from encoder_tui.tui.panes.inspector import VIEWS as SHOWN
     from encoder_tui.tui.screens import keys
     from encoder_tui.tui.widgets.diff_map import NEVER, DiffMap

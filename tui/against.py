@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .text import plain
 
 if TYPE_CHECKING:
-    from ..engine.compare import Alignment, Comparison, Difference, Reference
+    from ..engine.analysis.compare import Alignment, Comparison, Difference, Reference
     from ..engine.session import Session
 
 NO_PARTNER = "∅"
@@ -43,8 +43,8 @@ class Against:
 
 def against_of(session: Session, stage: str) -> Against | None:
     """What a stage is held against; None before anything was compared. Runs on the engine's thread, computes nothing."""
-    from ..engine.compare import align
-    from ..engine.compare.align import tokens_of
+    from ..engine.analysis.compare import align
+    from ..engine.analysis.compare.align import tokens_of
     from ..engine.messages.errors import InputError, one_line
 
     reference = session.reference

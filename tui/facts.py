@@ -8,12 +8,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..engine.analysis.tour import TourPage
     from ..engine.debugger.cursor import Breakpoint
     from ..engine.program.program import Program
     from ..engine.program.stage import Shape
     from ..engine.program.tokens import Tokens
     from ..engine.session import Session
-    from ..engine.tour import TourPage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +126,7 @@ def _tour(session: Session) -> TourPage | None:
     """The page of the guided tour, where the learner is on it."""
     if session.tour is None:
         return None
-    from ..engine.tour import page_of, stops_of
+    from ..engine.analysis.tour import page_of, stops_of
 
     stops = stops_of(session.trace.program)
     return page_of(session.trace, stops, session.tour) if session.tour.stop < len(stops) else None

@@ -122,7 +122,7 @@ def found_stages(text: str, world: World) -> list[str]:
 
 
 def _titled(text: str, world: World) -> list[str]:
-    from ..engine.explanations import text_of
+    from ..engine.analysis.explain import text_of
     from ..engine.messages.translation import LANGUAGES
 
     program = world.program

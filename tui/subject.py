@@ -77,7 +77,7 @@ def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
         stage_name: canonical.
         weight: which of its weights is meant, from 1; 0 is its value.
     """
-    from ..engine.explanations.formulas import formulas
+    from ..engine.analysis.explain.formulas import formulas
 
     if weight:
         return _subject_of_weight(session, session.trace.program[stage_name], weight - 1)

@@ -10,11 +10,11 @@ from ..session import Session
 from .table import Command, Reply
 
 if TYPE_CHECKING:
-    from ..checks.findings import Checked
+    from ..analysis.checks.findings import Checked
 
 
 def _masks(session: Session) -> Checked:
-    from ..checks import Checked, check_masks
+    from ..analysis.checks import Checked, check_masks
 
     if not any(stage.axes[-1:] == ("key",) for stage in session.trace.program):
         return Checked((), ("there is no attention in this program, so there is no mask to follow",))
@@ -22,7 +22,7 @@ def _masks(session: Session) -> Checked:
 
 
 def _padding(session: Session) -> Checked:
-    from ..checks import check_padding
+    from ..analysis.checks import check_padding
 
     return check_padding(session.trace, session.encoder, lambda: session.debugger.interrupted)
 
@@ -36,7 +36,7 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
     Raises:
         InputError: there is no such check, or nothing here that it could look at.
     """
-    from ..checks import write_checked
+    from ..analysis.checks import write_checked
 
     if name not in CHECKS:
         raise InputError(

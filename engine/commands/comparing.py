@@ -12,7 +12,7 @@ from ..session import Session
 from .table import Command, Key, Reply, Request, words_of
 
 if TYPE_CHECKING:
-    from ..compare import Comparison
+    from ..analysis.compare import Comparison
     from ..program.trace import Trace
 
 COMPARE = f"compare {USAGE} [tolerance T] [all]"
@@ -66,7 +66,7 @@ def _tolerance(word: str) -> float:
 
 def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]:
     """Compare, remember the reference for the view of differences, and write it down."""
-    from ..compare import Reference, compare, write_comparison
+    from ..analysis.compare import Reference, compare, write_comparison
 
     session.debugger.interrupted = False
     found = compare(

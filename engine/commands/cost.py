@@ -7,7 +7,7 @@ from .table import Command, Key, Reply, Request
 
 
 def _cost(session: Session, rest: str) -> Reply:
-    from ..cost import by_room, costs, times, together, write_costs
+    from ..analysis.cost import by_room, costs, times, together, write_costs
 
     trace, encoder = session.trace, session.encoder
     chosen = set() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))

@@ -10,7 +10,7 @@ EXPLAIN = "explain [STAGE][INDEX]"
 
 
 def _explain(session: Session, rest: str) -> Reply:
-    from ..explanations import explain_stage, write_page
+    from ..analysis.explain import explain_stage, write_page
 
     if not rest or rest.startswith("["):
         rest = session.stage_or_here("") + rest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from ..analysis.explain.formulas import formulas
 from ..debugger.watches import write_watched
-from ..explanations.formulas import formulas
 from ..messages.errors import InputError, nearest
 from ..messages.translation import language, tr, use
 from ..messages.visible import quoted, visible

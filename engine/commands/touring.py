@@ -13,7 +13,7 @@ WORDS = ("next", "back", "leave")
 
 
 def _tour(session: Session, rest: str) -> Reply:
-    from ..tour import Place, page_of, stops_of
+    from ..analysis.tour import Place, page_of, stops_of
 
     if rest == "leave":
         session.tour = None

@@ -11,7 +11,7 @@ USAGE = "why [STAGE][INDEX]|N|back"
 
 
 def _why(session: Session, rest: str) -> Reply:
-    from ..why import explain
+    from ..analysis.why import explain
 
     if is_number(rest):
         return _follow(session, int(rest))
@@ -34,7 +34,7 @@ def _stopped_at(session: Session, stage: str) -> str:
 
 
 def _follow(session: Session, number: int) -> Reply:
-    from ..why import explain
+    from ..analysis.why import explain
 
     if not session.why_path:
         raise InputError(f"nothing to follow to operand {number} yet; write for instance why STAGE[0, 3, 1, 5] first")
@@ -44,7 +44,7 @@ def _follow(session: Session, number: int) -> Reply:
 
 
 def _back(session: Session) -> Reply:
-    from ..why import explain
+    from ..analysis.why import explain
 
     if len(session.why_path) < 2:
         raise InputError("no operand was followed yet; `why N` follows operand N of the last explanation")
@@ -56,7 +56,7 @@ def _back(session: Session) -> Reply:
 
 def _reply(session: Session) -> Reply:
     """The last explanation, and by which way it was reached."""
-    from ..why import write_why
+    from ..analysis.why import write_why
 
     path = [explanation.short for explanation in session.why_path]
     way = [f"{' < '.join(reversed(path))}  (`why back` returns)"] if len(path) > 1 else []

@@ -10,7 +10,7 @@ from ..session import Session
 from .table import Command, Reply, is_number, words_of
 
 if TYPE_CHECKING:
-    from ..nearest import Neighbour
+    from ..analysis.word_vectors import Neighbour
 
 NEAREST = "nearest WORD [N]"
 ANALOGY = "analogy A B C [N]"
@@ -18,7 +18,7 @@ FEW, MOST = 10, 1000
 
 
 def _nearest(session: Session, rest: str) -> Reply:
-    from ..nearest import WordTable
+    from ..analysis.word_vectors import WordTable
 
     (word,), count = _words(rest, 1, NEAREST)
     table = WordTable(session.trace)
@@ -26,7 +26,7 @@ def _nearest(session: Session, rest: str) -> Reply:
 
 
 def _analogy(session: Session, rest: str) -> Reply:
-    from ..nearest import WordTable
+    from ..analysis.word_vectors import WordTable
 
     (a, b, c), count = _words(rest, 3, ANALOGY)
     table = WordTable(session.trace)

@@ -7,9 +7,9 @@ import family_roberta
 import pytest
 import transformers as hf
 from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.text.tokenizer.byte_level import readable
-from encoder_tui.engine.why import explain
 from family_kit import random_model
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 

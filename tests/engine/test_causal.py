@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers.models.bert.modeling_bert as modeling
 from encoder_tui.engine import InputError, Session, load
-from encoder_tui.engine.checks import check_masks, check_padding, write_checked
+from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.references import reference

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Encoder, Session, load, load_module, open_snapshot, save
-from encoder_tui.engine.checks import check_masks, check_padding, write_checked
+from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
+from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import compare
 from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.program.tokens import Tokens
 from family_kit import open_pair, random_model, sample_of, tokens_for

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from encoder_tui.engine import Encoder, InputError, Run, Session, load, open_snapshot, save
-from encoder_tui.engine.checks import check_masks, check_padding, write_checked
+from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
 from faulty import put
 

@@ -62,7 +62,7 @@ def test_a_recording_tells_the_same(copies: Copies, tmp_path: Path) -> None:
 
 
 def test_compare_begins_there_as_well(copies: Copies) -> None:
-    from encoder_tui.engine.compare import compare
+    from encoder_tui.engine.analysis.compare import compare
 
     ours, theirs = (
         load(copies.make(name, change), "cpu").run(TEXTS) for name, change in (("a", zeroed(GAIN)), ("b", None))

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import Encoder, InputError, Session, load, open_snapshot, save
+from encoder_tui.engine.analysis.compare import align, compare, write_comparison
+from encoder_tui.engine.analysis.compare.measure import Gap, ulps
+from encoder_tui.engine.analysis.compare.rounding import PER_LAYER
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import align, compare, write_comparison
-from encoder_tui.engine.compare.measure import Gap, ulps
-from encoder_tui.engine.compare.rounding import PER_LAYER
 from encoder_tui.engine.program.dtypes import FLOATS
 from encoder_tui.tui.cli import main
 

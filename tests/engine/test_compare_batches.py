@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Encoder, Session, load, open_snapshot, save
+from encoder_tui.engine.analysis.compare import compare, write_comparison
+from encoder_tui.engine.analysis.compare.text import verdict
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import compare, write_comparison
-from encoder_tui.engine.compare.text import verdict
 from faulty import Copies
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat.", "The dog"]

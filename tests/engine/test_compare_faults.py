@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from encoder_tui.engine import Session, load
+from encoder_tui.engine.analysis.compare import Comparison, compare
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import Comparison, compare
 from faulty import Change, Copies, put
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat."]

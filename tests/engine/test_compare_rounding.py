@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from encoder_tui.engine import Session, load, open_snapshot, save
+from encoder_tui.engine.analysis.compare import compare, write_comparison
+from encoder_tui.engine.analysis.compare.rounding import grains
+from encoder_tui.engine.analysis.compare.text import verdict
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.compare import compare, write_comparison
-from encoder_tui.engine.compare.rounding import grains
-from encoder_tui.engine.compare.text import verdict
 from encoder_tui.tui.cli import main
 from family_kit import Sample, open_pair, random_model, sample_of, samples, tokens_for
 from faulty import Copies

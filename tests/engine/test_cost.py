@@ -4,8 +4,8 @@ import math
 
 import pytest
 from encoder_tui.engine import Session, load
+from encoder_tui.engine.analysis.cost import by_room, costs, times, together, write_costs
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.cost import by_room, costs, times, together, write_costs
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -78,7 +78,7 @@ def test_a_recording_has_costs_without_times(small, tmp_path):
 
 
 def test_written():
-    from encoder_tui.engine.cost import Cost
+    from encoder_tui.engine.analysis.cost import Cost
 
     lines = write_costs(
         "1 x 2 tokens", [Cost("a", 1000, 2_000_000, 2048, 0.001)], Cost("all", 1000, 4_000_000, 2048, 0.004)

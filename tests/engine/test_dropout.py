@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.models.seeds import seed_of
-from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, reference_values, samples, tokens_for
 
 TEXT = ["The cat sat on the mat", "a dog"]

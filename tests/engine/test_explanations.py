@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session, open_snapshot, save
+from encoder_tui.engine.analysis.explain import explain_stage, formulas, lacks, text_of, write_page
+from encoder_tui.engine.analysis.explain.texts import FIELDS, entries
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.explanations import explain_stage, formulas, lacks, text_of, write_page
-from encoder_tui.engine.explanations.texts import FIELDS, entries
 from encoder_tui.engine.messages.translation import LANGUAGES, said, tr
 from encoder_tui.engine.models.families import Options
 from encoder_tui.engine.models.families.blocks.sentence import with_sentence
@@ -22,7 +23,6 @@ from encoder_tui.engine.ops.pooling import POOLINGS
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.traces.shapes import shadows_of
-from encoder_tui.engine.why import explain
 from encoder_tui.tui.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for
 from hypothesis import HealthCheck, given, settings

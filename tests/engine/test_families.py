@@ -6,10 +6,10 @@ import random
 import pytest
 import torch
 from encoder_tui.engine import Debugger
+from encoder_tui.engine.analysis.why import EXPLAINERS, explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
 from encoder_tui.engine.traces.shapes import shadows_of
-from encoder_tui.engine.why import EXPLAINERS, explain
 from family_kit import Sample, differences, open_pair, random_model, reference_values, samples, tokens_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -13,9 +13,9 @@ import pytest
 import torch
 import transformers as hf
 from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.config import Config
-from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
 
 ROBERTA = family_roberta.SAMPLES[0]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
+from encoder_tui.engine.analysis.word_vectors import WordTable, is_special, table_of
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.nearest import WordTable, is_special, table_of
 from encoder_tui.engine.session import Session
 from safetensors.torch import load_file, save_file
 from word_models import TEXTS, WORDS, save_words

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Debugger, InputError, Session, load
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.families import Options
 from encoder_tui.engine.models.presets import PRESETS, Preset, PresetCheckpoint, preset
 from encoder_tui.engine.traces.run import Run
-from encoder_tui.engine.why import explain
 
 TEXT = "The cat sat on the mat"
 # As published: parameters of the encoder with its embeddings (BERT's of the released checkpoints, pooler included).

@@ -12,10 +12,10 @@ import pytest
 import torch
 import transformers.models.deberta_v2.modeling_deberta_v2 as modeling_deberta
 from encoder_tui.engine import InputError, Session, load, open_snapshot, save
-from encoder_tui.engine.checks import check_masks, check_padding
+from encoder_tui.engine.analysis.checks import check_masks, check_padding
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.ops import Buckets, ClampInfinite, LogBuckets, no_memory
-from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, random_tokens, reference_values, tokens_for
 from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from encoder_tui.engine import InputError, load
-from encoder_tui.engine.checks import check_masks, check_padding
+from encoder_tui.engine.analysis.checks import check_masks, check_padding
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
 from family_modernbert import SAMPLE as MODERN

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import THREE
 from encoder_tui.engine import load
-from encoder_tui.engine.why import explain
+from encoder_tui.engine.analysis.why import explain
 
 MODES = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 

@@ -9,8 +9,8 @@ import test_tokenizers as kinds
 import torch
 import transformers as hf
 from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.why import explain
 
 library = pytest.importorskip("sentence_transformers")
 LONG = "the cat sat on the mat and a dog ran in the park it was too tired " * 40

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session, load, open_snapshot, save
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.why import explain
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
 
 SAMPLE = family_bert.SAMPLE

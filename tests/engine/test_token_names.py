@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError, load, open_snapshot, save
-from encoder_tui.engine.compare.align import align, tokens_of
-from encoder_tui.engine.compare.view import AlignedValue, DifferenceValue
+from encoder_tui.engine.analysis.compare.align import align, tokens_of
+from encoder_tui.engine.analysis.compare.view import AlignedValue, DifferenceValue
 from encoder_tui.engine.program.element import first_place
 from encoder_tui.engine.program.index import Written, bind_index, parse_index
 from encoder_tui.engine.program.per_text import PerText

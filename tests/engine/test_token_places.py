@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.conditions import StageScope
 from encoder_tui.engine.program.index import parse_index
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.engine.why import explain
 from session_kit import do
 
 TEXTS = ["the cat sat because it was tired", "it is a dog"]  # "it" is token 5 and token 1, [SEP] token 8 and token 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session, load, load_module, open_snapshot, save
-from encoder_tui.engine.checks import check_masks, check_padding
+from encoder_tui.engine.analysis.checks import check_masks, check_padding
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.vectors import read_vectors
 from encoder_tui.tui.cli import main

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine.analysis.tour import Place, page_of, stops_of
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.tour import Place, page_of, stops_of
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 TEXT = "The animal didn't cross the street because it was too tired"

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Encoder, InputError, Run, Stage, load
+from encoder_tui.engine.analysis.why import EXPLAINERS, Explanation, explain, write_why
+from encoder_tui.engine.analysis.why.curves import CURVES
+from encoder_tui.engine.analysis.why.parts import STAGE
 from encoder_tui.engine.ops import ACTIVATIONS
 from encoder_tui.engine.program.trace import Trace
 from encoder_tui.engine.program.value import Value
-from encoder_tui.engine.why import EXPLAINERS, Explanation, explain, write_why
-from encoder_tui.engine.why.curves import CURVES
-from encoder_tui.engine.why.parts import STAGE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from encoder_tui.engine import Encoder, InputError, Session, open_snapshot, save
+from encoder_tui.engine.analysis.why import explain, write_why
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.why import explain, write_why
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "Short"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
+from encoder_tui.engine.analysis.why import EXPLAINERS, explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
 from encoder_tui.engine.traces.shapes import shadows_of
-from encoder_tui.engine.why import EXPLAINERS, explain
 from torch.nn import functional
 from word_models import TEXTS, WORDS, reference, save_words
 
@@ -256,7 +256,7 @@ def test_the_logarithm_of_nothing_is_unexpected(encoder):
 
 
 def test_padding_changes_nothing(encoder):
-    from encoder_tui.engine.checks import check_padding
+    from encoder_tui.engine.analysis.checks import check_padding
 
     assert not check_padding(encoder.run(TEXTS), encoder).findings
 

@@ -88,7 +88,7 @@ def _verdict(lines: list[str]) -> str:
 def _like_the_cpu(found: Findings, device: torch.device) -> None:
     """Every stage of the bundled models, in each dtype, against the CPU's."""
     from encoder_tui.engine import load
-    from encoder_tui.engine.compare import compare
+    from encoder_tui.engine.analysis.compare import compare
 
     words = ["the cat sat on the mat", "a dog"]
     for name, dtype in (

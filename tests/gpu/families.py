@@ -69,7 +69,7 @@ def _difference(found: Findings, sample: Any, encoder: Any, theirs: Any, lengths
 
 def _largest(values: torch.Tensor, dtype: str) -> float:
     """The largest magnitude of what no mask hides."""
-    from encoder_tui.engine.compare.measure import hidden_below
+    from encoder_tui.engine.analysis.compare.measure import hidden_below
 
     seen = values[values > hidden_below(dtype)].double()
     return float(seen.abs().max()) if seen.numel() else 0.0
@@ -77,7 +77,7 @@ def _largest(values: torch.Tensor, dtype: str) -> float:
 
 def _allowed(run: Any, name: str, dtype: str) -> float:
     """What rounding may do, relative to the largest; what is computed in float32 from half precision is good to half precision."""
-    from encoder_tui.engine.compare.rounding import PER_LAYER, allowed
+    from encoder_tui.engine.analysis.compare.rounding import PER_LAYER, allowed
 
     if dtype not in PER_LAYER:
         return 0.0
@@ -88,8 +88,8 @@ def _allowed(run: Any, name: str, dtype: str) -> float:
 def _promises(found: Findings, sample: Any, encoder: Any, tokens: Any) -> None:
     """What is evicted comes out the same; one number of each stage is the sum of its terms; nothing is unexpected."""
     from encoder_tui.engine import Debugger
+    from encoder_tui.engine.analysis.why import explain
     from encoder_tui.engine.debugger.unexpected import Unexpected
-    from encoder_tui.engine.why import explain
 
     whole = encoder.run(tokens)
     encoder.budget = 40_000

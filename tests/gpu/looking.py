@@ -54,7 +54,7 @@ def _windows(found: Findings, run: Any, length: int) -> None:
 
 
 def _explanations(found: Findings, run: Any) -> None:
-    from encoder_tui.engine.why import explain
+    from encoder_tui.engine.analysis.why import explain
 
     for part in ("attention.scores", "attention.weights", "ffn.up", "ffn.norm", "attention.context"):
         name = f"layers.1.{part}"

@@ -12,8 +12,8 @@ from ...engine.messages.translation import said, tr, trn
 from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
+    from ...engine.analysis.why import Explanation, Operand, Row
     from ...engine.session import Session
-    from ...engine.why import Explanation, Operand, Row
 
 TILE = 128
 
@@ -85,7 +85,7 @@ def tile_of(term: int) -> tuple[int, int]:
 
 def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, stop: int) -> Why:
     """Explain an element; of its terms only those from `start` to `stop` are made."""
-    from ...engine.why import exactness, explain
+    from ...engine.analysis.why import exactness, explain
 
     found = explain(session.trace, stage, index)
     parts, rows, first = [], [], 0
@@ -116,7 +116,7 @@ def _brief(found: Explanation) -> str:
 
 
 def _part(title: str, terms: Any, first: int) -> Part:
-    from ...engine.why import write_count
+    from ...engine.analysis.why import write_count
 
     if title:
         title = said(title)
@@ -149,8 +149,8 @@ def find_operand(
     Raises:
         InputError: there is none, or nothing stands behind it.
     """
+    from ...engine.analysis.why import explain
     from ...engine.messages.errors import InputError
-    from ...engine.why import explain
 
     found = explain(session.trace, stage, index)
     if number is not None:

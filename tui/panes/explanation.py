@@ -15,9 +15,9 @@ from ..widgets.lines import Lines, Spans
 from ..work import Wanted, Work
 
 if TYPE_CHECKING:
-    from ...engine.explanations import Page
+    from ...engine.analysis.explain import Page
+    from ...engine.analysis.tour import TourPage
     from ...engine.session import Session
-    from ...engine.tour import TourPage
 
 Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
 
@@ -63,7 +63,7 @@ class Explanation(Lines[Face]):
             self._asked = asked
 
             def run(session: Session) -> Any:
-                from ...engine.explanations import explain_stage
+                from ...engine.analysis.explain import explain_stage
 
                 return explain_stage(session.trace, stage, index, numbers=reached)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..text import cell_len, wrapped
 
 if TYPE_CHECKING:
-    from ...engine.why import Operand, Row
+    from ...engine.analysis.why import Operand, Row
     from ..frames.why import Why
 
 SHARE, BAR = 7, 9

@@ -20,7 +20,7 @@ from .value_view import Request, Shown, ValueView, Words
 from .why_layout import STAGE, Block, Columns, Page
 
 if TYPE_CHECKING:
-    from ...engine.why import Operand, Row
+    from ...engine.analysis.why import Operand, Row
 
 Line = list[tuple[str, Style]]
 

@@ -1,0 +1,103 @@
+"""What a check finds, as data and as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...debugger.faults.fault import Fault
+from ...messages.visible import quoted
+from ...program.index import TOKEN_AXES
+from ...program.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is off.
+
+    Attributes:
+        kind: in a word or two, as of a `Fault`, or `depends on padding`.
+        stage: where it shows first; more: further stages it shows at.
+        text: which text of the batch, None for all.
+        place: index of an example in the stage's value, None where there is no single one.
+        where: the same for people, with tokens: `text 1, head 0, query 3 'cat', key 7 '[PAD]'`.
+        said: what is wrong; remedy: what to do about it.
+        texts: how many texts it shows in.
+        risk: nothing has come of it in this batch, but something may in another.
+    """
+
+    kind: str
+    stage: str
+    text: int | None
+    place: tuple[int, ...] | None
+    where: str
+    said: str
+    remedy: str
+    more: int = 0
+    texts: int = 1
+    risk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to.
+
+    Attributes:
+        findings: in the order of the program, so that the first is where it begins.
+        looked: what was checked, a line each.
+    """
+
+    findings: tuple[Finding, ...]
+    looked: tuple[str, ...]
+
+    @property
+    def faults(self) -> list[Finding]:
+        """Findings that are wrong, not only a risk."""
+        return [found for found in self.findings if not found.risk]
+
+
+def write_checked(checked: Checked) -> str:
+    """Findings, then what was checked, then the verdict."""
+    lines = []
+    for number, found in enumerate(checked.findings, 1):
+        more = [f"and {found.more} more stages"] * bool(found.more) + [f"{found.texts} texts"] * (found.texts > 1)
+        where = f" ({', '.join(more)})" if more else ""
+        risk = "a risk: " if found.risk else ""
+        lines.append(f"{number}. {found.stage}{where}: {risk}{found.said}")
+        lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"] * bool(found.remedy)
+    lines += [f"checked: {line}" for line in checked.looked]
+    return "\n".join([*lines, _verdict(checked)])
+
+
+def _verdict(checked: Checked) -> str:
+    faults = checked.faults
+    risks = len(checked.findings) - len(faults)
+    more = f", {risks} risk{'s' * (risks != 1)}" if risks else ""
+    if not faults:
+        return f"no fault found{more}"
+    after = f", and {len(faults) - 1} more that may follow from it" if len(faults) > 1 else ""
+    return f"fault found: it begins at {faults[0].stage}{after}{more}"
+
+
+def finding_of(trace: Trace, stage: str, fault: Fault) -> Finding:
+    """A fault as a finding: with a place only where it names one element."""
+    place = tuple(at for at in fault.place if at is not None)
+    whole = place if place and len(place) == len(trace.program[stage].axes) else None
+    said = where(trace, stage, fault.row, whole)
+    return Finding(fault.kind, stage, fault.row, whole, said, fault.text, fault.remedy)
+
+
+def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | None) -> str:
+    """`text 1 'A cat.', head 0, query 3 'cat', key 7 '[PAD]'`."""
+    parts, strings = [], trace.tokens.strings
+    if row is not None:
+        parts.append(
+            f"text {row} {quoted(trace.tokens.texts[row][:40])}" if row < len(trace.tokens.texts) else f"text {row}"
+        )
+    if place is not None:
+        text = row if row is not None else place[0] if place[0] < len(strings) else 0
+        for axis, at in zip(trace.program[stage].axes, place, strict=False):
+            if axis in TOKEN_AXES and at < len(strings[text]):
+                parts.append(f"{axis} {at} {strings[text][at]!r}")
+            elif axis != "batch":
+                parts.append(f"{axis} {at}")
+    return ", ".join(parts)

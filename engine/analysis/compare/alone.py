@@ -1,0 +1,39 @@
+"""One text of a batch by itself: the same tokens without the padding the others brought."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ...program.tokens import Tokens
+from .align import Alignment, Pair
+
+
+def alone(tokens: Tokens, row: int) -> Tokens:
+    """The tokens of one text, cut to those that are not padding; positions that only say where they stand begin at 0 again."""
+    kept = np.flatnonzero(tokens.mask[row])
+    arrays: dict[str, Any] = {
+        name: getattr(tokens, name)[row : row + 1, kept] for name in ("ids", "mask", "segments", "positions")
+    }
+    if (arrays["positions"][0] == kept).all():
+        arrays["positions"] = np.arange(len(kept), dtype=np.int64)[None]
+    strings = (tuple(tokens.strings[row][at] for at in kept),)
+    places = (tuple(tokens.places[row][at] for at in kept),) if row < len(tokens.places) else ()
+    arrays["arrays"] = {
+        name: array[row : row + 1, kept]
+        if array.ndim == 3 and array.shape[:2] == tokens.shape
+        else array[row : row + 1]
+        for name, array in tokens.arrays.items()
+    }
+    second = (tuple(tokens.second[row][at] for at in kept),) if row < len(tokens.second) else ()
+    return dataclasses.replace(
+        tokens, texts=(tokens.texts[row],), strings=strings, places=places, second=second, **arrays
+    )
+
+
+def beside(tokens: Tokens, row: int, single: Tokens) -> Alignment:
+    """The text in its batch beside the text alone."""
+    kept = np.flatnonzero(tokens.mask[row])
+    return Alignment(False, (Pair(row, 0, kept, np.arange(len(kept)), 0, (), ()),), tokens, single)

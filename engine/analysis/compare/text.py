@@ -1,0 +1,258 @@
+"""A comparison as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...messages.visible import visible
+from ...program.dtypes import FLOATS
+from ...program.index import TOKEN_AXES
+from ...program.writing import cells
+from .comparison import Comparison, Difference
+from .rounding import PER_LAYER
+
+# What matters most stands first: a narrow console cuts the rest.
+HEADER = ("", "stage", "largest", "relative", "added", "inherited", "ulps", "mean", "at")
+SHOWN = 3
+
+
+def write_comparison(comparison: Comparison, *, everything: bool = False) -> str:
+    """An aligned table and, in its last line, the verdict.
+
+    Args:
+        everything: every stage, not only the first beyond tolerance with its neighbours, those that add most error, and
+            one stage a layer.
+    """
+    lines = [*_heading(comparison)]
+    if everything:
+        lines += ["", *_table(comparison, comparison.rows)]
+    else:
+        lines += _short(comparison)
+    shapes = [str(shape) for shape in comparison.unlike_shapes]
+    for title, names in (
+        ("only in ours", comparison.only_ours), ("only in theirs", comparison.only_theirs),
+        ("not recorded", comparison.not_recorded), ("of another shape", shapes),
+    ):  # fmt: skip
+        if names:
+            lines.append(f"{title}: {_few(names, len(names) if everything else 6)}")
+    unknown = {row.unknown for row in comparison.rows if row.unknown}
+    if unknown:
+        lines.append(f"added error is not known where it is -: {_few(sorted(unknown), 2, '; ')}")
+    lines += [*_aside(comparison), *_referee(comparison)]
+    return "\n".join([*lines, verdict(comparison)])
+
+
+def verdict(comparison: Comparison) -> str:
+    """What came of it, in a line."""
+    count = len(comparison.rows)
+    if comparison.equal:
+        if not any(row.differing for row in comparison.rows):
+            return f"equal: all {count} stages to the last bit{_but(comparison)}"
+        worst = max(comparison.rows, key=lambda row: row.relative if row.dtype else 0.0)
+        within = "tolerance" if comparison.given is not None else f"what {_coarsest(comparison)} explains"
+        return f"equal within {within}: all {count} stages; furthest apart is {worst.name}, {worst.relative:.2g} of its largest value{_but(comparison)}"
+    return f"different: {'; '.join(_reasons(comparison))}"
+
+
+def _but(comparison: Comparison) -> str:
+    """Where there were no numbers that could be equal."""
+    lost = [row for row in comparison.rows if row.lost]
+    return f", but for NaN on both sides from {lost[0].name} on, which says nothing" if lost else ""
+
+
+def _reasons(comparison: Comparison) -> list[str]:
+    """What is different, an overflow first, then where it begins."""
+    reasons = []
+    first, over, shape = comparison.first, comparison.overflow, comparison.shape_first
+    if over is not None:
+        reasons.append(f"{over.overflow} overflows at {over.name}: {_infinite(over)} of {over.count:,} numbers")
+    if comparison.layers[0] != comparison.layers[1]:
+        reasons.append(f"{comparison.layers[0]} layers against {comparison.layers[1]}")
+    if shape is not None:
+        counts = f": {shape.counts}" if shape.counts else ""
+        reasons.append(f"the first that differs is {shape.name}, by its shape{counts}")
+    if comparison.unlike_shapes:
+        reasons.append(f"{len(comparison.unlike_shapes)} stages have another shape")
+    if first is not None:
+        beyond = sum(row.beyond for row in comparison.rows)
+        after = f"the first is {first.name}" if shape is None else f"of those of one shape the first is {first.name}"
+        reasons.append(f"{beyond} of {len(comparison.rows)} stages are beyond tolerance, {after}{_whose(first)}")
+        passing = comparison.passing
+        alike = not comparison.unlike_shapes and comparison.layers[0] == comparison.layers[1]
+        would = (
+            f"`tolerance {passing:.2g}` would pass" if alike and passing < float("inf") else "no tolerance would pass"
+        )
+        reasons.append(would)
+    if not comparison.alignment.complete:
+        reasons.append("some tokens or texts have no partner")
+    return reasons
+
+
+def _coarsest(comparison: Comparison) -> str:
+    """The dtype that rounds most of all that any stage went through."""
+    return max({row.dtype for row in comparison.rows if row.dtype}, key=lambda name: FLOATS[name].epsilon)
+
+
+def _whose(row: Difference) -> str:
+    if row.added is None or row.inherited is None:
+        return ""
+    if not row.inherited:
+        return " (its own: nothing is inherited)"
+    if row.added_relative <= row.tolerance:
+        return " (all of it inherited)" if not row.added else " (most of it inherited)"
+    return ""
+
+
+def _heading(comparison: Comparison) -> list[str]:
+    tolerance = comparison.given
+    if tolerance is not None:
+        said = f"{tolerance:g} of the reference's largest value, as given"
+    elif comparison.exact:
+        said = "0: same device, dtype and shapes, so nothing may differ"
+    else:
+        dtypes = sorted({row.dtype for row in comparison.rows if row.dtype})
+        said = ", ".join(f"{PER_LAYER[dtype]} epsilons of {dtype}" for dtype in dtypes)
+        said += " for each layer passed, of the reference's largest value"
+    return [
+        f"ours       {_about(comparison.ours)}",
+        f"theirs     {_about(comparison.theirs)}" + (f"  ({visible(comparison.title)})" if comparison.title else ""),
+        f"tolerance  {said}",
+        *comparison.alignment.notes(),
+    ]
+
+
+def _about(facts: Mapping[str, str]) -> str:
+    return visible(" ".join(facts.get(name, "") for name in ("model", "dtype", "device")).strip())
+
+
+def _short(comparison: Comparison) -> list[str]:
+    rows, first = comparison.rows, comparison.first
+    lines: list[str] = []
+    if first is not None:
+        at = rows.index(first)
+        lines += ["", "first beyond tolerance", *_table(comparison, rows[max(0, at - 1) : at + 2], first)]
+        lines += [f"   {note}" for note in (_unlike(first), *first.notes) if note]
+    worst = comparison.worst_added[:SHOWN]
+    if worst and first is not None and worst != [first]:
+        lines += ["", "most error added", *_table(comparison, worst, first)]
+        lines += [f"   {row.name}: {note}" for row in worst if row is not first for note in row.notes]
+    if any(row.differing for row in rows):
+        lines += ["", "furthest apart in each layer", *_table(comparison, _rooms(rows), first), ""]
+    return lines
+
+
+def _rooms(rows: Sequence[Difference]) -> list[Difference]:
+    rooms: dict[str, Difference] = {}
+    for row in rows:
+        words = row.name.split(".")
+        room = ".".join(words[:2]) if words[0] == "layers" else words[0]
+        found = rooms.get(room)
+        if found is None or _weight(row) > _weight(found):
+            rooms[room] = row
+    return list(rooms.values())
+
+
+def _weight(row: Difference) -> float:
+    """How far apart a stage is, for choosing among others; ids that may differ have no say."""
+    return row.relative if row.dtype or row.beyond else -1.0
+
+
+def _unlike(row: Difference) -> str:
+    said = [f"{row.nan:,} NaN"] * bool(row.nan) + [f"{_infinite(row)}{_by_overflow(row)}"] * bool(row.inf)
+    said += [f"{row.hidden:,} hidden by the mask"] * bool(row.hidden)
+    return f"of {row.count:,} numbers, on one side only: {', '.join(said)}" if said else ""
+
+
+def _infinite(row: Difference) -> str:
+    """`466 infinite, of them 249 +inf and 217 -inf`."""
+    signs = [f"{count:,} {sign}" for count, sign in ((row.plus, "+inf"), (row.minus, "-inf")) if count]
+    return f"{row.inf:,} infinite, of them {' and '.join(signs)}"
+
+
+def _by_overflow(row: Difference) -> str:
+    return f" by overflow ({row.overflow} ends at {-FLOATS[row.overflow].lowest:.6g})" if row.overflow else ""
+
+
+def _aside(comparison: Comparison) -> list[str]:
+    """What is no part of the verdict and is not to go unsaid: padding that differs, and NaN on both sides."""
+    lines = []
+    padding = [row for row in comparison.rows if row.padding]
+    if padding:
+        worst = max(padding, key=lambda row: row.padding if row.dtype else 0.0)
+        most = f"by up to {worst.padding:.3g} at {worst.name}" if worst.dtype else f"{worst.name} among them"
+        lines.append(
+            f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
+        )
+    masks = [row for row in comparison.rows if row.hides and row.name.startswith("mask.")]
+    if masks and comparison.ours.get("dtype") == comparison.theirs.get("dtype"):
+        ours, theirs = masks[0].hides or (0.0, 0.0)
+        lines.append(f"{masks[0].name} hides keys by {ours:.6g} in ours and by {theirs:.6g} in theirs: both hide them")
+    lost = [row for row in comparison.rows if row.lost]
+    if lost:
+        lines.append(
+            f"NaN on both sides, which says nothing: {len(lost)} stages, the first is {lost[0].name} ({lost[0].lost:,} numbers)"
+        )
+    return lines
+
+
+def _referee(comparison: Comparison) -> list[str]:
+    """How much of the difference is rounding, where one side has more digits than the other."""
+    judged = [row for row in comparison.rows if row.rounding and row.added is not None]
+    if not judged or comparison.ours.get("dtype") == comparison.theirs.get("dtype"):
+        return []
+    found = comparison.unexplained
+    coarse = judged[0].dtype
+    if not found:
+        worst = max(judged, key=lambda row: row.added_relative / (row.rounding or 1.0))
+        share = worst.added_relative / (worst.rounding or 1.0)
+        return [
+            f"rounding: {coarse} explains all of it; the most a stage adds is {share:.2g} of what rounding may, at {worst.name}"
+        ]
+    said = [f"{row.name} ({row.added_relative / (row.rounding or 1.0):.3g} times)" for row in found]
+    return [
+        f"rounding: {coarse} does not explain what {len(found)} stage{'s' * (len(found) != 1)} add{'s' * (len(found) == 1)}: {_few(said, SHOWN)}"
+    ]
+
+
+def _table(comparison: Comparison, rows: Iterable[Difference], marked: Difference | None = None) -> list[str]:
+    marked = marked or comparison.first
+    table = [HEADER, *(_line(comparison, row, row is marked) for row in rows)]
+    widths = [max(cells(line[at]) for line in table) for at in range(len(HEADER))]
+    written = []
+    for line in table:
+        left = [line[at] + " " * (widths[at] - cells(line[at])) for at in (0, 1)]
+        right = [" " * (widths[at] - cells(line[at])) + line[at] for at in range(2, len(HEADER) - 1)]
+        written.append("  ".join([*left, *right, line[-1]]).rstrip())
+    return written
+
+
+def _line(comparison: Comparison, row: Difference, marked: bool) -> tuple[str, ...]:
+    mark = "=>" if marked else " !" if row.beyond else ""
+    if not row.dtype:
+        differ = f"{row.differing:,} differ" if row.differing else "0"
+        return (mark, row.name, differ, "", "", "", "", "", _place(comparison, row))
+    return (
+        mark, row.name, _number(row.largest), _number(row.relative), _number(row.added), _number(row.inherited),
+        _number(row.ulps), _number(row.mean), _place(comparison, row),
+    )  # fmt: skip
+
+
+def _number(number: float | None) -> str:
+    return "-" if number is None else "0" if not number else f"{number:.3g}"
+
+
+def _place(comparison: Comparison, row: Difference) -> str:
+    """`[0, 3, 17]` with the words of its tokens, and what stands there where that is no plain number."""
+    if row.place is None:
+        return ""
+    tokens, words = comparison.alignment.ours.strings, []
+    batch = row.place[0] if row.place[0] < len(tokens) else 0
+    for axis, at in zip(row.axes, row.place, strict=True):
+        if axis in TOKEN_AXES and at < len(tokens[batch]):
+            words.append(repr(tokens[batch][at]))
+    both = f": {row.ours:.6g} / {row.theirs:.6g}"
+    return f"[{', '.join(map(str, row.place))}] {' '.join(words)}".rstrip() + both
+
+
+def _few(names: Sequence[str], most: int, between: str = ", ") -> str:
+    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,194 @@
+"""What a program costs: parameters, multiply-adds and bytes of every stage, and the time each takes on this machine.
+
+Multiply-adds count products of matrices alone (the convention of the literature); what is done to each element once is
+small beside them. Nothing is computed for all but the times.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..program.dtypes import DTYPES
+from ..program.stage import Shape, Stage
+from ..program.trace import Trace
+
+if TYPE_CHECKING:
+    from ..models.encoder import Encoder
+
+# Other views of numbers that are there already, or never built.
+TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table", "ForEach", "TokenAt")
+PASSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a stage, or several together, cost.
+
+    Attributes:
+        name: of the stage or of the part.
+        parameters: numbers in its weights, each weight counted once in the whole program.
+        multiply_adds: of products of matrices.
+        bytes: of its value.
+        seconds: how long it took to compute; NaN where that was not measured.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    bytes: int
+    seconds: float = math.nan
+
+
+def _of_weight(inputs: Sequence[Shape], weights: Sequence[Shape], result: Shape) -> int:
+    return math.prod(result) * math.prod(weights[0][1:])  # each element of the result is a sum over a row of the weight
+
+
+def _of_scores(inputs: Sequence[Shape], weights: Sequence[Shape], result: Shape) -> int:
+    return math.prod(result) * inputs[0][-1]
+
+
+# By the name of the operation's class; what is not here multiplies no matrices.
+MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int]] = {
+    "Linear": _of_weight,
+    "Patches": _of_weight,
+    "Scores": _of_scores,
+    "Context": _of_scores,
+    "RelativeScores": _of_scores,
+    "Convolution": _of_weight,
+    "Dots": _of_scores,
+}
+
+
+def costs(
+    trace: Trace,
+    seconds: Mapping[str, float] | None = None,
+    source: Callable[[str], str | None] = lambda name: name,
+) -> list[Cost]:
+    """The cost of every stage, in program order.
+
+    Args:
+        trace: a run, a recording or an outline.
+        seconds: what `times` measured.
+        source: what holds a weight: the same for weights that are tied (`Checkpoint.source`). A recording does not know.
+    """
+    counted: set[str | None] = set()
+    found = []
+    for stage in trace.program:
+        new = [name for name in stage.weights if source(name) not in counted]
+        counted.update(map(source, new))
+        shape = trace.shapes[stage.name]
+        copied = bool(stage.options.get("apart"))
+        size = (
+            0
+            if stage.kind in TAKE_NO_MEMORY and not copied
+            else math.prod(shape) * DTYPES[trace.value(stage.name).dtype].size
+        )
+        parameters = sum(math.prod(trace.weight_shapes[name]) for name in new)
+        time_taken = (seconds or {}).get(stage.name, math.nan)
+        found.append(Cost(stage.name, parameters, _multiply_adds(trace, stage), size, time_taken))
+    return found
+
+
+def _multiply_adds(trace: Trace, stage: Stage) -> int:
+    count = MULTIPLY_ADDS.get(stage.kind)
+    if count is None:
+        return 0
+    inputs = [trace.shapes[name] for name in stage.inputs]
+    return count(inputs, [trace.weight_shapes[name] for name in stage.weights], trace.shapes[stage.name])
+
+
+def together(name: str, parts: Iterable[Cost]) -> Cost:
+    """Several costs as one."""
+    listed = list(parts)
+    return Cost(
+        name, sum(part.parameters for part in listed), sum(part.multiply_adds for part in listed),
+        sum(part.bytes for part in listed), math.fsum(part.seconds for part in listed if not math.isnan(part.seconds))
+        if any(not math.isnan(part.seconds) for part in listed) else math.nan,
+    )  # fmt: skip
+
+
+def by_room(trace: Trace, found: Sequence[Cost]) -> list[Cost]:
+    """Costs of the embeddings, each layer and the head."""
+    rooms: dict[str, list[Cost]] = {}
+    for stage, cost in zip(trace.program, found, strict=True):
+        rooms.setdefault(stage.room, []).append(cost)
+    return [together(room, parts) for room, parts in rooms.items()]
+
+
+def times(encoder: Encoder, trace: Trace, stopped: Callable[[], bool] = lambda: False) -> dict[str, float]:
+    """Seconds each stage takes: the least of three passes over the same tokens, each computing every stage anew.
+
+    Stages that are only read in windows have no time of their own.
+    """
+    import torch
+
+    best: dict[str, float] = {}
+    run = None
+    for _ in range(PASSES):
+        run = encoder.run(trace.original_tokens, instead_of=run)
+        for position, stage in enumerate(run.program):
+            if stopped():
+                return best
+            begin = time.perf_counter()
+            run.reach(position)
+            if encoder.device.type == "cuda":
+                torch.cuda.synchronize(encoder.device)
+            taken = time.perf_counter() - begin
+            if not run.is_windowed(stage.name):
+                best[stage.name] = min(taken, best.get(stage.name, math.inf))
+    return best
+
+
+def write_costs(title: str, listed: Sequence[Cost], whole: Cost) -> str:
+    """A table of costs: counts, and what share of the time goes where (of the multiply-adds where no time is known)."""
+    timed = not math.isnan(whole.seconds)
+    head = f"{title:<32} {'parameters':>12} {'mult-adds':>10} {'memory':>10}" + f" {'time':>9}" * timed + "  share of "
+    lines = [head + ("time" if timed else "mult-adds")]
+    for cost in [*listed, whole]:
+        share = _share(cost, whole, timed)
+        row = f"{cost.name:<32} {cost.parameters or '':>12,}" if cost.parameters else f"{cost.name:<32} {'':>12}"
+        row += f" {_short(cost.multiply_adds):>10} {_size(cost.bytes):>10}"
+        row += f" {_time(cost.seconds):>9}" * timed
+        lines.append(f"{row}  {share:>6.1%} {_bar(share)}".rstrip())
+    return "\n".join(lines)
+
+
+def _share(cost: Cost, whole: Cost, timed: bool) -> float:
+    part, all_ = (cost.seconds, whole.seconds) if timed else (cost.multiply_adds, whole.multiply_adds)
+    return part / all_ if all_ and not math.isnan(part) else 0.0
+
+
+def _bar(share: float, cells: int = 16) -> str:
+    eighths = round(share * cells * 8)
+    return "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
+
+
+def _short(count: int) -> str:
+    """`1.21 G` multiply-adds; nothing where there are none."""
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return str(count) if count else ""
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} B" if count else ""
+
+
+def _time(seconds: float) -> str:
+    if math.isnan(seconds):
+        return ""
+    return (
+        f"{seconds * 1e6:.0f} µs"
+        if seconds < 1e-3
+        else f"{seconds * 1e3:.2f} ms"
+        if seconds < 1
+        else f"{seconds:.2f} s"
+    )

@@ -1,0 +1,121 @@
+"""`explain`: which kind of operation is explained by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...program.per_text import Index
+from ...program.trace import Trace
+from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
+from .parts import Explanation
+from .reading import Element, one_element
+
+# By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
+EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
+    "Linear": products.linear,
+    "Scores": products.scores,
+    "Scale": products.scale,
+    "Multiply": products.multiply,
+    "Sinusoid": inputs.sinusoid,
+    "AddMask": products.add_mask,
+    "Context": products.context,
+    "Sum": products.added,
+    "Softmax": rows.softmax,
+    "LayerNorm": rows.layer_norm,
+    "MeanPool": pooling.mean_pool,
+    "WithoutPrompt": pooling.without_prompt,
+    "WeightedMeanPool": pooling.weighted_mean,
+    "MaxPool": pooling.max_pool,
+    "FirstSeen": pooling.first_seen,
+    "LastSeen": pooling.last_seen,
+    "Beside": pooling.beside,
+    "Normalize": rows.normalize,
+    "Activation": curves.activation,
+    "SplitHeads": moves.split_heads,
+    "Dropout": moves.dropout,
+    "DropoutMask": moves.dropout_mask,
+    "Concat": moves.concat,
+    "FirstToken": moves.first_token,
+    "Pick": moves.pick,
+    "Best": moves.best,
+    "Lookup": inputs.lookup,
+    "OneHot": inputs.one_hot,
+    "AdditiveMask": inputs.additive_mask,
+    "Given": inputs.given,
+    "AddBias": relative.add_bias,
+    "Buckets": relative.buckets,
+    "ClampInfinite": relative.clamp_infinite,
+    "ContentToPosition": relative.content_to_position,
+    "Distances": relative.distances,
+    "DivideByRoot": relative.divide_by_root,
+    "Gate": relative.gate,
+    "LogBuckets": relative.log_buckets,
+    "Places": relative.places,
+    "PositionBias": relative.position_bias,
+    "PositionToContent": relative.position_to_content,
+    "PositionsAfterPadding": relative.positions_after_padding,
+    "RMSNorm": relative.rms_norm,
+    "RelativeIndex": relative.relative_index,
+    "AddToEach": disentangled.add_to_each,
+    "Convolution": disentangled.convolution,
+    "FillMasked": disentangled.fill_masked,
+    "MaskTokens": disentangled.mask_tokens,
+    "PairMask": disentangled.pair_mask,
+    "RelativeScores": disentangled.relative_scores,
+    "Table": disentangled.table,
+    "GivenNumbers": rotary.given_numbers,
+    "Patches": images.patches,
+    "ForEach": images.for_each,
+    "Prepend": images.prepend,
+    "TokenAt": images.token_at,
+    "EndToken": images.end_token,
+    "PatchMean": images.patch_mean,
+    "Average": images.average,
+    "UnitLength": rows.normalize,
+    "RotaryTable": rotary.table,
+    "Rotate": rotary.rotate,
+    "Part": rotary.part,
+    "ScaleQuery": rotary.scale_query,
+    "TokenFirstActivation": curves.activation,
+    "TokenFirstLinear": products.linear,
+    "OutputLookup": inputs.lookup,
+    "Around": words.around,
+    "AroundMask": words.around_mask,
+    "PlaceSum": words.place_sum,
+    "PlaceMean": words.place_mean,
+    "WordBias": words.word_bias,
+    "PickIds": words.pick,
+    "NegativeLog": words.negative_log,
+    "MeanLoss": words.mean_loss,
+    "Dots": words.dots,
+    "Sigmoid": words.sigmoid,
+    "SamplingLoss": words.sampling_loss,
+    "Negatives": words.negatives,
+}
+
+
+def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
+    """Why one element of a stage is what it is: a sum of terms, each made of operands that can be explained in turn.
+
+    Reads single numbers and rows of what the element is made from, never a whole tensor.
+
+    Args:
+        trace: a run or a recording.
+        stage: its name, as `Program.resolve` takes it.
+        index: one element: `(0, 3, 1, 5)` or `'head=3, query="the", key="cross"'`; axes of size one may be left out.
+
+    Raises:
+        InputError: no such stage, an index that does not fit or leaves more than one element, or a recording that
+            lacks what is needed.
+    """
+    found = trace.program[trace.program.resolve(stage)]
+    element = Element(trace, found, one_element(trace.value(found.name), index))
+    return EXPLAINERS.get(found.kind, _unknown)(element)
+
+
+def _unknown(element: Element) -> Explanation:
+    """An operation without an explanation by terms: its inputs at least have names."""
+    kind = element.stage.kind
+    what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
+    made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
+    return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])

@@ -1,0 +1,199 @@
+"""One element of one stage, and what its explanation may read: rows and single numbers, never a whole tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...messages.errors import InputError
+from ...program.index import TOKEN_AXES, WORD_AXES
+from ...program.per_text import Index
+from ...program.stage import Stage, write_shape
+from ...program.trace import Trace
+from ...program.value import Value
+from .parts import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain
+
+Place = tuple[int, ...]
+ALL = slice(None)
+
+
+class Element:
+    """One element of one stage.
+
+    Args:
+        trace: a run or a recording.
+        stage: which stage.
+        index: a number for each axis.
+    """
+
+    def __init__(self, trace: Trace, stage: Stage, index: Place) -> None:
+        self.trace, self.stage, self.index = trace, stage, index
+        self.value = trace.value(stage.name)
+        self.options = stage.options
+        self.stored = float(self.value.read(index))
+        self._names: dict[str, str] = {}
+        self._sources: dict[str, tuple[str, Value]] = {}
+
+    # -- numbers -----------------------------------------------------------------------------------------------
+
+    def input(self, number: int) -> Value:
+        """The value of an input."""
+        return self.trace.value(self.stage.inputs[number])
+
+    def read(self, number: int, index: Index) -> Floats:
+        """A window of an input, in float64."""
+        return plain(self.input(number).read(index))
+
+    def one(self, number: int, index: Place) -> Operand:
+        """One element of an input, as an operand."""
+        return self.operand(number, index, float(self.input(number).read(index)))
+
+    def weight(self, number: int, index: Index) -> Floats:
+        """A window of a weight, in float64.
+
+        Raises:
+            InputError: this trace holds no weights.
+        """
+        return plain(self.trace.weight(self.stage.weights[number], index))
+
+    # -- operands ----------------------------------------------------------------------------------------------
+
+    def operand(self, number: int, index: Place, value: float) -> Operand:
+        """An element of an input whose number is known already."""
+        return self.of_stage(self.stage.inputs[number], index, value)
+
+    def of_stage(self, name: str, index: Place, value: float) -> Operand:
+        """An element of any stage."""
+        source = self._sources.get(name)
+        if source is None:
+            source = self._sources[name] = (self.short(name), self.trace.value(name))
+        return Operand(STAGE, name, index, float(value), source[0] + self._at(source[1], index))
+
+    def parameter(self, number: int, symbol: str, index: Place, value: float) -> Operand:
+        """An element of a weight."""
+        name = self.stage.weights[number]
+        words = [f" {self.trace.word(index[0])!r}"] if symbol in "EW" and self._looks_up_words else [""]
+        parts = [f"{at}{word}" for at, word in zip(index, [*words, *[""] * len(index)], strict=False)]
+        return Operand(WEIGHT, name, index, float(value), f"{symbol}[{', '.join(parts)}]")
+
+    @staticmethod
+    def constant(text: str, value: float) -> Operand:
+        """A number of the formula."""
+        return Operand(CONSTANT, text, (), float(value), text)
+
+    # -- words -------------------------------------------------------------------------------------------------
+
+    def short(self, name: str) -> str:
+        """A stage's name without what it shares with this one's; kept for the legend."""
+        short = name.removeprefix(self.stage.block + ".")
+        axes = f"[{', '.join(self.trace.program[name].axes)}]"
+        self._names[short] = axes if short == name else f"{name} {axes}"
+        return short
+
+    def symbol(self, number: int, symbol: str) -> str:
+        """What the formula calls a weight; kept for the legend."""
+        name = self.stage.weights[number]
+        shape = self.trace.weight_shapes.get(name)
+        self._names[symbol] = f"{name} {write_shape(shape)}" if shape is not None else name
+        return symbol
+
+    def input_name(self, number: int) -> str:
+        """An input's short name."""
+        return self.short(self.stage.inputs[number])
+
+    def word(self, axis: str, at: int) -> str:
+        """The token at a place of an axis; "" where the axis has none."""
+        return _word(self.value, self.index, axis, at)
+
+    def token(self, axis: str, at: int) -> str:
+        """`key 5 'cross'`."""
+        word = self.word(axis, at)
+        return f"{axis} {at}" + (f" {word!r}" if word else "")
+
+    @property
+    def name(self) -> str:
+        """The stage's last word and the index: `scores[0, 3, 1, 5]`."""
+        return self.stage.part + at(*self.index)
+
+    @property
+    def _looks_up_words(self) -> bool:
+        """Whether its first input holds ids of words."""
+        return bool(self.stage.inputs) and self.input(0).holds_ids
+
+    def _at(self, value: Value, index: Place) -> str:
+        words = [_word(value, index, axis, place) for axis, place in zip(value.axes, index, strict=True)]
+        return at(*(f"{place} {word!r}" if word else place for place, word in zip(index, words, strict=True)))
+
+    # -- the result --------------------------------------------------------------------------------------------
+
+    def explain(
+        self,
+        formula: str,
+        terms: Terms | None,
+        parts: Iterable[Sum] = (),
+        facts: Mapping[str, float] | None = None,
+        notes: Iterable[str] = (),
+        bound: float = 0.0,
+    ) -> Explanation:
+        """What is known of this element, put together.
+
+        Args:
+            formula: the right-hand side.
+        """
+        words = [_word(self.value, self.index, axis, at) for axis, at in zip(self.value.axes, self.index, strict=True)]
+        pairs = zip(self.value.axes, self.index, words, strict=True)
+        place = ", ".join(f"{axis}={number}" + (f" {word!r}" if word else "") for axis, number, word in pairs)
+        found = Explanation(
+            self.stage.name, self.index, self.stage.kind, f"{self.stage.name}[{place}]",
+            self.stage.part + self._at(self.value, self.index), f"{self.name} = {formula}", self.stored,
+            self.value.dtype, Sum("", terms) if terms is not None else None, tuple(parts), dict(facts or {}),
+            tuple(notes), self._names, bound,
+        )  # fmt: skip
+        if self.stage.name not in self.trace.patched:
+            return found
+        by_hand = "this number was put there by hand; the terms say what the stage would have computed"
+        return replace(found, notes=(*found.notes, "this stage is patched" if found.holds else by_hand))
+
+
+def at(*parts: Any) -> str:
+    """`[0, 3, k]`."""
+    return f"[{', '.join(map(str, parts))}]"
+
+
+def clipped(value: Value, index: Sequence[int]) -> Place:
+    """The same place in a value some of whose axes are one for all: the mask, which is the same for every head."""
+    return tuple(0 if size == 1 else place for place, size in zip(index, value.shape, strict=True))
+
+
+def one_element(value: Value, index: Index | str) -> Place:
+    """The number for each axis; axes of size one need none.
+
+    Raises:
+        InputError: the index does not fit, or leaves more than one element; the message says along which axes.
+    """
+    found: list[int] = []
+    missing: list[str] = []
+    for axis, part, size in zip(value.axes, value.bind(index), value.shape, strict=True):
+        if not isinstance(part, slice):  # a token that stands elsewhere in each text leaves the batch open, before it
+            found.append(part if isinstance(part, int) else part.of(found[0]))
+            continue
+        places = range(*part.indices(size))
+        if len(places) != 1:
+            missing.append(f"{axis} (0 to {size - 1})")
+        found.append(places[0] if places else 0)
+    if missing:
+        example = ", ".join(f"{axis}={place}" for axis, place in zip(value.axes, found, strict=True))
+        raise InputError(
+            f"why takes one element, and the index leaves {' and '.join(missing)} open; write why {value.name}[{example}]"
+        )
+    return tuple(found)
+
+
+def _word(value: Value, index: Sequence[int], axis: str, at: int) -> str:
+    if axis in WORD_AXES:
+        return value.word(at)
+    if axis not in TOKEN_AXES or not value.tokens:
+        return ""
+    row = index[0] if value.axes[0] == "batch" and index[0] < len(value.tokens) else 0
+    return value.tokens[row][at] if at < len(value.tokens[row]) else ""

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .commands.session import Session
     from .debugger.cursor import Breakpoint, Debugger, Stop
     from .messages.errors import InputError
     from .models.encoder import Encoder
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
     from .program.stats import Stats
     from .program.tokens import Tokens
     from .program.value import Value
-    from .session import Session
     from .traces.recording import Recording, open_snapshot, save
     from .traces.run import Run
 
 _HOMES = {
     "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "load_module": "models.torch_module.reading",
-    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "session",
+    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",
 }  # fmt: skip

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.session import Session
 from encoder_tui.tui.cli import main
 from encoder_tui.tui.faults import SCRIPT, TRACEBACK, Fault, Faults
 

@@ -10,7 +10,7 @@ from .text import plain
 
 if TYPE_CHECKING:
     from ..engine.analysis.compare import Alignment, Comparison, Difference, Reference
-    from ..engine.session import Session
+    from ..engine.commands.session import Session
 
 NO_PARTNER = "∅"
 

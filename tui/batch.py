@@ -10,11 +10,11 @@ from ..engine.commands import TABLE, Reply
 from ..engine.commands.checking import checked
 from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
+from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
 from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
-from ..engine.session import Session
 from ..engine.traces.recording import check_target, save
 
 STOPPED = 3

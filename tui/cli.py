@@ -18,7 +18,7 @@ from .faults import Faults
 from .streams import gated
 
 if TYPE_CHECKING:
-    from ..engine.session import Session
+    from ..engine.commands.session import Session
 
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
@@ -357,7 +357,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
     """What makes the session; it is called on the engine's thread, and only then is torch imported."""
 
     def start(progress: Callable[[str], None]) -> Session:
-        from ..engine.session import Session
+        from ..engine.commands.session import Session
 
         if options.open:
             from ..engine.traces.recording import open_snapshot

@@ -19,8 +19,8 @@ from .state import ViewState
 
 if TYPE_CHECKING:
     from ..engine.commands import Request, Table
+    from ..engine.commands.session import Session
     from ..engine.debugger.cursor import Stop
-    from ..engine.session import Session
     from .app import EncoderApp
 
 

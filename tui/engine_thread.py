@@ -19,7 +19,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from ..engine.commands import Reply, Table
-    from ..engine.session import Session
+    from ..engine.commands.session import Session
 
 Start = Callable[[Callable[..., None]], "Session"]
 

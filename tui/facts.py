@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..engine.analysis.tour import TourPage
+    from ..engine.commands.session import Session
     from ..engine.debugger.cursor import Breakpoint
     from ..engine.program.program import Program
     from ..engine.program.stage import Shape
     from ..engine.program.tokens import Tokens
-    from ..engine.session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from ..engine.messages.errors import one_line
 
 if TYPE_CHECKING:
-    from ..engine.session import Session
+    from ..engine.commands.session import Session
 
 Report = Callable[..., None]
 

@@ -10,9 +10,9 @@ from ..engine.program.stage import write_shape
 from .against import Against, against_of
 
 if TYPE_CHECKING:
+    from ..engine.commands.session import Session
     from ..engine.program.program import Program
     from ..engine.program.stage import Stage
-    from ..engine.session import Session
 
 Place = Literal["here", "done", "ahead", "weight"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..debugger.cursor import START, Breakpoint, Debugger
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from .session import Session
 
 BROKEN = "# what follows had line breaks in it, which a script cannot hold; they are spaces here"
 

@@ -10,7 +10,7 @@ from ..debugger.cursor import Condition
 from ..debugger.unexpected import Unexpected
 from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, is_number, words_of
 
 

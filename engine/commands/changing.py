@@ -12,8 +12,8 @@ from ..program.index import parse_index, split_index
 from ..program.per_text import is_rectangle
 from ..program.trace import expect_live
 from ..program.writing import write_texts
-from ..session import Session
 from ..traces.patches.allowed import check_range, token_id
+from .session import Session
 from .table import Command, Key, Reply, is_number, nothing_more, words_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _patch(session: Session, rest: str) -> Reply:
 def _borrowed(session: Session, name: str, index: Index, written: str):
     import torch
 
-    from ..references import reference
+    from .references import reference
 
     other = reference(session, words_of(written, PATCH))
     if name not in other.program:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError, nearest
-from ..session import Session
+from .session import Session
 from .table import Command, Reply
 
 if TYPE_CHECKING:

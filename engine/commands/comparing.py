@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.element import write_place
-from ..references import KINDS, USAGE, reference
-from ..session import Session
+from .references import KINDS, USAGE, reference
+from .session import Session
 from .table import Command, Key, Reply, Request, words_of
 
 if TYPE_CHECKING:

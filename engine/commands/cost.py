@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, Request
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..program.index import split_index
-from ..session import Session
+from .session import Session
 from .table import Command, Reply
 
 EXPLAIN = "explain [STAGE][INDEX]"

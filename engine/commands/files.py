@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..messages.errors import InputError
 from ..messages.visible import visible
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, words_of
 
 EXPORT = "export PATH [GLOB]"

@@ -13,7 +13,7 @@ from ..messages.visible import quoted, visible
 from ..program.stage import write_shape
 from ..program.tokens import PIXELS
 from ..program.writing import write_stats, write_value
-from ..session import Session
+from .session import Session
 from .table import Command, OfTable, Reply, Table, is_number
 
 

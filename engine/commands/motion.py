@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..debugger.cursor import START, Debugger, Stop
 from ..messages.errors import InputError
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, count_of, nothing_more
 
 Motion = Callable[[Debugger, int], Stop]

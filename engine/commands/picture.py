@@ -8,7 +8,7 @@ from ..messages.errors import InputError
 from ..program.index import TOKEN_AXES, split_index
 from ..program.tokens import PIXELS
 from ..program.writing import write_number
-from ..session import Session
+from .session import Session
 from .table import Command, Reply
 
 USAGE = "picture STAGE[INDEX]"

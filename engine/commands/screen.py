@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..messages.errors import InputError, nearest
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, Request, is_number, nothing_more
 
 VIEWS = ("heat", "numbers", "heads", "stats", "why", "diff", "lines", "grid")

@@ -11,7 +11,7 @@ from ..debugger.cursor import Stop
 from ..messages.errors import InputError, nearest
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from .session import Session
 
 
 @dataclass(frozen=True, slots=True)

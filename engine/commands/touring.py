@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..messages.errors import InputError, nearest
 from ..messages.translation import tr
 from ..program.trace import LiveTrace
-from ..session import Session
+from .session import Session
 from .table import Command, Key, Reply, Request, is_number
 
 TOUR = "tour [N|next|back|leave]"

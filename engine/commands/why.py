@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..messages.errors import InputError
 from ..program.index import split_index
-from ..session import Session
+from .session import Session
 from .table import Command, Reply, is_number
 
 USAGE = "why [STAGE][INDEX]|N|back"

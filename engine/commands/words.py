@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.writing import cells
-from ..session import Session
+from .session import Session
 from .table import Command, Reply, is_number, words_of
 
 if TYPE_CHECKING:

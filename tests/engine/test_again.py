@@ -9,9 +9,9 @@ import pytest
 from encoder_tui.engine import save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.again import BROKEN, script
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.program.trace import LiveTrace
-from encoder_tui.engine.session import Session
 from session_kit import do
 
 TEXT = "The cat sat on the mat."

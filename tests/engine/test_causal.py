@@ -8,8 +8,8 @@ import transformers.models.bert.modeling_bert as modeling
 from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.references import reference
 from encoder_tui.engine.debugger.unexpected import Unexpected
-from encoder_tui.engine.references import reference
 from family_bert import SMALL, model
 from family_kit import Sample, differences, open_pair, plain_inputs, random_model, reference_values, tokens_for
 from hypothesis import strategies as st

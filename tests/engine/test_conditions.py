@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from encoder_tui.engine import Debugger, InputError
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.debugger.conditions import condition
 from encoder_tui.engine.program.expressions import parse
-from encoder_tui.engine.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 

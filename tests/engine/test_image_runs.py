@@ -11,7 +11,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from PIL import Image
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel

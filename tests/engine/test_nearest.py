@@ -6,7 +6,7 @@ import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
 from encoder_tui.engine.analysis.word_vectors import WordTable, is_special, table_of
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from safetensors.torch import load_file, save_file
 from word_models import TEXTS, WORDS, save_words
 

@@ -41,7 +41,7 @@ def check(found: Findings, device: torch.device) -> None:
 
 def _session(device: str, **more: Any) -> Any:
     from encoder_tui.engine import load
-    from encoder_tui.engine.session import Session
+    from encoder_tui.engine.commands.session import Session
 
     encoder = load(None, device, **more)
     return Session(encoder.run(TEXTS), encoder)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.index import Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Shape, Stage
 from encoder_tui.engine.program.tokens import Tokens
 from encoder_tui.engine.program.trace import LiveTrace
 from encoder_tui.engine.program.value import ArrayValue, Value
-from encoder_tui.engine.session import Session
 
 Array = npt.NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import Inspector
 from encoder_tui.tui.state import ViewState
 from encoder_tui.tui.subject import subject_of

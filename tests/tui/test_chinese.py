@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from driving import lines_of, press, running, screen_of, settled, write
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from rich.cells import cell_len
 
 TEXT = "今天天气很好，berts 🎉"

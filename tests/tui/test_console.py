@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from driving import lines_of, press, running, screen_of, settled, write
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.console import MOST_LINES, wrapped
 from fakes import fake_session
 from hypothesis import given

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from driving import lines_of, running, screen_of, settled, until, write
 from driving import press as press_only
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.engine.session import Session
 from encoder_tui.tui.app import EncoderApp
 from fakes import STRINGS, Does, FakeTrace, fake_tokens
 from rich.cells import cell_len

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from driving import lines_of, press, running, screen_of, settled
 from encoder_tui.engine import Encoder
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.facts import Fork, forks_of, look
 from encoder_tui.tui.panes.breakpoint_list import BreakpointList
 

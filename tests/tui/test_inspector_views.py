@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import VIEWS
 from encoder_tui.tui.state import ViewState
 from fakes import fake_session, value_session

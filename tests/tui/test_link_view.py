@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.value import Value
-from encoder_tui.engine.session import Session
 from encoder_tui.tui.state import ViewState
 from encoder_tui.tui.widgets.braille import BLANK, Canvas
 from encoder_tui.tui.widgets.link_layout import links_of, origin_near

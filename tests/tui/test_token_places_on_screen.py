@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from driving import press, running, screen_of, settled, write
-from encoder_tui.engine.session import Session
+from encoder_tui.engine.commands.session import Session
 
 if TYPE_CHECKING:
     from encoder_tui.engine import Encoder

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from driving import lines_of, press, running, settled, until, write
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.program.index import Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.engine.session import Session
 from encoder_tui.tui import following
 from encoder_tui.tui.facts import World
 from encoder_tui.tui.state import ViewState

@@ -14,8 +14,8 @@ from .heat import Heat
 from .window import Bounds, Window, all_of
 
 if TYPE_CHECKING:
+    from ...engine.commands.session import Session
     from ...engine.program.value import Value
-    from ...engine.session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,8 @@ from ..plane import Plane
 from ..subject import Subject
 
 if TYPE_CHECKING:
+    from ...engine.commands.session import Session
     from ...engine.program.stats import Stats
-    from ...engine.session import Session
 
 BLOCK = 1 << 20
 _BYTES = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4}

@@ -12,7 +12,7 @@ from ..colours import floor_of
 from ..plane import Plane
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 BLOCK = 1 << 22
 

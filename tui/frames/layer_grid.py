@@ -16,7 +16,7 @@ from ..subject import Subject
 from .heads import HeadPicture, edges_of, peak_of, pool
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 MOST_READ = 1 << 22  # numbers of one layer; of a longer text only some rows are read
 

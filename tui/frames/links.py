@@ -13,7 +13,7 @@ from ..plane import Plane
 from .window import Bounds, Window, all_of, read_window
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from ..numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Explanation, Operand, Row
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 TILE = 128
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..plane import Plane
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 WHOLE_PLANE = 1 << 24  # elements; beyond this a plane is read a window at a time
 TILE_ROWS, TILE_COLUMNS = 64, 128

@@ -17,7 +17,7 @@ from ..work import Wanted, Work
 if TYPE_CHECKING:
     from ...engine.analysis.explain import Page
     from ...engine.analysis.tour import TourPage
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
 

@@ -28,7 +28,7 @@ from ..work import Wanted, Work
 from .inspector_header import InspectorHeader
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 
 @dataclass(frozen=True, slots=True)

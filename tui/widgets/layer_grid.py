@@ -26,7 +26,7 @@ from .heat_legend import legend
 from .value_view import Request, Shown, Trouble, ValueView, Words
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 EDGE = "┃"
 WAITING, TROUBLED = "·", "✗"

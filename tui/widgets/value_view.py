@@ -27,7 +27,7 @@ from ..text import cell_len, fit, wrapped
 from ..work import Wanted, Work
 
 if TYPE_CHECKING:
-    from ...engine.session import Session
+    from ...engine.commands.session import Session
 
 LATE = 0.12  # seconds; anything sooner would only flicker
 KEPT_BYTES = 96 << 20

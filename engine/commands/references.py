@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .messages.errors import InputError, nearest
-from .program.tokens import PIXELS, TOKEN_VECTORS, Tokens
-from .program.trace import Trace
+from ..messages.errors import InputError, nearest
+from ..program.tokens import PIXELS, TOKEN_VECTORS, Tokens
+from ..program.trace import Trace
 
 if TYPE_CHECKING:
-    from .models.encoder import Encoder
+    from ..models.encoder import Encoder
     from .session import Session
 
 VECTORS = "input.vectors"
@@ -70,8 +70,8 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
     """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
-    from .models.encoder import silent
-    from .models.loading import load
+    from ..models.encoder import silent
+    from ..models.loading import load
 
     about, known = session.trace.about, session.encoder
     device = about.get("device", "cpu") if known is None else str(known.device)
@@ -96,7 +96,7 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
 
 def _vectors(session: Session, size: int) -> Tokens:
     """What went in, of a trace whose model takes vectors, and its mask."""
-    from .models.vectors import tokens_of
+    from ..models.vectors import tokens_of
 
     trace = session.trace
     if VECTORS not in trace.program or not trace.has(VECTORS):
@@ -117,7 +117,7 @@ def _limit(trace: Trace) -> int | None:
 
 def _dtype(session: Session, rest: Sequence[str]) -> Trace:
     """The same tokens, with the same patches, through the same model in another dtype."""
-    from .models.devices import dtype_of
+    from ..models.devices import dtype_of
 
     encoder = _encoder(session, "dtype")
     return _again(session, encoder.device, dtype_of(rest[0]))
@@ -125,14 +125,14 @@ def _dtype(session: Session, rest: Sequence[str]) -> Trace:
 
 def _device(session: Session, rest: Sequence[str]) -> Trace:
     """The same tokens, with the same patches, through the same model on another device."""
-    from .models.devices import device_of
+    from ..models.devices import device_of
 
     encoder = _encoder(session, "device")
     return _again(session, device_of(rest[0]), encoder.dtype)
 
 
 def _again(session: Session, device: Any, dtype: Any) -> Trace:
-    from .models.encoder import Encoder
+    from ..models.encoder import Encoder
 
     encoder = _encoder(session, "dtype")
     other = Encoder(
@@ -155,7 +155,7 @@ def _again(session: Session, device: Any, dtype: Any) -> Trace:
 
 def _snapshot(session: Session, rest: Sequence[str]) -> Trace:
     """A recording."""
-    from .traces.recording import open_snapshot
+    from ..traces.recording import open_snapshot
 
     return open_snapshot(rest[0])
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .debugger.cursor import Debugger
-from .debugger.forks import Forks
-from .messages.errors import InputError
-from .program.trace import Trace
-from .program.writing import Layout
+from ..debugger.cursor import Debugger
+from ..debugger.forks import Forks
+from ..messages.errors import InputError
+from ..program.trace import Trace
+from ..program.writing import Layout
 
 if TYPE_CHECKING:
-    from .analysis.compare import Reference
-    from .analysis.tour import Place
-    from .analysis.why import Explanation
-    from .models.encoder import Encoder
+    from ..analysis.compare import Reference
+    from ..analysis.tour import Place
+    from ..analysis.why import Explanation
+    from ..models.encoder import Encoder
 
 
 class Session:

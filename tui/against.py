@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .text import plain
+from .drawing.text import plain
 
 if TYPE_CHECKING:
     from ..engine.analysis.compare import Alignment, Comparison, Difference, Reference

@@ -18,6 +18,7 @@ from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
 from ..engine.messages.errors import InputError
 from ..engine.messages.translation import tr
 from .controller import Controller, words_of
+from .drawing.visible import Visible
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
 from .keys import fill, is_begun
@@ -30,7 +31,6 @@ from .screens.main import MainScreen
 from .screens.over import Over, Palette, opened
 from .streams import alone_on_terminal
 from .themes import NIGHT, THEMES
-from .visible import Visible
 from .widgets.command_line import CommandLine
 from .work import Wanted, Work
 

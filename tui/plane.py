@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from ..engine.messages.translation import tr
 from ..engine.program.index import PLACE_AXIS, offset
+from .drawing.text import cell_len, fit, plain
 from .state import ViewState
 from .subject import Subject
-from .text import cell_len, fit, plain
 
 TOKEN_AXES = frozenset({"token", "query", "key"})
 LOOKUP_AXES = {"batch": "text", "head": "head"}

@@ -23,7 +23,7 @@ from encoder_tui.engine.ops.pooling import POOLINGS
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.traces.shapes import shadows_of
-from encoder_tui.tui.text import wrapped
+from encoder_tui.tui.drawing.text import wrapped
 from family_kit import Sample, open_pair, random_model, samples, tokens_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from driving import running
-from encoder_tui.tui.text import plain
-from encoder_tui.tui.visible import Visible
+from encoder_tui.tui.drawing.text import plain
+from encoder_tui.tui.drawing.visible import Visible
 from rich.segment import Segment
 from textual.color import Color
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from encoder_tui.tui.colours import (
+from encoder_tui.tui.drawing.colours import (
     MASKED,
     MIDDLE,
     MINUS_INFINITY,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from encoder_tui.tui.colours import MASKED, codes_of, scale_of
+from encoder_tui.tui.drawing.colours import MASKED, codes_of, scale_of
 from encoder_tui.tui.frames.figures import read_figures
 from encoder_tui.tui.frames.heads import pool, read_heads
 from encoder_tui.tui.frames.heat import read_heat

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from encoder_tui.tui.text import chunks, cut, fit, letters_of, plain, stacked
-from encoder_tui.tui.widgets.bars import across, columns
+from encoder_tui.tui.drawing.bars import across, columns
+from encoder_tui.tui.drawing.text import chunks, cut, fit, letters_of, plain, stacked
 from encoder_tui.tui.widgets.gallery_layout import gallery_of
 from encoder_tui.tui.widgets.heat_layout import broken, layout_of
 from hypothesis import given

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from encoder_tui.tui.numbers import Worded, aligned_for, decimals_for, exact, short, within
+from encoder_tui.tui.drawing.numbers import Worded, aligned_for, decimals_for, exact, short, within
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..against import Against
-from ..colours import MASKED, codes_of, scale_of
+from ..drawing.colours import MASKED, codes_of, scale_of
 from ..plane import TOKEN_AXES, Plane
 from .heat import Heat
 from .window import Bounds, Window, all_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..colours import floor_of
+from ..drawing.colours import floor_of
 from ..plane import Plane
 
 if TYPE_CHECKING:

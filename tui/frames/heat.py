@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..colours import Scale, codes_of, scale_of
+from ..drawing.colours import Scale, codes_of, scale_of
 from ..plane import Plane
 from .window import Bounds, Window, all_of, read_window
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..colours import floor_of
+from ..drawing.colours import floor_of
 from ..plane import plane_of
 from ..state import ViewState
 from ..subject import Subject

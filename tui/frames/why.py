@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...engine.messages.translation import said, tr, trn
-from ..numbers import Aligned, aligned_for, short
+from ..drawing.numbers import Aligned, aligned_for, short
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Explanation, Operand, Row

@@ -10,8 +10,8 @@ from textual import events
 from textual.message import Message
 
 from ...engine.messages.translation import tr
+from ..drawing.text import cut, fit, plain
 from ..facts import Fork, Position
-from ..text import cut, fit, plain
 from ..widgets.lines import Lines, Spans
 from .program_tree import HERE, PATCHED, STOP, STOP_IF, STOP_OFF, WATCH, ProgramTree
 

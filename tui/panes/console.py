@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from ..completion import Completion
-from ..text import cut, letters_of, plain
+from ..drawing.text import cut, letters_of, plain
 from ..widgets.command_line import CommandLine
 from ..widgets.lines import Lines, Spans
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.cells import cell_len
 
 from ...engine.messages.translation import language, tr
+from ..drawing.text import cut, wrapped
 from ..facts import Position
 from ..following import cell_of
 from ..state import ViewState
-from ..text import cut, wrapped
 from ..widgets.lines import Lines, Spans
 from ..work import Wanted, Work
 

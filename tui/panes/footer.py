@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..text import cut
+from ..drawing.text import cut
 
 
 class Footer(Widget, can_focus=False):

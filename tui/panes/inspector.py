@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from ..drawing.numbers import exact
 from ..frames.why import find_operand
-from ..numbers import exact
 from ..plane import clipped, plane_of, scaled
 from ..state import ViewState
 from ..subject import Subject

@@ -12,10 +12,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
+from ..drawing.text import cell_len, cut, fit
 from ..plane import paged, plane_of
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut, fit
 from ..widgets.value_view import ValueView
 
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines

@@ -11,8 +11,8 @@ from textual import events
 from textual.message import Message
 
 from ...engine.messages.translation import trn
+from ..drawing.text import cut
 from ..facts import Position
-from ..text import cut
 from ..tree import Folds, Node, grow, line_of, path_to, rows
 from ..widgets.lines import Lines, Spans
 

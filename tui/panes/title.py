@@ -11,8 +11,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr, trn
+from ..drawing.text import cut
 from ..facts import Position
-from ..text import cut
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 BAR = 12

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ...engine.program.token_names import CARRIED_ON, WORD_STARTS
-from ..text import ELLIPSIS, cut, plain
+from ..drawing.text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
 BAR = " │ "  # between a prompt and the text it was put before

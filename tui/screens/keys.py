@@ -8,8 +8,8 @@ from rich.cells import cell_len
 from textual import events
 
 from ...engine.messages.translation import tr
+from ..drawing.text import cut, fit, wrapped
 from ..panes import program_tree as marks
-from ..text import cut, fit, wrapped
 from ..widgets.lines import Lines, Spans
 from .over import Page
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 from rich.cells import cell_len
 
 from ...engine.messages.translation import tr
+from ..drawing.text import letters_of, plain
 from ..panes.console import is_prose, wrapped
-from ..text import letters_of, plain
 from ..widgets.lines import Lines, Spans
 from .over import Page
 

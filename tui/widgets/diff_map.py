@@ -11,14 +11,14 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
+from ..drawing.numbers import exact
+from ..drawing.text import cell_len, cut
 from ..frames.diff import Difference, read_difference
 from ..frames.heat import Heat
 from ..frames.window import Bounds
-from ..numbers import exact
 from ..plane import Plane, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut
 from .heat_map import HeatMap
 from .value_view import Request, Shown, Words
 
@@ -116,7 +116,7 @@ class DiffMap(HeatMap):
 
     @staticmethod
     def _is_alone(shown: Shown, row: int, column: int) -> bool:
-        from ..colours import MASKED
+        from ..drawing.colours import MASKED
 
         heat: Difference = shown.frame
         down, across = row - heat.bounds.row, column - heat.bounds.column

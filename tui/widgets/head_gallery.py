@@ -11,16 +11,16 @@ from rich.style import Style
 from textual.geometry import Region
 
 from ...engine.messages.translation import tr
-from ..colours import NOTHING, Palette, Scale, codes_of, scale_of
+from ..drawing import heat_paint as paint
+from ..drawing.colours import NOTHING, Palette, Scale, codes_of, scale_of
+from ..drawing.heat_legend import legend
+from ..drawing.numbers import short
+from ..drawing.text import cell_len, cut, fit
 from ..frames.heads import HeadPicture, read_heads
-from ..numbers import short
 from ..plane import Plane, origin_for, paged, plane_of, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut, fit
-from . import heat_paint as paint
 from .gallery_layout import GalleryLayout, gallery_of
-from .heat_legend import legend
 from .value_view import Request, Shown, ValueView, Words
 
 CORNERS = "┏┓┗┛━┃"

@@ -10,18 +10,18 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..colours import Palette
+from ..drawing import heat_paint as paint
+from ..drawing.colours import Palette
+from ..drawing.extent import extents
+from ..drawing.heat_legend import legend
+from ..drawing.numbers import decimals_for
+from ..drawing.text import cell_len, chunks, cut, fit, stacked
 from ..frames.heat import Heat, read_heat
 from ..frames.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
-from ..numbers import decimals_for
 from ..plane import TOKEN_AXES, Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, chunks, cut, fit, stacked
-from . import heat_paint as paint
-from .extent import extents
 from .heat_layout import HeatLayout, broken, label_width, layout_of
-from .heat_legend import legend
 from .value_view import Request, Shown, ValueView, Words
 
 

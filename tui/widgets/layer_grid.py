@@ -12,17 +12,17 @@ from rich.style import Style
 from textual import events
 
 from ...engine.messages.translation import tr
-from ..colours import Palette, Scale, codes_of, scale_of
+from ..drawing import heat_paint as paint
+from ..drawing.colours import Palette, Scale, codes_of, scale_of
+from ..drawing.heat_legend import legend
+from ..drawing.numbers import short
+from ..drawing.text import cell_len, cut, fit, wrapped
 from ..frames.layer_grid import LayerRow, read_layer
-from ..numbers import short
 from ..plane import Plane, origin_for, plane_of, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut, fit, wrapped
 from ..work import Work
-from . import heat_paint as paint
 from .grid_layout import GUTTER, GridLayout, grid_of
-from .heat_legend import legend
 from .value_view import Request, Shown, Trouble, ValueView, Words
 
 if TYPE_CHECKING:

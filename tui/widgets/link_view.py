@@ -10,18 +10,18 @@ import numpy as np
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
+from ..drawing.bars import across
+from ..drawing.braille import BLANK, Canvas
+from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
+from ..drawing.extent import that_fits
+from ..drawing.numbers import short
+from ..drawing.text import cell_len, fit, widest
 from ..frames.figures import is_attention
 from ..frames.links import Links, read_links
 from ..frames.window import all_of, bounds_around, reads_whole
-from ..numbers import short
 from ..plane import Plane, column_labels, fitted, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, fit, widest
-from .bars import across
-from .braille import BLANK, Canvas
-from .extent import that_fits
 from .link_layout import LinkLayout, links_of, origin_near
 from .value_view import Request, Shown, ValueView, Words
 

@@ -11,13 +11,13 @@ import numpy as np
 from rich.style import Style
 
 from ...engine.messages.translation import tr
+from ..drawing.extent import extents, that_fits
+from ..drawing.numbers import Aligned, Worded, aligned_for
+from ..drawing.text import cell_len, fit, widest
 from ..frames.window import Bounds, Window, bounds_around, read_window
-from ..numbers import Aligned, Worded, aligned_for
 from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, fit, widest
-from .extent import extents, that_fits
 from .value_view import Request, Shown, ValueView, Words
 
 GAP = 2

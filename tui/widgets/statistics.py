@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.style import Style
 
 from ...engine.messages.translation import tr
+from ..drawing.bars import across, columns
+from ..drawing.numbers import counted, short
+from ..drawing.text import cell_len, fit, wrapped
 from ..frames.figures import Figures, read_figures
-from ..numbers import counted, short
 from ..plane import Plane
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, fit, wrapped
-from .bars import across, columns
 from .value_view import Request, Shown, ValueView, Words
 
 if TYPE_CHECKING:

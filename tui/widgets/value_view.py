@@ -18,12 +18,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
+from ..drawing.numbers import exact
+from ..drawing.text import cell_len, fit, wrapped
 from ..frames.window import Window
-from ..numbers import exact
 from ..plane import Plane, clipped, moved, plane_of
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, fit, wrapped
 from ..work import Wanted, Work
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..text import cell_len, wrapped
+from ..drawing.text import cell_len, wrapped
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.style import Style
 
 from ...engine.messages.translation import said, tr
+from ..drawing.bars import across
+from ..drawing.numbers import exact
+from ..drawing.text import cell_len, cut, fit
 from ..frames.why import Why, read_why, tile_of
-from ..numbers import exact
 from ..plane import Plane, clipped
 from ..state import ViewState
 from ..subject import Subject
-from ..text import cell_len, cut, fit
 from . import why_layout as layout
-from .bars import across
 from .value_view import Request, Shown, ValueView, Words
 from .why_layout import STAGE, Block, Columns, Page
 

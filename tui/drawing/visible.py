@@ -7,7 +7,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from ..engine.messages.visible import visible
+from ...engine.messages.visible import visible
 from .text import cut
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...engine.messages.translation import tr
 from ..plane import Plane
-from ..text import cell_len
+from .text import cell_len
 
 
 def extents(plane: Plane, top: int, left: int, rows: int, columns: int) -> tuple[str, str]:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.style import Style
 
-from ..colours import CODES, LONG_MARKS, MARKS, NOTHING, Palette, glyph
-from ..numbers import within
-from ..text import fit
+from .colours import CODES, LONG_MARKS, MARKS, NOTHING, Palette, glyph
+from .numbers import within
+from .text import fit
 
 Codes = npt.NDArray[np.uint8]
 Painted = list[tuple[str, Style]]

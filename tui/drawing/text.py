@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len as cell_len
 
-from ..engine.messages.visible import visible
+from ...engine.messages.visible import visible
 
 ELLIPSIS = "…"
 _JOINER = "\u200d"

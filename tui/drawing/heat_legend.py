@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..colours import MIDDLE, TOP, Palette, Scale, glyph
-from ..numbers import counted, short
-from ..text import cell_len
+from .colours import MIDDLE, TOP, Palette, Scale, glyph
 from .extent import that_fits
+from .numbers import counted, short
+from .text import cell_len
 
 Painted = list[tuple[str, Style]]
 

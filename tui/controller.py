@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import language, tr, trn
-from . import answers, following, looking
-from .completion import Completion, command_of, complete
+from . import answers
 from .engine_thread import Answered, EngineThread
 from .facts import Position
 from .faults import Fault
 from .keys import Keyboard, fill, is_begun
-from .plane import TOKEN_AXES
-from .state import ViewState
+from .state import following, looking
+from .state.completion import Completion, command_of, complete
+from .state.plane import TOKEN_AXES
+from .state.view_state import ViewState
 
 if TYPE_CHECKING:
     from ..engine.commands import Request, Table

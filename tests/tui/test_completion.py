@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.tui.completion import Completion, complete
+from encoder_tui.tui.state.completion import Completion, complete
 from fakes import fake_trace
 from hypothesis import given
 from hypothesis import strategies as st

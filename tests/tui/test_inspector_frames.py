@@ -9,8 +9,8 @@ from encoder_tui.tui.frames.figures import read_figures
 from encoder_tui.tui.frames.heads import pool, read_heads
 from encoder_tui.tui.frames.heat import read_heat
 from encoder_tui.tui.frames.window import Bounds, all_of, bounds_around, read_window, reads_whole
-from encoder_tui.tui.plane import Plane, plane_of
-from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.state.plane import Plane, plane_of
+from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.subject import subject_of
 from fakes import OneHot, fake_session, value_session
 from hypothesis import given

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.commands.screen import MOVES
-from encoder_tui.tui.plane import (
+from encoder_tui.tui.state.plane import (
     Plane,
     clipped,
     column_label,
@@ -13,7 +13,7 @@ from encoder_tui.tui.plane import (
     scaled,
     written_place,
 )
-from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.subject import Subject, subject_of
 from fakes import STRINGS, fake_session
 from hypothesis import given

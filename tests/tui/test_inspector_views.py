@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import VIEWS
-from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_session, value_session
 from inspector_app import InspectorApp
 from rich.cells import cell_len

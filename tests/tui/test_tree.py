@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
-from encoder_tui.tui.tree import Folds, Node, grow, line_of, path_to, rows, words
+from encoder_tui.tui.state.tree import Folds, Node, grow, line_of, path_to, rows, words
 from fakes import Does, fake_trace
 from hypothesis import given
 from hypothesis import strategies as st

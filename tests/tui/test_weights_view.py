@@ -7,10 +7,10 @@ import pytest
 from driving import lines_of, press, running
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui import looking
 from encoder_tui.tui.facts import World
-from encoder_tui.tui.plane import fitted, plane_of, row_labels
-from encoder_tui.tui.state import ViewState
+from encoder_tui.tui.state import looking
+from encoder_tui.tui.state.plane import fitted, plane_of, row_labels
+from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.subject import subject_of
 from fakes import fake_trace
 

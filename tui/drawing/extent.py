@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...engine.messages.translation import tr
-from ..plane import Plane
+from ..state.plane import Plane
 from .text import cell_len
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..against import Against
 from ..drawing.colours import MASKED, codes_of, scale_of
-from ..plane import TOKEN_AXES, Plane
+from ..state.plane import TOKEN_AXES, Plane
 from .heat import Heat
 from .window import Bounds, Window, all_of
 

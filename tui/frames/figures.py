@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..plane import Plane
+from ..state.plane import Plane
 from ..subject import Subject
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.colours import floor_of
-from ..plane import Plane
+from ..state.plane import Plane
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.colours import Scale, codes_of, scale_of
-from ..plane import Plane
+from ..state.plane import Plane
 from .window import Bounds, Window, all_of, read_window
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.colours import floor_of
-from ..plane import plane_of
-from ..state import ViewState
+from ..state.plane import plane_of
+from ..state.view_state import ViewState
 from ..subject import Subject
 from .heads import HeadPicture, edges_of, peak_of, pool
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..plane import Plane
+from ..state.plane import Plane
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

@@ -13,8 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from ..completion import Completion
 from ..drawing.text import cut, letters_of, plain
+from ..state.completion import Completion
 from ..widgets.command_line import CommandLine
 from ..widgets.lines import Lines, Spans
 

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, wrapped
 from ..facts import Position
-from ..following import cell_of
-from ..state import ViewState
+from ..state.following import cell_of
+from ..state.view_state import ViewState
 from ..widgets.lines import Lines, Spans
 from ..work import Wanted, Work
 

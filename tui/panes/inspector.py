@@ -12,8 +12,8 @@ from textual.message import Message
 
 from ..drawing.numbers import exact
 from ..frames.why import find_operand
-from ..plane import clipped, plane_of, scaled
-from ..state import ViewState
+from ..state.plane import clipped, plane_of, scaled
+from ..state.view_state import ViewState
 from ..subject import Subject
 from ..widgets.diff_map import DiffMap
 from ..widgets.head_gallery import HeadGallery

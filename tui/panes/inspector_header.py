@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ..drawing.text import cell_len, cut, fit
-from ..plane import paged, plane_of
-from ..state import ViewState
+from ..state.plane import paged, plane_of
+from ..state.view_state import ViewState
 from ..subject import Subject
 from ..widgets.value_view import ValueView
 

@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.messages.translation import language, tr
-from ..completion import Completion
 from ..facts import Position
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
@@ -22,8 +21,9 @@ from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import Tokens, TokenStrip
-from ..plane import TOKEN_AXES, clipped, plane_of
-from ..state import ViewState
+from ..state.completion import Completion
+from ..state.plane import TOKEN_AXES, clipped, plane_of
+from ..state.view_state import ViewState
 from ..subject import Subject, subject_of
 from ..widgets.rule import Rule
 from ..work import Wanted, Work

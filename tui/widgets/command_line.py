@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from ..completion import Completion
+from ..state.completion import Completion
 
 
 class CommandLine(Input):

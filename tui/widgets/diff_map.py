@@ -16,8 +16,8 @@ from ..drawing.text import cell_len, cut
 from ..frames.diff import Difference, read_difference
 from ..frames.heat import Heat
 from ..frames.window import Bounds
-from ..plane import Plane, written_place
-from ..state import ViewState
+from ..state.plane import Plane, written_place
+from ..state.view_state import ViewState
 from ..subject import Subject
 from .heat_map import HeatMap
 from .value_view import Request, Shown, Words

@@ -17,8 +17,8 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit
 from ..frames.heads import HeadPicture, read_heads
-from ..plane import Plane, origin_for, paged, plane_of, written_place
-from ..state import ViewState
+from ..state.plane import Plane, origin_for, paged, plane_of, written_place
+from ..state.view_state import ViewState
 from ..subject import Subject
 from .gallery_layout import GalleryLayout, gallery_of
 from .value_view import Request, Shown, ValueView, Words

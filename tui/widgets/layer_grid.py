@@ -18,8 +18,8 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit, wrapped
 from ..frames.layer_grid import LayerRow, read_layer
-from ..plane import Plane, origin_for, plane_of, written_place
-from ..state import ViewState
+from ..state.plane import Plane, origin_for, plane_of, written_place
+from ..state.view_state import ViewState
 from ..subject import Subject
 from ..work import Work
 from .grid_layout import GUTTER, GridLayout, grid_of

@@ -15,8 +15,8 @@ from ..drawing.extent import extents, that_fits
 from ..drawing.numbers import Aligned, Worded, aligned_for
 from ..drawing.text import cell_len, fit, widest
 from ..frames.window import Bounds, Window, bounds_around, read_window
-from ..plane import Plane, column_label, fitted, origin_for, row_labels, written_place
-from ..state import ViewState
+from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.view_state import ViewState
 from ..subject import Subject
 from .value_view import Request, Shown, ValueView, Words
 

@@ -13,8 +13,8 @@ from ..drawing.bars import across, columns
 from ..drawing.numbers import counted, short
 from ..drawing.text import cell_len, fit, wrapped
 from ..frames.figures import Figures, read_figures
-from ..plane import Plane
-from ..state import ViewState
+from ..state.plane import Plane
+from ..state.view_state import ViewState
 from ..subject import Subject
 from .value_view import Request, Shown, ValueView, Words
 

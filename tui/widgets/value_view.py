@@ -21,8 +21,8 @@ from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..frames.window import Window
-from ..plane import Plane, clipped, moved, plane_of
-from ..state import ViewState
+from ..state.plane import Plane, clipped, moved, plane_of
+from ..state.view_state import ViewState
 from ..subject import Subject
 from ..work import Wanted, Work
 

@@ -12,8 +12,8 @@ from ..drawing.bars import across
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut, fit
 from ..frames.why import Why, read_why, tile_of
-from ..plane import Plane, clipped
-from ..state import ViewState
+from ..state.plane import Plane, clipped
+from ..state.view_state import ViewState
 from ..subject import Subject
 from . import why_layout as layout
 from .value_view import Request, Shown, ValueView, Words

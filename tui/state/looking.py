@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ..engine.messages.errors import InputError
-from .facts import Position, World
+from ...engine.messages.errors import InputError
+from ..facts import Position, World
+from ..subject import in_every_layer, nearest_with_keys
 from .plane import paged
-from .state import ViewState
-from .subject import in_every_layer, nearest_with_keys
+from .view_state import ViewState
 
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
@@ -122,8 +122,8 @@ def found_stages(text: str, world: World) -> list[str]:
 
 
 def _titled(text: str, world: World) -> list[str]:
-    from ..engine.analysis.explain import text_of
-    from ..engine.messages.translation import LANGUAGES
+    from ...engine.analysis.explain import text_of
+    from ...engine.messages.translation import LANGUAGES
 
     program = world.program
     return [

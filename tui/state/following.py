@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..engine.messages.errors import InputError
-from ..engine.program.index import parse_index, split_index
-from .facts import World
+from ...engine.messages.errors import InputError
+from ...engine.program.index import parse_index, split_index
+from ..facts import World
+from ..subject import Subject
 from .plane import LOOKUP_AXES, clipped, plane_of
-from .state import Spot, ViewState
-from .subject import Subject
+from .view_state import Spot, ViewState
 
 
 def cell_of(state: ViewState, world: World) -> tuple[int, ...]:

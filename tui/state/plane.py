@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..engine.messages.translation import tr
-from ..engine.program.index import PLACE_AXIS, offset
-from .drawing.text import cell_len, fit, plain
-from .state import ViewState
-from .subject import Subject
+from ...engine.messages.translation import tr
+from ...engine.program.index import PLACE_AXIS, offset
+from ..drawing.text import cell_len, fit, plain
+from ..subject import Subject
+from .view_state import ViewState
 
 TOKEN_AXES = frozenset({"token", "query", "key"})
 LOOKUP_AXES = {"batch": "text", "head": "head"}

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..engine.program.program import Program
+    from ...engine.program.program import Program
 
 Key = tuple[int, int]
 

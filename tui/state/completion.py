@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.messages.errors import InputError
+from ...engine.messages.errors import InputError
 
 if TYPE_CHECKING:
-    from ..engine.commands import Command, Table
-    from ..engine.program.program import Program
+    from ...engine.commands import Command, Table
+    from ...engine.program.program import Program
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
 _NAME = re.compile(r"[\w.*?/-]*$")

@@ -27,12 +27,12 @@ from .panes.console import Console
 from .panes.footer import Footer
 from .panes.program_tree import ProgramTree
 from .panes.token_strip import TokenStrip
+from .reading.work import Wanted, Work
 from .screens.main import MainScreen
 from .screens.over import Over, Palette, opened
 from .streams import alone_on_terminal
 from .themes import NIGHT, THEMES
 from .widgets.command_line import CommandLine
-from .work import Wanted, Work
 
 if TYPE_CHECKING:
     from textual.command import Provider

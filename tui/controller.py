@@ -10,9 +10,9 @@ from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import language, tr, trn
 from . import answers
 from .engine_thread import Answered, EngineThread
-from .facts import Position
 from .faults import Fault
 from .keys import Keyboard, fill, is_begun
+from .reading.facts import Position
 from .state import following, looking
 from .state.completion import Completion, command_of, complete
 from .state.plane import TOKEN_AXES

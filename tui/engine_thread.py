@@ -13,9 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from ..engine.messages.errors import InputError
-from .facts import Position, look
 from .faults import Faults
-from .work import Work
+from .reading.facts import Position, look
+from .reading.work import Work
 
 if TYPE_CHECKING:
     from ..engine.commands import Reply, Table

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import Inspector
+from encoder_tui.tui.reading.subject import subject_of
+from encoder_tui.tui.reading.work import Wanted
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.subject import subject_of
 from encoder_tui.tui.widgets.value_view import ValueView
-from encoder_tui.tui.work import Wanted
 from textual.app import App, ComposeResult
 
 

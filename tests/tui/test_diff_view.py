@@ -8,7 +8,7 @@ from driving import lines_of, press, running, screen_of, settled, until, write
 from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.tui.against import against_of
+from encoder_tui.tui.reading.against import against_of
 from encoder_tui.tui.state.view_state import ViewState
 from inspector_app import InspectorApp
 from rich.cells import cell_len

@@ -10,7 +10,7 @@ import pytest
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
 from encoder_tui.tui.faults import Fault
-from encoder_tui.tui.work import Work
+from encoder_tui.tui.reading.work import Work
 from fakes import fake_session
 from textual.message import Message
 
@@ -210,7 +210,7 @@ def test_a_fault_of_ours_is_written_down_and_the_session_goes_on(post: Post, mon
 
 def test_what_cannot_be_looked_at_is_told_and_what_was_known_stays(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = ready(post)
-    monkeypatch.setattr("encoder_tui.tui.facts.forks_of", None)
+    monkeypatch.setattr("encoder_tui.tui.reading.facts.forks_of", None)
     engine.execute("step", "console")
     found = post.next(Answered)
     assert isinstance(found.error, Fault)

@@ -8,8 +8,8 @@ import pytest
 from driving import lines_of, press, running, screen_of, settled
 from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.tui.facts import Fork, forks_of, look
 from encoder_tui.tui.panes.breakpoint_list import BreakpointList
+from encoder_tui.tui.reading.facts import Fork, forks_of, look
 
 WEIGHTS = "layers.0.attention.weights"
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 from encoder_tui.tui.drawing.colours import MASKED, codes_of, scale_of
-from encoder_tui.tui.frames.figures import read_figures
-from encoder_tui.tui.frames.heads import pool, read_heads
-from encoder_tui.tui.frames.heat import read_heat
-from encoder_tui.tui.frames.window import Bounds, all_of, bounds_around, read_window, reads_whole
+from encoder_tui.tui.reading.figures import read_figures
+from encoder_tui.tui.reading.heads import pool, read_heads
+from encoder_tui.tui.reading.heat import read_heat
+from encoder_tui.tui.reading.subject import subject_of
+from encoder_tui.tui.reading.window import Bounds, all_of, bounds_around, read_window, reads_whole
 from encoder_tui.tui.state.plane import Plane, plane_of
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.subject import subject_of
 from fakes import OneHot, fake_session, value_session
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,7 +118,7 @@ def test_heads_read_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     session = fake_session()
     planes = [plane_of(subject_of(session, WEIGHTS), ViewState(head=2))]
     whole = read_heads(session, planes, 5, 7, "float32")[0]
-    monkeypatch.setattr("encoder_tui.tui.frames.heads.BLOCK", 30)
+    monkeypatch.setattr("encoder_tui.tui.reading.heads.BLOCK", 30)
     blocks = read_heads(session, planes, 5, 7, "float32")[0]
     assert (whole.picture == blocks.picture).all()
     assert (whole.peak, whole.row, whole.column) == (blocks.peak, blocks.row, blocks.column)
@@ -138,7 +138,7 @@ def test_figures_of_the_whole_and_of_the_plane() -> None:
 def test_entropy_is_of_real_queries_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     session = fake_session()
     subject = subject_of(session, WEIGHTS)
-    monkeypatch.setattr("encoder_tui.tui.frames.figures.BLOCK", 30)
+    monkeypatch.setattr("encoder_tui.tui.reading.figures.BLOCK", 30)
     figures = read_figures(session, subject, plane_of(subject, ViewState(text=1)))
     weights = session.trace.value(WEIGHTS).numpy()[1, :, :8].astype(np.float64)
     expected = [

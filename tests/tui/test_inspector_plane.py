@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.commands.screen import MOVES
+from encoder_tui.tui.reading.subject import Subject, subject_of
 from encoder_tui.tui.state.plane import (
     Plane,
     clipped,
@@ -14,7 +15,6 @@ from encoder_tui.tui.state.plane import (
     written_place,
 )
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.subject import Subject, subject_of
 from fakes import STRINGS, fake_session
 from hypothesis import given
 from hypothesis import strategies as st

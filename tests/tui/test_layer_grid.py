@@ -7,7 +7,7 @@ import numpy as np
 from driving import lines_of, press, running, settled, until
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.value import Value
-from encoder_tui.tui.frames.layer_grid import MOST_READ, read_layer
+from encoder_tui.tui.reading.layer_grid import MOST_READ, read_layer
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.widgets.grid_layout import GUTTER, grid_of
 from encoder_tui.tui.widgets.layer_grid import LayerGrid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.facts import Position, World, look
+from encoder_tui.tui.reading.facts import Position, World, look
 from encoder_tui.tui.state import looking
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import HEADS, fake_session

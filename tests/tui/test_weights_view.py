@@ -7,11 +7,11 @@ import pytest
 from driving import lines_of, press, running
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.facts import World
+from encoder_tui.tui.reading.facts import World
+from encoder_tui.tui.reading.subject import subject_of
 from encoder_tui.tui.state import looking
 from encoder_tui.tui.state.plane import fitted, plane_of, row_labels
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.subject import subject_of
 from fakes import fake_trace
 
 SENTENCE = "The animal was tired"
@@ -102,8 +102,8 @@ def test_position_stages_have_positions_beside_their_tokens() -> None:
 
 
 def test_the_picture_of_positions_has_two_colours_around_zero() -> None:
-    from encoder_tui.tui.frames.heat import read_heat
-    from encoder_tui.tui.frames.window import all_of
+    from encoder_tui.tui.reading.heat import read_heat
+    from encoder_tui.tui.reading.window import all_of
 
     found = session()
     plane = plane_of(subject_of(found, "embeddings.position", 1), ViewState("embeddings.position", weight=1))

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 
 from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, wrapped
-from ..facts import Position
+from ..reading.facts import Position
+from ..reading.work import Wanted, Work
 from ..state.following import cell_of
 from ..state.view_state import ViewState
 from ..widgets.lines import Lines, Spans
-from ..work import Wanted, Work
 
 if TYPE_CHECKING:
     from ...engine.analysis.explain import Page

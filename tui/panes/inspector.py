@@ -11,10 +11,11 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from ..drawing.numbers import exact
-from ..frames.why import find_operand
+from ..reading.subject import Subject
+from ..reading.why import find_operand
+from ..reading.work import Wanted, Work
 from ..state.plane import clipped, plane_of, scaled
 from ..state.view_state import ViewState
-from ..subject import Subject
 from ..widgets.diff_map import DiffMap
 from ..widgets.head_gallery import HeadGallery
 from ..widgets.heat_map import HeatMap
@@ -24,7 +25,6 @@ from ..widgets.number_grid import NumberGrid
 from ..widgets.statistics import Statistics
 from ..widgets.value_view import ValueView
 from ..widgets.why_view import WhyView
-from ..work import Wanted, Work
 from .inspector_header import InspectorHeader
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ..drawing.text import cell_len, cut, fit
+from ..reading.subject import Subject
 from ..state.plane import paged, plane_of
 from ..state.view_state import ViewState
-from ..subject import Subject
 from ..widgets.value_view import ValueView
 
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines

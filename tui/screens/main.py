@@ -13,7 +13,6 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.messages.translation import language, tr
-from ..facts import Position
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
 from ..panes.explanation import Explanation
@@ -21,12 +20,13 @@ from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import Tokens, TokenStrip
+from ..reading.facts import Position
+from ..reading.subject import Subject, subject_of
+from ..reading.work import Wanted, Work
 from ..state.completion import Completion
 from ..state.plane import TOKEN_AXES, clipped, plane_of
 from ..state.view_state import ViewState
-from ..subject import Subject, subject_of
 from ..widgets.rule import Rule
-from ..work import Wanted, Work
 
 if TYPE_CHECKING:
     from ...engine.program.tokens import Tokens as Given

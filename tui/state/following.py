@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ...engine.messages.errors import InputError
 from ...engine.program.index import parse_index, split_index
-from ..facts import World
-from ..subject import Subject
+from ..reading.facts import World
+from ..reading.subject import Subject
 from .plane import LOOKUP_AXES, clipped, plane_of
 from .view_state import Spot, ViewState
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from ...engine.messages.errors import InputError
-from ..facts import Position, World
-from ..subject import in_every_layer, nearest_with_keys
+from ..reading.facts import Position, World
+from ..reading.subject import in_every_layer, nearest_with_keys
 from .plane import paged
 from .view_state import ViewState
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from ...engine.messages.translation import tr
 from ...engine.program.index import PLACE_AXIS, offset
 from ..drawing.text import cell_len, fit, plain
-from ..subject import Subject
+from ..reading.subject import Subject
 from .view_state import ViewState
 
 TOKEN_AXES = frozenset({"token", "query", "key"})

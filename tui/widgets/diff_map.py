@@ -13,12 +13,12 @@ from rich.style import Style
 from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut
-from ..frames.diff import Difference, read_difference
-from ..frames.heat import Heat
-from ..frames.window import Bounds
+from ..reading.diff import Difference, read_difference
+from ..reading.heat import Heat
+from ..reading.subject import Subject
+from ..reading.window import Bounds
 from ..state.plane import Plane, written_place
 from ..state.view_state import ViewState
-from ..subject import Subject
 from .heat_map import HeatMap
 from .value_view import Request, Shown, Words
 

@@ -16,10 +16,10 @@ from ..drawing.colours import NOTHING, Palette, Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit
-from ..frames.heads import HeadPicture, read_heads
+from ..reading.heads import HeadPicture, read_heads
+from ..reading.subject import Subject
 from ..state.plane import Plane, origin_for, paged, plane_of, written_place
 from ..state.view_state import ViewState
-from ..subject import Subject
 from .gallery_layout import GalleryLayout, gallery_of
 from .value_view import Request, Shown, ValueView, Words
 

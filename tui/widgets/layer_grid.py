@@ -17,11 +17,11 @@ from ..drawing.colours import Palette, Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit, wrapped
-from ..frames.layer_grid import LayerRow, read_layer
+from ..reading.layer_grid import LayerRow, read_layer
+from ..reading.subject import Subject
+from ..reading.work import Work
 from ..state.plane import Plane, origin_for, plane_of, written_place
 from ..state.view_state import ViewState
-from ..subject import Subject
-from ..work import Work
 from .grid_layout import GUTTER, GridLayout, grid_of
 from .value_view import Request, Shown, Trouble, ValueView, Words
 

@@ -16,12 +16,12 @@ from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_
 from ..drawing.extent import that_fits
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, fit, widest
-from ..frames.figures import is_attention
-from ..frames.links import Links, read_links
-from ..frames.window import all_of, bounds_around, reads_whole
+from ..reading.figures import is_attention
+from ..reading.links import Links, read_links
+from ..reading.subject import Subject
+from ..reading.window import all_of, bounds_around, reads_whole
 from ..state.plane import Plane, column_labels, fitted, row_labels, written_place
 from ..state.view_state import ViewState
-from ..subject import Subject
 from .link_layout import LinkLayout, links_of, origin_near
 from .value_view import Request, Shown, ValueView, Words
 

@@ -12,10 +12,10 @@ from ...engine.messages.translation import tr
 from ..drawing.bars import across, columns
 from ..drawing.numbers import counted, short
 from ..drawing.text import cell_len, fit, wrapped
-from ..frames.figures import Figures, read_figures
+from ..reading.figures import Figures, read_figures
+from ..reading.subject import Subject
 from ..state.plane import Plane
 from ..state.view_state import ViewState
-from ..subject import Subject
 from .value_view import Request, Shown, ValueView, Words
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from textual.widget import Widget
 from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, fit, wrapped
-from ..frames.window import Window
+from ..reading.subject import Subject
+from ..reading.window import Window
+from ..reading.work import Wanted, Work
 from ..state.plane import Plane, clipped, moved, plane_of
 from ..state.view_state import ViewState
-from ..subject import Subject
-from ..work import Wanted, Work
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

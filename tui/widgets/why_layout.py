@@ -10,7 +10,7 @@ from ..drawing.text import cell_len, wrapped
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row
-    from ..frames.why import Why
+    from ..reading.why import Why
 
 SHARE, BAR = 7, 9
 WIDE = 60  # below this width values are written as short as can be

@@ -11,10 +11,10 @@ from ...engine.messages.translation import said, tr
 from ..drawing.bars import across
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut, fit
-from ..frames.why import Why, read_why, tile_of
+from ..reading.subject import Subject
+from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, clipped
 from ..state.view_state import ViewState
-from ..subject import Subject
 from . import why_layout as layout
 from .value_view import Request, Shown, ValueView, Words
 from .why_layout import STAGE, Block, Columns, Page

@@ -8,12 +8,12 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..engine.analysis.tour import TourPage
-    from ..engine.commands.session import Session
-    from ..engine.debugger.cursor import Breakpoint
-    from ..engine.program.program import Program
-    from ..engine.program.stage import Shape
-    from ..engine.program.tokens import Tokens
+    from ...engine.analysis.tour import TourPage
+    from ...engine.commands.session import Session
+    from ...engine.debugger.cursor import Breakpoint
+    from ...engine.program.program import Program
+    from ...engine.program.stage import Shape
+    from ...engine.program.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ def look(session: Session, before: Position | None) -> Position:
     Args:
         before: the copy made before; its world is kept if it is still the one.
     """
-    from ..engine.program.trace import LiveTrace
+    from ...engine.program.trace import LiveTrace
 
     trace, debugger = session.trace, session.debugger
     world = before.world if before else None
@@ -126,7 +126,7 @@ def _tour(session: Session) -> TourPage | None:
     """The page of the guided tour, where the learner is on it."""
     if session.tour is None:
         return None
-    from ..engine.analysis.tour import page_of, stops_of
+    from ...engine.analysis.tour import page_of, stops_of
 
     stops = stops_of(session.trace.program)
     return page_of(session.trace, stops, session.tour) if session.tour.stop < len(stops) else None
@@ -150,8 +150,8 @@ def forks_of(session: Session) -> tuple[Fork, ...]:
 
 
 def _worth(point: Breakpoint, session: Session) -> str:
-    from ..engine.debugger.watches import write_watched
-    from ..engine.messages.errors import InputError, one_line
+    from ...engine.debugger.watches import write_watched
+    from ...engine.messages.errors import InputError, one_line
 
     stage = session.debugger.stage
     try:

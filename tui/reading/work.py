@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from ..engine.commands.session import Session
+    from ...engine.commands.session import Session
 
 
 @dataclass(frozen=True, slots=True)

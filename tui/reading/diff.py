@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..against import Against
 from ..drawing.colours import MASKED, codes_of, scale_of
 from ..state.plane import TOKEN_AXES, Plane
+from .against import Against
 from .heat import Heat
 from .window import Bounds, Window, all_of
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .drawing.text import plain
+from ..drawing.text import plain
 
 if TYPE_CHECKING:
-    from ..engine.analysis.compare import Alignment, Comparison, Difference, Reference
-    from ..engine.commands.session import Session
+    from ...engine.analysis.compare import Alignment, Comparison, Difference, Reference
+    from ...engine.commands.session import Session
 
 NO_PARTNER = "∅"
 
@@ -43,9 +43,9 @@ class Against:
 
 def against_of(session: Session, stage: str) -> Against | None:
     """What a stage is held against; None before anything was compared. Runs on the engine's thread, computes nothing."""
-    from ..engine.analysis.compare import align
-    from ..engine.analysis.compare.align import tokens_of
-    from ..engine.messages.errors import InputError, one_line
+    from ...engine.analysis.compare import align
+    from ...engine.analysis.compare.align import tokens_of
+    from ...engine.messages.errors import InputError, one_line
 
     reference = session.reference
     if reference is None:

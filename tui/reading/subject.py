@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..engine.messages.translation import language
-from ..engine.program.stage import write_shape
+from ...engine.messages.translation import language
+from ...engine.program.stage import write_shape
 from .against import Against, against_of
 
 if TYPE_CHECKING:
-    from ..engine.commands.session import Session
-    from ..engine.program.program import Program
-    from ..engine.program.stage import Stage
+    from ...engine.commands.session import Session
+    from ...engine.program.program import Program
+    from ...engine.program.stage import Stage
 
 Place = Literal["here", "done", "ahead", "weight"]
 
@@ -77,7 +77,7 @@ def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
         stage_name: canonical.
         weight: which of its weights is meant, from 1; 0 is its value.
     """
-    from ..engine.analysis.explain.formulas import formulas
+    from ...engine.analysis.explain.formulas import formulas
 
     if weight:
         return _subject_of_weight(session, session.trace.program[stage_name], weight - 1)
@@ -117,7 +117,7 @@ def _positions(session: Session, stage_name: str) -> tuple[tuple[int, ...], ...]
 
 
 def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
-    from ..engine.program.trace import LiveTrace
+    from ...engine.program.trace import LiveTrace
 
     trace, position = session.trace, session.trace.program.index(stage.name)
     symbol = stage.symbols[number]

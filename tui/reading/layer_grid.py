@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ..drawing.colours import floor_of
 from ..state.plane import plane_of
 from ..state.view_state import ViewState
-from ..subject import Subject
 from .heads import HeadPicture, edges_of, peak_of, pool
+from .subject import Subject
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

@@ -1,1 +1,0 @@
-"""Pictures of values, made on the engine's thread and small enough to hand to the screen."""

@@ -41,8 +41,8 @@ def looked_up() -> dict[str, str]:
     from encoder_tui.engine.commands.screen import VIEWS
     from encoder_tui.tui.panes.inspector import VIEWS as SHOWN
     from encoder_tui.tui.screens import keys
-    from encoder_tui.tui.widgets.diff_map import NEVER, DiffMap
-    from encoder_tui.tui.widgets.statistics import _FIGURES
+    from encoder_tui.tui.views.diff_map import NEVER, DiffMap
+    from encoder_tui.tui.views.statistics import _FIGURES
 
     found = {NEVER: "diff", DiffMap.hidden_word: "diff", "masked": "heat map"}
     for command in TABLE:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..engine.commands import Table
     from .panes.inspector import Inspector
-    from .widgets.value_view import ValueView
+    from .views.value_view import ValueView
 
 TICK = 0.1
 FROM_OUTSIDE = (events.InputEvent, events.Paste, events.Resize, events.AppFocus, events.AppBlur)

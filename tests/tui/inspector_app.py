@@ -7,7 +7,7 @@ from encoder_tui.tui.panes.inspector import Inspector
 from encoder_tui.tui.reading.subject import subject_of
 from encoder_tui.tui.reading.work import Wanted
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.widgets.value_view import ValueView
+from encoder_tui.tui.views.value_view import ValueView
 from textual.app import App, ComposeResult
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from encoder_tui.tui.drawing.bars import across, columns
 from encoder_tui.tui.drawing.text import chunks, cut, fit, letters_of, plain, stacked
-from encoder_tui.tui.widgets.gallery_layout import gallery_of
-from encoder_tui.tui.widgets.heat_layout import broken, layout_of
+from encoder_tui.tui.views.layouts.gallery import gallery_of
+from encoder_tui.tui.views.layouts.heat import broken, layout_of
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len

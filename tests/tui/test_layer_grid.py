@@ -9,8 +9,8 @@ from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.value import Value
 from encoder_tui.tui.reading.layer_grid import MOST_READ, read_layer
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.widgets.grid_layout import GUTTER, grid_of
-from encoder_tui.tui.widgets.layer_grid import LayerGrid
+from encoder_tui.tui.views.layer_grid import LayerGrid
+from encoder_tui.tui.views.layouts.grid import GUTTER, grid_of
 from fakes import FakeTrace, fake_session
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,8 +8,8 @@ from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.value import Value
 from encoder_tui.tui.drawing.braille import BLANK, Canvas
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.widgets.link_layout import links_of, origin_near
-from encoder_tui.tui.widgets.link_view import SMALL, LinkView
+from encoder_tui.tui.views.layouts.link import links_of, origin_near
+from encoder_tui.tui.views.link_view import SMALL, LinkView
 from fakes import fake_session, value_session
 from hypothesis import given
 from hypothesis import strategies as st

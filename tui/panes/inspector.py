@@ -16,15 +16,15 @@ from ..reading.why import find_operand
 from ..reading.work import Wanted, Work
 from ..state.plane import clipped, plane_of, scaled
 from ..state.view_state import ViewState
-from ..widgets.diff_map import DiffMap
-from ..widgets.head_gallery import HeadGallery
-from ..widgets.heat_map import HeatMap
-from ..widgets.layer_grid import LayerGrid
-from ..widgets.link_view import LinkView
-from ..widgets.number_grid import NumberGrid
-from ..widgets.statistics import Statistics
-from ..widgets.value_view import ValueView
-from ..widgets.why_view import WhyView
+from ..views.diff_map import DiffMap
+from ..views.head_gallery import HeadGallery
+from ..views.heat_map import HeatMap
+from ..views.layer_grid import LayerGrid
+from ..views.link_view import LinkView
+from ..views.number_grid import NumberGrid
+from ..views.statistics import Statistics
+from ..views.value_view import ValueView
+from ..views.why_view import WhyView
 from .inspector_header import InspectorHeader
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..drawing.text import cell_len, cut, fit
 from ..reading.subject import Subject
 from ..state.plane import paged, plane_of
 from ..state.view_state import ViewState
-from ..widgets.value_view import ValueView
+from ..views.value_view import ValueView
 
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
 

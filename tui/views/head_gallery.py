@@ -20,7 +20,7 @@ from ..reading.heads import HeadPicture, read_heads
 from ..reading.subject import Subject
 from ..state.plane import Plane, origin_for, paged, plane_of, written_place
 from ..state.view_state import ViewState
-from .gallery_layout import GalleryLayout, gallery_of
+from .layouts.gallery import GalleryLayout, gallery_of
 from .value_view import Request, Shown, ValueView, Words
 
 CORNERS = "┏┓┗┛━┃"

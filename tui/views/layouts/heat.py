@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..drawing.text import cell_len, chunks, widest
+from ...drawing.text import cell_len, chunks, widest
 
 WIDEST_CELL, TALLEST_CELL = 9, 3
 TALLEST_LABEL = 6

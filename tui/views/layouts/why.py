@@ -6,11 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..drawing.text import cell_len, wrapped
+from ...drawing.text import cell_len, wrapped
 
 if TYPE_CHECKING:
-    from ...engine.analysis.why import Operand, Row
-    from ..reading.why import Why
+    from ....engine.analysis.why import Operand, Row
+    from ...reading.why import Why
 
 SHARE, BAR = 7, 9
 WIDE = 60  # below this width values are written as short as can be

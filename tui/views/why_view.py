@@ -15,9 +15,9 @@ from ..reading.subject import Subject
 from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, clipped
 from ..state.view_state import ViewState
-from . import why_layout as layout
+from .layouts import why as layout
+from .layouts.why import STAGE, Block, Columns, Page
 from .value_view import Request, Shown, ValueView, Words
-from .why_layout import STAGE, Block, Columns, Page
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row

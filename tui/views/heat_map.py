@@ -21,7 +21,7 @@ from ..reading.subject import Subject
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
 from ..state.plane import TOKEN_AXES, Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state.view_state import ViewState
-from .heat_layout import HeatLayout, broken, label_width, layout_of
+from .layouts.heat import HeatLayout, broken, label_width, layout_of
 from .value_view import Request, Shown, ValueView, Words
 
 

@@ -22,7 +22,7 @@ from ..reading.subject import Subject
 from ..reading.work import Work
 from ..state.plane import Plane, origin_for, plane_of, written_place
 from ..state.view_state import ViewState
-from .grid_layout import GUTTER, GridLayout, grid_of
+from .layouts.grid import GUTTER, GridLayout, grid_of
 from .value_view import Request, Shown, Trouble, ValueView, Words
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from ..reading.subject import Subject
 from ..reading.window import all_of, bounds_around, reads_whole
 from ..state.plane import Plane, column_labels, fitted, row_labels, written_place
 from ..state.view_state import ViewState
-from .link_layout import LinkLayout, links_of, origin_near
+from .layouts.link import LinkLayout, links_of, origin_near
 from .value_view import Request, Shown, ValueView, Words
 
 SMALL = 1 << 18  # numbers; a larger plane is read a window at a time

@@ -1,0 +1,1 @@
+"""Pictures of a value, one file a view."""

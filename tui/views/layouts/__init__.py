@@ -1,0 +1,1 @@
+"""What stands where in each view's picture. Pure arithmetic."""

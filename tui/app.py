@@ -23,6 +23,7 @@ from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Rea
 from .faults import Faults
 from .keys import fill, is_begun
 from .panes.breakpoint_list import BreakpointList
+from .panes.command_line import CommandLine
 from .panes.console import Console
 from .panes.footer import Footer
 from .panes.program_tree import ProgramTree
@@ -32,7 +33,6 @@ from .screens.main import MainScreen
 from .screens.over import Over, Palette, opened
 from .streams import alone_on_terminal
 from .themes import NIGHT, THEMES
-from .widgets.command_line import CommandLine
 
 if TYPE_CHECKING:
     from textual.command import Provider

@@ -15,8 +15,8 @@ from textual.widgets import Input, Static
 
 from ..drawing.text import cut, letters_of, plain
 from ..state.completion import Completion
-from ..widgets.command_line import CommandLine
-from ..widgets.lines import Lines, Spans
+from .command_line import CommandLine
+from .lines import Lines, Spans
 
 MOST_LINES = 5000
 TABLE = 4  # from so many gaps on, a line is one of a table

@@ -12,7 +12,7 @@ from ..reading.facts import Position
 from ..reading.work import Wanted, Work
 from ..state.following import cell_of
 from ..state.view_state import ViewState
-from ..widgets.lines import Lines, Spans
+from .lines import Lines, Spans
 
 if TYPE_CHECKING:
     from ...engine.analysis.explain import Page

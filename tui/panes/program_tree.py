@@ -14,7 +14,7 @@ from ...engine.messages.translation import trn
 from ..drawing.text import cut
 from ..reading.facts import Position
 from ..state.tree import Folds, Node, grow, line_of, path_to, rows
-from ..widgets.lines import Lines, Spans
+from .lines import Lines, Spans
 
 HERE, DONE, SEEN, AHEAD = "▶", "✓", "›", "·"
 STOP, STOP_IF, STOP_OFF, WATCH = "●", "◐", "○", "◇"

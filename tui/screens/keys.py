@@ -10,7 +10,7 @@ from textual import events
 from ...engine.messages.translation import tr
 from ..drawing.text import cut, fit, wrapped
 from ..panes import program_tree as marks
-from ..widgets.lines import Lines, Spans
+from ..panes.lines import Lines, Spans
 from .over import Page
 
 if TYPE_CHECKING:

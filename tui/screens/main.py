@@ -18,6 +18,7 @@ from ..panes.console import Console
 from ..panes.explanation import Explanation
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
+from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import Tokens, TokenStrip
 from ..reading.facts import Position
@@ -26,7 +27,6 @@ from ..reading.work import Wanted, Work
 from ..state.completion import Completion
 from ..state.plane import TOKEN_AXES, clipped, plane_of
 from ..state.view_state import ViewState
-from ..widgets.rule import Rule
 
 if TYPE_CHECKING:
     from ...engine.program.tokens import Tokens as Given

@@ -11,7 +11,7 @@ from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker
 
-from ..widgets.lines import Lines
+from ..panes.lines import Lines
 
 if TYPE_CHECKING:
     from ..app import EncoderApp

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from ...engine.messages.translation import tr
 from ..drawing.text import letters_of, plain
 from ..panes.console import is_prose, wrapped
-from ..widgets.lines import Lines, Spans
+from ..panes.lines import Lines, Spans
 from .over import Page
 
 

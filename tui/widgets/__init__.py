@@ -1,1 +1,0 @@
-"""Widgets: the parts that panes are made of."""

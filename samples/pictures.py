@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from encoder_tui.engine import Session, load
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 
 PICTURES = Path(__file__).parent / "pictures"
 SENTENCE = "The animal didn't cross the street because it was too tired"

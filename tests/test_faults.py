@@ -13,8 +13,8 @@ import pytest
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.tui.app.faults import SCRIPT, TRACEBACK, Fault, Faults
 from encoder_tui.tui.cli import main
-from encoder_tui.tui.faults import SCRIPT, TRACEBACK, Fault, Faults
 
 TEXT = "The cat sat on the mat."
 DONE = [

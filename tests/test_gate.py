@@ -7,8 +7,8 @@ import traceback
 
 import pytest
 from encoder_tui.engine.messages.visible import visible_lines
+from encoder_tui.tui.app.streams import gated
 from encoder_tui.tui.cli import main
-from encoder_tui.tui.streams import gated
 from safetensors.torch import load_file, save_file
 
 EVIL = "x\x1b[31m\u202e\x9b\u200b"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
-from .faults import Faults
-from .streams import gated
+from .app.faults import Faults
+from .app.streams import gated
 
 if TYPE_CHECKING:
     from ..engine.commands.session import Session
@@ -243,7 +243,7 @@ def _run(options: argparse.Namespace, faults: Faults) -> int:
         from .batch import run_batch
 
         return run_batch(faults.watching(start), lines, options.export, options.select, options.against, options.check)
-    from .app import run_app
+    from .app.app import run_app
 
     more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]
     return run_app(start, [*lines, *more], faults)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 from fakes import fake_session
 from textual.pilot import Pilot
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from driving import lines_of, press, running, screen_of, settled, until, write
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 from fakes import fake_session
 from textual import events
 

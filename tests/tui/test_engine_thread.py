@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
-from encoder_tui.tui.faults import Fault
+from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
+from encoder_tui.tui.app.faults import Fault
 from encoder_tui.tui.reading.work import Work
 from fakes import fake_session
 from textual.message import Message

@@ -13,7 +13,7 @@ from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 from fakes import STRINGS, Does, FakeTrace, fake_tokens
 from rich.cells import cell_len
 from textual.pilot import Pilot

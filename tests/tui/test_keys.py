@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from driving import press, running, settled, until
 from encoder_tui.engine.messages.translation import use
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.keys import KeysScreen
 from encoder_tui.tui.screens.over import Palette, opened
 from fakes import fake_session

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from driving import press, settled
-from encoder_tui.tui.app import EncoderApp
+from encoder_tui.tui.app.app import EncoderApp
 from fakes import fake_session
 from textual.pilot import Pilot
 

@@ -97,7 +97,7 @@ def test_without_a_terminal_it_says_what_to_do() -> None:
 
 
 def test_the_first_frame_waits_for_neither_numpy_nor_torch() -> None:
-    code = "import sys, encoder_tui.tui.app; print(sorted({'numpy', 'torch', 'tokenizers', 'safetensors'} & set(sys.modules)))"
+    code = "import sys, encoder_tui.tui.app.app; print(sorted({'numpy', 'torch', 'tokenizers', 'safetensors'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -124,12 +124,12 @@ def test_standard_input_that_is_closed(opened: Opened) -> None:
 
 
 FAULTS = {
-    "a key": "import encoder_tui.tui.controller as c; c.Controller.look_at = None; c.Controller.press = lambda *_: 1 // 0",
-    "a picture": "import encoder_tui.tui.controller as c, encoder_tui.tui.panes.title as t\n"
+    "a key": "import encoder_tui.tui.app.controller as c; c.Controller.look_at = None; c.Controller.press = lambda *_: 1 // 0",
+    "a picture": "import encoder_tui.tui.app.controller as c, encoder_tui.tui.panes.title as t\n"
     "c.Controller.press = lambda self, *_: (setattr(t, 'cut', None), self.app.main.title_line.refresh())",
-    "a worker": "import encoder_tui.tui.controller as c; c.Controller.press = lambda self, *_: self.app.run_worker(self.fails()); "
+    "a worker": "import encoder_tui.tui.app.controller as c; c.Controller.press = lambda self, *_: self.app.run_worker(self.fails()); "
     "c.Controller.fails = fails",
-    "the engine's thread": "import encoder_tui.tui.engine_thread as e; e.EngineThread._run = lambda *_: 1 // 0",
+    "the engine's thread": "import encoder_tui.tui.app.engine_thread as e; e.EngineThread._run = lambda *_: 1 // 0",
 }
 
 

@@ -14,7 +14,7 @@ from textual.worker import Worker
 from ..panes.lines import Lines
 
 if TYPE_CHECKING:
-    from ..app import EncoderApp
+    from ..app.app import EncoderApp
 
 PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 

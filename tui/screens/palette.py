@@ -12,7 +12,7 @@ from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
     from ...engine.commands import Command
-    from ..app import EncoderApp
+    from ..app.app import EncoderApp
 
 Offer = tuple[str, str, Callable[[], None]]
 

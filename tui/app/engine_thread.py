@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.widget import Widget
 
-from ..engine.messages.errors import InputError
+from ...engine.messages.errors import InputError
+from ..reading.facts import Position, look
+from ..reading.work import Work
 from .faults import Faults
-from .reading.facts import Position, look
-from .reading.work import Work
 
 if TYPE_CHECKING:
-    from ..engine.commands import Reply, Table
-    from ..engine.commands.session import Session
+    from ...engine.commands import Reply, Table
+    from ...engine.commands.session import Session
 
 Start = Callable[[Callable[..., None]], "Session"]
 
@@ -185,7 +185,7 @@ class EngineThread:
             self._send(Failed(self._named(error)))
 
     def _serve(self) -> None:
-        from ..engine.commands import TABLE
+        from ...engine.commands import TABLE
 
         self._send(Listed(TABLE))
         session = self._session = self._start(self._report)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..engine.messages.translation import tr, trn
-from ..engine.models.text.coverage import unknown_words
-from .panes.title import Status
-from .reading.facts import Position
+from ...engine.messages.translation import tr, trn
+from ...engine.models.text.coverage import unknown_words
+from ..panes.title import Status
+from ..reading.facts import Position
 
 if TYPE_CHECKING:
-    from ..engine.debugger.cursor import Stop
+    from ...engine.debugger.cursor import Stop
 
 
 def where(position: Position) -> str:
@@ -24,12 +24,12 @@ def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     """What the console says of a stop: a kind of line and a text. Plain steps by key go without saying."""
     shape = ""
     if stop.stage is not None:
-        from ..engine.program.stage import write_shape
+        from ...engine.program.stage import write_shape
 
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
     place = where(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
-        from ..engine.debugger.writing import write_held
+        from ...engine.debugger.writing import write_held
 
         kind, number = tr("watch") if stop.breakpoint.watch else tr("breakpoint"), stop.breakpoint.number
         return "stop", tr("{kind} {number} at {place}", kind=kind, number=number, place=place) + write_held(stop)

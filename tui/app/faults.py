@@ -17,10 +17,10 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING
 
-from ..engine.messages.errors import one_line
+from ...engine.messages.errors import one_line
 
 if TYPE_CHECKING:
-    from ..engine.commands.session import Session
+    from ...engine.commands.session import Session
 
 Report = Callable[..., None]
 
@@ -80,7 +80,7 @@ class Faults:
             return self._told[where]
 
     def _write(self, where: str) -> Path:
-        from .cli import version_line
+        from ..cli import version_line
 
         folder = self.folder = self.folder or _folder()
         with _private(folder / TRACEBACK, os.O_APPEND) as file:
@@ -101,7 +101,7 @@ class Faults:
             yield f"# It was begun in {os.getcwd()}"
         if session.last:
             yield f"# The last command was: {' '.join(session.last.splitlines())}"
-        from ..engine.commands.again import script
+        from ...engine.commands.again import script
 
         try:
             yield from script(session)

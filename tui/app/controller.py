@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from ..engine.messages.errors import InputError, one_line
-from ..engine.messages.translation import language, tr, trn
+from ...engine.messages.errors import InputError, one_line
+from ...engine.messages.translation import language, tr, trn
+from ..reading.facts import Position
+from ..state import following, looking
+from ..state.completion import Completion, command_of, complete
+from ..state.plane import TOKEN_AXES
+from ..state.view_state import ViewState
 from . import answers
 from .engine_thread import Answered, EngineThread
 from .faults import Fault
 from .keys import Keyboard, fill, is_begun
-from .reading.facts import Position
-from .state import following, looking
-from .state.completion import Completion, command_of, complete
-from .state.plane import TOKEN_AXES
-from .state.view_state import ViewState
 
 if TYPE_CHECKING:
-    from ..engine.commands import Request, Table
-    from ..engine.commands.session import Session
-    from ..engine.debugger.cursor import Stop
+    from ...engine.commands import Request, Table
+    from ...engine.commands.session import Session
+    from ...engine.debugger.cursor import Stop
     from .app import EncoderApp
 
 

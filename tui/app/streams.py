@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from ..engine.messages.visible import visible_lines
+from ...engine.messages.visible import visible_lines
 
 
 class Gated:

@@ -15,22 +15,22 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
 
-from ..engine.messages.errors import InputError
-from ..engine.messages.translation import tr
+from ...engine.messages.errors import InputError
+from ...engine.messages.translation import tr
+from ..drawing.visible import Visible
+from ..panes.breakpoint_list import BreakpointList
+from ..panes.command_line import CommandLine
+from ..panes.console import Console
+from ..panes.footer import Footer
+from ..panes.program_tree import ProgramTree
+from ..panes.token_strip import TokenStrip
+from ..reading.work import Wanted, Work
+from ..screens.main import MainScreen
+from ..screens.over import Over, Palette, opened
 from .controller import Controller, words_of
-from .drawing.visible import Visible
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
 from .keys import fill, is_begun
-from .panes.breakpoint_list import BreakpointList
-from .panes.command_line import CommandLine
-from .panes.console import Console
-from .panes.footer import Footer
-from .panes.program_tree import ProgramTree
-from .panes.token_strip import TokenStrip
-from .reading.work import Wanted, Work
-from .screens.main import MainScreen
-from .screens.over import Over, Palette, opened
 from .streams import alone_on_terminal
 from .themes import NIGHT, THEMES
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
 
-    from ..engine.commands import Table
-    from .panes.inspector import Inspector
-    from .views.value_view import ValueView
+    from ...engine.commands import Table
+    from ..panes.inspector import Inspector
+    from ..views.value_view import ValueView
 
 TICK = 0.1
 FROM_OUTSIDE = (events.InputEvent, events.Paste, events.Resize, events.AppFocus, events.AppBlur)
@@ -54,7 +54,7 @@ class Receiver(Protocol):
 
 
 def _provider() -> type[Provider]:
-    from .screens.palette import TableProvider
+    from ..screens.palette import TableProvider
 
     return TableProvider
 
@@ -68,7 +68,7 @@ class EncoderApp(App[int]):
     """
 
     TITLE = "encoder-tui"
-    CSS_PATH = Path(__file__).parent / "styles" / "app.tcss"
+    CSS_PATH = Path(__file__).parent.parent / "styles" / "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # its key comes from the command table
     COMMANDS: ClassVar = {_provider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
@@ -270,13 +270,13 @@ class EncoderApp(App[int]):
 
     def show_keys(self) -> None:
         """Show all keys."""
-        from .screens.keys import KeysScreen
+        from ..screens.keys import KeysScreen
 
         opened(self, KeysScreen(self.table))
 
     def show_reply(self) -> None:
         """Show the last answer on the whole screen."""
-        from .screens.reply import ReplyScreen
+        from ..screens.reply import ReplyScreen
 
         if self.main.console.last:
             opened(self, ReplyScreen(*self.main.console.last))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..engine.messages.translation import tr
+from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
-    from ..engine.commands import Key, Table
+    from ...engine.commands import Key, Table
 
 STAGE = "{stage}"
 # The keys worth a place in the footer, the most useful first; what does not fit is left out from the end.

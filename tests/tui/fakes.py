@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.index import Index
+from encoder_tui.engine.program.patch import Patch
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Shape, Stage
 from encoder_tui.engine.program.tokens import Tokens
@@ -94,6 +95,10 @@ class FakeTrace(LiveTrace):
     @property
     def patched(self) -> frozenset[str]:
         return self.by_hand
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        return ()
 
     def put(self, name: str, array: Array) -> None:
         """Replace a value, as a patch would."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .messages.errors import InputError
     from .models.encoder import Encoder
     from .models.loading import load
+    from .models.settings import Settings
     from .models.torch_module.reading import load_module
     from .program.program import Program
     from .program.stage import Stage
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
     from .traces.run import Run
 
 _HOMES = {
-    "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "load_module": "models.torch_module.reading",
+    "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading",
     "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",
 }  # fmt: skip
 
 __all__ = [
-    "Breakpoint", "Debugger", "Encoder", "InputError", "Program", "Recording", "Run", "Session", "Stage", "Stats",
-    "Stop", "Tokens", "Value", "load", "load_module", "open_snapshot", "save",
+    "Breakpoint", "Debugger", "Encoder", "InputError", "Program", "Recording", "Run", "Session", "Settings", "Stage",
+    "Stats", "Stop", "Tokens", "Value", "load", "load_module", "open_snapshot", "save",
 ]  # fmt: skip
 
 

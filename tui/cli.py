@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
+from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
 
@@ -355,6 +356,11 @@ def _script(path: str) -> str:
 
 def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callable[[str], None]], Session]:
     """What makes the session; it is called on the engine's thread, and only then is torch imported."""
+    settings = Settings(
+        options.model, options.device, options.dtype, options.budget, options.causal,
+        train_seed=(options.seed or 0) if options.train_mode else None, dropout=options.dropout,
+        side="image" if options.image else "text", prompt=options.prompt,
+    )  # fmt: skip
 
     def start(progress: Callable[[str], None]) -> Session:
         from ..engine.commands.session import Session
@@ -364,14 +370,9 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             return Session(open_snapshot(options.open))
         progress("importing torch")
-        from ..engine.models.loading import load
+        from ..engine.models.loading import open_encoder
 
-        seed, side = (options.seed or 0) if options.train_mode else None, "image" if options.image else "text"
-        encoder = load(
-            options.model, options.device, options.dtype,
-            budget=options.budget, causal=options.causal, train_seed=seed, dropout=options.dropout, side=side, progress=progress,
-            tell=lambda note: None,  # the session has it too
-        )  # fmt: skip
+        encoder = open_encoder(settings, progress)  # the session has its notes too
         if options.vectors:
             from ..engine.models.vectors import read_vectors
 
@@ -383,8 +384,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             progress("reading the ids")
             return Session(encoder.trace(encoder.read_ids(read_ids(options.ids))), encoder)
-        progress(f"reading the {side}")
-        encoder.prompt = options.prompt
+        progress(f"reading the {settings.side}")
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 
     return start

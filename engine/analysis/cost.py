@@ -73,7 +73,7 @@ def costs(
     Args:
         trace: a run, a recording or an outline.
         seconds: what `times` measured.
-        source: what holds a weight: the same for weights that are tied (`Checkpoint.source`). A recording does not know.
+        source: what holds a weight: the same for weights that are tied (`Source.holder`). A recording does not know.
     """
     counted: set[str | None] = set()
     found = []

@@ -15,7 +15,7 @@ def _cost(session: Session, rest: str) -> Reply:
     seconds = {}
     if encoder is not None and encoder.has_numbers:
         seconds = times(encoder, trace, lambda: session.debugger.interrupted)
-    found = costs(trace, seconds, encoder.checkpoint.source) if encoder is not None else costs(trace)
+    found = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
     whole = together("all", found)
     batch, tokens = trace.tokens.shape
     size = f"{batch} x {tokens} tokens"

@@ -7,9 +7,11 @@ Every kind is a small function that takes the session and the words after its na
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError, nearest
+from ..models.settings import Settings
 from ..program.tokens import PIXELS, TOKEN_VECTORS, Tokens
 from ..program.trace import Trace
 
@@ -70,15 +72,13 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
     """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
-    from ..models.encoder import silent
-    from ..models.loading import load
+    from ..models.loading import open_encoder
 
-    about, known = session.trace.about, session.encoder
-    device = about.get("device", "cpu") if known is None else str(known.device)
+    known = session.encoder
     side = "image" if PIXELS in session.trace.program else "text"
-    causal = about.get("attention") == "causal" if known is None else known.causal
-    budget = known.budget if known else None
-    encoder = load(rest[0], device, about.get("dtype", "float32"), budget=budget, causal=causal, side=side, tell=silent)
+    asked = _of_recording(session.trace) if known is None else known.settings
+    # what is not said of the model itself: it may have no dropout, and other prompts
+    encoder = open_encoder(replace(asked, model=rest[0], side=side, train_seed=None, dropout=None, prompt=None))
     tokens = session.trace.tokens
     if encoder.checkpoint.vector_size is not None:
         return encoder.run(_vectors(session, encoder.checkpoint.vector_size))
@@ -88,10 +88,16 @@ def _model(session: Session, rest: Sequence[str]) -> Trace:
         return encoder.run_ids(tokens.ids, tokens.mask)
     images = tokens.texts if side == "image" else ()
     habits = encoder.checkpoint.reader.habits if side == "text" else None
-    if known is not None and (known.prompt == "" or (habits and known.prompt in habits.prompts)):
-        encoder.prompt = known.prompt
+    prompt = asked.prompt if asked.prompt == "" or (habits and asked.prompt in habits.prompts) else None
     texts = () if images else list(tokens.texts)
-    return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images)
+    return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images, prompt=prompt)
+
+
+def _of_recording(trace: Trace) -> Settings:
+    """What a recording says of how it was computed."""
+    about = trace.about
+    causal = about.get("attention") == "causal"
+    return Settings(device=about.get("device", "cpu"), dtype=about.get("dtype", "float32"), causal=causal)
 
 
 def _vectors(session: Session, size: int) -> Tokens:
@@ -117,35 +123,20 @@ def _limit(trace: Trace) -> int | None:
 
 def _dtype(session: Session, rest: Sequence[str]) -> Trace:
     """The same tokens, with the same patches, through the same model in another dtype."""
-    from ..models.devices import dtype_of
-
     encoder = _encoder(session, "dtype")
-    return _again(session, encoder.device, dtype_of(rest[0]))
+    return _otherwise(session, encoder, replace(encoder.settings, dtype=rest[0]))
 
 
 def _device(session: Session, rest: Sequence[str]) -> Trace:
     """The same tokens, with the same patches, through the same model on another device."""
-    from ..models.devices import device_of
-
     encoder = _encoder(session, "device")
-    return _again(session, device_of(rest[0]), encoder.dtype)
+    return _otherwise(session, encoder, replace(encoder.settings, device=rest[0]))
 
 
-def _again(session: Session, device: Any, dtype: Any) -> Trace:
+def _otherwise(session: Session, encoder: Encoder, settings: Settings) -> Trace:
     from ..models.encoder import Encoder
 
-    encoder = _encoder(session, "dtype")
-    other = Encoder(
-        encoder.name,
-        encoder.checkpoint,
-        device,
-        dtype,
-        encoder.budget,
-        causal=encoder.causal,
-        train_seed=encoder.train_seed,
-        dropout=encoder.dropout,
-        side=encoder.side,
-    )
+    other = Encoder(encoder.name, encoder.checkpoint, settings)
     run = other.run(session.trace.original_tokens)
     patches = getattr(session.trace, "patches", ())
     if patches:

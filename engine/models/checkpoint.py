@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -17,7 +17,7 @@ from ..program.program import Program
 from ..program.stage import Shape, write_shape
 from . import accounts, declared, quantised
 from .config import Config
-from .families import TEXT, Family, Options, family_of, sides_of, sight_of
+from .families import TEXT, Family, Limits, Options, family_of, sides_of, sight_of
 from .families.blocks.sentence import with_sentence
 from .files import read_object, regular
 from .folders import beside, instead, likeness, whose
@@ -73,6 +73,16 @@ class Checkpoint:
         found._stored = found._named([weights])
         return found
 
+    @property
+    def has_numbers(self) -> bool:
+        """Always: what is stored."""
+        return True
+
+    @property
+    def limits(self) -> Limits:
+        """What text it takes, as its family reads it from the config."""
+        return self.family.limits(self.config)
+
     def program(self, options: Options) -> Program:
         """What this checkpoint computes, every weight of which has been found with the right shape.
 
@@ -85,9 +95,9 @@ class Checkpoint:
             self.family.limits(self.config)  # a limit that cannot be is said on opening, not with the first text
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
         scheme = self.config.get("quantization_config")
-        sources = [self.source(name) or name for name in program.weights]
+        sources = [self.holder(name) or name for name in program.weights]
         quantised.refuse(self.directory, sources, self._stored, scheme)
-        missing = [name for name in program.weights if self.source(name) is None]
+        missing = [name for name in program.weights if self.holder(name) is None]
         if missing:
             raise InputError(
                 f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}{self._unlike(program)}"
@@ -140,12 +150,12 @@ class Checkpoint:
 
     def parameters(self, program: Program) -> int:
         """How many numbers a program's weights have, tied ones counted once."""
-        sizes = {self.source(name): math.prod(shape) for name, shape in program.weights.items()}
+        sizes = {self.holder(name): math.prod(shape) for name, shape in program.weights.items()}
         return sum(sizes.values())
 
     def unused(self, program: Program) -> list[str]:
         """Stored tensors that a program does not use, by the names they are stored under."""
-        used = {self.source(name) for name in program.weights} | {
+        used = {self.holder(name) for name in program.weights} | {
             name for name, other in self._ties.instead.items() if other in program.weights or name in program.weights
         }
         return list(dict.fromkeys(stored for name, (_, stored) in self._stored.items() if name not in used))
@@ -162,9 +172,13 @@ class Checkpoint:
         """What it takes: `text`, `image` or both; the first is meant if nothing is said."""
         return sides_of(self.family, self.config)
 
-    @cached_property
+    @property
     def images(self) -> ImageReader:
         """The image processor with what the model takes."""
+        return self._images
+
+    @cached_property
+    def _images(self) -> ImageReader:
         reader = ImageReader(self.directory, sight_of(self.family, self.config))
         for note in reader.processor.notes:
             self._tell(note)
@@ -182,18 +196,22 @@ class Checkpoint:
         first = getattr(self.family, "batch_first", None)
         return first is None or first(self.config)
 
-    @cached_property
+    @property
     def reader(self) -> TextReader:
         """The tokenizer with the model's limits.
 
         Raises:
             InputError: there is none, or it does not belong to the model.
         """
+        return self._reader
+
+    @cached_property
+    def _reader(self) -> TextReader:
         if self.vector_size is not None:
             raise InputError(
                 f"{self.directory}: this model takes vectors of {self.vector_size} numbers, not text; give --vectors PATH"
             )
-        limits = self.family.limits(self.config)
+        limits = self.limits
         opened = open_tokenizer(self.directory, self.config.model_type, self.config.get("tokenizer_class"))
         habits = None if self.sentence is None else habits_of(self.sentence, opened, self.config)
         reader = TextReader(opened, limits, habits)
@@ -228,7 +246,7 @@ class Checkpoint:
         names, _, end = rest.partition("}")
         return [start + name + end for name in names.split(",")] if brace else [stored]
 
-    def source(self, name: str) -> str | None:
+    def holder(self, name: str) -> str | None:
         """Under which canonical name a weight is stored: its own, or that of the one it is tied to."""
         name = self._ties.instead.get(name, name)
         return name if name in self._stored else None
@@ -279,51 +297,9 @@ class Checkpoint:
             self.notes.append(note)
 
     def _need(self, name: str) -> tuple[WeightFile, str]:
-        source = self.source(name)
+        source = self.holder(name)
         assert source is not None, name
         return self._stored[source]
-
-
-class Stored(Protocol):
-    """Whatever has weights by name."""
-
-    def weight(self, name: str) -> torch.Tensor:
-        """A weight as it is stored."""
-        ...
-
-
-class Weights(Mapping[str, torch.Tensor]):
-    """The weights of a program on one device and in one dtype, each brought there when it is first used.
-
-    Args:
-        wide: names of those that are brought to float32 instead.
-    """
-
-    def __init__(
-        self,
-        checkpoint: Stored,
-        names: Iterable[str],
-        device: torch.device,
-        dtype: torch.dtype,
-        wide: Container[str] = (),
-    ) -> None:
-        self._checkpoint, self._names = checkpoint, tuple(names)
-        self._device, self._dtype, self._wide = device, dtype, wide
-        self._ready: dict[str, torch.Tensor] = {}
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        found = self._ready.get(name)
-        if found is None:
-            dtype = torch.float32 if name in self._wide else self._dtype
-            found = self._checkpoint.weight(name).to(device=self._device, dtype=dtype)
-            self._ready[name] = found
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def _config(directory: Path, name: str) -> Mapping[str, Any]:

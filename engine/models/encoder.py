@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -19,70 +19,64 @@ from ..traces.outline import Outline
 from ..traces.ranges.weights import WeightSizes
 from ..traces.run import Run
 from ..traces.shapes import Shadow, shadows_of
-from .checkpoint import Checkpoint, Weights
+from .devices import device_of, dtype_of
 from .families import IMAGE, TEXT, Options
 from .families.blocks import tasks as task_heads
-from .presets import PresetCheckpoint
 from .program_of_vectors import in_place_of_tokens, program_of_vectors, size_of
+from .settings import Settings
+from .source import Source
+from .telling import Tell, silent
 from .text.given_ids import Row, rows_of, tokens_of_ids
 from .text.reader import TextReader
-
-if TYPE_CHECKING:
-    pass
+from .weights import Weights
 
 KEPT_SHADOWS = 16
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Encoder:
-    """A checkpoint made ready to run on one device, in one dtype. Made by `load`.
+    """A model made ready to run on one device, in one dtype. Made by `load`.
 
     Attributes:
         name: what was loaded, for people.
         checkpoint, program: where the numbers come from, and what is computed.
-        device, dtype: where and in what.
-        budget: bytes of values a run keeps; None for no limit.
-        causal: whether it was asked that each token be kept from those after it, whatever the checkpoint says.
-        train_seed: the seed of dropout in training mode; None outside it.
-        dropout: its rate in place of the config's; None for the config's.
+        settings: what it was opened with, device and side as they turned out to be. The same model otherwise is
+            `Encoder(encoder.name, encoder.checkpoint, replace(encoder.settings, dtype="float64"))`.
+        device, dtype: where and in what it computes; `meta` where there are no numbers to compute with.
         side: what it takes, `text` or `image`.
-        prompt: name of the prompt put before every text; "" for none, None for what the checkpoint says.
         tell: is told what is to be said of texts that are read by `run`, a sentence each; see `load`.
 
     Raises:
-        InputError: a side the checkpoint has not.
+        InputError: a device or dtype that cannot be used, a side the model has not, training without dropout.
     """
 
-    def __init__(
-        self,
-        name: str,
-        checkpoint: Checkpoint | PresetCheckpoint,
-        device: torch.device,
-        dtype: torch.dtype,
-        budget: int | None,
-        *,
-        causal: bool = False,
-        train_seed: int | None = None,
-        dropout: float | None = None,
-        side: str | None = None,
-    ) -> None:
-        self.side = side or checkpoint.sides[0]
+    def __init__(self, name: str, checkpoint: Source, settings: Settings, tell: Tell = silent) -> None:
+        device, self.dtype = device_of(settings.device), dtype_of(settings.dtype)
+        self.side = settings.side or checkpoint.sides[0]
         if self.side not in checkpoint.sides:
             raise InputError(_wrong_side(name, checkpoint.config.model_type, self.side))
-        self.name, self.checkpoint, self.device, self.dtype, self.budget = name, checkpoint, device, dtype, budget
-        self.causal, self.train_seed, self.dropout = causal, train_seed, dropout
-        self.prompt: str | None = None
-        self.tell: Callable[[str], None] = silent
-        options = Options(str(dtype).removeprefix("torch."), causal, train_seed, dropout, self.side)
+        self.settings = replace(settings, device=str(device), side=self.side)
+        self.device = device if checkpoint.has_numbers else torch.device("meta")
+        self.name, self.checkpoint, self.tell = name, checkpoint, tell
+        options = Options(settings.dtype, settings.causal, settings.train_seed, settings.dropout, self.side)
         self.program: Program = checkpoint.program(options)
-        if train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
+        if settings.train_seed is not None and not any(stage.kind == "Dropout" for stage in self.program):
             family = self.checkpoint.config.model_type
             raise InputError(
                 f"--train-mode does nothing to {name}: its config sets no dropout (--dropout 0.1 does), or {family} has none here"
             )
-        self.weights = Weights(checkpoint, self.program.weights, device, dtype, self.program.wide)
+        self.weights = Weights(checkpoint, self.program.weights, self.device, self.dtype, self.program.wide)
         self._weight_sizes = WeightSizes(self.weights)
         self._shadows: dict[tuple[bool, tuple[int, int]], dict[str, Shadow]] = {}
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes of values that a run keeps; None for no limit. Set, it holds for the runs to come."""
+        return self.settings.budget
+
+    @budget.setter
+    def budget(self, budget: int | None) -> None:
+        self.settings = replace(self.settings, budget=budget)
 
     def read(
         self,
@@ -93,12 +87,12 @@ class Encoder:
     ) -> Tokens:
         """Tokenise texts into one padded batch; see `TextReader.read`."""
         self._expect(TEXT)
-        return self.checkpoint.reader.read(texts, pair, max_length, self.prompt if prompt is None else prompt)
+        return self.checkpoint.reader.read(texts, pair, max_length, self.settings.prompt if prompt is None else prompt)
 
     @property
     def has_numbers(self) -> bool:
         """Whether values can be computed; of a preset too large for that only shapes and costs are known."""
-        return self.device.type != "meta"
+        return self.checkpoint.has_numbers
 
     def trace(
         self,
@@ -187,7 +181,7 @@ class Encoder:
         if self.checkpoint.vector_size is not None:
             raise InputError(f"{self.name} takes vectors, not ids; give --vectors PATH")
         reader, why = self._tokenizer
-        limits = self.checkpoint.family.limits(self.checkpoint.config)
+        limits = self.checkpoint.limits
         given = [part for part in ("segments", "positions") if f"tokens.{part}" in self.program]
         tokens = tokens_of_ids(
             rows, limits, padding=limits.padding_id if reader is None else reader.padding_id,
@@ -235,7 +229,7 @@ class Encoder:
         width = size_of(self.program) if size is None else size
         tokens = tokens_of(vectors, mask, size=width, names=names, batch_first=first)
         if size is None:
-            longest = self.checkpoint.family.limits(self.checkpoint.config).longest
+            longest = self.checkpoint.limits.longest
             tokens = in_place_of_tokens(tokens, self.program, longest)
         reader, _ = self._tokenizer
         left = reader.left_to_ids(tokens.shape[1]) if reader is not None else ()
@@ -290,10 +284,6 @@ class Encoder:
                 self._shadows.clear()
             self._shadows[key] = shadows_of(self._program_of(tokens), self.dtype, tokens.shape)
         return self._shadows[key]
-
-
-def silent(note: str) -> None:
-    """To be told, and to say nothing: for those who read `run.notes` themselves."""
 
 
 def _wrong_side(name: str, family: str, side: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from .checkpoint import Checkpoint
@@ -14,6 +12,9 @@ from .devices import device_of, dtype_of
 from .encoder import Encoder
 from .hub import locate
 from .presets import PREFIX, preset
+from .settings import Settings
+from .source import Source
+from .telling import Tell, silent, warn
 from .torch_module.reading import load_module
 
 Progress = Callable[[str], None]
@@ -51,40 +52,38 @@ def load(
     Raises:
         InputError: anything about the model, the device or the dtype that cannot be used.
     """
-    if isinstance(model, torch.nn.Module):
-        return load_module(model, dtype, device=device, budget=budget, causal=causal)
-    say = progress or (lambda _: None)
-    place, number = device_of(device), dtype_of(dtype)
-    if isinstance(model, str) and model.startswith(PREFIX):
-        made = preset(model)
-        place = place if made.preset.numbers else torch.device("meta")
-        return Encoder(
-            model, made, place, number, budget, causal=causal, train_seed=train_seed, dropout=dropout, side=side
-        )
-    name, directory = locate(model, say)
-    say(f"reading {name}")
-    checkpoint = Checkpoint(directory)
-    encoder = Encoder(
-        name,
-        checkpoint,
-        place,
-        number,
-        budget,
-        causal=causal,
-        train_seed=train_seed,
-        dropout=dropout,
-        side=side,
-    )
-    encoder.tell = tell or _warn
-    reference, says = checkpoint.reference_dtype
-    if number == torch.float32 and reference != "float32":
-        checkpoint.notes.append(
+    called = str(model) if isinstance(model, Path) else model
+    settings = Settings(called, device, dtype, budget, causal, train_seed, dropout, side)
+    return open_encoder(settings, progress or (lambda _: None), tell or warn)
+
+
+def open_encoder(settings: Settings, progress: Progress = lambda _: None, tell: Tell = silent) -> Encoder:
+    """The encoder that is asked for; `load` says what may be asked, what is told and what is raised.
+
+    Here and not a method of `Settings`: an encoder keeps those it was opened with, so they stand below it.
+    """
+    if isinstance(settings.model, nn.Module):
+        return load_module(
+            settings.model, settings.dtype, device=settings.device, budget=settings.budget, causal=settings.causal, tell=tell
+        )  # fmt: skip
+    device_of(settings.device)  # refused before anything is read, as is the dtype
+    dtype_of(settings.dtype)
+    name, source = _source(settings.model, progress)
+    encoder = Encoder(name, source, settings, tell)
+    reference, says = source.reference_dtype
+    if settings.dtype == "float32" and reference != "float32":
+        source.notes.append(
             f"computed in float32; transformers runs it in {reference} ({says}), as --dtype {reference} does here"
         )
-    for note in checkpoint.notes:
-        encoder.tell(note)
+    for note in source.notes:
+        tell(note)
     return encoder
 
 
-def _warn(note: str) -> None:
-    warnings.warn(note, stacklevel=3)  # where `load` or `run` was called
+def _source(model: str | None, progress: Progress) -> tuple[str, Source]:
+    """What a model is called, and where it comes from."""
+    if model is not None and model.startswith(PREFIX):
+        return model, preset(model)
+    name, directory = locate(model, progress)
+    progress(f"reading {name}")
+    return name, Checkpoint(directory)

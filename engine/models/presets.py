@@ -19,7 +19,7 @@ from ..messages.errors import InputError, nearest
 from ..program.program import Program
 from ..program.stage import Shape
 from .config import Config
-from .families import Family, Options, family_of
+from .families import TEXT, Family, Limits, Options, family_of
 from .hub import BUNDLED
 from .images.reader import ImageReader
 from .seeds import seed_of
@@ -96,8 +96,6 @@ class PresetCheckpoint:
         seed: of the initial weights.
     """
 
-    sides = ("text",)
-
     def __init__(self, name: str, made: Preset, seed: int = 0) -> None:
         self.preset, self.seed = made, seed
         self.config = Config(made.config, name)
@@ -108,7 +106,28 @@ class PresetCheckpoint:
         self._shapes: dict[str, Shape] = {}
 
     @property
+    def sides(self) -> tuple[str, ...]:
+        """Presets take text."""
+        return (TEXT,)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether it is of a size that has weights here."""
+        return self.preset.numbers
+
+    @property
+    def limits(self) -> Limits:
+        """What text it takes, as its family reads it from the config."""
+        return self.family.limits(self.config)
+
+    @property
+    def reference_dtype(self) -> tuple[str, str]:
+        """The dtype its weights are made in."""
+        return "float32", "its initial weights"
+
+    @property
     def batch_first(self) -> bool:
+        """Presets take text."""
         return True
 
     @property
@@ -118,9 +137,9 @@ class PresetCheckpoint:
 
     def program(self, options: Options) -> Program:
         """What it computes."""
-        found = self.family.build(self.config, self.preset.head, options)
-        self._shapes = dict(found.weights)
-        return found
+        program = self.family.build(self.config, self.preset.head, options)
+        self._shapes = dict(program.weights)
+        return program
 
     def shape(self, name: str) -> Shape:
         """Shape of a weight."""
@@ -148,7 +167,7 @@ class PresetCheckpoint:
         """How many numbers its weights have."""
         return sum(math.prod(shape) for shape in program.weights.values())
 
-    def source(self, name: str) -> str:
+    def holder(self, name: str) -> str:
         """What holds a weight: nothing is tied."""
         return name
 
@@ -169,8 +188,11 @@ class PresetCheckpoint:
         """
         raise InputError(f"{self.directory} takes text and no images")
 
-    @cached_property
+    @property
     def reader(self) -> TextReader:
         """The bundled tokenizer with the preset's limits."""
-        limits = self.family.limits(self.config)
-        return TextReader(open_tokenizer(BUNDLED), limits)
+        return self._reader
+
+    @cached_property
+    def _reader(self) -> TextReader:
+        return TextReader(open_tokenizer(BUNDLED), self.limits)

@@ -27,7 +27,7 @@ def test_tied_words_cost_their_parameters_once():
     bundled = load(None, "cpu")
     by_name = {cost.name: cost for cost in costs(bundled.run("one"))}
     assert by_name["embeddings.token"].parameters == 8000 * 128
-    whole = together("all", costs(bundled.run("one"), source=bundled.checkpoint.source))
+    whole = together("all", costs(bundled.run("one"), source=bundled.checkpoint.holder))
     assert whole.parameters == bundled.checkpoint.parameters(bundled.program)
     assert f"{whole.parameters:,}" in TABLE.execute(Session(bundled.run("one"), bundled), "cost").text
 

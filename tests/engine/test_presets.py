@@ -90,9 +90,9 @@ def test_equal_to_torchs_own_layers(sinusoidal, norm_first, causal):
     values = {**PLAIN, "model_type": "transformer", "activation": "relu"}
     values |= {"sinusoidal": sinusoidal, "norm_first": norm_first, "causal": causal}
     checkpoint = PresetCheckpoint("preset:small", Preset("small", values))
-    from encoder_tui.engine import Encoder
+    from encoder_tui.engine import Encoder, Settings
 
-    encoder = Encoder("small", checkpoint, torch.device("cpu"), torch.float32, None)
+    encoder = Encoder("small", checkpoint, Settings(device="cpu"))
     run = encoder.run([TEXT, "a dog"])
     ours, theirs = run["output"].tensor(), plain(checkpoint, run)
     seen = torch.from_numpy(run.tokens.mask) != 0

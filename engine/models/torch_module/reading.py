@@ -7,8 +7,8 @@ by side (`module_beside`), for the sake of what nobody thought of.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from ...messages.errors import InputError
 from ...program.stage import Shape
 from ..checkpoint import Checkpoint
 from ..config import Config
-from ..devices import dtype_of
+from ..devices import device_of, dtype_of
 from ..encoder import Encoder
 from ..families.torch_encoder import FOR_ALL, MODEL_TYPE, OF_A_LAYER
+from ..settings import Settings
+from ..telling import Tell, warn
 from .beside import expect_same_numbers
 from .parts import alike, called, expect_no_global_hooks, is_compiled, plain, tensors, uncompiled
 
@@ -67,7 +69,8 @@ class Parts:
 
 
 def load_module(
-    module: nn.Module, dtype: str | None = None, *, device: str | None = None, budget: int | None = None, causal: bool = False
+    module: nn.Module, dtype: str | None = None, *, device: str | None = None, budget: int | None = None, causal: bool = False,
+    tell: Tell = warn,
 ) -> Encoder:  # fmt: skip
     """An encoder from a `torch.nn.TransformerEncoder`, in eval mode: its dropout is not computed.
 
@@ -79,7 +82,7 @@ def load_module(
         module: the encoder; its weights are used where they lie, as long as dtype and device are its own.
         dtype: as of `load`; that of the module if not given.
         device: as of `load`; that of the module if not given.
-        budget, causal: as of `load`.
+        budget, causal, tell: as of `load`.
 
     Raises:
         InputError: another module, or one with a part that is not implemented; the message names the part.
@@ -88,27 +91,25 @@ def load_module(
         UserWarning: the module by itself would now give other numbers, and why: it is in training mode, or its fast path
             computes another activation than it has. `Encoder.facts` has the same sentences.
     """
-    from ..devices import device_of
-
     config, weights, notes = read_module(module)
     name = type(uncompiled(module)).__name__
-    settings = Config(config, f"this {name}")
+    named = Config(config, f"this {name}")
     if dtype is None or device is None:
         own_dtype, own_device = alike(weights, "dtype", lambda w: w.dtype), alike(weights, "device", lambda w: w.device)
     else:
         own_dtype, own_device = next((w.dtype, w.device) for w in weights.values())
     given = str(own_dtype).removeprefix("torch.")
-    number = dtype_of(given if dtype is None else dtype)
-    place = own_device if device is None else device_of(device)
+    settings = Settings(module, str(own_device) if device is None else device, given if dtype is None else dtype)
+    number, place = dtype_of(settings.dtype), device_of(settings.device)
     if number != own_dtype:
         notes.append(f"the module is {given} and is computed in {str(number).removeprefix('torch.')}")
     for note in notes:
-        warnings.warn(note, stacklevel=2)
-    checkpoint = Checkpoint.of(settings, Parts(weights), Path(name))
+        tell(note)
+    checkpoint = Checkpoint.of(named, Parts(weights), Path(name))
     checkpoint.notes.extend(notes)
     if all((weight.dtype, weight.device) == (number, place) for weight in weights.values()):
-        expect_same_numbers(uncompiled(module), Encoder(name, checkpoint, place, number, None))
-    return Encoder(name, checkpoint, place, number, budget, causal=causal)
+        expect_same_numbers(uncompiled(module), Encoder(name, checkpoint, settings))
+    return Encoder(name, checkpoint, replace(settings, budget=budget, causal=causal), tell)
 
 
 def config_of(module: nn.Module) -> dict[str, Any]:

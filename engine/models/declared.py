@@ -11,14 +11,10 @@ from collections.abc import Iterator, Mapping
 
 from ..messages.errors import InputError
 from .config import Config
+from .families.declarations import together
 
 # model_type -> how the names of transformers' classes for it begin.
-CLASSES: Mapping[str, str] = {
-    "albert": "Albert", "bert": "Bert", "camembert": "Camembert", "clip": "CLIP", "clip_text_model": "CLIPText",
-    "clip_vision_model": "CLIPVision", "data2vec-text": "Data2VecText", "deberta-v2": "DebertaV2", "deit": "DeiT",
-    "distilbert": "DistilBert", "electra": "Electra", "ernie": "Ernie", "modernbert": "ModernBert", "mpnet": "MPNet", "mt5": "MT5",
-    "nomic_bert": "NomicBert", "roberta": "Roberta", "t5": "T5", "umt5": "UMT5", "vit": "ViT", "xlm-roberta": "XLMRoberta",
-}  # fmt: skip
+CLASSES: Mapping[str, str] = {model_type: front for model_type, front in together("MODEL_TYPES").items() if front}
 # What follows: `BertModel`, `BertForMaskedLM`, `T5EncoderModel`, `CLIPTextModelWithProjection`, ...
 ENDINGS = r"(Model|For[A-Z]|LMHead|Encoder|PreTrained|WithLMHead)\w*"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..messages.errors import InputError
+from .families.declarations import together
 from .files import read_object, regular
 
 ADAPTER, OPEN_CLIP, PIPELINE = "adapter_config.json", "open_clip_config.json", "model_index.json"
@@ -27,22 +28,11 @@ CONFIGS = (
     (("_class_name", "_diffusers_version"), "a part of a pipeline of diffusers that is no text encoder"),
 )  # fmt: skip
 LOOSE = (".safetensors", ".bin", ".pt", ".pth")
-# What the weights of a family are called and no other's -> the family.
-MARKS = (
-    (r"(^|\.)transformer\.layer\.\d+\.attention\.q_lin\.", "DistilBERT"),
-    (r"(^|\.)roberta\.|^lm_head\.layer_norm\.", "RoBERTa"),
-    (r"(^|\.)albert_layer_groups\.", "ALBERT"),
-    (r"(^|\.)attention\.attn\.q\.", "MPNet"),
-    (r"(^|\.)attention\.self\.query_proj\.", "DeBERTa-v2"),
-    (r"(^|\.)layers\.\d+\.attn\.Wqkv\.", "ModernBERT"),
-    (r"(^|\.)block\.\d+\.layer\.\d+\.SelfAttention\.", "T5"),
-    (r"^(electra\.|discriminator_predictions\.|generator_predictions\.)", "ELECTRA"),
-    (r"(^|\.)vision_model\.|(^|\.)text_model\.", "CLIP"),
-    (r"(^|\.)embeddings\.patch_embeddings\.", "ViT"),
-    (r"(^|\.)h\.\d+\.attn\.c_attn\.", "GPT-2"),
-    (r"(^|\.)layers\.\d+\.self_attn\.q_proj\..*", "a decoder as LLaMA is"),
-    (r"(^|\.)encoder\.layer\.\d+\.attention\.self\.query\.", "BERT"),
-)  # fmt: skip
+# What weights are called in models that are none of the families here -> whose they are.
+OTHERS_MARKS = {
+    r"(^|\.)h\.\d+\.attn\.c_attn\.": "GPT-2",
+    r"(^|\.)layers\.\d+\.self_attn\.q_proj\..*": "a decoder as LLaMA is",
+}
 
 
 def instead(directory: Path) -> str:
@@ -90,7 +80,8 @@ def beside(directory: Path) -> str:
 def likeness(names: Iterable[str]) -> str:
     """The family whose weights these names are; "" where none is known by them."""
     listed = list(names)
-    return next((family for form, family in MARKS if any(re.search(form, name) for name in listed)), "")
+    marks = together("MARKS") | OTHERS_MARKS | together("SHARED_MARKS")
+    return next((family for form, family in marks.items() if any(re.search(form, name) for name in listed)), "")
 
 
 def _below(directory: Path) -> tuple[int, list[str]]:

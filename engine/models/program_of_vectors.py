@@ -52,7 +52,7 @@ def program_of_vectors(program: Program) -> Program:
         stages.append(stage)
     used = {name for stage in stages for name in stage.weights}
     weights = {name: shape for name, shape in program.weights.items() if name in used}
-    return Program(stages, dict(program.aliases), weights, set(program.wide))
+    return Program(stages, dict(program.aliases), weights, set(program.wide), program.modules)
 
 
 def in_place_of_tokens(tokens: Tokens, program: Program, longest: int | None) -> Tokens:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ..messages.errors import InputError, nearest
 from .foreign.names import foreign_names, why_none
+from .modules import Modules
 from .stage import Shape, Stage, Stages
 
 
@@ -20,7 +21,7 @@ class Program(Stages):
     """Stages in the order they run, with their weights: what is walked.
 
     Args:
-        stages, aliases: as of `Stages`.
+        stages, aliases, modules: as of `Stages`.
         weights: the shape of every weight the stages use.
         wide: those that are kept in float32, whatever the rest is brought to.
 
@@ -34,8 +35,9 @@ class Program(Stages):
         aliases: Mapping[str, str] | None = None,
         weights: Mapping[str, Shape] | None = None,
         wide: Iterable[str] = (),
+        modules: Modules | None = None,
     ) -> None:
-        super().__init__(stages, aliases)
+        super().__init__(stages, aliases, modules)
         self.weights: dict[str, Shape] = dict(weights or {})
         self.wide = frozenset(wide)
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from .modules import Modules
+
 Shape = tuple[int, ...]
 
 
@@ -105,12 +107,16 @@ class Stages:
     Args:
         stages: in order; an input must be the name of an earlier stage.
         aliases: other names, each for one stage: `{"output": "layers.5.ffn.norm"}`.
+        modules: what transformers calls the parts that hold several of them.
 
     Raises:
         ValueError: a name given twice, or an input that no earlier stage produces (a fault of the front end).
     """
 
-    def __init__(self, stages: Iterable[Stage], aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stages: Iterable[Stage], aliases: Mapping[str, str] | None = None, modules: Modules | None = None
+    ) -> None:
+        self.modules = modules or Modules()
         self.stages: tuple[Stage, ...] = tuple(stages)
         self.aliases: dict[str, str] = dict(aliases or {})
         self._index: dict[str, int] = {}

@@ -17,9 +17,13 @@ TOKENS: dict[Any, Any] = {
     "texts": WORDS, "pair": (str, type(None)), "ids": [NUMBERS], "mask": [NUMBERS], "segments": [NUMBERS], "positions": [NUMBERS],
     "strings": [WORDS], "places": [[NUMBERS]], "vocabulary_size": int, "second?": [[(bool, int)]],
 }  # fmt: skip
+MODULES: dict[Any, Any] = {
+    "prefixes": WORDS, "layer": str, "whole": {...: str}, "parts": {...: str}, "heads": {...: str}, "none": {...: str},
+    "blocks": str,
+}  # fmt: skip
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},
-    "patched": WORDS, "words": {...: str},
+    "patched": WORDS, "words": {...: str}, "modules?": MODULES,
 }  # fmt: skip
 OPTIONS = (str, int, float, bool, type(None), list)
 

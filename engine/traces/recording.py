@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
+from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
 from ..program.stage import Shape, Stage
@@ -113,6 +114,7 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
             "tokens": plain,
             "stages": stages,
             "aliases": trace.program.aliases,
+            "modules": asdict(trace.program.modules),
             "weights": {name: list(shape) for name, shape in trace.weight_shapes.items()},
             "patched": sorted(trace.patched),
             "words": {str(number): trace.word(number) for number in sorted(ids)},
@@ -202,6 +204,7 @@ class Recording(Trace):
             [_stage(stage) for stage in facts["stages"]],
             facts["aliases"],
             {name: tuple(shape) for name, shape in facts["weights"].items()},
+            modules=_modules(facts.get("modules")),
         )
         self._check()
 
@@ -302,6 +305,14 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
         facts["module"],
         tuple(map(str, facts.get("labels", ()))),
     )
+
+
+def _modules(facts: Mapping[str, Any] | None) -> Modules:
+    """The table of modules that hold others; an empty one of recordings from before they kept it."""
+    if facts is None:
+        return Modules()
+    tables = {name: dict(facts[name]) for name in ("whole", "parts", "heads", "none")}
+    return Modules(tuple(facts["prefixes"]), facts["layer"], **tables, blocks=facts["blocks"])
 
 
 def _tokens(facts: Mapping[str, Any]) -> Tokens:

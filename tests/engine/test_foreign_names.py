@@ -7,16 +7,37 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, open_snapshot, save
 from encoder_tui.engine.program.foreign.names import why_none
-from family_kit import open_pair, plain_inputs, random_model, sample_of, tokens_for
+from family_kit import open_pair, plain_inputs, random_model, sample_of, samples, tokens_for
 from lens_kit import MODELS, NAMES, cached, equal_stages, of_first_layer, opened, same
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 LENS = importlib.util.find_spec("transformer_lens") is not None
+# Families without a table of their modules: those of one operation answer, those that hold others do not.
+WITHOUT = (
+    "ALBERT",
+    "NomicBERT",
+    "CLIP",
+    "CLIP text",
+    "CLIP images",
+    "CLIP classes",
+    "CLIP text alone",
+    "CLIP images alone",
+)
 CASES = [
     ("BERT", {"head": "words"}), ("BERT", {}), ("BERT", {"head": "classes"}), ("RoBERTa", {"head": "words"}),
     ("RoBERTa", {"head": "classes"}), ("DistilBERT", {}), ("DistilBERT", {"head": "answer"}), ("T5", {"head": "labels"}),
     ("T5", {"feed_forward_proj": "gated-gelu"}), ("UMT5", {}), ("ViT", {}), ("ViT", {"kind": "model"}), ("DeiT", {}),
     ("ELECTRA", {}), ("ELECTRA", {"head": "words"}), ("MPNet", {"head": "words"}), ("ModernBERT", {"head": "words"}),
+    # shared, projections are called twice; normed, the table of positions has no batch there
+    ("DeBERTa-v2", {"share_att_key": False, "norm_rel_ebd": "none"}),
 ]  # fmt: skip
+# Of every other family that has a table of modules, its sample of no options.
+CASES += [
+    (sample.family, {})
+    for sample in samples()
+    if sample.family not in dict(CASES) and sample.opener is None and sample.family not in WITHOUT
+]
 
 
 def first_tensor(output):
@@ -145,6 +166,25 @@ def test_transformer_lens_beside(name):
     for hook in accepted:
         assert hook in cache, f"{hook} is never filled"
         assert same(cache[hook], run[hook].tensor()), f"{hook} is not {run.program.match(hook)}"
+
+
+def test_a_recording_keeps_what_modules_are_called(minilm, tmp_path):
+    """Those that hold others as well, for it has no family to ask; one from before they were kept has those of one operation."""
+    path = tmp_path / "run.safetensors"
+    save(minilm.run("a cat"), path, select="layers.0.*")
+    program = open_snapshot(path).program
+    assert program.modules == minilm.program.modules
+    assert program.resolve("bert.encoder.layer.0.attention") == "layers.0.attention.norm"
+    with pytest.raises(InputError, match=r"no stage is encoder\.layer: it is a list of modules"):
+        program.resolve("encoder.layer")
+
+    tensors, entry = load_file(path), json.loads(safe_open(path, "numpy").metadata()["encoder_tui"])
+    del entry["modules"]
+    save_file(tensors, path, {"encoder_tui": json.dumps(entry)})
+    older = open_snapshot(path).program
+    assert older.resolve("encoder.layer.0.attention.self.query") == "layers.0.attention.query"
+    assert older.resolve("blocks.0.attn.hook_pattern") == "layers.0.attention.weights"
+    assert older.match("encoder.layer.0.attention") == []
 
 
 def test_a_recording_of_a_few_stages_has_names_too(tmp_path):

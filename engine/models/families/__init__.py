@@ -1,7 +1,7 @@
 """Families of encoders: each a short module that turns a config into a program.
 
-A family is a module with the names that `family.Family` lists. It is found by the `model_type` of config.json, and
-imported when a checkpoint of it is opened.
+A family is a module with the names that `family.Family` lists. It is found by the `model_type` of config.json, which its file
+declares, and imported when a checkpoint of it is opened.
 """
 
 from __future__ import annotations
@@ -11,39 +11,16 @@ from typing import cast
 
 from ...messages.errors import InputError, nearest
 from ..config import Config
+from .declarations import DECLARED
 from .family import IMAGE, TEXT, Family, Limits, Options, Seeing, Sight
 
 __all__ = [
-    "FAMILIES", "IMAGE", "TEXT", "Family", "Limits", "Options", "Seeing", "Sight", "family_of", "sides_of", "sight_of",
+    "DECLARED", "FAMILIES", "IMAGE", "TEXT", "Family", "Limits", "Options", "Seeing", "Sight", "family_of", "sides_of", "sight_of",
 ]  # fmt: skip
 
-# model_type -> the module of this folder.
+# model_type -> the module of this folder, as the modules themselves say.
 FAMILIES: dict[str, str] = {
-    "albert": "albert",
-    "bert": "bert",
-    "camembert": "roberta",
-    "clip": "clip",
-    "clip_text_model": "clip_text",
-    "clip_vision_model": "clip_vision",
-    "data2vec-text": "roberta",
-    "deberta-v2": "deberta_v2",
-    "deit": "deit",
-    "distilbert": "distilbert",
-    "electra": "electra",
-    "ernie": "ernie",
-    "mpnet": "mpnet",
-    "mt5": "t5",
-    "roberta": "roberta",
-    "t5": "t5",
-    "transformer": "transformer",
-    "umt5": "t5",
-    "vit": "vit",
-    "xlm-roberta": "roberta",
-    "modernbert": "modernbert",
-    "nomic_bert": "nomic_bert",
-    "torch_transformer_encoder": "torch_encoder",
-    "cbow": "word2vec",
-    "skipgram": "word2vec",
+    model_type: module for module, said in DECLARED.items() for model_type in said.get("MODEL_TYPES", {})
 }
 
 

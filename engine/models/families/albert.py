@@ -20,6 +20,8 @@ from .blocks import words as word_head
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"albert": "Albert"}
+MARKS = {r"(^|\.)albert_layer_groups\.": "ALBERT"}
 PREFIXES = ("albert.",)
 TIED = {
     "predictions.decoder.weight": "embeddings.word_embeddings.weight",

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ...ops import Sum
+from ...program.modules import FUNCTION, IDLE, LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
@@ -16,6 +17,8 @@ from .blocks import words as word_head
 from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"bert": "Bert"}
+SHARED_MARKS = {r"(^|\.)encoder\.layer\.\d+\.attention\.self\.query\.": "BERT"}
 PREFIXES = ("bert.",)
 # Weights that are another one unless the config says `tie_word_embeddings: false`.
 TIED = {
@@ -46,6 +49,26 @@ HARMLESS = {
     ),
 }  # fmt: skip
 MOST_LAYERS = 1000
+
+MODULES = Modules(
+    prefixes=PREFIXES,
+    layer="encoder.layer",
+    whole={
+        "embeddings": "embeddings.norm~", "embeddings.dropout": "embeddings.norm~", "encoder": "output",
+        "pooler.activation": "head.pooler.activation",
+    },
+    parts={
+        "": "output", "attention": "attention.norm", "attention.self": "attention.concat", "attention.output": "attention.norm",
+        "attention.output.dropout": "attention.output~", "intermediate": "ffn.activation", "output": "ffn.norm",
+        "output.dropout": "ffn.down~",
+    },
+    heads={
+        "cls": "head.words.logits", "cls.predictions": "head.words.logits", "cls.predictions.transform": "head.words.norm",
+    },
+    none={
+        "encoder.layer": LIST, "encoder.layer.{}.attention.self.dropout": FUNCTION, "dropout": IDLE, "classifier.dropout": IDLE,
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +140,9 @@ def limits(config: Config) -> Limits:
     return Limits(sizes.vocabulary, sizes.longest, sizes.segments, padding)
 
 
-def build(config: Config, stored: Container[str], options: Options) -> Program:
+def build(config: Config, stored: Container[str], options: Options, modules: Modules = MODULES) -> Program:
     """The program of a BERT checkpoint, with the heads whose weights are stored."""
-    sizes, b = Bert.of(config), Builder()
+    sizes, b = Bert.of(config), Builder(modules)
     parts.tokens(b, sizes.vocabulary)
     x = encoder(b, sizes, b.alias("embeddings.output", embeddings(b, sizes, sizes.hidden, options)), options)
     pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""

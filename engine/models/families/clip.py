@@ -14,6 +14,8 @@ from .blocks import clip as clip_parts
 from .blocks.builder import Builder
 from .family import IMAGE, TEXT, Limits, Options, Sight
 
+MODEL_TYPES = {"clip": "CLIP"}
+MARKS = {r"(^|\.)vision_model\.|(^|\.)text_model\.": "CLIP"}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
 HARMLESS = {

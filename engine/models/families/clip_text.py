@@ -10,6 +10,7 @@ from .blocks import clip as clip_parts
 from .blocks.builder import Builder
 from .family import Options
 
+MODEL_TYPES = {"clip_text_model": "CLIPText"}
 PREFIXES = ("text_model.",)
 TIED: dict[str, str] = {}
 HARMLESS = clip_parts.HARMLESS

@@ -11,6 +11,7 @@ from .blocks import clip as clip_parts
 from .blocks.builder import Builder
 from .family import Options
 
+MODEL_TYPES = {"clip_vision_model": "CLIPVision"}
 PREFIXES = ("vision_model.",)
 TIED: dict[str, str] = {}
 HARMLESS = clip_parts.HARMLESS

@@ -11,7 +11,7 @@ are replaced, those of padded queries as well, whose weights are then even and m
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...messages.errors import InputError
 from ...ops import (
@@ -35,6 +35,7 @@ from ...ops import (
 )
 from ...program.program import Program
 from ..config import Config
+from . import bert
 from .blocks import attention as parts
 from .blocks import pooler as heads
 from .blocks import relative
@@ -42,6 +43,8 @@ from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"deberta-v2": "DebertaV2"}
+MARKS = {r"(^|\.)attention\.self\.query_proj\.": "DeBERTa-v2"}
 PREFIXES = ("deberta.",)
 TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
@@ -61,6 +64,16 @@ BY_QUERY = ("batch", "head", "query", "relative")
 BY_KEY = ("batch", "head", "key", "relative")
 KINDS = ("c2p", "p2c")
 MOST_LAYERS = 1000
+
+MODULES = replace(
+    bert.MODULES,
+    prefixes=PREFIXES,
+    whole={"embeddings.dropout": "embeddings.masked~", "encoder": "output"},
+    none={
+        **bert.MODULES.none, "encoder.layer.{}.attention.self.pos_dropout": "it is a dropout of the table of positions",
+        "encoder.rel_embeddings": "transformers reads its matrix and never calls it: positions.table",
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +223,7 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a DeBERTa-v2 checkpoint, with the heads whose weights are stored."""
-    sizes, b = Deberta.of(config), Builder()
+    sizes, b = Deberta.of(config), Builder(MODULES)
     also = ("segments",) * bool(sizes.segments) + ("positions",) * bool(sizes.places)
     parts.tokens(b, sizes.vocabulary, also=also)
     first = x = _embeddings(b, sizes)

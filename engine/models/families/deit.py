@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from ...ops import FirstToken
 from ...ops.patches import Average, TokenAt
@@ -14,11 +15,14 @@ from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Options, Sight
 
+MODEL_TYPES = {"deit": "DeiT"}
 PREFIXES = ("deit.",)
 TIED: dict[str, str] = {}
 RENAMED = vit.RENAMED
 HARMLESS = vit.HARMLESS
 sides, limits = vit.sides, vit.limits
+
+MODULES = replace(vit.MODULES, prefixes=PREFIXES)
 
 
 def sight(config: Config) -> Sight:
@@ -28,7 +32,7 @@ def sight(config: Config) -> Sight:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a DeiT checkpoint, with the heads whose weights are stored."""
-    b, sizes = Builder(), vit.sizes_of(config)
+    b, sizes = Builder(MODULES), vit.sizes_of(config)
     vectors = (
         ("class_token", "embeddings.cls_token"),
         ("distillation_token", "embeddings.distillation_token"),

@@ -10,6 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from ...ops import Sum
+from ...program.modules import FUNCTION, IDLE, LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
@@ -19,6 +20,8 @@ from .blocks import words as word_head
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"distilbert": "DistilBert"}
+MARKS = {r"(^|\.)transformer\.layer\.\d+\.attention\.q_lin\.": "DistilBERT"}
 PREFIXES = ("distilbert.",)
 TIED = {"vocab_projector.weight": "embeddings.word_embeddings.weight"}
 LAYER = post_norm.Names(
@@ -41,6 +44,17 @@ HARMLESS = {
 ALSO = {"hidden_size": "dim", "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers"}
 EPSILON = 1e-12  # not in the config
 MOST_LAYERS = 1000
+
+MODULES = Modules(
+    prefixes=PREFIXES,
+    layer="transformer.layer",
+    whole={"embeddings": "embeddings.output", "embeddings.dropout": "embeddings.norm~", "transformer": "output"},
+    parts={"": "output", "attention": "attention.output", "ffn": "ffn.down~", "ffn.dropout": "ffn.down~"},
+    none={
+        "transformer.layer": LIST, "transformer.layer.{}.attention.dropout": FUNCTION,
+        "mlm_loss_fct": "it is the loss, which is not computed", "dropout": IDLE,
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,7 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a DistilBERT checkpoint, with the heads whose weights are stored."""
-    sizes, b = DistilBert.of(config), Builder()
+    sizes, b = DistilBert.of(config), Builder(MODULES)
     hidden = sizes.layer.hidden
     parts.tokens(b, sizes.vocabulary, also=("positions",))
     x = b.alias("embeddings.output", _embeddings(b, sizes))

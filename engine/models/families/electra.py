@@ -6,6 +6,7 @@ BERT, but for vectors of tokens that may be smaller than those of the layers, an
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from ...ops import Activation
 from ...program.program import Program
@@ -17,6 +18,8 @@ from .blocks import words as word_head
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"electra": "Electra"}
+MARKS = {r"^(electra\.|discriminator_predictions\.|generator_predictions\.)": "ELECTRA"}
 PREFIXES = ("electra.",)
 TIED = {"generator_lm_head.weight": "embeddings.word_embeddings.weight"}
 WORDS = word_head.Names(
@@ -25,6 +28,14 @@ WORDS = word_head.Names(
     "generator_predictions.LayerNorm",
     "generator_lm_head",
 )
+
+MODULES = replace(
+    bert.MODULES,
+    prefixes=PREFIXES,
+    heads={"generator_predictions": "head.words.norm", "classifier": "head.classes.logits"},
+)
+# Of a discriminator besides.
+DISCRIMINATES = {"discriminator_predictions": "it is [batch, token] there: head.replaced.logits without its last axis"}
 
 
 # Read where a head for multiple choice is stored.
@@ -44,7 +55,7 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of an ELECTRA checkpoint, with the heads whose weights are stored."""
-    sizes, b = _sizes(config), Builder()
+    sizes, b = _sizes(config), Builder(MODULES)
     hidden, small = sizes.hidden, config.size("embedding_size", 128)
     parts.tokens(b, sizes.vocabulary)
     x = bert.embeddings(b, sizes, small, options)
@@ -54,6 +65,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if "generator_predictions.dense.weight" in stored:
         word_head.words(b, x, WORDS, hidden, small, sizes.vocabulary, "gelu", sizes.epsilon)
     if "discriminator_predictions.dense.weight" in stored:
+        b.modules = replace(MODULES, none={**MODULES.none, **DISCRIMINATES})
         _replaced(b, sizes, x)
     if task_heads.has(config, stored, task_heads.CLASSES, "classifier.out_proj.weight"):
         vector = task_heads.from_first(

@@ -104,12 +104,17 @@ class Family(Protocol):
     """A module of this folder.
 
     Attributes:
+        MODEL_TYPES: of config.json -> how the names of transformers' classes for it begin, "" where it has none. This and the
+            marks below are read off the file's text (see `declarations`), so they are dicts of literals.
         PREFIXES: what its checkpoints may put before the names of weights: `("bert.",)`.
         TIED: weights that are another one, unless both are stored and differ, or the config says
             `tie_word_embeddings: false`: name -> that other name (see `ties`).
 
     A module may have besides:
 
+    - `MODULES`, for its `Builder`: what transformers calls the modules that hold others (see `program.modules`).
+    - `MARKS`: a regular expression that names of weights match in this family alone -> what to call it; `SHARED_MARKS`, where
+      others have such names as well.
     - `ALWAYS_TIED`, if the config has no say in what is tied.
     - `HARMLESS`: reasons, each with the keys of a config that change no number of this family for it, or that are read in some
       checkpoints alone (see `accounts`).
@@ -117,6 +122,7 @@ class Family(Protocol):
       for three names: the stored tensor holds three equal parts of rows, one below the other.
     """
 
+    MODEL_TYPES: Mapping[str, str]
     PREFIXES: tuple[str, ...]
     TIED: Mapping[str, str]
 

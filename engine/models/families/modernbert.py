@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...messages.errors import InputError
 from ...ops import AdditiveMask, Best, FirstToken, Gate, MeanPool, Part, Softmax, Sum
+from ...program.modules import LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
@@ -15,6 +16,8 @@ from .blocks import tasks as task_heads
 from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"modernbert": "ModernBert"}
+MARKS = {r"(^|\.)layers\.\d+\.attn\.Wqkv\.": "ModernBERT"}
 PREFIXES = ("model.",)
 TIED = {"decoder.weight": "embeddings.tok_embeddings.weight"}
 # Read where a head is stored.
@@ -30,6 +33,20 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 KINDS = {FULL: ("global", 160_000.0, "global_rope_theta"), SLIDING: ("local", 10_000.0, "local_rope_theta")}
 SHOWN_PREDICTIONS = 10
 MOST_LAYERS = 1000
+
+MODULES = Modules(
+    prefixes=PREFIXES,
+    layer="layers",
+    whole={"embeddings": "embeddings.norm", "embeddings.drop": "embeddings.norm"},
+    parts={
+        "": "output", "attn": "attention.output", "attn.out_drop": "attention.output", "mlp": "ffn.down", "mlp.drop": "ffn.gated",
+    },
+    heads={"head": "head.words.norm"},
+    none={
+        "layers": LIST, "layers.0.attn_norm": "the first layer norms nothing: it is embeddings.norm",
+        "rotary_emb": "it is two tensors, cosines and sines",
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +117,7 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a ModernBERT checkpoint, with the heads whose weights are stored."""
-    sizes, b = ModernBert.of(config), Builder()
+    sizes, b = ModernBert.of(config), Builder(MODULES)
     parts.tokens(b, sizes.vocabulary, also=("positions",))
     token = b.lookup("embeddings.token", "tokens.ids", "embeddings.tok_embeddings", sizes.vocabulary, sizes.hidden)
     x = b.alias("embeddings.output", _norm(b, sizes, "embeddings.norm", token, "embeddings.norm"))

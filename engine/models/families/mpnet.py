@@ -6,12 +6,14 @@ BERT with positions that skip padding, and a bias by distance that all layers sh
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...messages.errors import InputError
 from ...ops import AddBias, AddMask, DivideByRoot, FirstToken, PositionsAfterPadding, Scores, Sum
+from ...program.modules import FUNCTION, IDLE, LIST
 from ...program.program import Program
 from ..config import Config
+from . import bert
 from .blocks import attention as parts
 from .blocks import pooler as heads
 from .blocks import relative
@@ -19,6 +21,8 @@ from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"mpnet": "MPNet"}
+MARKS = {r"(^|\.)attention\.attn\.q\.": "MPNet"}
 PREFIXES = ("mpnet.",)
 TIED = {
     "lm_head.decoder.weight": "embeddings.word_embeddings.weight",
@@ -28,6 +32,20 @@ WIDE = ("batch", "token", "intermediate")
 MOST_LAYERS = 1000
 # transformers has these fixed, whatever the config says of padding and buckets.
 PADDING, BUCKETS, DISTANCE = 1, 32, 128
+
+MODULES = replace(
+    bert.MODULES,
+    prefixes=PREFIXES,
+    parts={
+        **{part: stage for part, stage in bert.MODULES.parts.items() if not part.startswith("attention.")},
+        "attention.attn": "attention.output", "attention.dropout": "attention.output~",
+    },
+    heads={"lm_head": "head.words.logits", "classifier": "head.classes.logits"},
+    none={
+        "encoder.layer": LIST, "encoder.layer.{}.attention.attn.dropout": FUNCTION, "dropout": IDLE, "classifier.dropout": IDLE,
+        "encoder.relative_attention_bias": f"{relative.SQUARE} positions.bias",
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,7 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of an MPNet checkpoint, with the heads whose weights are stored."""
-    sizes, b = MPNet.of(config), Builder()
+    sizes, b = MPNet.of(config), Builder(MODULES)
     parts.tokens(b, sizes.vocabulary, also=())
     b.add("tokens.positions", PositionsAfterPadding(PADDING), ("tokens.ids",), parts.TOKENS)
     x = _embeddings(b, sizes)

@@ -19,6 +19,7 @@ from .blocks import tasks as task_heads
 from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"nomic_bert": "NomicBert"}
 PREFIXES = ("nomic_bert.", "bert.")
 TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",

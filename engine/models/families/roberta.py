@@ -7,6 +7,7 @@ padding's. Operations and their order as in transformers' `modeling_roberta.py`,
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 from ...messages.errors import InputError
 from ...ops import PositionsAfterPadding
@@ -20,12 +21,23 @@ from .blocks import words as word_head
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {
+    "camembert": "Camembert",
+    "data2vec-text": "Data2VecText",
+    "roberta": "Roberta",
+    "xlm-roberta": "XLMRoberta",
+}
+MARKS = {r"(^|\.)roberta\.|^lm_head\.layer_norm\.": "RoBERTa"}
 PREFIXES = ("roberta.", "data2vec_text.")
 TIED = {
     "lm_head.decoder.weight": "embeddings.word_embeddings.weight",
     "lm_head.decoder.bias": "lm_head.bias",
 }
 WORDS = word_head.Names("lm_head.dense", "", "lm_head.layer_norm", "lm_head.decoder")
+
+MODULES = replace(
+    bert.MODULES, prefixes=PREFIXES, heads={"lm_head": "head.words.logits", "classifier": "head.classes.logits"}
+)
 
 
 def limits(config: Config) -> Limits:
@@ -42,7 +54,7 @@ def limits(config: Config) -> Limits:
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a RoBERTa checkpoint, with the heads whose weights are stored."""
     sizes, padding = _sizes(config)
-    b = Builder()
+    b = Builder(MODULES)
     parts.tokens(b, sizes.vocabulary, also=("segments",))
     b.add("tokens.positions", PositionsAfterPadding(padding), ("tokens.ids",), parts.TOKENS)
     x = bert.encoder(b, sizes, b.alias("embeddings.output", bert.embeddings(b, sizes, sizes.hidden, options)), options)

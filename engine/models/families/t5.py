@@ -11,10 +11,11 @@ float32 as well; before that, in layer 0, it brings an infinite sum back into ra
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...messages.errors import InputError, nearest
 from ...ops import ACTIVATIONS, AddBias, AddMask, ClampInfinite, Gate, Lookup, RMSNorm, Scores, Sum
+from ...program.modules import IDLE, LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
@@ -23,6 +24,8 @@ from .blocks import tasks as task_heads
 from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"mt5": "MT5", "t5": "T5", "umt5": "UMT5"}
+MARKS = {r"(^|\.)block\.\d+\.layer\.\d+\.SelfAttention\.": "T5"}
 PREFIXES = ("transformer.",)
 TIED = {"encoder.embed_tokens.weight": "shared.weight"}
 ALWAYS_TIED = True  # transformers forces it, whatever the config says
@@ -42,6 +45,29 @@ MOST_LAYERS = 1000
 T5 = {"vocab_size": 32128, "d_ff": 2048, "num_layers": 6, "num_heads": 8, "feed_forward_proj": "relu"}
 LATER = {"vocab_size": 250112, "d_ff": 1024, "num_layers": 8, "num_heads": 6, "feed_forward_proj": "gated-gelu"}
 DEFAULTS = {"t5": T5, "mt5": LATER, "umt5": LATER}
+
+RELATIVE = "layer.0.SelfAttention.relative_attention_bias"
+MODULES = Modules(
+    prefixes=PREFIXES,
+    layer="encoder.block",
+    whole={"encoder": "output"},
+    parts={
+        "": "output", "layer.0": "attention.residual", "layer.0.SelfAttention": "attention.output",
+        "layer.0.dropout": "attention.output~", "layer.1": "ffn.residual", "layer.1.DenseReluDense": "ffn.down",
+        "layer.1.DenseReluDense.dropout": "ffn.gated or ffn.activation", "layer.1.dropout": "ffn.down~",
+    },
+    none={
+        "shared": "transformers calls encoder.embed_tokens, which shares its matrix",
+        "encoder.dropout": "it is called twice, on embeddings.token and on final.norm",
+        "encoder.block": LIST, "encoder.block.{}.layer": LIST, "dropout": IDLE,
+        f"encoder.block.0.{RELATIVE}": f"{relative.SQUARE} positions.bias",
+    },
+    blocks="encoder_blocks",
+)  # fmt: skip
+EVERY_LAYER = replace(
+    MODULES,
+    none={**MODULES.none, f"encoder.block.{{}}.{RELATIVE}": f"{relative.SQUARE} layers.{{}}.attention.position_bias"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +151,8 @@ def limits(config: Config) -> Limits:
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
     """The program of a T5 checkpoint's encoder."""
-    sizes, b = T5Sizes.of(config), Builder()
+    sizes = T5Sizes.of(config)
+    b = Builder(EVERY_LAYER if sizes.every_layer else MODULES)
     parts.tokens(b, sizes.vocabulary, also=())
     x = _embeddings(b, sizes)
     mask = parts.additive_mask(b, options)

@@ -43,6 +43,7 @@ from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
 MODEL_TYPE = "torch_transformer_encoder"
+MODEL_TYPES = {"torch_transformer_encoder": ""}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
 WIDE = ("batch", "token", "intermediate")

@@ -16,6 +16,7 @@ from .blocks import attention as parts
 from .blocks.builder import Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"transformer": ""}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
 WIDE = ("batch", "token", "intermediate")

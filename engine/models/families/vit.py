@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from ...messages.errors import InputError
 from ...ops import FirstToken
+from ...program.modules import LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
@@ -14,6 +15,8 @@ from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import IMAGE, Limits, Options, Sight
 
+MODEL_TYPES = {"vit": "ViT"}
+MARKS = {r"(^|\.)embeddings\.patch_embeddings\.": "ViT"}
 PREFIXES = ("vit.",)
 TIED: dict[str, str] = {}
 # What transformers 4 called the weights, and transformers 5 still writes.
@@ -39,6 +42,18 @@ NAMES = vision.LayerNames(
     "layers.{}.mlp",
 )
 
+MODULES = Modules(
+    prefixes=PREFIXES,
+    layer="layers",
+    whole={"embeddings.dropout": "embeddings.sum"},
+    parts={"": "output", "attention": "attention.output", "mlp": "ffn.down", "dropout": "ffn.down"},
+    none={
+        "layers": LIST,
+        "embeddings.patch_embeddings":
+            "it is [batch, patch, hidden] there: the same numbers are embeddings.patches, [batch, hidden, row, column]",
+    },
+)  # fmt: skip
+
 
 def sides(config: Config) -> tuple[str, ...]:
     """It looks at images."""
@@ -60,7 +75,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
     The decoder of `ViTForMaskedImageModeling` fills in patches that are hidden; none is here, and it is not used.
     """
-    b, sizes = Builder(), sizes_of(config)
+    b, sizes = Builder(MODULES), sizes_of(config)
     x = encode(b, config, sizes, sight(config), options, (("class_token", "embeddings.cls_token"),))
     if "pooler.dense.weight" in stored:
         pooler(b, config, sizes, x)

@@ -38,6 +38,7 @@ from .blocks import attention as parts
 from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
+MODEL_TYPES = {"cbow": "", "skipgram": ""}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
 

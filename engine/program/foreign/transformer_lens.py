@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .hugging_face import T5, UMT5, family
-
 if TYPE_CHECKING:
     from ..stage import Stages
 
+# What the layers of an encoder are called that has a decoder beside it, as T5's.
+ENCODER = "encoder_blocks"
 # Component -> the stage that comes out of it; what goes in is that stage's first input.
 COMPONENTS = {
     "embed": "embeddings.token",
@@ -149,7 +149,7 @@ def decodes(name: str, program: Stages) -> bool:
 
 def is_t5(program: Stages) -> bool:
     """Whether it is the encoder of a T5, whose hooks have names of their own."""
-    return family(program) in (T5, UMT5)
+    return program.modules.blocks == ENCODER
 
 
 def norms_first(program: Stages, layer: int) -> bool:
@@ -199,4 +199,4 @@ def _of_norms(program: Stages, room: str, norms: dict[str, str]) -> Iterator[tup
 
 def _blocks(program: Stages) -> str:
     """What TransformerLens calls the layers: those of T5's encoder have a name of their own, for there is a decoder."""
-    return "encoder_blocks" if is_t5(program) else "blocks"
+    return program.modules.blocks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....ops import Activation, LayerNorm, Linear, Lookup, Op
+from ....program.modules import Modules
 from ....program.program import Program
 from ....program.stage import Shape, Stage
 
@@ -12,9 +13,14 @@ HIDDEN = ("batch", "token", "hidden")
 
 
 class Builder:
-    """Every method adds one stage and returns its name, to be the input of later ones."""
+    """Every method adds one stage and returns its name, to be the input of later ones.
 
-    def __init__(self) -> None:
+    Args:
+        modules: what transformers calls the parts that hold several stages.
+    """
+
+    def __init__(self, modules: Modules | None = None) -> None:
+        self.modules = modules
         self.stages: list[Stage] = []
         self.aliases: dict[str, str] = {}
         self.weights: dict[str, Shape] = {}
@@ -23,7 +29,7 @@ class Builder:
     @classmethod
     def after(cls, program: Program) -> Builder:
         """A builder that goes on where a program ends."""
-        found = cls()
+        found = cls(program.modules)
         found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
         found.wide = set(program.wide)
         return found
@@ -100,4 +106,4 @@ class Builder:
 
     def program(self) -> Program:
         """What has been written down."""
-        return Program(self.stages, self.aliases, self.weights, self.wide)
+        return Program(self.stages, self.aliases, self.weights, self.wide, self.modules)

@@ -10,6 +10,8 @@ from .builder import Builder
 PLACES = ("query", "key")
 BIAS = ("head", "query", "key")
 LEAST_BUCKETS = 4
+# Why transformers' table of biases is no stage; the stage's name follows.
+SQUARE = "it is [query, key, head] there and [batch, head, query, key] here: the same numbers are"
 
 
 def distances(b: Builder, *, ahead: bool) -> str:

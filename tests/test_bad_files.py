@@ -222,9 +222,9 @@ def test_a_panic_is_one_line(capfd):
 
 
 def test_what_the_library_says_otherwise_is_said(capfd):
-    from encoder_tui.engine.models.text.tokenizer.bounded import told
+    from encoder_tui.engine.models.text.tokenizer.bounded import library_errors
 
-    with told("nothing"):
+    with library_errors("nothing"):
         os.write(2, b"a warning\n")
     assert capfd.readouterr().err == "a warning\n"
 

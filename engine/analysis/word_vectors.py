@@ -48,7 +48,7 @@ class WordTable:
         if not isinstance(trace, LiveTrace):
             raise InputError("a recording holds no word vectors; open the model itself to compare words")
         run = trace
-        self.name = table_of(trace)
+        self.name = embedding_weight(trace)
         self._run = run
         vectors = run.weights[self.name].float()
         length = vectors.norm(dim=1, keepdim=True)
@@ -114,7 +114,7 @@ class WordTable:
         return [Neighbour(int(i), self._run.word(int(i)), float(numbers[i])) for i in order if np.isfinite(numbers[i])]
 
 
-def table_of(trace: Trace) -> str:
+def embedding_weight(trace: Trace) -> str:
     """The weight that holds a vector for each word: that of the first lookup of `tokens.ids` or of what stands around.
 
     Raises:

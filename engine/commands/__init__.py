@@ -21,11 +21,11 @@ from . import (
     why,
     words,
 )  # fmt: skip
-from .table import Command, Key, Reply, Request, Table
+from .table import Command, CommandTable, Key, Reply, Request
 
 KINDS = (
     motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, checking, cost, files, screen,
 )  # fmt: skip
-TABLE = Table(command for kind in KINDS for command in kind.COMMANDS)
+TABLE = CommandTable(command for kind in KINDS for command in kind.COMMANDS)
 
-__all__ = ["TABLE", "Command", "Key", "Reply", "Request", "Table"]
+__all__ = ["TABLE", "Command", "CommandTable", "Key", "Reply", "Request"]

@@ -11,7 +11,7 @@ from ..debugger.unexpected import Unexpected
 from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError
 from .session import Session
-from .table import Command, Key, Reply, is_number, words_of
+from .table import Command, Key, Reply, is_number, shell_words
 
 
 def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
@@ -74,7 +74,7 @@ def _toggle(session: Session, rest: str) -> Reply:
 
 
 def _numbers(session: Session, rest: str, usage: str) -> list[int]:
-    words = words_of(rest, usage)
+    words = shell_words(rest, usage)
     if words in ([], ["all"]):
         return list(session.debugger.breakpoints)
     for word in words:
@@ -102,7 +102,7 @@ def _switch(usage: str, enabled: bool) -> Callable[[Session, str], Reply]:
 
 
 def _ignore(session: Session, rest: str) -> Reply:
-    words = words_of(rest, "ignore N COUNT")
+    words = shell_words(rest, "ignore N COUNT")
     if len(words) != 2 or not all(map(is_number, words)):
         raise InputError(f"cannot read {rest!r}; write `ignore N COUNT`")
     session.debugger.change(int(words[0]), ignore=int(words[1]))

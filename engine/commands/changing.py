@@ -14,7 +14,7 @@ from ..program.trace import expect_live
 from ..program.writing import write_texts
 from ..traces.patches.allowed import check_range, token_id
 from .session import Session
-from .table import Command, Key, Reply, is_number, nothing_more, words_of
+from .table import Command, Key, Reply, is_number, nothing_more, shell_words
 
 if TYPE_CHECKING:
     from ..program.patch import Change
@@ -83,7 +83,7 @@ def _borrowed(session: Session, name: str, index: Index, written: str):
 
     from .references import reference
 
-    other = reference(session, words_of(written, PATCH))
+    other = reference(session, shell_words(written, PATCH))
     if name not in other.program:
         raise InputError(f"`{written}` has no stage {name}")
     value, own = other.value(name), expect_live(session.trace).shapes[name]
@@ -194,7 +194,7 @@ def _drop(session: Session, rest: str) -> Reply:
 
 
 def _run(session: Session, rest: str) -> Reply:
-    texts = words_of(rest, 'run "TEXT" ...')
+    texts = shell_words(rest, 'run "TEXT" ...')
     if not texts:
         raise InputError('run what? write `run "TEXT" ...`; several texts are one padded batch')
     if session.encoder is None:

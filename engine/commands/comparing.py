@@ -9,7 +9,7 @@ from ..messages.errors import InputError
 from ..program.element import write_place
 from .references import KINDS, USAGE, reference
 from .session import Session
-from .table import Command, Key, Reply, Request, words_of
+from .table import Command, Key, Reply, Request, shell_words
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
@@ -19,7 +19,7 @@ COMPARE = f"compare {USAGE} [tolerance T] [all]"
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class CompareRequest:
     """What a line of `compare` asks for, read but not compared yet.
 
     Attributes:
@@ -35,13 +35,13 @@ class Against:
     everything: bool
 
 
-def against(session: Session, line: str) -> Against:
+def against(session: Session, line: str) -> CompareRequest:
     """Read `model M tolerance 1e-5 all` and get the reference ready.
 
     Raises:
         InputError: it cannot be read, or there is no such reference.
     """
-    words, tolerance, everything = words_of(line, COMPARE), None, False
+    words, tolerance, everything = shell_words(line, COMPARE), None, False
     while len(words) > 2:
         if words[-1] == "all":
             everything = True
@@ -51,7 +51,7 @@ def against(session: Session, line: str) -> Against:
             del words[-2:]
         else:
             break
-    return Against(" ".join(words), reference(session, words), tolerance, everything)
+    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything)
 
 
 def _tolerance(word: str) -> float:
@@ -64,7 +64,7 @@ def _tolerance(word: str) -> float:
     return number
 
 
-def compare_against(session: Session, wanted: Against) -> tuple[Comparison, str]:
+def compare_against(session: Session, wanted: CompareRequest) -> tuple[Comparison, str]:
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
 

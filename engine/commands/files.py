@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..messages.errors import InputError
 from ..messages.visible import visible
 from .session import Session
-from .table import Command, Key, Reply, words_of
+from .table import Command, Key, Reply, shell_words
 
 EXPORT = "export PATH [GLOB]"
 
@@ -13,7 +13,7 @@ EXPORT = "export PATH [GLOB]"
 def _export(session: Session, rest: str) -> Reply:
     from ..traces.recording import save
 
-    words = words_of(rest, EXPORT)
+    words = shell_words(rest, EXPORT)
     if not 1 <= len(words) <= 2:
         raise InputError(f"export where? write `{EXPORT}`; the path ends in .safetensors or .npz")
     saved = save(session.trace, words[0], select=words[1] if len(words) == 2 else None, upto=session.debugger.furthest)
@@ -23,7 +23,7 @@ def _export(session: Session, rest: str) -> Reply:
 def _open(session: Session, rest: str) -> Reply:
     from ..traces.recording import open_snapshot
 
-    words = words_of(rest, "open SNAPSHOT")
+    words = shell_words(rest, "open SNAPSHOT")
     if len(words) != 1:
         raise InputError("open what? write `open SNAPSHOT`")
     session.show(open_snapshot(words[0]))

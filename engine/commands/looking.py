@@ -14,7 +14,7 @@ from ..program.stage import write_shape
 from ..program.tokens import PIXELS
 from ..program.writing import write_stats, write_value
 from .session import Session
-from .table import Command, OfTable, Reply, Table, is_number
+from .table import Command, CommandTable, OfTable, Reply, is_number
 
 
 def _target(session: Session, rest: str) -> str:
@@ -150,7 +150,7 @@ def _set(session: Session, rest: str) -> Reply:
     return Reply(f"{name} {number}")
 
 
-def _help(table: Table, rest: str) -> Reply:
+def _help(table: CommandTable, rest: str) -> Reply:
     if rest:
         command = table.find(rest)
         keys = ", ".join(f"{key.name} ({tr(key.label)})" for key in command.keys)

@@ -102,13 +102,13 @@ def _of_recording(trace: Trace) -> Settings:
 
 def _vectors(session: Session, size: int) -> Tokens:
     """What went in, of a trace whose model takes vectors, and its mask."""
-    from ..models.vectors import tokens_of
+    from ..models.vectors import vector_tokens
 
     trace = session.trace
     if VECTORS not in trace.program or not trace.has(VECTORS):
         raise InputError("that model takes vectors, and text went in here")
     given = trace.original_tokens.arrays.get(VECTORS, trace.value(VECTORS).read())
-    return tokens_of(given, trace.original_tokens.mask, size=size)
+    return vector_tokens(given, trace.original_tokens.mask, size=size)
 
 
 def _limit(trace: Trace) -> int | None:

@@ -12,7 +12,7 @@ from ..program.writing import Layout
 
 if TYPE_CHECKING:
     from ..analysis.compare import Reference
-    from ..analysis.tour import Place
+    from ..analysis.tour import TourPlace
     from ..analysis.why import Explanation
     from ..models.encoder import Encoder
 
@@ -47,7 +47,7 @@ class Session:
         self.done: list[str] = []
         self.last = ""
         self.why_path: list[Explanation] = []
-        self.tour: Place | None = None
+        self.tour: TourPlace | None = None
         self.branches = Forks(trace)
 
     def show(self, trace: Trace) -> None:

@@ -68,7 +68,7 @@ class Reply:
 class OfTable:
     """What a command does that speaks of commands: the table hands itself to it."""
 
-    run: Callable[[Table, str], Reply]
+    run: Callable[[CommandTable, str], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Command:
     completes: str | tuple[str, ...] = field(default="")
 
 
-class Table:
+class CommandTable:
     """All commands, in the order help lists them."""
 
     def __init__(self, commands: Iterable[Command]) -> None:
@@ -177,7 +177,7 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 
-def words_of(rest: str, usage: str) -> list[str]:
+def shell_words(rest: str, usage: str) -> list[str]:
     """Split as a shell does, so that a path or text may be quoted.
 
     Raises:

@@ -13,7 +13,7 @@ WORDS = ("next", "back", "leave")
 
 
 def _tour(session: Session, rest: str) -> Reply:
-    from ..analysis.tour import Place, page_of, stops_of
+    from ..analysis.tour import TourPlace, page_of, stops_of
 
     if rest == "leave":
         session.tour = None
@@ -25,20 +25,20 @@ def _tour(session: Session, rest: str) -> Reply:
     if is_number(rest):
         if not 1 <= int(rest) <= len(stops):
             raise InputError(f"the tour has stops 1 to {len(stops)}, not {rest}")
-        place = Place(int(rest) - 1)
+        place = TourPlace(int(rest) - 1)
     elif rest and rest not in WORDS:
         raise InputError(f"tour {rest!r} is not known{nearest(rest, WORDS)}; write `{TOUR}`")
     elif place is None or place.stop >= len(stops):
-        place = Place()
+        place = TourPlace()
     elif rest == "back":
-        place = Place(max(0, place.stop - 1), shown=True)
+        place = TourPlace(max(0, place.stop - 1), shown=True)
     elif rest == "next" or (place.shown and _is_here(session, stops[place.stop].stage)):
         if place.stop + 1 == len(stops):
             session.tour = None
             return Reply(tr("the tour is at its end; `tour` begins it again"), request=Request("tour", "leave"))
-        place = Place(place.stop + 1)
+        place = TourPlace(place.stop + 1)
     elif _is_here(session, stops[place.stop].stage):
-        place = Place(place.stop, shown=True)
+        place = TourPlace(place.stop, shown=True)
     stop = session.debugger.goto(session.trace.program.index(stops[place.stop].stage))
     page = page_of(session.trace, stops, place)
     session.tour = place

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..messages.errors import InputError
 from ..program.writing import cells
 from .session import Session
-from .table import Command, Reply, is_number, words_of
+from .table import Command, Reply, is_number, shell_words
 
 if TYPE_CHECKING:
     from ..analysis.word_vectors import Neighbour
@@ -37,7 +37,7 @@ def _analogy(session: Session, rest: str) -> Reply:
 
 def _words(rest: str, wanted: int, usage: str) -> tuple[list[str], int]:
     """So many words, and how many answers are asked for."""
-    found = words_of(rest, usage)
+    found = shell_words(rest, usage)
     count = FEW
     if len(found) == wanted + 1 and is_number(found[-1]):
         count = int(found.pop())

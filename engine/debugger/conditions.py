@@ -12,7 +12,7 @@ import numpy as np
 
 from ..messages.errors import InputError, nearest
 from ..program.element import Place, Wanted, first_place
-from ..program.expressions import Call, Comparison, Expression, Logic, Name, Text, Window, parse
+from ..program.expressions import Call, Expression, Indexed, Inequality, Logic, Name, QuotedToken, parse
 from ..program.figures import FROM_STATS, WORDS, figures_of, measure
 from ..program.index import Written, bind_index
 from ..program.program import Program
@@ -111,7 +111,7 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
         InputError: it cannot be read, or a name, function, index or comparison in it can never work.
     """
     expression = parse(text, "condition")
-    if not isinstance(expression, Comparison | Logic | Name):
+    if not isinstance(expression, Inequality | Logic | Name):
         raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
     for part in expression.parts():
         _check(part, text, program, stages, shapes, tokens)
@@ -123,7 +123,7 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
-    if isinstance(part, Text):
+    if isinstance(part, QuotedToken):
         raise InputError(
             f"condition {text!r} has the text {part.text!r} outside an index; write x[query={part.text!r}]"
         )
@@ -167,14 +167,14 @@ def check_windows(
     by_text = False
     inside = {id(inner) for part in expression.parts() if isinstance(part, Call) for inner in part.parts()}
     for part in expression.parts():
-        if isinstance(part, Window):
+        if isinstance(part, Indexed):
             single = id(part) not in inside
             by_text |= _of_each_text(part, said, program, stages, shapes, tokens, single=single, each_text=each_text)
     return by_text
 
 
 def _of_each_text(
-    part: Window,
+    part: Indexed,
     said: str,
     program: Program,
     stages: Collection[str],

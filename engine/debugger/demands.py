@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ..program.expressions import Comparison, Expression, Logic, Name, Number, Operation, Scope, Window
+from ..program.expressions import Arithmetic, Expression, Indexed, Inequality, Logic, Name, Number, Scope
 
 Range = tuple[float, float]
 Ranges = Callable[[str], Iterable[Range]]
@@ -85,7 +85,7 @@ def demand_of(expression: Expression) -> Demand | None:
         if expression.word == "and":
             return All(known) if known else None
         return Any(known) if len(known) == len(found) else None
-    if isinstance(expression, Comparison):
+    if isinstance(expression, Inequality):
         pairs = zip(expression.symbols, expression.operands, expression.operands[1:], strict=False)
         known = tuple(limit for pair in pairs if (limit := _limit(*pair)) is not None)
         return (known[0] if len(known) == 1 else All(known)) if known else None
@@ -105,14 +105,14 @@ def _word(expression: Expression) -> str | None:
     """The figure that is meant; `x` for a number of the stage's own value."""
     if isinstance(expression, Name):
         return expression.word
-    return "x" if isinstance(expression, Window) and expression.word == "x" else None
+    return "x" if isinstance(expression, Indexed) and expression.word == "x" else None
 
 
 def _number(expression: Expression) -> float | None:
     """A number as written, or worked out of such: `-5`, `2 * 3`."""
     if isinstance(expression, Number):
         return expression.number
-    if not isinstance(expression, Operation):
+    if not isinstance(expression, Arithmetic):
         return None
     operands = [_number(operand) for operand in expression.operands]
     if any(number is None for number in operands):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..messages.errors import InputError, nearest
-from ..program.expressions import Call, Expression, Name, Text, Window, parse
+from ..program.expressions import Call, Expression, Indexed, Name, QuotedToken, parse
 from ..program.figures import WORDS
 from ..program.program import Program
 from ..program.stage import Stage
@@ -58,11 +58,11 @@ def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
     needs: list[str] = []
     here = False
     for part in expression.parts():
-        if isinstance(part, Window) and part.word != "x":
+        if isinstance(part, Indexed) and part.word != "x":
             needs.append(program.resolve(part.word))
-        elif isinstance(part, Window) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
+        elif isinstance(part, Indexed) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
             here = True
-        elif isinstance(part, Name | Text):
+        elif isinstance(part, Name | QuotedToken):
             word = part.word if isinstance(part, Name) else part.text
             raise InputError(
                 f"watch {text!r} has the unknown word {word!r}{nearest(word, WORDS) or '; index a stage: STAGE[0, 3, 2, 1]'}"

@@ -64,7 +64,7 @@ REFUSED: Mapping[str, tuple[Any, ...]] = {
 MOST_NAMED, LONGEST_NAME = 12, 40
 
 
-def refuse(config: Config) -> None:
+def refuse_unimplemented(config: Config) -> None:
     """Refuse what is implemented in no family.
 
     Raises:
@@ -106,11 +106,11 @@ def unread(file: str, keys: Iterable[str], read: Collection[str], harmless: Harm
         harmless: those that change no number.
     """
     known = {*read, *(name for names in (harmless or {}).values() for name in names)}
-    note = told(file, sorted(set(keys) - known))
+    note = unknown_keys_line(file, sorted(set(keys) - known))
     return [note] if note else []
 
 
-def told(file: str, names: list[str]) -> str:
+def unknown_keys_line(file: str, names: list[str]) -> str:
     """The line that tells of unknown keys; "" where there are none.
 
     Args:

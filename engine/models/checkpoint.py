@@ -20,10 +20,9 @@ from .config import Config
 from .families import TEXT, Family, Limits, Options, family_of, sides_of, sight_of
 from .families.blocks.sentence import with_sentence
 from .files import read_object, regular
-from .folders import beside, instead, likeness, whose
+from .folders import adapter_line, instead, likeness, whose
 from .images.reader import ImageReader
-from .leftovers import Leftover, leftovers
-from .leftovers import told as leftover_lines
+from .leftovers import Leftover, leftover_lines, leftovers
 from .quantised import multiplied
 from .sentence_transformers import read_sentence
 from .text.habits import habits_of
@@ -62,7 +61,7 @@ class Checkpoint:
         self._stored = self._named(multiplied(list(map(open_weights, self.files))))
         self._stored |= self._of_sentence(directory)
         self.notes += self.sentence.notes if self.sentence is not None else ()
-        self._tell(beside(self.directory))
+        self._tell(adapter_line(self.directory))
 
     @classmethod
     def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
@@ -90,13 +89,13 @@ class Checkpoint:
             InputError: weights that are missing or of another shape, by name; what the config asks for and is not
                 implemented.
         """
-        accounts.refuse(self.config)
+        accounts.refuse_unimplemented(self.config)
         if options.side == TEXT:
             self.family.limits(self.config)  # a limit that cannot be is said on opening, not with the first text
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
         scheme = self.config.get("quantization_config")
         sources = [self.holder(name) or name for name in program.weights]
-        quantised.refuse(self.directory, sources, self._stored, scheme)
+        quantised.refuse_packed(self.directory, sources, self._stored, scheme)
         missing = [name for name in program.weights if self.holder(name) is None]
         if missing:
             raise InputError(
@@ -109,13 +108,17 @@ class Checkpoint:
                 wrong.append(f"{name} is {write_shape(found)} and should be {write_shape(shape)}")
         if wrong:
             raise InputError(f"{self.directory}: {len(wrong)} weights have the wrong shape: {_few(wrong, '; ')}")
-        self._tell(quantised.told(sources, self._stored, scheme))
+        self._tell(quantised.multiplied_out_line(sources, self._stored, scheme))
         self._tell_of_ties(program)
         for line in leftover_lines(self.leftovers(program), program.layers):
             self._tell(line)
         for line in declared.told(self.config):
             self._tell(line)
-        self._tell(accounts.told("config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))))
+        self._tell(
+            accounts.unknown_keys_line(
+                "config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))
+            )
+        )
         return program
 
     def _unlike(self, program: Program) -> str:

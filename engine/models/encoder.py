@@ -26,7 +26,7 @@ from .program_of_vectors import in_place_of_tokens, program_of_vectors, size_of
 from .settings import Settings
 from .source import Source
 from .telling import Tell, silent
-from .text.given_ids import Row, rows_of, tokens_of_ids
+from .text.given_ids import GivenText, given_texts, tokens_of_ids
 from .text.reader import TextReader
 from .weights import Weights
 
@@ -171,7 +171,7 @@ class Encoder:
         except InputError as error:
             return None, str(error)
 
-    def read_ids(self, rows: Sequence[Row]) -> Tokens:
+    def read_ids(self, rows: Sequence[GivenText]) -> Tokens:
         """Ids in place of a text as one padded batch; there need be no tokenizer.
 
         Raises:
@@ -205,7 +205,7 @@ class Encoder:
         Raises:
             InputError: as of `read_ids`.
         """
-        return self.run(self.read_ids(rows_of(ids, mask, segments, positions)), instead_of=instead_of)
+        return self.run(self.read_ids(given_texts(ids, mask, segments, positions)), instead_of=instead_of)
 
     def run_vectors(self, vectors: Any, mask: Any = None, instead_of: Run | None = None, names: str = "vectors") -> Run:
         """A run over vectors, of a model that takes those, or in place of the embeddings of a text's tokens.
@@ -222,12 +222,12 @@ class Encoder:
         Raises:
             InputError: a model that has no use for vectors, or shapes that do not fit.
         """
-        from .vectors import rounded, tokens_of
+        from .vectors import rounded, vector_tokens
 
         size = self.checkpoint.vector_size
         first = size is None or self.checkpoint.batch_first
         width = size_of(self.program) if size is None else size
-        tokens = tokens_of(vectors, mask, size=width, names=names, batch_first=first)
+        tokens = vector_tokens(vectors, mask, size=width, names=names, batch_first=first)
         if size is None:
             longest = self.checkpoint.limits.longest
             tokens = in_place_of_tokens(tokens, self.program, longest)

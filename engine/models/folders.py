@@ -67,7 +67,7 @@ def whose(values: Mapping[str, Any]) -> str:
     return next((said for keys, said in CONFIGS if all(key in values for key in keys)), "")
 
 
-def beside(directory: Path) -> str:
+def adapter_line(directory: Path) -> str:
     """The line that tells of an adapter that lies beside a whole model; "" where none does."""
     if not regular(directory / ADAPTER):
         return ""

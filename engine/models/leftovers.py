@@ -51,7 +51,7 @@ def _fronts(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def told(found: Sequence[Leftover], layers: int) -> list[str]:
+def leftover_lines(found: Sequence[Leftover], layers: int) -> list[str]:
     """A line of layers beyond those that are run, and one of everything else.
 
     Args:

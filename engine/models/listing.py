@@ -15,7 +15,7 @@ from .presets import PREFIX, PRESETS
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedModel:
     """A model that is at hand.
 
     Attributes:
@@ -31,14 +31,14 @@ class Listed:
     lacks: str = ""
 
 
-def bundled() -> Iterator[Listed]:
+def bundled() -> Iterator[ListedModel]:
     """The models that come with the package."""
     names = {"bundled (when no --model is given)": BUNDLED} | {name: SAMPLES / name for name in BUNDLED_WORDS}
     for name, directory in names.items():
-        yield Listed(name, _model_type(directory), sum(path.stat().st_size for path in directory.iterdir()))
+        yield ListedModel(name, _model_type(directory), sum(path.stat().st_size for path in directory.iterdir()))
 
 
-def cached() -> Iterator[Listed]:
+def cached() -> Iterator[ListedModel]:
     """The models in the local Hub cache, by name; each in its newest revision."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
@@ -51,7 +51,9 @@ def cached() -> Iterator[Listed]:
         if repo.repo_type != "model" or not repo.revisions:
             continue
         newest = max(repo.revisions, key=lambda revision: revision.last_modified)
-        yield Listed(repo.repo_id, _model_type(newest.snapshot_path), repo.size_on_disk, _lacks(newest.snapshot_path))
+        yield ListedModel(
+            repo.repo_id, _model_type(newest.snapshot_path), repo.size_on_disk, _lacks(newest.snapshot_path)
+        )
 
 
 def _model_type(directory: Path) -> str:
@@ -84,6 +86,6 @@ def write_models() -> str:
     return "\n".join(lines)
 
 
-def _line(model: Listed) -> str:
+def _line(model: ListedModel) -> str:
     lacks = f"  (cannot be opened: {model.lacks})" if model.lacks else ""
     return f"  {visible(model.name):<48} {visible(model.model_type):<16} {model.bytes / 1e6:>8.1f} MB{lacks}"

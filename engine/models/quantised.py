@@ -47,7 +47,7 @@ Formula = Callable[[torch.Tensor, torch.Tensor, "torch.Tensor | None"], torch.Te
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoredTensor:
     """Where a tensor is stored."""
 
     file: WeightFile
@@ -69,8 +69,8 @@ class Scaled:
     """
 
     formula: Formula
-    scale: Place
-    zero: Place | None
+    scale: StoredTensor
+    zero: StoredTensor | None
     said: str
 
 
@@ -106,7 +106,7 @@ def multiplied(files: Sequence[WeightFile]) -> list[WeightFile]:
     Args:
         files: all of a checkpoint: a scale may lie in another one than its weight.
     """
-    places = {name: Place(file, name) for file in files for name in file.names()}
+    places = {name: StoredTensor(file, name) for file in files for name in file.names()}
     opened: list[WeightFile] = []
     hidden = set()
     rules: dict[str, Scaled] = {}
@@ -122,7 +122,7 @@ def multiplied(files: Sequence[WeightFile]) -> list[WeightFile]:
     return opened
 
 
-def _scaled(name: str, place: Place, places: Mapping[str, Place]) -> tuple[Scaled | None, set[str]]:
+def _scaled(name: str, place: StoredTensor, places: Mapping[str, StoredTensor]) -> tuple[Scaled | None, set[str]]:
     """How a weight of eight bits is multiplied out, and the names of what belongs to it; None where that is not known."""
     front, dtype = name.removesuffix("weight"), place.file.dtype(name)
     rows, scale, inverse = (places.get(front + part) for part in ("SCB", "weight_scale", "weight_scale_inv"))
@@ -195,7 +195,9 @@ def scheme_of(names: Iterable[str], config: Any) -> str:
     return next((scheme for form, scheme in PACKED if any(re.search(form, name) for name in listed)), "")
 
 
-def refuse(where: object, weights: Iterable[str], stored: Mapping[str, tuple[WeightFile, str]], config: Any) -> None:
+def refuse_packed(
+    where: object, weights: Iterable[str], stored: Mapping[str, tuple[WeightFile, str]], config: Any
+) -> None:
     """Refuse weights that are packed, or stored in a dtype that is no float with nothing to multiply it by.
 
     Args:
@@ -221,7 +223,7 @@ def refuse(where: object, weights: Iterable[str], stored: Mapping[str, tuple[Wei
             )
 
 
-def told(weights: Iterable[str], stored: Mapping[str, tuple[WeightFile, str]], config: Any) -> str:
+def multiplied_out_line(weights: Iterable[str], stored: Mapping[str, tuple[WeightFile, str]], config: Any) -> str:
     """The line that says which weights were multiplied out, or that a config speaks of none that is stored; "" otherwise."""
     rules: list[tuple[str, Scaled]] = []
     for name in weights:

@@ -24,7 +24,9 @@ ATTENTION, PADDING = ("attention_mask",), ("src_key_padding_mask", "key_padding_
 MASKS = (MASK, *ATTENTION, *PADDING)
 
 
-def tokens_of(vectors: Any, mask: Any = None, *, size: int, names: str = "vectors", batch_first: bool = True) -> Tokens:
+def vector_tokens(
+    vectors: Any, mask: Any = None, *, size: int, names: str = "vectors", batch_first: bool = True
+) -> Tokens:
     """Vectors as one batch; their tokens are called 0, 1, 2, ...
 
     Args:

@@ -63,7 +63,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class QuotedToken:
     """A string in quotes: a token."""
 
     text: str
@@ -90,7 +90,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Indexed:
     """A name with an index."""
 
     word: str
@@ -121,7 +121,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Arithmetic:
     """Arithmetic on one or two operands."""
 
     symbol: str
@@ -138,7 +138,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Inequality:
     """`a < b <= c`: true where every neighbouring pair is; never of many numbers."""
 
     symbols: tuple[str, ...]
@@ -258,7 +258,7 @@ class _Parser:
         while symbol := self._take("mark", *_COMPARISONS):
             symbols.append(symbol)
             operands.append(self._sum())
-        return Comparison(tuple(symbols), tuple(operands)) if symbols else operands[0]
+        return Inequality(tuple(symbols), tuple(operands)) if symbols else operands[0]
 
     def _sum(self) -> Expression:
         return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._sign))
@@ -266,17 +266,17 @@ class _Parser:
     def _chain(self, symbols: tuple[str, ...], part: Callable[[], Expression]) -> Expression:
         found = part()
         while symbol := self._take("mark", *symbols):
-            found = Operation(symbol, (found, part()))
+            found = Arithmetic(symbol, (found, part()))
         return found
 
     def _sign(self) -> Expression:
         if self._take("mark", "-"):
-            return self._deeper(lambda: Operation("-", (self._sign(),)))
+            return self._deeper(lambda: Arithmetic("-", (self._sign(),)))
         if self._take("mark", "+"):
             return self._deeper(self._sign)
         base = self._atom()
         if self._take("mark", "**"):
-            return self._deeper(lambda: Operation("**", (base, self._sign())))
+            return self._deeper(lambda: Arithmetic("**", (base, self._sign())))
         return base
 
     def _atom(self) -> Expression:
@@ -286,7 +286,7 @@ class _Parser:
             return Number(float(word))
         if kind == "text":
             self._advance()
-            return Text(re.sub(r"\\(.)", r"\1", word[1:-1]))
+            return QuotedToken(re.sub(r"\\(.)", r"\1", word[1:-1]))
         if kind == "name" and word not in ("and", "or", "not"):
             self._advance()
             return self._named(word, start)
@@ -303,7 +303,7 @@ class _Parser:
             return Call(word, argument, start)
         if self._take("mark", "["):
             inside = self._bracket()
-            return Window(word, parse_index(inside), start)
+            return Indexed(word, parse_index(inside), start)
         return Name(word, start)
 
     def _bracket(self) -> str:

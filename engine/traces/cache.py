@@ -25,7 +25,7 @@ def reuses(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-class Pool:
+class MemoryPool:
     """What the caches of a run and of its forks have in common: the budget, who was used last, memory that lies idle.
 
     It holds no tensor but idle ones: a cache that is let go takes its own along at once, and is struck off here before the
@@ -185,7 +185,7 @@ class Cache:
         pool: what it shares with the caches of forks.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: MemoryPool) -> None:
         self.pool = pool
         self._number = pool.enter(self)
         self._tensors: dict[str, torch.Tensor] = {}

@@ -14,7 +14,7 @@ from ..ops import Given, Op, no_memory
 from ..program.program import Program
 from ..program.stage import Shape, Stage
 from ..program.tokens import Tokens
-from .cache import Cache, Key, Pool, reuses
+from .cache import Cache, Key, MemoryPool, reuses
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
 from .patches.patch_set import PatchSet
@@ -48,7 +48,7 @@ class Computation:
         device: torch.device,
         dtype: torch.dtype,
         budget: int | None = None,
-        pool: Pool | None = None,
+        pool: MemoryPool | None = None,
         shadows: Mapping[str, Shadow] | None = None,
         base: Computation | None = None,
     ) -> None:
@@ -63,7 +63,7 @@ class Computation:
         self.lock = base.lock if base is not None else threading.RLock()
         self.shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
         shared = base.cache.pool if base is not None else pool
-        self.cache = Cache(shared if shared is not None else Pool(budget, program.anchors, self.device))
+        self.cache = Cache(shared if shared is not None else MemoryPool(budget, program.anchors, self.device))
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = _brought(program, tokens, self.device, dtype)
 
@@ -115,7 +115,7 @@ class Computation:
         """Keep no value that is not being computed with, here and in forks; each is computed again when it is read."""
         self.cache.pool.give_up()
 
-    def release(self) -> Pool:
+    def release(self) -> MemoryPool:
         """Give up all values; what is returned lets another run compute in the same memory."""
         with self.lock:
             self.cache.clear()

@@ -17,7 +17,7 @@ from ..program.stage import Shape, write_shape
 from ..program.tokens import Tokens
 from ..program.trace import LiveTrace
 from ..program.value import Value
-from .cache import Pool
+from .cache import MemoryPool
 from .compute import Computation
 from .patches.changes import Replace, refusing
 from .patches.patch_set import PatchSet
@@ -25,7 +25,7 @@ from .ranges.known import Extents
 from .ranges.rows import apart, row_ends
 from .ranges.weights import WeightSizes
 from .run_value import QUICK, RunValue
-from .tensors import cut, to_numpy
+from .tensors import indexed, to_numpy
 
 # How much is computed before it is looked at: what a processor's cache still holds then.
 AHEAD_BYTES = 16 << 20
@@ -107,7 +107,7 @@ class Run(LiveTrace):
         """What the value of a stage is made of."""
         return self.computation.dtype(name)
 
-    def release(self) -> Pool:
+    def release(self) -> MemoryPool:
         """Give up all values; what is returned lets another run compute in the same memory."""
         return self.computation.release()
 
@@ -130,7 +130,7 @@ class Run(LiveTrace):
 
     def weight(self, name: str, index: Index = ()) -> npt.NDArray[Any]:
         weight = self.weights[name]
-        return to_numpy(cut(weight, (*index, *[slice(None)] * (weight.ndim - len(index)))))
+        return to_numpy(indexed(weight, (*index, *[slice(None)] * (weight.ndim - len(index)))))
 
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""

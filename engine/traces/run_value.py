@@ -18,7 +18,7 @@ from .one_hot import one_hot_figure
 from .out_of_memory import with_room
 from .ranges.known import Extents, ends, figure_of
 from .ranges.rows import row_figures
-from .tensors import cut, to_numpy
+from .tensors import indexed, to_numpy
 
 QUICK = ("nan", "inf", "min", "max", "absmax")
 
@@ -96,7 +96,7 @@ class RunValue(Value):
     def _window(self, index: Index) -> torch.Tensor:
         run = self.computation
         if not run.is_windowed(self.name) or run.known(self.name) is not None:
-            return cut(run.tensor(self.name), index)
+            return indexed(run.tensor(self.name), index)
         one_hot = isinstance(self.stage.op, OneHot)
         if is_rectangle(index):
             return self._one_hot(index) if one_hot else self._from_rows(index)
@@ -130,11 +130,11 @@ class RunValue(Value):
                 block = self.computation.rows(self.name, start, stop).index_select(
                     axis, torch.tensor(wanted, device=self.computation.device)
                 )
-                pieces.append(cut(block, (*index[:axis], slice(None), index[axis + 1])))
+                pieces.append(indexed(block, (*index[:axis], slice(None), index[axis + 1])))
         at = sum(isinstance(before, slice) for before in index[:axis])
         if not pieces:
             empty = self.computation.rows(self.name, 0, 1)
-            return cut(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
+            return indexed(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
         if places.step < 0:
             pieces.reverse()
         whole = torch.cat(pieces, dim=at)

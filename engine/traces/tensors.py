@@ -29,10 +29,10 @@ def both(pair: Sequence[torch.Tensor]) -> tuple[float, float]:
     return one, other
 
 
-def cut(tensor: torch.Tensor, index: Index) -> torch.Tensor:
+def indexed(tensor: torch.Tensor, index: Index) -> torch.Tensor:
     """numpy's indexing, negative steps included, which torch does not have; and another place in each text."""
     if not is_rectangle(index):
-        return torch.stack([cut(tensor, alone) for alone in by_text(index, len(tensor))])
+        return torch.stack([indexed(tensor, alone) for alone in by_text(index, len(tensor))])
     flips, kept, axis = [], [], 0
     for part, size in zip(index, tensor.shape, strict=True):
         if isinstance(part, slice):

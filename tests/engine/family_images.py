@@ -11,7 +11,7 @@ import transformers.models.deit.modeling_deit as modeling_deit
 import transformers.models.vit.modeling_vit as modeling_vit
 from encoder_tui.engine import Encoder, Tokens
 from encoder_tui.engine.models.families import sight_of
-from encoder_tui.engine.models.images.reader import tokens_of
+from encoder_tui.engine.models.images.reader import image_tokens
 from encoder_tui.engine.ops import ACTIVATIONS
 from family_kit import SIZES, Sample, random_tokens
 from hypothesis import strategies as st
@@ -60,19 +60,19 @@ class CLIPModelOfImages(CLIPModel):
         return self.get_image_features(pixel_values, **more)
 
 
-def image_tokens(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
+def random_images(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
     """Images of random pixels; of each as many tokens are seen as its length says, and those after them are hidden."""
     sight = sight_of(encoder.checkpoint.family, encoder.checkpoint.config)
     size = (sight.channels, sight.height, sight.width)
     pixels = [random.normal(0, 1, size).astype(np.float32) for _ in lengths]
-    tokens = tokens_of(sight, pixels, [f"{row}.png" for row in range(len(lengths))])
+    tokens = image_tokens(sight, pixels, [f"{row}.png" for row in range(len(lengths))])
     mask = np.array([[place < length for place in range(tokens.shape[1])] for length in lengths], dtype=np.int64)
     return replace(tokens, mask=mask)
 
 
 def whole_images(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
     """The same with every token seen: CLIP takes no mask for images."""
-    tokens = image_tokens(lengths, random, encoder)
+    tokens = random_images(lengths, random, encoder)
     return replace(tokens, mask=np.ones_like(tokens.mask))
 
 
@@ -204,7 +204,7 @@ SAMPLES = [
         modeling=(modeling_vit,),
         outputs={"logits": "head.classes.logits"},
         inputs=pixels_and_mask,
-        tokens=image_tokens,
+        tokens=random_images,
         not_compared=("image.pixels", *UNNAMED, *CLASSES, "head.pooler.first"),
     ),
     Sample(
@@ -220,7 +220,7 @@ SAMPLES = [
             "distillation_logits": "head.classes.distillation_logits",
         },
         inputs=pixels_and_mask,
-        tokens=image_tokens,
+        tokens=random_images,
         not_compared=(
             "image.pixels",
             *UNNAMED,

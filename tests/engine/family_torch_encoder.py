@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from encoder_tui.engine import Encoder, Run, Tokens, load
 from encoder_tui.engine.models.torch_module.reading import config_of
-from encoder_tui.engine.models.vectors import tokens_of
+from encoder_tui.engine.models.vectors import vector_tokens
 from family_kit import Sample, Values
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -99,7 +99,9 @@ def tokens(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder
     size = encoder.checkpoint.vector_size
     assert size is not None
     vectors = random.normal(size=(len(lengths), max(lengths), size)).astype(np.float32)
-    return tokens_of(vectors, [[int(place < length) for place in range(max(lengths))] for length in lengths], size=size)
+    return vector_tokens(
+        vectors, [[int(place < length) for place in range(max(lengths))] for length in lengths], size=size
+    )
 
 
 def inputs(given: Tokens) -> dict[str, torch.Tensor]:

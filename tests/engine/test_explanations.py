@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session, open_snapshot, save
-from encoder_tui.engine.analysis.explain import explain_stage, formulas, lacks, text_of, write_page
+from encoder_tui.engine.analysis.explain import explain_stage, formulas, lacks, stage_text, write_page
 from encoder_tui.engine.analysis.explain.texts import FIELDS, entries
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
@@ -181,7 +181,7 @@ def called(kind):
 )  # fmt: skip
 def test_the_narrowest_entry_is_taken(stages, title):
     program, _ = program_of(*stages)
-    assert text_of(program.stages[-1], program, "en").title == title
+    assert stage_text(program.stages[-1], program, "en").title == title
 
 
 # -- formulas ------------------------------------------------------------------------------------------------------

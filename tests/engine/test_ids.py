@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.models.text.given_ids import read_ids, rows_of
+from encoder_tui.engine.models.text.given_ids import given_texts, read_ids
 from encoder_tui.tui.cli import main
 from safetensors.numpy import save_file
 
@@ -202,4 +202,4 @@ def test_the_number_that_is_none_is_named_as_it_was_written(tmp_path, line, said
     with pytest.raises(InputError, match=f"holds {said}.*, and must hold whole numbers"):
         read_ids(str(tmp_path / "ids.jsonl"))
     with pytest.raises(InputError, match=r"holds 2\.5, and"):
-        rows_of(torch.tensor([2.5, 3.0]))
+        given_texts(torch.tensor([2.5, 3.0]))

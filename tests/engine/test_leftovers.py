@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from encoder_tui.engine import load
-from encoder_tui.engine.models.leftovers import Leftover, leftovers, told
+from encoder_tui.engine.models.leftovers import Leftover, leftover_lines, leftovers
 from safetensors.torch import load_file, save_file
 
 
@@ -60,7 +60,7 @@ def test_the_largest_module_is_named():
 
 def test_a_layer_below_the_count_is_no_layer_too_many():
     """A layer that another family would have had is not one beyond the config's."""
-    assert told([Leftover("pooler.0", 2)], 2) == ["pooler.0 (2 tensors) is stored and not used"]
+    assert leftover_lines([Leftover("pooler.0", 2)], 2) == ["pooler.0 (2 tensors) is stored and not used"]
     many = [Leftover(f"head{number}", 2) for number in range(12)]
-    (line,) = told(many, 2)
+    (line,) = leftover_lines(many, 2)
     assert line.endswith("head7 (2 tensors) and 4 more are stored and not used")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
-from encoder_tui.engine.analysis.word_vectors import WordTable, is_special, table_of
+from encoder_tui.engine.analysis.word_vectors import WordTable, embedding_weight, is_special
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from safetensors.torch import load_file, save_file
@@ -94,7 +94,7 @@ def test_half_precision_is_compared_in_float32(tmp_path):
 
 def test_of_an_encoders_token_embeddings(minilm):
     session = Session(minilm.run("a king"))
-    assert table_of(session.trace) == "embeddings.word_embeddings.weight"
+    assert embedding_weight(session.trace) == "embeddings.word_embeddings.weight"
     assert words_of(said(session, "nearest king 3"))[0] == "kings"
     assert words_of(said(session, "nearest MONDAY 2")) == words_of(said(session, "nearest monday 2"))
     found = words_of(said(session, "nearest monday 6"))

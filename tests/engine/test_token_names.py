@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError, load, open_snapshot, save
-from encoder_tui.engine.analysis.compare.align import align, tokens_of
+from encoder_tui.engine.analysis.compare.align import align, patched_tokens
 from encoder_tui.engine.analysis.compare.view import AlignedValue, DifferenceValue
 from encoder_tui.engine.program.element import first_place
 from encoder_tui.engine.program.index import Written, bind_index, parse_index
@@ -229,7 +229,7 @@ def test_a_recording_in_bfloat16_is_read_by_text(small_dir, tmp_path):
 
 def test_a_reference_is_read_by_text_in_our_coordinates(small):
     ours, theirs = small.run(TEXTS), small.run(["the dog sat because it was tired", "now it is a dog"])
-    both = align(tokens_of(ours), tokens_of(theirs))
+    both = align(patched_tokens(ours), patched_tokens(theirs))
     assert not both.same
     for made in (AlignedValue, DifferenceValue):
         value = made(ours[WEIGHTS], theirs[WEIGHTS], both)
@@ -237,6 +237,6 @@ def test_a_reference_is_read_by_text_in_our_coordinates(small):
         read = value.read('query="it", key="[SEP]"')
         assert np.array_equal(read, expected(whole), equal_nan=True)
         assert not np.isnan(read).any()
-    mine = align(tokens_of(ours), tokens_of(ours))
+    mine = align(patched_tokens(ours), patched_tokens(ours))
     assert mine.same
     assert not DifferenceValue(ours[WEIGHTS], ours[WEIGHTS], mine).read('key="[SEP]"').any()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from encoder_tui.engine import InputError, Session, load
-from encoder_tui.engine.analysis.tour import Place, page_of, stops_of
+from encoder_tui.engine.analysis.tour import TourPlace, page_of, stops_of
 from encoder_tui.engine.commands import TABLE
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -30,12 +30,12 @@ def test_every_stop_has_its_text_and_numbers(session, language):
     stops = stops_of(session.trace.program)
     assert len(stops) >= 12
     for number in range(len(stops)):
-        page = page_of(session.trace, stops, Place(number, shown=True), language)
+        page = page_of(session.trace, stops, TourPlace(number, shown=True), language)
         for words in (page.title, page.ask, page.tell):
             assert words
             assert not re.search(r"\{\w+\}", words), words
             assert bool(CHINESE.search(words)) == (language == "zh"), words
-        assert page_of(session.trace, stops, Place(number), language).tell == ""
+        assert page_of(session.trace, stops, TourPlace(number), language).tell == ""
 
 
 def test_it_asks_then_shows_then_goes_on(session):
@@ -50,10 +50,10 @@ def test_it_asks_then_shows_then_goes_on(session):
 
 def test_the_answers_are_those_of_the_run(session):
     stops = stops_of(session.trace.program)
-    told = {stop.facts: page_of(session.trace, stops, Place(n, shown=True)).tell for n, stop in enumerate(stops)}
+    told = {stop.facts: page_of(session.trace, stops, TourPlace(n, shown=True)).tell for n, stop in enumerate(stops)}
     assert told["heads"].startswith("128 / 4 = 32.")
     weights = session.trace["layers.1.attention.weights"].read((0,))  # (head, query, key)
-    page = page_of(session.trace, stops, Place([s.facts for s in stops].index("weights"), shown=True))
+    page = page_of(session.trace, stops, TourPlace([s.facts for s in stops].index("weights"), shown=True))
     strings = session.trace.tokens.strings[0]
     assert strings[page.token] == "it"
     key = int(weights[page.head, page.token].argmax())
@@ -89,7 +89,7 @@ def test_other_models_have_the_stops_they_have(minilm):
     stops = stops_of(session.trace.program)
     assert "head.words.probabilities" not in [stop.stage for stop in stops]
     for number in range(len(stops)):
-        assert page_of(session.trace, stops, Place(number, shown=True)).tell
+        assert page_of(session.trace, stops, TourPlace(number, shown=True)).tell
 
 
 @pytest.mark.parametrize("rest", ["0", "14", "nowhere"])

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
 
-    from ...engine.commands import Table
+    from ...engine.commands import CommandTable
     from ..panes.inspector import Inspector
     from ..views.value_view import ValueView
 
@@ -230,7 +230,7 @@ class EncoderApp(App[int]):
     # -- for the controller and the palette ----------------------------------------------------------------------
 
     @property
-    def table(self) -> Table:
+    def table(self) -> CommandTable:
         """The commands; only after they are known."""
         assert self.controller.keyboard is not None
         return self.controller.keyboard.table

@@ -19,7 +19,7 @@ from .faults import Fault
 from .keys import Keyboard, fill, is_begun
 
 if TYPE_CHECKING:
-    from ...engine.commands import Request, Table
+    from ...engine.commands import CommandTable, Request
     from ...engine.commands.session import Session
     from ...engine.debugger.cursor import Stop
     from .app import EncoderApp
@@ -61,7 +61,7 @@ class Controller:
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
-    def listed(self, table: Table) -> None:
+    def listed(self, table: CommandTable) -> None:
         """The commands are known."""
         self.keyboard = Keyboard(table)
         self.app.main.footer.show(self.keyboard.footer())

@@ -18,7 +18,7 @@ from ..reading.work import Work
 from .faults import Faults
 
 if TYPE_CHECKING:
-    from ...engine.commands import Reply, Table
+    from ...engine.commands import CommandTable, Reply
     from ...engine.commands.session import Session
 
 Start = Callable[[Callable[..., None]], "Session"]
@@ -35,7 +35,7 @@ class Progress(Message):
 class Listed(Message):
     """The commands there are; known long before anything is loaded."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: CommandTable) -> None:
         super().__init__()
         self.table = table
 
@@ -204,7 +204,7 @@ class EngineThread:
             elif job and not job[1].is_stale(session):
                 self._do(*job, session, self._position)
 
-    def _run(self, line: _Line, table: Table, session: Session, before: Position) -> None:
+    def _run(self, line: _Line, table: CommandTable, session: Session, before: Position) -> None:
         reply, problem, position = None, None, before
         try:
             reply = table.execute(session, line.text)

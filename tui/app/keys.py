@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
-    from ...engine.commands import Key, Table
+    from ...engine.commands import CommandTable, Key
 
 STAGE = "{stage}"
 # The keys worth a place in the footer, the most useful first; what does not fit is left out from the end.
@@ -18,7 +18,7 @@ FOOTER = ("s", "n", "f", "c", "S", "x", "b", "slash", "colon", "C", "z", "J", "t
 class Keyboard:
     """Which key stands for which command line."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: CommandTable) -> None:
         self.table = table
         self._keys: dict[str, Key] = {key.key: key for command in table for key in command.keys}
 

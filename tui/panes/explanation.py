@@ -15,7 +15,7 @@ from ..state.view_state import ViewState
 from .lines import Lines, Spans
 
 if TYPE_CHECKING:
-    from ...engine.analysis.explain import Page
+    from ...engine.analysis.explain import StagePage
     from ...engine.analysis.tour import TourPage
     from ...engine.commands.session import Session
 
@@ -31,7 +31,7 @@ class Explanation(Lines[Face]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.page: Page | None = None
+        self.page: StagePage | None = None
         self.tour: TourPage | None = None
         self._asked: tuple[object, ...] = ()
         self._joint = -1
@@ -69,7 +69,7 @@ class Explanation(Lines[Face]):
 
             self.post_message(Wanted(self, Work("explanation", run, generation)))
 
-    def receive(self, work: Work, result: Page) -> None:
+    def receive(self, work: Work, result: StagePage) -> None:
         """Take the text."""
         self.page = result
         self._lay()
@@ -104,7 +104,7 @@ class Explanation(Lines[Face]):
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: Page, width: int, height: int, reached: bool) -> list[Face]:
+def laid_out(page: StagePage, width: int, height: int, reached: bool) -> list[Face]:
     """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
     room = width - 2
     texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip

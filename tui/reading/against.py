@@ -44,7 +44,7 @@ class Against:
 def against_of(session: Session, stage: str) -> Against | None:
     """What a stage is held against; None before anything was compared. Runs on the engine's thread, computes nothing."""
     from ...engine.analysis.compare import align
-    from ...engine.analysis.compare.align import tokens_of
+    from ...engine.analysis.compare.align import patched_tokens
     from ...engine.messages.errors import InputError, one_line
 
     reference = session.reference
@@ -59,7 +59,9 @@ def against_of(session: Session, stage: str) -> Against | None:
     except InputError as error:
         return Against(reference.title, session.compared, one_line(error))
     current = reference.ours is session.trace
-    alignment = reference.alignment if current else align(tokens_of(session.trace), tokens_of(reference.trace))
+    alignment = (
+        reference.alignment if current else align(patched_tokens(session.trace), patched_tokens(reference.trace))
+    )
     tokens, alone = _labels(_Held(alignment))
     figures, verdict, beyond = _judged(session, reference, stage, current)
     return Against(reference.title, session.compared, "", tokens, alone, figures, verdict, beyond, _notes(alignment))

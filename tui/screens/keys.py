@@ -14,7 +14,7 @@ from ..panes.lines import Lines, Spans
 from .over import Page
 
 if TYPE_CHECKING:
-    from ...engine.commands import Command, Table
+    from ...engine.commands import Command, CommandTable
 
 GROUPS = {
     "motion": "Motion",
@@ -51,7 +51,7 @@ class KeyLines(Lines[Line], can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--group", "keys--key", "keys--usage", "keys--text"}
 
-    def __init__(self, table: Table, *, id: str | None = None) -> None:
+    def __init__(self, table: CommandTable, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._table = table
 
@@ -75,7 +75,7 @@ class KeyLines(Lines[Line], can_focus=True):
 class KeysScreen(Page):
     """Every key, grouped; any key that does not scroll closes it."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: CommandTable) -> None:
         super().__init__(KeyLines(table, id="keys"))
         self._length = len(lines_of(table, 86))
 
@@ -97,7 +97,7 @@ class KeysScreen(Page):
             self.dismiss()
 
 
-def lines_of(table: Table, width: int) -> list[Line]:
+def lines_of(table: CommandTable, width: int) -> list[Line]:
     """The help, grouped, in the table's order, in lines of so many cells."""
     found: list[Line] = []
     for group in dict.fromkeys(command.group for command in table):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...engine.messages.errors import InputError
 
 if TYPE_CHECKING:
-    from ...engine.commands import Command, Table
+    from ...engine.commands import Command, CommandTable
     from ...engine.program.program import Program
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
@@ -32,7 +32,7 @@ class Completion:
     choices: tuple[str, ...] = ()
 
 
-def complete(line: str, table: Table, program: Program | None) -> Completion:
+def complete(line: str, table: CommandTable, program: Program | None) -> Completion:
     """Complete the end of a line.
 
     Args:
@@ -58,7 +58,7 @@ def complete(line: str, table: Table, program: Program | None) -> Completion:
     return Completion(line)
 
 
-def command_of(line: str, table: Table) -> Command | None:
+def command_of(line: str, table: CommandTable) -> Command | None:
     """The command a line begins with, once its name is complete."""
     word, space, _ = line.lstrip().partition(" ")
     try:

@@ -122,14 +122,14 @@ def found_stages(text: str, world: World) -> list[str]:
 
 
 def _titled(text: str, world: World) -> list[str]:
-    from ...engine.analysis.explain import text_of
+    from ...engine.analysis.explain import stage_text
     from ...engine.messages.translation import LANGUAGES
 
     program = world.program
     return [
         stage.name
         for stage in program
-        if any(text in text_of(stage, program, language).title.lower() for language in LANGUAGES)
+        if any(text in stage_text(stage, program, language).title.lower() for language in LANGUAGES)
     ]
 
 

@@ -12,7 +12,7 @@ from ...debugger.faults.fault import NOT_FINITE, Fault
 from ...debugger.faults.masks import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
 from ...debugger.faults.patterns import Pattern
 from ...debugger.faults.softmax import EVAL, dropped_from_softmax
-from ...debugger.faults.squares import HIDES, Stopped, Sums, extremes, pairs, windows
+from ...debugger.faults.squares import HIDES, MaskSums, Stopped, extremes, pairs, windows
 from ...debugger.unexpected import first_fault
 from ...program.dtypes import FLOATS
 from ...program.givers import whose_mask
@@ -88,7 +88,7 @@ class _Masks:
 
     def _mask(self, stage: Stage, score: float) -> None:
         value = self.trace.value(stage.name)
-        sums = Sums.of(value, self.real, self.stopped)
+        sums = MaskSums.of(value, self.real, self.stopped)
         pattern = Pattern.of(stage)
         asked = ["polarity", "axis"] * (pattern is None)
         asked += [f"size against scores up to {score:.4g}"] * math.isfinite(score)
@@ -102,7 +102,7 @@ class _Masks:
         if sums.bottom == -math.inf and not stage.options.get("infinite"):  # torch.nn's own mask is so
             self._infinite(stage, value, sums)
 
-    def _size(self, stage: Stage, value: Value, sums: Sums, score: float) -> None:
+    def _size(self, stage: Stage, value: Value, sums: MaskSums, score: float) -> None:
         """Whether what is added is enough for the dtype, beside the scores there are."""
         if value.dtype not in FLOATS or not sums.bottom < HIDES:
             return
@@ -119,7 +119,7 @@ class _Masks:
                 finding_of(self.trace, stage.name, Fault(said, sums.weakest_at or (), "too small", None, remedy)), True
             )
 
-    def _infinite(self, stage: Stage, value: Value, sums: Sums) -> None:
+    def _infinite(self, stage: Stage, value: Value, sums: MaskSums) -> None:
         said = f"it is minus infinity: a query whose keys are all hidden gets NaN (the minimum of {value.dtype} gives it even weights)"
         if value.dtype == "float16":
             said += "; float32's minimum overflows to it in float16"

@@ -15,7 +15,7 @@ from ...program.program import Program
 from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 from ..compare import Difference, compare
-from ..compare.alone import alone, beside
+from ..compare.alone import alone, alone_alignment
 from .findings import Checked, Finding, finding_of, where
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Padding:
         """The first stage at which a text's tokens are others beside padding than alone."""
         single = alone(self.tokens, row)
         found = compare(
-            self.trace, self.encoder.run(single), alignment=beside(self.tokens, row, single), parts=False, stopped=self.stopped,
+            self.trace, self.encoder.run(single), alignment=alone_alignment(self.tokens, row, single), parts=False, stopped=self.stopped,
         )  # fmt: skip
         program = self.trace.program
         told = [one for one in found.rows if _tells(program, program[one.name])]

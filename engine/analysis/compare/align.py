@@ -104,14 +104,14 @@ class Piece:
         return tuple(part.start + inside for part, inside in zip(self.ours, at, strict=True))
 
 
-def pick(window: npt.NDArray[Any], picks: Sequence[tuple[int, Places]]) -> npt.NDArray[Any]:
+def picked(window: npt.NDArray[Any], picks: Sequence[tuple[int, Places]]) -> npt.NDArray[Any]:
     """The window with only the picked places."""
     for axis, kept in picks:
         window = np.take(window, kept, axis=axis)
     return window
 
 
-def tokens_of(trace: Trace) -> Tokens:
+def patched_tokens(trace: Trace) -> Tokens:
     """A trace's tokens as they are with their patches, but for the mask: padding is what the tokenizer padded."""
     return dataclasses.replace(trace.tokens, mask=trace.original_tokens.mask)
 

@@ -33,7 +33,7 @@ def alone(tokens: Tokens, row: int) -> Tokens:
     )
 
 
-def beside(tokens: Tokens, row: int, single: Tokens) -> Alignment:
+def alone_alignment(tokens: Tokens, row: int, single: Tokens) -> Alignment:
     """The text in its batch beside the text alone."""
     kept = np.flatnonzero(tokens.mask[row])
     return Alignment(False, (Pair(row, 0, kept, np.arange(len(kept)), 0, (), ()),), tokens, single)

@@ -8,7 +8,7 @@ from .measure import Array, Gap
 
 
 @dataclass(slots=True)
-class Apart:
+class TextGaps:
     """A gap for each text of a batch; text 0 where a value is the same for all.
 
     Attributes:
@@ -61,7 +61,7 @@ class Apart:
         numbers = sum(gap.numbers for gap in self.texts.values())
         return sum(gap.total for gap in self.texts.values()) / numbers if numbers else 0.0
 
-    def share_of(self, sizes: Apart) -> float:
+    def share_of(self, sizes: TextGaps) -> float:
         """The largest difference beside the largest magnitude of the same text in other gaps; infinite for what is unlike."""
         shares = [0.0]
         for text, gap in self.texts.items():

@@ -10,7 +10,7 @@ from ...program.index import Index
 from ...program.stage import Shape, Stage
 from ...program.trace import Trace
 from ...program.value import Value
-from .align import Places, pick
+from .align import Places, picked
 from .measure import Array
 
 # Below this a number in a mask, or what became of a score, is meant to hide a key: half of the -10000 of the first BERT.
@@ -54,12 +54,12 @@ class Hidden:
             return np.asarray(low)
         if self.mask is not None:
             sizes = self.mask.shape
-            put = np.asarray(self.mask.read(clipped(index, sizes)))
-            put = pick(put, [(axis, kept) for axis, kept in picks if sizes[axis] > 1])
+            put = np.asarray(self.mask.read(clipped_index(index, sizes)))
+            put = picked(put, [(axis, kept) for axis, kept in picks if sizes[axis] > 1])
             return np.asarray(low & (put == 0 if self.mask.dtype.startswith("int") else put < HIDES))
         padded = self._padded[:, None, None, :]  # (batch, head, query, key)
-        there: Array = padded[clipped(index, padded.shape)]
-        return np.asarray(low & pick(there, [(axis, kept) for axis, kept in picks if axis == len(index) - 1]))
+        there: Array = padded[clipped_index(index, padded.shape)]
+        return np.asarray(low & picked(there, [(axis, kept) for axis, kept in picks if axis == len(index) - 1]))
 
 
 def mask_of(trace: Trace, stage: Stage) -> Value | None:
@@ -70,7 +70,7 @@ def mask_of(trace: Trace, stage: Stage) -> Value | None:
     return mask if len(mask.shape) == len(stage.axes) else None
 
 
-def clipped(index: Index, shape: Shape) -> Index:
+def clipped_index(index: Index, shape: Shape) -> Index:
     """The same window of a value some of whose axes are one for all: the mask, which is the same for every head."""
     only = (
         (0 if isinstance(part, int) else slice(0, 1)) if size == 1 else part

@@ -15,7 +15,7 @@ from ...program.per_text import Index, is_rectangle
 from ...program.trace import Trace
 from ...program.value import Value
 from .added import same_shapes
-from .align import Alignment, align, tokens_of
+from .align import Alignment, align, patched_tokens
 from .hidden import HIDES, Hidden, may_hide
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Reference:
             raise InputError(f"the reference ({self.title}) has no {name}")
         if not same_shapes(trace.program[name], trace.shapes[name], theirs.shapes[name]):
             raise InputError(f"{name} has another shape in the reference ({self.title})")
-        alignment = self.alignment if self.ours is trace else align(tokens_of(trace), tokens_of(theirs))
+        alignment = self.alignment if self.ours is trace else align(patched_tokens(trace), patched_tokens(theirs))
         return trace.value(name), theirs.value(name), alignment
 
 

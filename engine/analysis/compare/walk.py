@@ -15,8 +15,8 @@ from ...program.per_text import Rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
 from .added import Added, peek, same_shapes, spans
-from .align import Alignment, Piece, align, pick, pieces, tokens_of, whole
-from .apart import Apart
+from .align import Alignment, Piece, align, patched_tokens, picked, pieces, whole
+from .apart import TextGaps
 from .comparison import Comparison, Difference, OtherShape
 from .hidden import Hidden, may_hide
 from .measure import Array, Gap, ulps
@@ -51,7 +51,7 @@ def compare(
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
-    alignment = alignment if alignment is not None else align(tokens_of(ours), tokens_of(theirs))
+    alignment = alignment if alignment is not None else align(patched_tokens(ours), patched_tokens(theirs))
     exact = _exact(ours, theirs)
     names = {stage.name for stage in ours.program}
     only_ours: list[str] = []
@@ -107,7 +107,7 @@ class _Walk:
     def difference(self, stage: Stage, position: int, tolerance: float | None, exact: bool) -> Difference:
         mine, other = self.ours.value(stage.name), self.theirs.value(stage.name)
         dtype = coarser(self.grains[0][stage.name], self.grains[1][stage.name])
-        apart, padding, added, inherited = Apart(), Gap(brief=True), Apart(brief=True), Apart(brief=True)
+        apart, padding, added, inherited = TextGaps(), Gap(brief=True), TextGaps(brief=True), TextGaps(brief=True)
         refused = self.added.refused(stage) if self.parts else "it was not asked for"
         itself = not refused and (not stage.inputs or stage.name in self.ours.patched)
         blocks = spans(self.ours, self.theirs, stage)
@@ -120,7 +120,7 @@ class _Walk:
                 a, b = window.pair(piece)
                 apart.add(piece.text, a, b, (piece, a.shape), _covers(masks, piece, a, b))
                 if alone is not None:
-                    c = pick(alone[within(piece.theirs, block)], piece.picks_theirs)
+                    c = picked(alone[window_in_block(piece.theirs, block)], piece.picks_theirs)
                     if _equal(a, c):  # nothing was inherited
                         added.add(piece.text, a, b, None, _covers(masks, piece, a, b))
                     else:
@@ -165,7 +165,7 @@ class _Walk:
 
     def _row(
         self, stage: Stage, position: int, tolerance: float | None, exact: bool, dtype: str,
-        apart: Apart, padding: Gap, parts: tuple[Apart, Apart] | None, unknown: str,
+        apart: TextGaps, padding: Gap, parts: tuple[TextGaps, TextGaps] | None, unknown: str,
     ) -> Difference:  # fmt: skip
         self.sizes[stage.name] = apart.absmax
         size_in = self.sizes.get(stage.inputs[0], 0.0) if stage.inputs else 0.0
@@ -194,7 +194,7 @@ class _Walk:
             lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
         )  # fmt: skip
 
-    def _overflow(self, stage: Stage, apart: Apart) -> str:
+    def _overflow(self, stage: Stage, apart: TextGaps) -> str:
         """The dtype whose range a stage is the first to leave, on one side alone; "" where none does."""
         found = ""
         for side, trace in enumerate((self.ours, self.theirs)):
@@ -223,8 +223,8 @@ class _Windows:
         else:
             rows = self.block.ours[-2] if len(self.block.ours) > 1 else slice(0, 0)
             span = (rows.start, rows.stop)
-            a, b = self._a[within(piece.ours, span)], self._b[within(piece.theirs, span)]
-        return pick(a, piece.picks_ours), pick(b, piece.picks_theirs)
+            a, b = self._a[window_in_block(piece.ours, span)], self._b[window_in_block(piece.theirs, span)]
+        return picked(a, piece.picks_ours), picked(b, piece.picks_theirs)
 
 
 def _free(stage: Stage) -> tuple[str, ...]:
@@ -243,7 +243,7 @@ def _covers(masks: tuple[Hidden, Hidden] | None, piece: Piece, a: Array, b: Arra
     return ours.places(a, piece.ours, piece.picks_ours), theirs.places(b, piece.theirs, piece.picks_theirs)
 
 
-def _size(apart: Apart) -> float:
+def _size(apart: TextGaps) -> float:
     return math.inf if apart.unlike else apart.largest
 
 
@@ -251,7 +251,7 @@ def _equal(one: Array, other: Array) -> bool:
     return one.dtype == other.dtype and np.array_equal(one, other)
 
 
-def within(window: tuple[slice, ...], block: tuple[int, int]) -> Rectangle:
+def window_in_block(window: tuple[slice, ...], block: tuple[int, int]) -> Rectangle:
     """Where a window lies in a block of rows."""
     index = list(window)
     if len(index) > 1:

@@ -21,7 +21,7 @@ Both kinds of entry may have `worked`, how one number is worked out (`worked.py`
 
 from .check import lacks
 from .formulas import formulas
-from .page import Page, explain_stage, write_page
-from .texts import Text, text_of
+from .page import StagePage, explain_stage, write_page
+from .texts import StageText, stage_text
 
-__all__ = ["Page", "Text", "explain_stage", "formulas", "lacks", "text_of", "write_page"]
+__all__ = ["StagePage", "StageText", "explain_stage", "formulas", "lacks", "stage_text", "write_page"]

@@ -9,7 +9,7 @@ from ...messages.translation import LANGUAGES
 from ...program.program import Program
 from ...program.stage import Shape
 from .formulas import untranslated
-from .texts import FIELDS, sizes_of, text_of
+from .texts import FIELDS, axis_sizes, stage_text
 
 _LEFT_OVER = re.compile(r"\{\w+\}")
 
@@ -21,9 +21,9 @@ def lacks(program: Program, shapes: Mapping[str, Shape]) -> list[str]:
     found: dict[str, None] = {}
     for stage in program:
         name = re.sub(r"\.\d+\.", ".*.", stage.name)
-        sizes = sizes_of(stage, program, shapes)
+        sizes = axis_sizes(stage, program, shapes)
         for language in LANGUAGES:
-            text = text_of(stage, program, language, sizes)
+            text = stage_text(stage, program, language, sizes)
             said = f"{language}: {name} ({stage.kind})"
             if not text.what and not text.why:
                 found[f"{said} has no text"] = None

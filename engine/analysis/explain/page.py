@@ -10,12 +10,12 @@ from ...program.per_text import Index, PerText
 from ...program.trace import Trace
 from ...program.writing import cells
 from .formulas import formulas
-from .texts import sizes_of, text_of
+from .texts import axis_sizes, stage_text
 from .worked import characteristic, number_of
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StagePage:
     """What is said of one stage and one number of it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Page:
 
 def explain_stage(
     trace: Trace, name: str, index: Index | str | None = None, language: str | None = None, *, numbers: bool = True
-) -> Page:
+) -> StagePage:
     """What is said of a stage, with one of its numbers worked out.
 
     Args:
@@ -53,15 +53,15 @@ def explain_stage(
     language = language or language_in_use()
     program = trace.program
     stage = program[program.resolve(name)]
-    sizes = sizes_of(stage, program, trace.shapes)
-    text = text_of(stage, program, language, sizes)
+    sizes = axis_sizes(stage, program, trace.shapes)
+    text = stage_text(stage, program, language, sizes)
     place = number = ""
     if numbers and trace.has(stage.name):
         value = trace.value(stage.name)
         element = _element(trace, stage.name, index)
         if 0 not in value.shape:
             place, number = number_of(trace, stage, element, text.worked, sizes, language)
-    return Page(
+    return StagePage(
         stage.name, language, text.title, text.what, text.why, *formulas(trace, stage.name, language), place, number
     )
 
@@ -77,7 +77,7 @@ def _element(trace: Trace, name: str, index: Index | str | None) -> tuple[int, .
     return tuple(found)
 
 
-def write_page(page: Page) -> str:
+def write_page(page: StagePage) -> str:
     """The page in lines, for the console and for batch mode."""
     labels = [translate(page.language, label) for label in ("formula", "shapes", "number")]
     number = " = ".join(filter(None, (page.place, page.number)))

@@ -22,7 +22,7 @@ _KEY = re.compile(r"(?P<glob>[^@:]+)(?:@(?P<kind>\w+))?(?::(?P<first>first))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StageText:
     """What is said of a stage.
 
     Attributes:
@@ -38,7 +38,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TextEntry:
     """An entry of a file.
 
     Attributes:
@@ -75,9 +75,9 @@ class Fields(dict[str, Any]):
 
 
 @cache
-def entries() -> tuple[tuple[Entry, ...], Mapping[str, Mapping[str, Any]]]:
+def entries() -> tuple[tuple[TextEntry, ...], Mapping[str, Mapping[str, Any]]]:
     """The entries by name, the narrowest first, and those by kind of operation."""
-    named: list[Entry] = []
+    named: list[TextEntry] = []
     kinds: dict[str, Mapping[str, Any]] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         for key, data in tomllib.loads(path.read_text("utf-8")).items():
@@ -88,11 +88,11 @@ def entries() -> tuple[tuple[Entry, ...], Mapping[str, Mapping[str, Any]]]:
     return tuple(sorted(named, key=lambda entry: entry.weight, reverse=True)), kinds
 
 
-def _named(key: str, data: Mapping[str, Any]) -> Iterator[Entry]:
+def _named(key: str, data: Mapping[str, Any]) -> Iterator[TextEntry]:
     for alternative in key.split("|"):
         found = _KEY.fullmatch(alternative.strip())
         assert found, f"not a key of an explanation: {key!r}"
-        yield Entry(found["glob"], found["kind"] or "", bool(found["first"]), data)
+        yield TextEntry(found["glob"], found["kind"] or "", bool(found["first"]), data)
 
 
 def found_for(stage: Stage, program: Program) -> list[Mapping[str, Any]]:
@@ -102,11 +102,11 @@ def found_for(stage: Stage, program: Program) -> list[Mapping[str, Any]]:
     return [data for data in found if data is not None]
 
 
-def text_of(stage: Stage, program: Program, language: str, sizes: Mapping[str, Any] | None = None) -> Text:
+def stage_text(stage: Stage, program: Program, language: str, sizes: Mapping[str, Any] | None = None) -> StageText:
     """What is said of a stage in a language; of one that nobody has written about, its name alone.
 
     Args:
-        sizes: what stands for `{name}` in the text; see `sizes_of`.
+        sizes: what stands for `{name}` in the text; see `axis_sizes`.
     """
     found = found_for(stage, program)
     worked = (data.get(language, {}).get("worked") or data.get("worked") or () for data in found)
@@ -117,11 +117,11 @@ def text_of(stage: Stage, program: Program, language: str, sizes: Mapping[str, A
         if "title" in said:
             fields = Fields(sizes or {})
             title, what, why = (str(said.get(field, "")).format_map(fields) for field in FIELDS)
-            return Text(title, what, why, how)
-    return Text(stage.part, worked=how)
+            return StageText(title, what, why, how)
+    return StageText(stage.part, worked=how)
 
 
-def sizes_of(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def axis_sizes(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """What stands for `{name}` in a text: sizes of axes, of this stage first, else of the first that has such an axis.
 
     Besides `{heads}`, `{hidden}` and so on: `{in}` and `{out}`, the last axis of the first input and of the result;

@@ -3,7 +3,7 @@
     stops = stops_of(trace.program)
     page = page_of(trace, stops, Place(3, shown=True))
 
-The texts are in stops.toml, what they say in numbers in `facts`. Where the learner stands is a `Place` of the session.
+The texts are in stops.toml, what they say in numbers in `facts`. Where the learner stands is a `TourPlace` of the session.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ...program.program import Program
 from ...program.trace import Trace
 from .facts import FACTS, word_of
 
-__all__ = ["Place", "Stop", "TourPage", "page_of", "stops_of", "word_of"]
+__all__ = ["TourPage", "TourPlace", "TourStop", "page_of", "stops_of", "word_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class TourStop:
     """A stop as this program has it.
 
     Attributes:
@@ -39,7 +39,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TourPlace:
     """Where the learner stands in the tour.
 
     Attributes:
@@ -79,18 +79,18 @@ def _all() -> tuple[Mapping[str, object], ...]:
     return tuple(tomllib.loads((Path(__file__).parent / "stops.toml").read_text("utf-8"))["stop"])
 
 
-def stops_of(program: Program) -> list[Stop]:
+def stops_of(program: Program) -> list[TourStop]:
     """The stops that this program has stages for, in order."""
     found = []
     for entry in _all():
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:
             texts = {language: entry[language] for language in ("en", "zh")}
-            found.append(Stop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))  # type: ignore[arg-type]
+            found.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))  # type: ignore[arg-type]
     return found
 
 
-def page_of(trace: Trace, stops: Sequence[Stop], place: Place, language: str | None = None) -> TourPage:
+def page_of(trace: Trace, stops: Sequence[TourStop], place: TourPlace, language: str | None = None) -> TourPage:
     """A stop's page with this run's numbers; computes what the stage needs.
 
     Args:

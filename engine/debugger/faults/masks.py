@@ -17,7 +17,7 @@ from ...program.trace import LiveTrace, Trace
 from ...program.value import Value
 from .fault import Fault
 from .patterns import Pattern
-from .squares import HIDES, Array, Stopped, Sums, pairs, windows
+from .squares import HIDES, Array, MaskSums, Stopped, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")
@@ -80,14 +80,14 @@ def _given(given: Array, real: Array, whose: str) -> Iterator[Fault]:
 # -- the mask ----------------------------------------------------------------------------------------------------
 
 
-def mask_faults(trace: Trace, stage: Stage, sums: Sums | None = None, stopped: Stopped = never) -> list[Fault]:
+def mask_faults(trace: Trace, stage: Stage, sums: MaskSums | None = None, stopped: Stopped = never) -> list[Fault]:
     """A mask (batch, head, query, key), added to scores or of pairs, beside the tokenizer's.
 
     Args:
         sums: what it does, where it has been counted.
     """
     value, real = trace.value(stage.name), real_tokens(trace)
-    sums = sums or Sums.of(value, real, stopped)
+    sums = sums or MaskSums.of(value, real, stopped)
     if sums.nan:
         place = (None,) * len(value.shape)
         return [Fault(f"{sums.nan:,} numbers are NaN", place, "not a number", None, "see where it was made: `why`")]
@@ -122,7 +122,7 @@ def _pattern(value: Value, pattern: Pattern, real: Array, stopped: Stopped) -> I
         yield Fault(said, apart.place, kind, apart.text, f"a mask that is {pattern.write()}")
 
 
-def _polarity(value: Value, sums: Sums, row: int, real: Array) -> Fault | None:
+def _polarity(value: Value, sums: MaskSums, row: int, real: Array) -> Fault | None:
     """What is wrong with how the keys of a text are hidden from its real tokens; None for nothing."""
     at_row = min(row, len(sums.by_key) - 1)
     queries, keys = int(sums.queries[at_row]), len(real)

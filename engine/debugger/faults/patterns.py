@@ -13,7 +13,7 @@ from .squares import HIDES, Array, Stopped, windows
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class Mismatch:
     """Where a mask is not what it is meant to be, in one text.
 
     Attributes:
@@ -53,7 +53,7 @@ class Pattern:
         found = away > 0 if self.causal else np.zeros(away.shape, bool)
         return found if self.window is None else found | (np.abs(away) > self.window)
 
-    def apart(self, value: Value, real: Array, stopped: Stopped) -> Iterator[Apart]:
+    def apart(self, value: Value, real: Array, stopped: Stopped) -> Iterator[Mismatch]:
         """Each text in which the mask is something else, as far as queries of real tokens go.
 
         Args:
@@ -73,7 +73,7 @@ class Pattern:
                     query, key = (int(part) for part in np.argwhere(wrong)[0])
                     first[text] = (text, 0, start + query, key), bool(meant[query, key])
         for text, (place, shown) in first.items():
-            yield Apart(text, place, shown, int(count[text]))
+            yield Mismatch(text, place, shown, int(count[text]))
 
     def write(self) -> str:
         """What it hides, in words."""

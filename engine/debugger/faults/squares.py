@@ -20,7 +20,7 @@ Stopped = Callable[[], bool]
 
 
 @dataclass(slots=True)
-class Sums:
+class MaskSums:
     """What a mask does, counted: never the whole square at once.
 
     Attributes:
@@ -39,7 +39,7 @@ class Sums:
     nan: int = 0
 
     @classmethod
-    def of(cls, value: Value, real: Array, stopped: Stopped) -> Sums:
+    def of(cls, value: Value, real: Array, stopped: Stopped) -> MaskSums:
         """Count what a mask (batch, head, query, key) hides.
 
         Args:

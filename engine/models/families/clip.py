@@ -55,5 +55,5 @@ def _part(config: Config, which: str) -> Config:
     name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name) is not None), "")
     classes = {key: config.get(key) for key in ("id2label", "num_labels", "problem_type") if config.says(key)}
     part = config.part(name) if name else Config({}, config.where)
-    accounts.refuse(part)
+    accounts.refuse_unimplemented(part)
     return part.saying(classes)

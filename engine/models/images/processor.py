@@ -159,7 +159,7 @@ def open_processor(directory: Path) -> Processor:
     file.refuse(
         *(name for name in accounts.unknown(file, HARMLESS) if name.startswith("do_"))
     )  # steps, whatever they do
-    note = accounts.told(where.name, accounts.unknown(file, HARMLESS))
+    note = accounts.unknown_keys_line(where.name, accounts.unknown(file, HARMLESS))
     return replace(processor, notes=(note,) if note else ())
 
 

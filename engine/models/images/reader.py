@@ -57,7 +57,7 @@ class ImageReader:
         rows = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         if not rows:
             raise InputError("no image given; write --image PATH")
-        return tokens_of(self.sight, [self._pixels(path) for path in rows], [os.fspath(path) for path in rows])
+        return image_tokens(self.sight, [self._pixels(path) for path in rows], [os.fspath(path) for path in rows])
 
     def _pixels(self, path: str | os.PathLike[str]) -> Pixels:
         image = open_image(path, MODES[self.sight.channels])
@@ -75,7 +75,7 @@ class ImageReader:
         return pixels
 
 
-def tokens_of(sight: Sight, pixels: Sequence[Pixels], names: Sequence[str]) -> Tokens:
+def image_tokens(sight: Sight, pixels: Sequence[Pixels], names: Sequence[str]) -> Tokens:
     """A batch of images that are pixels already.
 
     Args:

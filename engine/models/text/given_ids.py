@@ -28,7 +28,7 @@ ENDINGS = (".npy", ".npz", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GivenText:
     """One text as ids.
 
     Attributes:
@@ -40,13 +40,13 @@ class Row:
     parts: Mapping[str, npt.NDArray[np.int64]]
 
 
-def read_ids(given: str | Sequence[str]) -> list[Row]:
+def read_ids(given: str | Sequence[str]) -> list[GivenText]:
     """Rows of ids, each typed (`12 5 7`, commas too) or of a file.
 
     Raises:
         InputError: neither, a file that cannot be read, or ids that are no whole numbers.
     """
-    rows: list[Row] = []
+    rows: list[GivenText] = []
     for text in (given,) if isinstance(given, str) else given:
         if not text.strip():
             raise InputError("--ids '' has no ids; write some, as '12 5 7', or the path of a file")
@@ -57,7 +57,9 @@ def read_ids(given: str | Sequence[str]) -> list[Row]:
     return rows
 
 
-def rows_of(ids: Any, mask: Any = None, segments: Any = None, positions: Any = None, name: str = "ids") -> list[Row]:
+def given_texts(
+    ids: Any, mask: Any = None, segments: Any = None, positions: Any = None, name: str = "ids"
+) -> list[GivenText]:
     """Rows of ids from Python: one list of ids, a list of those, or an array (batch, token); the rest alike.
 
     Raises:
@@ -68,7 +70,7 @@ def rows_of(ids: Any, mask: Any = None, segments: Any = None, positions: Any = N
 
 
 def tokens_of_ids(
-    rows: Sequence[Row],
+    rows: Sequence[GivenText],
     limits: Limits,
     *,
     padding: int,
@@ -112,7 +114,7 @@ def tokens_of_ids(
     )  # fmt: skip
 
 
-def _check(row: Row, limits: Limits, given: Sequence[str]) -> None:
+def _check(row: GivenText, limits: Limits, given: Sequence[str]) -> None:
     """Refuse what the model cannot take.
 
     Raises:
@@ -150,8 +152,8 @@ def _typed(text: str) -> npt.NDArray[np.int64]:
     return np.array([int(word) for word in words], np.int64)
 
 
-def _row(name: str, parts: Mapping[str, Any]) -> Row:
-    return Row(name, {part: _whole(value, f"{name!r}: {part}") for part, value in parts.items()})
+def _row(name: str, parts: Mapping[str, Any]) -> GivenText:
+    return GivenText(name, {part: _whole(value, f"{name!r}: {part}") for part, value in parts.items()})
 
 
 def _whole(given: Any, what: str) -> npt.NDArray[np.int64]:
@@ -179,7 +181,7 @@ def _whole(given: Any, what: str) -> npt.NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _of_file(text: str) -> list[Row]:
+def _of_file(text: str) -> list[GivenText]:
     path = Path(os.path.expanduser(text))
     if not regular(path):
         raise InputError(f"--ids {text!r} is neither ids, such as '12 5 7', nor a file that is there")
@@ -200,9 +202,9 @@ def _of_file(text: str) -> list[Row]:
     return _rows(_parts(arrays, path.name), path.name)
 
 
-def _of_lines(path: Path) -> list[Row]:
+def _of_lines(path: Path) -> list[GivenText]:
     """JSON lines: a list of ids each, or an object with them and what goes in with them."""
-    rows: list[Row] = []
+    rows: list[GivenText] = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
@@ -234,7 +236,7 @@ def _parts(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     return parts
 
 
-def _rows(parts: Mapping[str, Any], name: str) -> list[Row]:
+def _rows(parts: Mapping[str, Any], name: str) -> list[GivenText]:
     """One row, or one for each of a batch."""
     parts = {part: value.detach().cpu().numpy() if hasattr(value, "detach") else value for part, value in parts.items()}
     ids = parts["ids"]

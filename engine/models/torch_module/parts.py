@@ -28,7 +28,7 @@ GLOBAL_HOOKS = {
 }
 
 
-def plain(part: Any, where: str, *classes: type[nn.Module]) -> Any:
+def unaltered(part: Any, where: str, *classes: type[nn.Module]) -> Any:
     """The part, of one of these classes itself, that computes what the class does and nothing else.
 
     What `torch.compile` wraps is taken out of it.

@@ -26,7 +26,7 @@ from ..families.torch_encoder import FOR_ALL, MODEL_TYPE, OF_A_LAYER
 from ..settings import Settings
 from ..telling import Tell, warn
 from .beside import expect_same_numbers
-from .parts import alike, called, expect_no_global_hooks, is_compiled, plain, tensors, uncompiled
+from .parts import alike, called, expect_no_global_hooks, is_compiled, tensors, unaltered, uncompiled
 
 # What a layer's activation may be -> the name it has in a config. Modules are matched by class, functions by themselves.
 FUNCTIONS: tuple[tuple[Any, str], ...] = (
@@ -157,7 +157,7 @@ def _encoder(module: Any) -> Any:
         if name and type(part) is nn.TransformerEncoder
     ]  # fmt: skip
     try:
-        return plain(module, "the module", nn.TransformerEncoder)
+        return unaltered(module, "the module", nn.TransformerEncoder)
     except InputError as error:
         if not inside:
             raise
@@ -185,8 +185,8 @@ def _told(module: nn.Module) -> list[str]:
 
 def _layer(layer: Any, where: str, weights: dict[str, torch.Tensor], notes: list[str]) -> dict[str, Any]:
     """What a layer is, by the keys of a config; its weights and what there is to tell are added."""
-    layer = plain(layer, where, nn.TransformerEncoderLayer)
-    attention = plain(getattr(layer, "self_attn", None), f"{where}.self_attn", nn.MultiheadAttention)
+    layer = unaltered(layer, where, nn.TransformerEncoderLayer)
+    attention = unaltered(getattr(layer, "self_attn", None), f"{where}.self_attn", nn.MultiheadAttention)
     if not attention._qkv_same_embed_dim:
         raise InputError(f"{where}.self_attn has a kdim or vdim of its own, which is not implemented")
     if attention.bias_k is not None or attention.bias_v is not None or attention.add_zero_attn:
@@ -194,11 +194,11 @@ def _layer(layer: Any, where: str, weights: dict[str, torch.Tensor], notes: list
     attend = tensors(attention, f"{where}.self_attn", "in_proj_weight", "in_proj_bias")
     weights |= attend | _read_only(attention.out_proj, f"{where}.self_attn.out_proj", notes)
     for name in ("linear1", "linear2"):
-        part = plain(getattr(layer, name, None), f"{where}.{name}", nn.Linear)
+        part = unaltered(getattr(layer, name, None), f"{where}.{name}", nn.Linear)
         weights |= tensors(part, f"{where}.{name}", "weight", "bias")
     norms = _norm(layer.norm1, f"{where}.norm1", weights) | _norm(layer.norm2, f"{where}.norm2", weights)
     for name in DROPOUTS:
-        plain(getattr(layer, name, None), f"{where}.{name}", *NOTHING)
+        unaltered(getattr(layer, name, None), f"{where}.{name}", *NOTHING)
     activation = _activation(layer.activation, f"{where}.activation")
     fast = FAST.get(getattr(layer, "activation_relu_or_gelu", 0))
     if fast not in (None, activation):
@@ -225,7 +225,7 @@ def _read_only(part: Any, where: str, notes: list[str]) -> dict[str, torch.Tenso
         raise InputError(f"{where} is a {called(type(part))} without a weight")
     given = tensors(part, where, "weight", "bias", read_only=True)
     try:
-        plain(part, where, nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear)
+        unaltered(part, where, nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear)
     except InputError:
         notes.append(
             f"torch reads the weight of {where} and never calls it: what was added to it is not computed there or here"
@@ -234,7 +234,7 @@ def _read_only(part: Any, where: str, notes: list[str]) -> dict[str, torch.Tenso
 
 
 def _norm(part: Any, where: str, weights: dict[str, torch.Tensor]) -> dict[str, Any]:
-    part = plain(part, where, nn.LayerNorm, nn.RMSNorm)
+    part = unaltered(part, where, nn.LayerNorm, nn.RMSNorm)
     if part.weight is None:
         raise InputError(f"{where} has no weight (elementwise_affine=False), which is not implemented")
     weights |= tensors(part, where, "weight", "bias")
@@ -246,7 +246,7 @@ def _norm(part: Any, where: str, weights: dict[str, torch.Tensor]) -> dict[str, 
 def _activation(given: Any, where: str) -> str:
     """The name of an activation in a config."""
     if isinstance(given, nn.Module):
-        part = plain(given, where, *ACTIVATIONS)
+        part = unaltered(given, where, *ACTIVATIONS)
         return GELU[part.approximate] if isinstance(part, nn.GELU) else CLASSES[type(part)]
     if isinstance(given, functools.partial) and given.func is functional.gelu and not given.args:
         return GELU[given.keywords.get("approximate", "none")]

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from ...messages.errors import InputError, one_line
-from ...program.expressions import Call, Expression, Logic, Name, Window, parse
+from ...program.expressions import Call, Expression, Indexed, Logic, Name, parse
 from ...program.index import Written, bind_index
 from ...program.patch import Patch
 from ...program.per_text import Index, by_text, is_rectangle
 from ...program.stage import write_shape
-from ..tensors import cut, put
+from ..tensors import indexed, put
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
 INPUT_AXES = ("batch", "token", "query", "key")
@@ -42,7 +42,7 @@ class Assign:
 
     def apply(self, value: torch.Tensor) -> None:
         """Evaluate over the window and write the result there."""
-        put(value, self.index, _result(self.expression, cut(value, self.index)))
+        put(value, self.index, _result(self.expression, indexed(value, self.index)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,7 +89,7 @@ class Noise:
 
     def apply(self, value: torch.Tensor) -> None:
         """Add the noise."""
-        window = cut(value, self.index)
+        window = indexed(value, self.index)
         drawn = torch.randn(window.shape, generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
         put(value, self.index, window + (drawn * self.deviation).to(value.device, value.dtype))
 
@@ -103,7 +103,7 @@ class Swap:
 
     def apply(self, value: torch.Tensor) -> None:
         """Exchange them."""
-        one, other = cut(value, self.one).clone(), cut(value, self.other).clone()
+        one, other = indexed(value, self.one).clone(), indexed(value, self.other).clone()
         put(value, self.one, other)
         put(value, self.other, one)
 
@@ -127,7 +127,7 @@ def patch_expression(text: str) -> Expression:
             raise InputError(
                 f"patch {text!r} has the unknown function {part.function!r}; known: {', '.join(_FUNCTIONS)}"
             )
-        if isinstance(part, Window):
+        if isinstance(part, Indexed):
             raise InputError(f"patch {text!r} indexes {part.word!r}; x is already the window that is patched")
         if isinstance(part, Logic):
             raise InputError(f"patch {text!r} is a condition; write a number or an expression of x")

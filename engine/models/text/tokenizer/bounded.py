@@ -53,7 +53,7 @@ class BoundedTokenizer:
         Raises:
             InputError: it would make some hundred times of a text, cannot read it, or has other ids than tokens.
         """
-        with told("the tokenizer cannot read this text"):
+        with library_errors("the tokenizer cannot read this text"):
             steps = self._growing
             if steps is None:
                 steps = growing_steps(self._tokenizer)
@@ -83,7 +83,7 @@ def bounded(tokenizer: Tokenizer) -> Tokenizer:
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def library_errors(what: str) -> Iterator[None]:
     """Turn whatever the library raises into one line, a panic too, and keep its own message off standard error.
 
     Raises:
@@ -184,11 +184,11 @@ def _times(step: dict[str, Any]) -> int:
     if kind == "Prepend":
         return 1 + len(str(step.get("prepend", "")))
     if kind == "Precompiled":
-        return _longest(table_of(step))
+        return _longest(character_table(step))
     return UNICODE.get(str(kind), 1)
 
 
-def table_of(step: dict[str, Any]) -> bytes:
+def character_table(step: dict[str, Any]) -> bytes:
     """The compiled table of characters of a step."""
     table = str(step.get("precompiled_charsmap") or "")
     try:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
 from ...files import regular
-from .bounded import bounded, leaves, table_of, told
-from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, text_of
+from .bounded import bounded, character_table, leaves, library_errors
+from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, token_text
 from .sentencepiece import byte_tokenizer, words_of_pieces
 from .settings import WHOLE, TokenizerSettings, read_settings, token
 from .whole import STEPS, WholeTokenizer, states
@@ -85,7 +85,7 @@ def open_tokenizer(directory: Path, model_type: str = "", config_kind: Any = Non
     """
     whole = WholeTokenizer(directory / WHOLE) if regular(directory / WHOLE) else None
     settings = read_settings(directory, whole.added if whole is not None else [])
-    with told(f"cannot read the tokenizer in {directory}"):
+    with library_errors(f"cannot read the tokenizer in {directory}"):
         opened = _open(directory, settings, _kind(settings, model_type, config_kind), whole)
     opened.tokenizer = bounded(opened.tokenizer)
     if opened.as_it_stands is not None:
@@ -209,11 +209,11 @@ def _add(tokenizer: Tokenizer, settings: TokenizerSettings, special: Mapping[str
     """Add what the files add, then the special tokens that are not among them (`TokenizersBackend.__init__`)."""
     from tokenizers import AddedToken
 
-    named = {text_of(one) for one in special.values()}
+    named = {token_text(one) for one in special.values()}
     tokens: list[Any] = [token for _, token in sorted(settings.added.items())]
-    there = {token.content for token in tokenizer.get_added_tokens_decoder().values()} | set(map(text_of, tokens))
+    there = {token.content for token in tokenizer.get_added_tokens_decoder().values()} | set(map(token_text, tokens))
     for one in (*special.values(), *extra):
-        if text_of(one) not in there and one not in tokens:
+        if token_text(one) not in there and one not in tokens:
             tokens.append(one)
     made = []
     for one in tokens:
@@ -259,7 +259,7 @@ def _of_whole(whole: WholeTokenizer, how: Kind, kind: str, settings: TokenizerSe
         tables = [
             step for step in leaves(whole.values.get("normalizer"), "normalizers") if step.get("type") == "Precompiled"
         ]
-        characters = table_of(tables[0]) if tables else b""
+        characters = character_table(tables[0]) if tables else b""
         return Words(pieces=whole.pieces, characters=characters, special=_sentinels(kind, settings))
     return Words(whole.words, whole.merges)
 
@@ -285,7 +285,7 @@ def _nothing_around(tokenizer: Tokenizer) -> None:
 def _texts(special: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Text of the padding token and of that for unknown words."""
     padding, unknown = (special.get(name) for name in ("pad_token", "unk_token"))
-    return None if padding is None else text_of(padding), None if unknown is None else text_of(unknown)
+    return None if padding is None else token_text(padding), None if unknown is None else token_text(unknown)
 
 
 def _nothing(directory: Path, kind: str = "") -> InputError:

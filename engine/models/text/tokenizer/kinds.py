@@ -90,7 +90,7 @@ class Kind:
         return {name: tokens[name] for name in (*NAMED, *tokens) if name in tokens}
 
 
-def text_of(one: Any) -> str:
+def token_text(one: Any) -> str:
     """The text of a token."""
     return one if isinstance(one, str) else str(one.content)
 
@@ -98,7 +98,7 @@ def text_of(one: Any) -> str:
 def _bert(words: Words, settings: TokenizerSettings, special: Special) -> Tokenizer:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokenizer = Tokenizer(models.WordPiece(words.ids, unk_token=text_of(special["unk_token"])))
+    tokenizer = Tokenizer(models.WordPiece(words.ids, unk_token=token_text(special["unk_token"])))
     tokenizer.normalizer = normalizers.BertNormalizer(  # type: ignore[assignment]
         clean_text=True,
         handle_chinese_chars=settings.flag("tokenize_chinese_chars", True),
@@ -126,7 +126,7 @@ def _clip(words: Words, settings: TokenizerSettings, special: Special) -> Tokeni
     tokenizer = Tokenizer(
         models.BPE(
             words.ids, words.merges, continuing_subword_prefix="", end_of_word_suffix="</w>", fuse_unk=False,
-            unk_token=text_of(special["unk_token"]),
+            unk_token=token_text(special["unk_token"]),
         )
     )  # fmt: skip
     tokenizer.normalizer = normalizers.Sequence(  # type: ignore[assignment]
@@ -175,7 +175,7 @@ def _xlm_roberta(words: Words, settings: TokenizerSettings, special: Special) ->
 
 
 def _camembert(words: Words, settings: TokenizerSettings, special: Special) -> Tokenizer:
-    unknown = text_of(special["unk_token"])
+    unknown = token_text(special["unk_token"])
     number = next((at for at, (piece, _) in enumerate(words.pieces) if piece == unknown), 0)
     return _unigram(words, number, _compiled(words), _apart(), _spaced(settings))
 
@@ -198,7 +198,7 @@ def _albert(words: Words, settings: TokenizerSettings, special: Special) -> Toke
 def _deberta(words: Words, settings: TokenizerSettings, special: Special) -> Tokenizer:
     from tokenizers import Regex, normalizers, pre_tokenizers
 
-    piece = (text_of(special["unk_token"]), 0.0)
+    piece = (token_text(special["unk_token"]), 0.0)
     said = settings.number("unk_id") if words.unknown is None else words.unknown
     unknown = words.pieces.index(piece) if piece in words.pieces else 1 if said is None else said
     steps: list[Any] = [normalizers.Lowercase()] if settings.flag("do_lower_case", False) else []
@@ -212,7 +212,7 @@ def _template(tokenizer: Tokenizer, one: str, two: str, tokens: Mapping[str, Any
     """Put tokens around a text; `one` and `two` say where, by what each is for: `cls $A sep`."""
     from tokenizers import processors
 
-    names = {word: text_of(token) for word, token in tokens.items()}
+    names = {word: token_text(token) for word, token in tokens.items()}
     ids = [(text, _id(tokenizer, text)) for text in dict.fromkeys(names.values())]
     single, pair = ([_place(names, part) for part in template.split()] for template in (one, two))
     tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=ids)  # type: ignore[assignment,call-arg]
@@ -254,7 +254,7 @@ def _byte_ends(first: str, last: str, spaces: bool | None) -> Callable[[Tokenize
     def around(tokenizer: Tokenizer, settings: TokenizerSettings, special: Special) -> None:
         from tokenizers import processors
 
-        begin, end = (text_of(special[name]) for name in (first, last))
+        begin, end = (token_text(special[name]) for name in (first, last))
         trim = settings.flag("trim_offsets", True) if spaces is None else spaces
         spaced = settings.flag("add_prefix_space", False) if spaces is None else False
         tokenizer.post_processor = processors.RobertaProcessing(  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
 from .bounded import check_table
-from .kinds import KINDS, Words, text_of
+from .kinds import KINDS, Words, token_text
 from .settings import TokenizerSettings
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def words_of_pieces(path: Path, kind: str, settings: TokenizerSettings) -> Words
         check_table(model.characters, path)
     names = {**KINDS[kind].special, **settings.special}
     bos, end, unknown, padding, mask = (
-        (text_of(names[name]) if name in names else "", 0.0)
+        (token_text(names[name]) if name in names else "", 0.0)
         for name in ("bos_token", "eos_token", "unk_token", "pad_token", "mask_token")
     )
     pieces = list(model.pieces)

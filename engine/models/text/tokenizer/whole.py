@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
 from ...files import read_object
-from .bounded import check_table, leaves, table_of
+from .bounded import character_table, check_table, leaves
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -45,7 +45,7 @@ class WholeTokenizer:
         self.model: dict[str, Any] = model
         for step in leaves(self.values.get("normalizer"), "normalizers"):
             if step.get("type") == "Precompiled":
-                check_table(table_of(step), path)
+                check_table(character_table(step), path)
         self._check_ids()
 
     @property

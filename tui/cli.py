@@ -17,6 +17,7 @@ from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
+from .app.version import version_line
 
 if TYPE_CHECKING:
     from ..engine.commands.session import Session
@@ -388,13 +389,3 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
         return Session(encoder.trace(texts, options.pair, options.max_length, images=options.image), encoder)
 
     return start
-
-
-def version_line() -> str:
-    """Name and version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"encoder-tui {version('encoder-tui')}"
-    except PackageNotFoundError:
-        return "encoder-tui (not installed)"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...engine.commands import CommandTable, Request
     from ...engine.commands.session import Session
     from ...engine.debugger.cursor import Stop
-    from .app import EncoderApp
+    from .shell import Shell
 
 
 class Glimpse:
@@ -50,7 +50,7 @@ class Controller:
         engine: runs commands.
     """
 
-    def __init__(self, app: EncoderApp, engine: EngineThread) -> None:
+    def __init__(self, app: Shell, engine: EngineThread) -> None:
         self.app, self.engine = app, engine
         self.state = ViewState()
         self.position: Position | None = None

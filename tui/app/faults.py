@@ -18,6 +18,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING
 
 from ...engine.messages.errors import one_line
+from .version import version_line
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
@@ -80,8 +81,6 @@ class Faults:
             return self._told[where]
 
     def _write(self, where: str) -> Path:
-        from ..cli import version_line
-
         folder = self.folder = self.folder or _folder()
         with _private(folder / TRACEBACK, os.O_APPEND) as file:
             python = sys.version.split()[0]

@@ -19,7 +19,9 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from .app import EncoderApp
+    from textual.app import App
+
+    from .shell import Shell
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 0.1  # seconds: how soon the thread that reads sees that it is to end
@@ -61,7 +63,7 @@ class Output:
 class Terminal(LinuxDriver):
     """A terminal that is left as it was found, however one leaves."""
 
-    def __init__(self, app: EncoderApp, **options: Any) -> None:
+    def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         self._file = cast(Any, Output(self._file))
         for number in ENDING:
@@ -72,7 +74,7 @@ class Terminal(LinuxDriver):
 
     def _end(self, number: int, frame: object) -> None:
         """Leave as by `q`, and die by the signal afterwards."""
-        self._soon(cast("EncoderApp", self._app).end_by, signal.Signals(number))
+        self._soon(cast("Shell", self._app).end_by, signal.Signals(number))
 
     def _soon(self, do: Callable[..., object], *arguments: object) -> None:
         """Do something between two messages: a signal may come while the lock is held that writing takes."""
@@ -128,7 +130,7 @@ class Terminal(LinuxDriver):
                         except Exception:  # what the parser stumbles over is no key, and what follows may be one
                             parser = _like(parser, self._debug)
         except Gone:
-            self._soon(cast("EncoderApp", self._app).end_by, signal.SIGHUP)
+            self._soon(cast("Shell", self._app).end_by, signal.SIGHUP)
 
     def _take(self, messages: Iterable[Message]) -> None:
         for message in messages:

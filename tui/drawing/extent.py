@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from ...engine.messages.translation import tr
-from ..state.plane import Plane
 from .text import cell_len
 
 
-def extents(plane: Plane, top: int, left: int, rows: int, columns: int) -> tuple[str, str]:
+def extents(size: tuple[int, int], top: int, left: int, rows: int, columns: int) -> tuple[str, str]:
     """At length and shortly; both empty where all of the plane is on screen.
 
     Args:
+        size: how many rows and columns there are.
         top, left: the first row and column on screen.
         rows, columns: how many there is room for.
     """
     long: list[str] = []
     short: list[str] = []
-    for name, first, count, size in (("rows", top, rows, plane.rows), ("columns", left, columns, plane.columns)):
-        if count < size:
-            last = min(size, first + count) - 1
+    for name, first, count, whole in (("rows", top, rows, size[0]), ("columns", left, columns, size[1])):
+        if count < whole:
+            last = min(whole, first + count) - 1
             span = f"{first}-{last}"
-            long.append(tr("{name} {span} of {size}", name=tr(name), span=span, size=size))
-            short.append(f"{tr(name)[:3]} {span}/{size}")
+            long.append(tr("{name} {span} of {size}", name=tr(name), span=span, size=whole))
+            short.append(f"{tr(name)[:3]} {span}/{whole}")
     return "  ".join(long), " ".join(short)
 
 

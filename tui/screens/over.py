@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from textual import events
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker
 
 from ..panes.lines import Lines
-
-if TYPE_CHECKING:
-    from ..app.app import EncoderApp
 
 PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 
@@ -88,7 +85,7 @@ class Palette(Over, CommandPalette):
         return event.key == "escape"
 
 
-def opened(app: EncoderApp, screen: Over) -> None:
+def opened(app: App[Any], screen: Over) -> None:
     """Put a screen over the one there is, unless one of its kind is there already."""
     if not any(type(other) is type(screen) for other in app.screen_stack):
         app.push_screen(cast("Screen[Any]", screen))

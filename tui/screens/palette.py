@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
-    from ...engine.commands import Command
-    from ..app.app import EncoderApp
+    from ...engine.commands import Command, Table
 
 Offer = tuple[str, str, Callable[[], None]]
+
+
+class Chooser(Protocol):
+    """An application whose commands can be chosen from a list."""
+
+    @property
+    def table(self) -> Table:
+        """The commands."""
+        ...
+
+    def choose(self, line: str) -> None:
+        """Run a line, or put it on the command line to be completed."""
+        ...
 
 
 class TableProvider(Provider):
@@ -32,12 +44,12 @@ class TableProvider(Provider):
                 yield Hit(score, matcher.highlight(_literal(text)), run, text=text, help=_literal(help_))
 
     def _offers(self) -> Iterator[Offer]:
-        app = cast("EncoderApp", self.app)
-        for command in app.table:
+        chooser = cast("Chooser", self.app)
+        for command in chooser.table:
             for line, shown, help_ in lines_of(command):
-                yield shown, help_, partial(app.choose, line)
-        for name in sorted(app.available_themes):
-            yield f"theme {name}", tr("Change the colours."), partial(setattr, app, "theme", name)
+                yield shown, help_, partial(chooser.choose, line)
+        for name in sorted(self.app.available_themes):
+            yield f"theme {name}", tr("Change the colours."), partial(setattr, self.app, "theme", name)
 
 
 def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:

@@ -260,7 +260,11 @@ class HeatMap(ValueView):
         scale = shown.frame.scale
         palette = Palette(scale.signed, self.is_dark) if self.has_colours else None
         layout = self._layout
-        where = extents(shown.plane, *self._origin, layout.rows, layout.columns) if layout else ()
+        where = (
+            extents((shown.plane.rows, shown.plane.columns), *self._origin, layout.rows, layout.columns)
+            if layout
+            else ()
+        )
         return legend(
             scale, palette, where, self.size.width, self.state.gain, self.hidden_word,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),

@@ -164,7 +164,7 @@ class NumberGrid(ValueView):
         word = shown.frame.words.get(shown.frame.at(row, column))
         if word is not None:
             words.append((f' "{word}"', self.ink("label-here")))
-        forms = extents(shown.plane, *self._origin, self._rows, self._columns)
+        forms = extents((shown.plane.rows, shown.plane.columns), *self._origin, self._rows, self._columns)
         room = self.size.width - sum(cell_len(text) for text, _ in words)
         return [*words, (that_fits(forms, room), self.ink("quiet"))]
 

@@ -1,0 +1,51 @@
+"""What the application is to those it is made of: they know this much of it, and it knows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import signal
+
+    from ..screens.main import MainScreen
+
+
+class Shell(Protocol):
+    """Shows what the controller decides, and leaves when it is told to."""
+
+    @property
+    def main(self) -> MainScreen:
+        """The one main screen."""
+        ...
+
+    def complain(self, error: BaseException) -> None:
+        """Say what went wrong."""
+        ...
+
+    def relabel(self) -> None:
+        """Write everything anew in the language in use."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard."""
+        ...
+
+    def show_palette(self) -> None:
+        """Show everything that can be done, to choose from."""
+        ...
+
+    def show_keys(self) -> None:
+        """Show all keys."""
+        ...
+
+    def show_reply(self) -> None:
+        """Show the last answer on the whole screen."""
+        ...
+
+    def leave(self, status: int) -> None:
+        """Leave with an exit status."""
+        ...
+
+    def end_by(self, number: signal.Signals) -> None:
+        """Leave because of a signal, or because the terminal is gone."""
+        ...

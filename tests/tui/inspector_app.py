@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import Inspector
-from encoder_tui.tui.reading.subject import subject_of
+from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.reading.work import Wanted
+from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.value_view import ValueView
 from textual.app import App, ComposeResult
@@ -34,7 +35,7 @@ class InspectorApp(App[None]):
 
     def show(self, state: ViewState) -> None:
         self.state = state
-        self.inspector.show(state, subject_of(self.session, state.stage) if state.stage else None)
+        self.inspector.show(state, subject_of(look(self.session, None), state.stage) if state.stage else None)
 
     def on_wanted(self, message: Wanted) -> None:
         self.waiting.append(message)

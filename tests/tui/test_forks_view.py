@@ -9,7 +9,8 @@ from driving import lines_of, press, running, screen_of, settled
 from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.breakpoint_list import BreakpointList
-from encoder_tui.tui.reading.facts import Fork, forks_of, look
+from encoder_tui.tui.reading.facts import forks_of, look
+from encoder_tui.tui.state.position import Fork
 
 WEIGHTS = "layers.0.attention.weights"
 

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 from encoder_tui.tui.drawing.colours import MASKED, codes_of, scale_of
+from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.reading.figures import read_figures
 from encoder_tui.tui.reading.heads import pool, read_heads
 from encoder_tui.tui.reading.heat import read_heat
-from encoder_tui.tui.reading.subject import subject_of
 from encoder_tui.tui.reading.window import Bounds, all_of, bounds_around, read_window, reads_whole
 from encoder_tui.tui.state.plane import Plane, plane_of
+from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import OneHot, fake_session, value_session
 from hypothesis import given
@@ -28,7 +29,7 @@ SMALL = st.floats(-100, 100, width=32)
 )  # fmt: skip
 def test_a_window_is_that_part_of_the_value(stage: str, state: ViewState) -> None:
     session = fake_session()
-    plane = plane_of(subject_of(session, stage), state)
+    plane = plane_of(subject_of(look(session, None), stage), state)
     whole = session.trace.value(stage).numpy()[plane.fixed]
     window = read_window(session, plane, Bounds(1, plane.rows, 3, 9))
     assert (window.numbers == whole[1:, 3:9]).all()
@@ -55,7 +56,7 @@ def test_what_is_read_holds_what_is_seen(rows: int, columns: int, row: int, colu
 
 def test_a_vocabulary_is_never_read_whole() -> None:
     session = fake_session()
-    plane = plane_of(subject_of(session, "tokens.one_hot"), ViewState())
+    plane = plane_of(subject_of(look(session, None), "tokens.one_hot"), ViewState())
     assert not reads_whole(plane)
     value = session.trace.value("tokens.one_hot")
     assert isinstance(value, OneHot)
@@ -68,7 +69,7 @@ def test_a_vocabulary_is_never_read_whole() -> None:
 
 def test_heat_keeps_numbers_and_codes_side_by_side() -> None:
     session = fake_session()
-    plane = plane_of(subject_of(session, WEIGHTS), ViewState(head=1))
+    plane = plane_of(subject_of(look(session, None), WEIGHTS), ViewState(head=1))
     heat = read_heat(session, plane, all_of(plane), 1, "float32")
     numbers = session.trace.value(WEIGHTS).read((0, 1))
     scale = scale_of(numbers, "float32").with_gain(1)
@@ -104,7 +105,7 @@ def test_pooling_shows_nan_and_hides_the_mask_behind_numbers() -> None:
 def test_every_head_is_read_and_its_peak_found() -> None:
     session = fake_session()
     stage = "layers.0.attention.scores"
-    subject = subject_of(session, stage)
+    subject = subject_of(look(session, None), stage)
     planes = [plane_of(subject, ViewState(head=head)) for head in range(4)]
     pictures = read_heads(session, planes, 5, 7, "float32")
     for head, picture in enumerate(pictures):
@@ -116,7 +117,7 @@ def test_every_head_is_read_and_its_peak_found() -> None:
 
 def test_heads_read_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     session = fake_session()
-    planes = [plane_of(subject_of(session, WEIGHTS), ViewState(head=2))]
+    planes = [plane_of(subject_of(look(session, None), WEIGHTS), ViewState(head=2))]
     whole = read_heads(session, planes, 5, 7, "float32")[0]
     monkeypatch.setattr("encoder_tui.tui.reading.heads.BLOCK", 30)
     blocks = read_heads(session, planes, 5, 7, "float32")[0]
@@ -126,7 +127,7 @@ def test_heads_read_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_figures_of_the_whole_and_of_the_plane() -> None:
     session = fake_session()
-    subject = subject_of(session, WEIGHTS)
+    subject = subject_of(look(session, None), WEIGHTS)
     figures = read_figures(session, subject, plane_of(subject, ViewState(text=1, head=2)))
     numbers = session.trace.value(WEIGHTS).numpy()
     assert figures.whole.count == 2 * 4 * 14 * 14
@@ -137,7 +138,7 @@ def test_figures_of_the_whole_and_of_the_plane() -> None:
 
 def test_entropy_is_of_real_queries_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     session = fake_session()
-    subject = subject_of(session, WEIGHTS)
+    subject = subject_of(look(session, None), WEIGHTS)
     monkeypatch.setattr("encoder_tui.tui.reading.figures.BLOCK", 30)
     figures = read_figures(session, subject, plane_of(subject, ViewState(text=1)))
     weights = session.trace.value(WEIGHTS).numpy()[1, :, :8].astype(np.float64)
@@ -151,12 +152,12 @@ def test_entropy_is_of_real_queries_alone(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_only_probabilities_have_entropies() -> None:
     session = fake_session()
-    subject = subject_of(session, "layers.0.attention.scores")
+    subject = subject_of(look(session, None), "layers.0.attention.scores")
     assert read_figures(session, subject, plane_of(subject, ViewState())).entropies == ()
 
 
 def test_a_single_number_and_a_vector_have_planes_too() -> None:
     for axes, array in (("", np.float32(3.5)), ("hidden", np.arange(5, dtype=np.float32))):
         session = value_session("x", axes, np.asarray(array))
-        plane = plane_of(subject_of(session, "x"), ViewState())
+        plane = plane_of(subject_of(look(session, None), "x"), ViewState())
         assert read_window(session, plane, all_of(plane)).at(0, plane.columns - 1) == np.asarray(array).reshape(-1)[-1]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.commands.screen import MOVES
-from encoder_tui.tui.reading.subject import Subject, subject_of
+from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state.plane import (
     Plane,
     clipped,
@@ -14,6 +14,7 @@ from encoder_tui.tui.state.plane import (
     scaled,
     written_place,
 )
+from encoder_tui.tui.state.subject import Subject, subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import STRINGS, fake_session
 from hypothesis import given
@@ -126,13 +127,16 @@ def test_clipping_leaves_a_good_state_as_it_is() -> None:
 
 def test_a_subject_says_where_its_stage_lies() -> None:
     session = fake_session("layers.0.attention.scores")
-    places = {name: subject_of(session, f"layers.0.attention.{name}").place for name in ("query", "scores", "weights")}
+    places = {
+        name: subject_of(look(session, None), f"layers.0.attention.{name}").place
+        for name in ("query", "scores", "weights")
+    }
     assert places == {"query": "done", "scores": "here", "weights": "ahead"}
-    ahead = subject_of(session, "layers.0.attention.weights")
+    ahead = subject_of(look(session, None), "layers.0.attention.weights")
     assert not ahead.readable
     session.debugger.goto(session.trace.program.index("output"))
     session.debugger.goto(session.trace.program.index("layers.0.attention.scores"))
-    behind = subject_of(session, "layers.0.attention.weights")
+    behind = subject_of(look(session, None), "layers.0.attention.weights")
     assert (behind.place, behind.readable) == ("ahead", True)
     assert behind.formula == "weights = softmax(masked) over key"
     assert behind.formula_of_shapes == "[2, 4, 14, 14] = softmax([2, 4, 14, 14]) over key"
@@ -140,8 +144,11 @@ def test_a_subject_says_where_its_stage_lies() -> None:
 
 def test_the_nearest_stage_with_heads_is_in_the_same_layer() -> None:
     session = fake_session()
-    assert subject_of(session, "layers.1.ffn.norm").nearest_with_heads == "layers.1.attention.context"
-    assert subject_of(session, "layers.1.attention.query").nearest_with_heads == "layers.1.attention.query_heads"
+    assert subject_of(look(session, None), "layers.1.ffn.norm").nearest_with_heads == "layers.1.attention.context"
+    assert (
+        subject_of(look(session, None), "layers.1.attention.query").nearest_with_heads
+        == "layers.1.attention.query_heads"
+    )
 
 
 def test_an_axis_of_labels_shows_their_names() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.reading.facts import Position, World, look
+from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state import looking
+from encoder_tui.tui.state.position import Position, World
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import HEADS, fake_session
 from hypothesis import given

@@ -16,7 +16,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {here!r})
 import encoder_tui.tui.cli as cli
-from encoder_tui.engine.errors import InputError
+from encoder_tui.engine.messages.errors import InputError
 
 def start(progress):
     {body}

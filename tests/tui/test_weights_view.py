@@ -7,10 +7,11 @@ import pytest
 from driving import lines_of, press, running
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.reading.facts import World
-from encoder_tui.tui.reading.subject import subject_of
+from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state import looking
 from encoder_tui.tui.state.plane import fitted, plane_of, row_labels
+from encoder_tui.tui.state.position import World
+from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_trace
 
@@ -92,12 +93,12 @@ def test_what_cannot_be_shown_is_said(stage: str, word: str, live: bool, said: s
 
 def test_position_stages_have_positions_beside_their_tokens() -> None:
     found = session()
-    subject = subject_of(found, "embeddings.position")
+    subject = subject_of(look(found, None), "embeddings.position")
     labels = row_labels(plane_of(subject, ViewState("embeddings.position")), subject)
     assert labels == ("0 [CLS] ", "1 the   ", "2 animal", "3 was   ", "4 tired ", "5 [SEP] ")
     assert [fitted(label, 8) for label in labels[:3]] == ["0 [CLS] ", "1 the   ", "2 animal"]
     assert [fitted(label, 6) for label in labels[:3]] == ["0 [CL…", "1 the ", "2 ani…"]
-    other = subject_of(found, "embeddings.token")
+    other = subject_of(look(found, None), "embeddings.token")
     assert row_labels(plane_of(other, ViewState("embeddings.token")), other)[2] == "animal"
 
 
@@ -106,7 +107,9 @@ def test_the_picture_of_positions_has_two_colours_around_zero() -> None:
     from encoder_tui.tui.reading.window import all_of
 
     found = session()
-    plane = plane_of(subject_of(found, "embeddings.position", 1), ViewState("embeddings.position", weight=1))
+    plane = plane_of(
+        subject_of(look(found, None), "embeddings.position", 1), ViewState("embeddings.position", weight=1)
+    )
     heat = read_heat(found, plane, all_of(plane), 0, "float32")
     assert heat.scale.signed
     assert heat.codes.shape == (256, 128)

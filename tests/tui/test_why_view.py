@@ -14,8 +14,8 @@ from encoder_tui.engine.program.index import Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.tui.reading.facts import World
 from encoder_tui.tui.state import following
+from encoder_tui.tui.state.position import World
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import FakeTrace, OneHot, fake_tokens
 from hypothesis import given

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...engine.messages.translation import tr, trn
 from ...engine.models.text.coverage import unknown_words
 from ..panes.title import Status
-from ..reading.facts import Position
+from ..state.position import Position
 
 if TYPE_CHECKING:
     from ...engine.debugger.cursor import Stop

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 
 from ...engine.messages.errors import InputError, one_line
 from ...engine.messages.translation import language, tr, trn
-from ..reading.facts import Position
 from ..state import following, looking
 from ..state.completion import Completion, command_of, complete
 from ..state.plane import TOKEN_AXES
+from ..state.position import Position
 from ..state.view_state import ViewState
 from . import answers
 from .engine_thread import Answered, EngineThread

@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.widget import Widget
 
 from ...engine.messages.errors import InputError
-from ..reading.facts import Position, look
+from ..reading.facts import look
 from ..reading.work import Work
+from ..state.position import Position
 from .faults import Faults
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from ...engine.messages.translation import tr
 from ..drawing.text import cut, fit, plain
-from ..reading.facts import Fork, Position
+from ..state.position import Fork, Position
 from .lines import Lines, Spans
 from .program_tree import HERE, PATCHED, STOP, STOP_IF, STOP_OFF, WATCH, ProgramTree
 

@@ -8,9 +8,10 @@ from rich.cells import cell_len
 
 from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, wrapped
-from ..reading.facts import Position
+from ..reading.explanation import read_explanation
 from ..reading.work import Wanted, Work
 from ..state.following import cell_of
+from ..state.position import Position
 from ..state.view_state import ViewState
 from .lines import Lines, Spans
 
@@ -63,9 +64,7 @@ class Explanation(Lines[Face]):
             self._asked = asked
 
             def run(session: Session) -> Any:
-                from ...engine.analysis.explain import explain_stage
-
-                return explain_stage(session.trace, stage, index, numbers=reached)
+                return read_explanation(session, stage, index, numbers=reached)
 
             self.post_message(Wanted(self, Work("explanation", run, generation)))
 

@@ -11,10 +11,10 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from ..drawing.numbers import exact
-from ..reading.subject import Subject
 from ..reading.why import find_operand
 from ..reading.work import Wanted, Work
 from ..state.plane import clipped, plane_of, scaled
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.diff_map import DiffMap
 from ..views.head_gallery import HeadGallery
@@ -113,9 +113,7 @@ class Inspector(Vertical):
         """Find the operand that is chosen in the explanation of an element, or the one of that number."""
 
         def run(session: Session) -> Any:
-            name, operand = find_operand(session, state.stage, index, state.term, state.factor, number)
-            session.peeked |= {operand.name}
-            return name, operand.name, operand.index
+            return find_operand(session, state.stage, index, state.term, state.factor, number)
 
         generation = self._subject.generation if self._subject is not None else None
         self.post_message(Wanted(self, Work("inspector.follow", run, generation)))

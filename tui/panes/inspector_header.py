@@ -13,8 +13,8 @@ from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ..drawing.text import cell_len, cut, fit
-from ..reading.subject import Subject
 from ..state.plane import paged, plane_of
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.value_view import ValueView
 

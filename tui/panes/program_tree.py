@@ -12,7 +12,7 @@ from textual.message import Message
 
 from ...engine.messages.translation import trn
 from ..drawing.text import cut
-from ..reading.facts import Position
+from ..state.position import Position
 from ..state.tree import Folds, Node, grow, line_of, path_to, rows
 from .lines import Lines, Spans
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from ...engine.messages.translation import tr, trn
 from ..drawing.text import cut
-from ..reading.facts import Position
+from ..state.position import Position
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 BAR = 12

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..drawing.colours import MASKED, codes_of, scale_of
+from ..state.against import Against
 from ..state.plane import TOKEN_AXES, Plane
-from .against import Against
 from .heat import Heat
 from .window import Bounds, Window, all_of
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..state.plane import Plane
-from .subject import Subject
+from ..state.subject import Subject
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..drawing.colours import floor_of
-from ..state.plane import plane_of
+from ..state.plane import plane_at
 from ..state.view_state import ViewState
 from .heads import HeadPicture, edges_of, peak_of, pool
-from .subject import Subject
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
@@ -49,7 +48,7 @@ def read_layer(session: Session, stage: str, text: int, height: int, width: int)
     if session.trace.program.index(stage) > session.debugger.furthest:
         session.peeked |= {stage}
     value, floor = session.trace.value(stage), floor_of(session.trace.value(stage).dtype)
-    plane = plane_of(Subject(stage, tuple(value.shape), tuple(value.axes)), ViewState(text=text))
+    plane = plane_at(stage, tuple(value.axes), tuple(value.shape), ViewState(text=text))
     at, (rows, columns) = plane.axes.index("head"), (plane.rows, plane.columns)
     heads = plane.shape[at]
     if not heads * rows * columns:

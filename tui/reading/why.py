@@ -139,16 +139,28 @@ def _culprit(found: Explanation) -> tuple[str, ...]:
 
 def find_operand(
     session: Session, stage: str, index: tuple[int, ...], term: int, factor: int, number: int | None
-) -> tuple[str, Operand]:
-    """The operand to be followed, and what the number is called that it belongs to. Runs on the engine's thread.
+) -> tuple[str, str, tuple[int, ...]]:
+    """The operand to be followed, which can be looked at from now on. Runs on the engine's thread.
 
     Args:
         term, factor: which is chosen, as in `ViewState`.
         number: which was named instead, as `why` numbers them.
 
+    Returns:
+        What the number is called that it belongs to, its stage, its index.
+
     Raises:
         InputError: there is none, or nothing stands behind it.
     """
+    name, operand = _operand(session, stage, index, term, factor, number)
+    session.peeked |= {operand.name}
+    return name, operand.name, operand.index
+
+
+def _operand(
+    session: Session, stage: str, index: tuple[int, ...], term: int, factor: int, number: int | None
+) -> tuple[str, Operand]:
+    """The operand, and what the number is called that it belongs to; see `find_operand`."""
     from ...engine.analysis.why import explain
     from ...engine.messages.errors import InputError
 

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ...engine.messages.translation import language, tr
+from ...engine.messages.translation import tr
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
 from ..panes.explanation import Explanation
@@ -21,11 +21,10 @@ from ..panes.program_tree import ProgramTree
 from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import Tokens, TokenStrip
-from ..reading.facts import Position
-from ..reading.subject import Subject, subject_of
-from ..reading.work import Wanted, Work
 from ..state.completion import Completion
-from ..state.plane import TOKEN_AXES, clipped, plane_of
+from ..state.plane import TOKEN_AXES, clipped, plane_at
+from ..state.position import Position
+from ..state.subject import subject_of
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
@@ -71,9 +70,6 @@ class MainScreen(Screen[None]):
         self._room = Vertical(id="room")
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
-        self._state = ViewState()
-        self._subject: Subject | None = None
-        self._asked: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="all"):
@@ -123,7 +119,6 @@ class MainScreen(Screen[None]):
 
     def show(self, state: ViewState, position: Position) -> None:
         """Show a state of the view and of the debugger."""
-        self._state = state
         if self._loading.display:
             self._loading.display, self.inspector.display = False, True
         self.set_class(state.zoomed, "-zoomed")
@@ -135,22 +130,8 @@ class MainScreen(Screen[None]):
         self.set_class(state.explained, "-explained")
         self._below_rule.join("┬" if state.explained else "┼")
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
-        stage, generation = state.stage, position.generation
-        known = (position.cursor, position.furthest, position.patched, position.compared, position.peeked)
-        asked = (stage, state.weight, generation, language(), *known)
-        if asked != self._asked:
-            self._asked = asked
-            work = Work("subject", lambda session: (asked, subject_of(session, stage, state.weight)), generation)
-            self.post_message(Wanted(self, work))
-        elif self._subject is not None:
-            self.inspector.show(state, self._subject)
-
-    def receive(self, work: Work, result: tuple[tuple[object, ...], Subject]) -> None:
-        """Take what the engine's thread knows of the stage looked at, or of its weight."""
-        asked, subject = result
-        if asked == self._asked:
-            self._subject = subject
-            self.inspector.show(self._state, subject)
+        known = state.stage in position.world.program
+        self.inspector.show(state, subject_of(position, state.stage, state.weight) if known else None)
 
     @on(Console.Opened)
     def _typing(self) -> None:
@@ -197,7 +178,7 @@ def tokens_of(state: ViewState, position: Position) -> Tokens:
     text = state.text
     if state.stage in world.program and not state.weight:
         stage = world.program[state.stage]
-        plane = plane_of(Subject(stage.name, world.shapes[stage.name], stage.axes), state)
+        plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
         cell = clipped(state, plane)
         text = plane.text(cell.row) if "batch" in stage.axes else state.text
         row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from ...engine.messages.errors import InputError
 from ...engine.program.index import parse_index, split_index
-from ..reading.facts import World
-from ..reading.subject import Subject
-from .plane import LOOKUP_AXES, clipped, plane_of
+from .plane import LOOKUP_AXES, clipped, plane_at
+from .position import World
 from .view_state import Spot, ViewState
 
 
 def cell_of(state: ViewState, world: World) -> tuple[int, ...]:
     """The full index of the element under the cell cursor."""
     stage = world.program[state.stage]
-    plane = plane_of(Subject(stage.name, world.shapes[stage.name], stage.axes), state)
+    plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
     cell = clipped(state, plane)
     return plane.cell(cell.row, cell.column)
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 from ...engine.messages.errors import InputError
-from ..reading.facts import Position, World
-from ..reading.subject import in_every_layer, nearest_with_keys
 from .plane import paged
+from .position import Position, World
+from .subject import in_every_layer, nearest_with_keys
 from .view_state import ViewState
 
 _LAYER = re.compile(r"\blayers\.(\d+)\b")

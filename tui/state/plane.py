@@ -9,7 +9,7 @@ from functools import lru_cache
 from ...engine.messages.translation import tr
 from ...engine.program.index import PLACE_AXIS, offset
 from ..drawing.text import cell_len, fit, plain
-from ..reading.subject import Subject
+from .subject import Subject
 from .view_state import ViewState
 
 TOKEN_AXES = frozenset({"token", "query", "key"})
@@ -75,14 +75,19 @@ class Plane:
 
 
 def plane_of(subject: Subject, state: ViewState) -> Plane:
-    """The plane of a value that the state points at.
+    """The plane of a value that the state points at."""
+    return plane_at(subject.stage, subject.axes, subject.shape, state)
+
+
+def plane_at(stage: str, axes: tuple[str, ...], shape: tuple[int, ...], state: ViewState) -> Plane:
+    """The plane of a value of these axes that the state points at.
 
     An axis of size one stands for any index: the additive mask has one head, which is every head's.
     """
-    chosen = {paged(subject.axes): state.head, "batch": state.text}
-    pairs = list(zip(subject.axes, subject.shape, strict=True))[:-2]
+    chosen = {paged(axes): state.head, "batch": state.text}
+    pairs = list(zip(axes, shape, strict=True))[:-2]
     fixed = tuple(max(0, min(chosen.get(axis, 0), size - 1)) for axis, size in pairs)
-    return Plane(subject.stage, subject.axes, subject.shape, fixed)
+    return Plane(stage, axes, shape, fixed)
 
 
 def paged(axes: Sequence[str]) -> str:

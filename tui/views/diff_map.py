@@ -15,9 +15,9 @@ from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut
 from ..reading.diff import Difference, read_difference
 from ..reading.heat import Heat
-from ..reading.subject import Subject
 from ..reading.window import Bounds
 from ..state.plane import Plane, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .heat_map import HeatMap
 from .value_view import Request, Shown, Words

@@ -17,8 +17,8 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit
 from ..reading.heads import HeadPicture, read_heads
-from ..reading.subject import Subject
 from ..state.plane import Plane, origin_for, paged, plane_of, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.gallery import GalleryLayout, gallery_of
 from .value_view import Request, Shown, ValueView, Words

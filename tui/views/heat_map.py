@@ -17,9 +17,9 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import decimals_for
 from ..drawing.text import cell_len, chunks, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
-from ..reading.subject import Subject
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
 from ..state.plane import TOKEN_AXES, Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of
 from .value_view import Request, Shown, ValueView, Words

@@ -18,9 +18,9 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit, wrapped
 from ..reading.layer_grid import LayerRow, read_layer
-from ..reading.subject import Subject
 from ..reading.work import Work
 from ..state.plane import Plane, origin_for, plane_of, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
 from .value_view import Request, Shown, Trouble, ValueView, Words

@@ -18,9 +18,9 @@ from ..drawing.numbers import short
 from ..drawing.text import cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
-from ..reading.subject import Subject
 from ..reading.window import all_of, bounds_around, reads_whole
 from ..state.plane import Plane, column_labels, fitted, row_labels, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.link import LinkLayout, links_of, origin_near
 from .value_view import Request, Shown, ValueView, Words

@@ -14,9 +14,9 @@ from ...engine.messages.translation import tr
 from ..drawing.extent import extents, that_fits
 from ..drawing.numbers import Aligned, Worded, aligned_for
 from ..drawing.text import cell_len, fit, widest
-from ..reading.subject import Subject
 from ..reading.window import Bounds, Window, bounds_around, read_window
 from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .value_view import Request, Shown, ValueView, Words
 

@@ -13,8 +13,8 @@ from ..drawing.bars import across, columns
 from ..drawing.numbers import counted, short
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.figures import Figures, read_figures
-from ..reading.subject import Subject
 from ..state.plane import Plane
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .value_view import Request, Shown, ValueView, Words
 

@@ -20,10 +20,10 @@ from textual.widget import Widget
 from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, fit, wrapped
-from ..reading.subject import Subject
 from ..reading.window import Window
 from ..reading.work import Wanted, Work
 from ..state.plane import Plane, clipped, moved, plane_of
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from ...engine.messages.translation import said, tr
 from ..drawing.bars import across
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut, fit
-from ..reading.subject import Subject
 from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, clipped
+from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts import why as layout
 from .layouts.why import STAGE, Block, Columns, Page

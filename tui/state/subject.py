@@ -10,9 +10,9 @@ from ...engine.program.stage import write_shape
 from .against import Against, against_of
 
 if TYPE_CHECKING:
-    from ...engine.commands.session import Session
     from ...engine.program.program import Program
     from ...engine.program.stage import Stage
+    from .position import Position, World
 
 Place = Literal["here", "done", "ahead", "weight"]
 
@@ -69,78 +69,77 @@ class Subject:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 0
 
 
-def subject_of(session: Session, stage_name: str, weight: int = 0) -> Subject:
-    """What there is to know of a stage, gathered on the engine's thread. Computes nothing.
+def subject_of(position: Position, stage_name: str, weight: int = 0) -> Subject:
+    """What there is to know of a stage.
 
     Args:
-        session: whose cursor says what is done and what is ahead.
+        position: whose cursor says what is done and what is ahead.
         stage_name: canonical.
         weight: which of its weights is meant, from 1; 0 is its value.
     """
-    from ...engine.analysis.explain.formulas import formulas
-
+    world = position.world
+    stage, here = world.program[stage_name], world.program.index(stage_name)
     if weight:
-        return _subject_of_weight(session, session.trace.program[stage_name], weight - 1)
-    trace, debugger = session.trace, session.debugger
-    value = trace.value(stage_name)
-    position = trace.program.index(stage_name)
-    place: Place = "here" if position == debugger.position else "done" if position < debugger.position else "ahead"
-    reached, held = position <= debugger.furthest or stage_name in session.peeked, trace.has(stage_name)
-    formula, formula_of_shapes = formulas(trace, stage_name, language())
+        return _subject_of_weight(position, stage, weight - 1)
+    place: Place = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
+    reached, held = here <= position.furthest or stage_name in position.peeked, stage_name in world.held
+    formula, formula_of_shapes = _formulas(world, stage)
     return Subject(
         stage_name,
-        tuple(value.shape),
-        tuple(value.axes),
-        value.dtype,
+        tuple(world.shapes[stage_name]),
+        stage.axes,
+        world.dtypes[stage_name],
         formula,
         formula_of_shapes,
-        tuple(tuple(row) for row in (value.tokens or trace.tokens.strings)),
+        world.strings,
         place,
         reached and held,
         reached and not held,
-        stage_name in trace.patched,
-        session.generation,
-        _nearest_with_heads(session, position),
-        nearest_with_keys(session.trace.program, position),
-        in_every_layer(session.trace.program, stage_name),
-        _positions(session, stage_name),
-        against_of(session, stage_name),
-        tuple(value.labels),
+        stage_name in position.patched,
+        position.generation,
+        _nearest_with_heads(world.program, here),
+        nearest_with_keys(world.program, here),
+        in_every_layer(world.program, stage_name),
+        world.positions if "tokens.positions" in stage.inputs else (),
+        against_of(position.compared, stage_name),
+        stage.labels,
         language(),
     )
 
 
-def _positions(session: Session, stage_name: str) -> tuple[tuple[int, ...], ...]:
-    if "tokens.positions" not in session.trace.program[stage_name].inputs:
-        return ()
-    return tuple(tuple(map(int, row)) for row in session.trace.tokens.positions)
+def _formulas(world: World, stage: Stage) -> tuple[str, str]:
+    """With names and with shapes, in the language in use."""
+    written, sized = world.formulas[stage.name]
+    if language() == "en":
+        return written, sized
+    from ...engine.analysis.explain.formulas import in_language
+
+    return in_language(written, stage.kind, language()), in_language(sized, stage.kind, language())
 
 
-def _subject_of_weight(session: Session, stage: Stage, number: int) -> Subject:
-    from ...engine.program.trace import LiveTrace
+def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject:
+    from ...engine.program.weight import StageWeight, axes_of_weight  # takes numpy along
 
-    trace, position = session.trace, session.trace.program.index(stage.name)
-    symbol = stage.symbols[number]
-    value = trace[f"{stage.name}@{symbol}"]
+    world, symbol = position.world, stage.symbols[number]
+    here, shape = world.program.index(stage.name), tuple(world.weights[stage.weights[number]])
     return Subject(
-        value.name,
-        value.shape,
-        value.axes,
-        value.dtype,
-        trace.formulas(stage.name)[0],
-        f"{symbol} = {stage.weights[number]}  {write_shape(value.shape)}",
+        StageWeight(stage, number).address,
+        shape,
+        axes_of_weight(stage, len(shape)),
+        world.about.get("dtype", "float32"),
+        world.formulas[stage.name][0],
+        f"{symbol} = {stage.weights[number]}  {write_shape(shape)}",
         place="weight",
-        readable=isinstance(trace, LiveTrace),
-        missing=not isinstance(trace, LiveTrace),
-        generation=session.generation,
-        nearest_with_heads=_nearest_with_heads(session, position),
-        nearest_with_keys=nearest_with_keys(trace.program, position),
+        readable=world.live,
+        missing=not world.live,
+        generation=position.generation,
+        nearest_with_heads=_nearest_with_heads(world.program, here),
+        nearest_with_keys=nearest_with_keys(world.program, here),
         language=language(),
     )
 
 
-def _nearest_with_heads(session: Session, position: int) -> str:
-    program = session.trace.program
+def _nearest_with_heads(program: Program, position: int) -> str:
     return _nearest(program, position, [place for place, stage in enumerate(program) if "head" in stage.axes])
 
 

@@ -1,0 +1,102 @@
+"""What the screen knows of the session: frozen copies, sent over after every command, so that it never reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...engine.analysis.tour import TourPage
+    from ...engine.debugger.cursor import Breakpoint
+    from ...engine.program.program import Program
+    from ...engine.program.stage import Shape
+    from ...engine.program.tokens import Tokens
+    from .against import Compared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """What is debugged; another one only when another text, model or recording is opened. Safe to read anywhere.
+
+    Attributes:
+        program: the stages, immutable.
+        tokens: what went in.
+        shapes: of every stage's value.
+        about: facts for people: model, family, device, dtype.
+        live: whether values can be computed and changed.
+        dtypes: of every stage's value.
+        held: stages whose numbers can be had; a recording may hold only some.
+        formulas: every stage's, with names and again with shapes, as operations write them.
+        weights: shape of every weight.
+        strings: the tokens' strings, `strings[batch][token]`; positions: their positions.
+    """
+
+    program: Program
+    tokens: Tokens
+    shapes: Mapping[str, Shape]
+    about: Mapping[str, str]
+    live: bool = False
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    formulas: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    weights: Mapping[str, Shape] = field(default_factory=dict)
+    strings: tuple[tuple[str, ...], ...] = ()
+    positions: tuple[tuple[int, ...], ...] = ()
+
+    def size(self, stage: str, axis: str) -> int:
+        """Length of one axis of a stage's value, 0 where it has no such axis."""
+        axes = self.program[stage].axes
+        return self.shapes[stage][axes.index(axis)] if axis in axes else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """One of the runs of a session.
+
+    Attributes:
+        number: 0 for the original; depth: how many forks lie between it and the original.
+        done: its patches, but for those at the beginning that its parent has as well.
+    """
+
+    number: int
+    depth: int
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the debugger stands, as of the last command.
+
+    Attributes:
+        world: what it stands in.
+        cursor: index of the stage that ran last, -1 before the first; furthest: the furthest it has been.
+        breakpoints: in order of their numbers.
+        patched: stages whose value was put there by hand.
+        generation: the session's: grows whenever values seen before may no longer hold.
+        watched: what each watch is worth at the cursor, by its number.
+        fork: number of the fork that is looked at, 0 for the original; forks: all of them, each before those that were forked from it.
+        stale: stages whose value was computed and no longer holds.
+        compared: how all of it stands beside what it was last compared with; None before anything was.
+        peeked: stages that have not run and can be looked at all the same.
+        tour: the stop of the guided tour one is at; None outside it.
+    """
+
+    world: World
+    cursor: int = -1
+    furthest: int = -1
+    breakpoints: tuple[Breakpoint, ...] = ()
+    patched: frozenset[str] = field(default_factory=frozenset)
+    generation: int = 0
+    watched: Mapping[int, str] = field(default_factory=dict)
+    fork: int = 0
+    forks: tuple[Fork, ...] = ()
+    stale: frozenset[str] = field(default_factory=frozenset)
+    compared: Compared | None = None
+    peeked: frozenset[str] = field(default_factory=frozenset)
+    tour: TourPage | None = None
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage under the cursor, "" before the first."""
+        return self.world.program[self.cursor].name if self.cursor >= 0 else ""

@@ -185,12 +185,8 @@ def _switch(session: Session, rest: str) -> Reply:
 def _drop(session: Session, rest: str) -> Reply:
     if not is_number(rest):
         raise InputError(f"{rest!r} is not the number of a fork; write `drop N`; `info forks` lists them")
-    dropped = session.forks.get(int(rest))
-    branch = session.branches.drop(int(rest))
-    if session.reference is not None and dropped in (session.reference.trace, session.reference.ours):
-        session.reference = None
-    session.changed()
-    return Reply(f"dropped fork {rest}; in {f'fork {branch.number}' if branch.number else 'the original'}")
+    here = session.drop(int(rest))
+    return Reply(f"dropped fork {rest}; in {f'fork {here}' if here else 'the original'}")
 
 
 def _run(session: Session, rest: str) -> Reply:

@@ -18,13 +18,13 @@ def _masks(session: Session) -> Checked:
 
     if not any(stage.axes[-1:] == ("key",) for stage in session.trace.program):
         return Checked((), ("there is no attention in this program, so there is no mask to follow",))
-    return check_masks(session.trace, lambda: session.debugger.interrupted)
+    return check_masks(session.trace, session.stopped)
 
 
 def _padding(session: Session) -> Checked:
     from ..analysis.checks import check_padding
 
-    return check_padding(session.trace, session.encoder, lambda: session.debugger.interrupted)
+    return check_padding(session.trace, session.encoder, session.stopped)
 
 
 CHECKS: dict[str, Callable[[Session], Checked]] = {"masks": _masks, "padding": _padding}
@@ -44,7 +44,6 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
             if name
             else f"check what? write check {' or check '.join(CHECKS)}"
         )
-    session.debugger.interrupted = False
     found = CHECKS[name](session)
     return found, write_checked(found)
 

@@ -68,13 +68,13 @@ def compare_against(session: Session, wanted: CompareRequest) -> tuple[Compariso
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
 
-    session.debugger.interrupted = False
     found = compare(
         session.trace, wanted.trace, tolerance=wanted.tolerance, title=wanted.title,
-        stopped=lambda: session.debugger.interrupted,
+        stopped=session.stopped,
     )  # fmt: skip
-    session.reference = Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
-    session.compared += 1
+    session.hold_against(
+        Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
+    )
     before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
     return found, before + write_comparison(found, everything=wanted.everything)
 
@@ -113,7 +113,7 @@ def _difference(session: Session, rest: str) -> Reply:
         raise InputError(f"{name} was not compared with {reference.title}")
     if row.place is None:
         raise InputError(f"{name} is equal to the last bit against {reference.title}")
-    session.peeked |= {name}
+    session.peek(name)
     first = " is the first stage beyond tolerance;" if row is found.first else ":"
     return Reply(
         f"{name}{first} {'largest difference' if row.dtype else 'ids differ'} at {write_place(row.axes, row.place)}: "

@@ -11,10 +11,9 @@ def _cost(session: Session, rest: str) -> Reply:
 
     trace, encoder = session.trace, session.encoder
     chosen = set() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
-    session.debugger.interrupted = False
     seconds = {}
     if encoder is not None and encoder.has_numbers:
-        seconds = times(encoder, trace, lambda: session.debugger.interrupted)
+        seconds = times(encoder, trace, session.stopped)
     found = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
     whole = together("all", found)
     batch, tokens = trace.tokens.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from ..analysis.explain.formulas import formulas
 from ..debugger.watches import write_watched
@@ -146,7 +146,7 @@ def _set(session: Session, rest: str) -> Reply:
         raise InputError(f"{name!r} is no setting{nearest(name, [*known, 'lang'])}; write `{SET}`")
     if not is_number(number) or not 1 <= int(number) <= MOST[name]:
         raise InputError(f"{name} goes from 1 to {MOST[name]}, not {number or 'nothing'!r}; write `{SET}`")
-    session.layout = replace(session.layout, **{name: int(number)})
+    session.lay_out(name, int(number))
     return Reply(f"{name} {number}")
 
 

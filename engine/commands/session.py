@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..debugger.cancel import CancelToken
 from ..debugger.cursor import Debugger
 from ..debugger.forks import Forks
 from ..messages.errors import InputError
@@ -35,6 +37,7 @@ class Session:
         done: the command lines that changed what is computed, in order, since what is looked at was opened.
         last: the command line that was run last, whatever came of it.
         why_path: the explanations that were followed one from another, the latest last.
+        cancel: stops the order that is being carried out.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
@@ -48,12 +51,34 @@ class Session:
         self.last = ""
         self.why_path: list[Explanation] = []
         self.tour: TourPlace | None = None
-        self.branches = Forks(trace)
+        self.cancel = CancelToken()
+        self.branches = Forks(trace, self.stopped)
+
+    # -- orders --------------------------------------------------------------------------------------------------
+
+    def begin(self, line: str, cancel: CancelToken | None = None) -> None:
+        """Take up an order.
+
+        Args:
+            line: as it was given.
+            cancel: its token; None for one of its own, which nobody else holds.
+        """
+        self.last, self.cancel = line, cancel or CancelToken()
+
+    def stopped(self) -> bool:
+        """Whether the order that is being carried out is to stop."""
+        return self.cancel.cancelled
+
+    def record(self) -> None:
+        """Keep the order that was taken up last among those that changed what is computed."""
+        self.done.append(self.last)
+
+    # -- what is looked at ---------------------------------------------------------------------------------------
 
     def show(self, trace: Trace) -> None:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
         before = self.debugger
-        self.branches = Forks(trace)
+        self.branches = Forks(trace, self.stopped)
         self.peeked = frozenset()
         self.done.clear()
         self.changed()
@@ -67,6 +92,53 @@ class Session:
         self.generation += 1
         self.why_path.clear()
 
+    def peek(self, stage: str) -> None:
+        """Have the value of a stage count as seen, though the cursor has not been there."""
+        self.peeked |= {stage}
+
+    def lay_out(self, name: str, number: int) -> None:
+        """Have `print` write tables with another figure of its layout."""
+        self.layout = replace(self.layout, **{name: number})
+
+    def take_tour(self, place: TourPlace | None) -> None:
+        """Stand at a place of the guided tour; None leaves it."""
+        self.tour = place
+
+    def explain(self, explanation: Explanation) -> None:
+        """Begin a way of explanations."""
+        self.why_path = [explanation]
+
+    def follow(self, explanation: Explanation) -> None:
+        """Go on to the explanation of an operand."""
+        self.why_path.append(explanation)
+
+    def return_to(self, explanation: Explanation) -> None:
+        """Go back to the explanation before the last, made anew."""
+        self.why_path[-2:] = [explanation]
+
+    # -- what it is compared with --------------------------------------------------------------------------------
+
+    def hold_against(self, reference: Reference) -> None:
+        """Keep what it was compared with, for the view of differences."""
+        self.reference = reference
+        self.compared += 1
+
+    def drop(self, number: int) -> int:
+        """Forget a fork, and the reference if that was it.
+
+        Returns:
+            The number of the fork one is in now.
+
+        Raises:
+            InputError: there is none of that number, or it is the original.
+        """
+        dropped = self.forks.get(number)
+        branch = self.branches.drop(number)
+        if self.reference is not None and dropped in (self.reference.trace, self.reference.ours):
+            self.reference = None
+        self.changed()
+        return branch.number
+
     def expect_reference(self) -> Reference:
         """What it was last compared with.
 
@@ -78,6 +150,8 @@ class Session:
                 "nothing to compare with yet; `compare model M` (or text, dtype, device, snapshot, fork) first"
             )
         return self.reference
+
+    # -- what it stands on ---------------------------------------------------------------------------------------
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ..debugger.cursor import Stop
 from ..messages.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    from ..debugger.cancel import CancelToken
     from .session import Session
 
 
@@ -134,9 +135,12 @@ class CommandTable:
         """Run a command on what stood after its name; see `execute`."""
         return command.run.run(self, words) if isinstance(command.run, OfTable) else command.run(session, words)
 
-    def execute(self, session: Session, line: str) -> Reply:
+    def execute(self, session: Session, line: str, cancel: CancelToken | None = None) -> Reply:
         """Run one line; an empty one and one that starts with `#` do nothing. After a change of the tokens it is told which
         breakpoints name what is not there any more.
+
+        Args:
+            cancel: stops it, from whichever thread.
 
         Raises:
             InputError: whatever is wrong with the line; nothing has been changed then.
@@ -146,11 +150,11 @@ class CommandTable:
             return Reply()
         word, *rest = line.split(maxsplit=1)
         command, tokens = self.find(word), session.trace.tokens
-        session.last = " ".join((command.name, *rest))
+        session.begin(" ".join((command.name, *rest)), cancel)
         words = rest[0] if rest else ""
         reply = self.run(command, session, words)
         if command.group == "changes" or command.name == "open":
-            session.done.append(session.last)
+            session.record()
         if session.trace.tokens is tokens:
             return reply
         from ..debugger.lapsed import lapsed

@@ -16,7 +16,7 @@ def _tour(session: Session, rest: str) -> Reply:
     from ..analysis.tour import TourPlace, page_of, stops_of
 
     if rest == "leave":
-        session.tour = None
+        session.take_tour(None)
         return Reply(request=Request("tour", "leave"))
     stops = stops_of(session.trace.program)
     if not stops or not isinstance(session.trace, LiveTrace):
@@ -34,14 +34,14 @@ def _tour(session: Session, rest: str) -> Reply:
         place = TourPlace(max(0, place.stop - 1), shown=True)
     elif rest == "next" or (place.shown and _is_here(session, stops[place.stop].stage)):
         if place.stop + 1 == len(stops):
-            session.tour = None
+            session.take_tour(None)
             return Reply(tr("the tour is at its end; `tour` begins it again"), request=Request("tour", "leave"))
         place = TourPlace(place.stop + 1)
     elif _is_here(session, stops[place.stop].stage):
         place = TourPlace(place.stop, shown=True)
     stop = session.debugger.goto(session.trace.program.index(stops[place.stop].stage))
     page = page_of(session.trace, stops, place)
-    session.tour = place
+    session.take_tour(place)
     lines = [f"{tr('tour')} {page.stop}/{page.count} · {page.title}", page.ask]
     lines.append(page.tell or tr("(think, then T or `tour` shows)"))
     return Reply("\n".join(lines), stop, Request("tour", page.view))

@@ -20,7 +20,7 @@ def _why(session: Session, rest: str) -> Reply:
     if not rest or rest.startswith("["):
         rest = session.stage_or_here("") + rest
     stage, index = split_index(rest)
-    session.why_path = [explain(session.trace, stage, index or _stopped_at(session, stage))]
+    session.explain(explain(session.trace, stage, index or _stopped_at(session, stage)))
     return _reply(session)
 
 
@@ -39,7 +39,7 @@ def _follow(session: Session, number: int) -> Reply:
     if not session.why_path:
         raise InputError(f"nothing to follow to operand {number} yet; write for instance why STAGE[0, 3, 1, 5] first")
     operand = session.why_path[-1].operand(number)
-    session.why_path.append(explain(session.trace, operand.name, operand.index))
+    session.follow(explain(session.trace, operand.name, operand.index))
     return _reply(session)
 
 
@@ -50,7 +50,7 @@ def _back(session: Session) -> Reply:
         raise InputError("no operand was followed yet; `why N` follows operand N of the last explanation")
     place = session.why_path[-2]
     again = explain(session.trace, place.stage, place.index)  # what it was made from may have been patched since
-    session.why_path[-2:] = [again]
+    session.return_to(again)
     return _reply(session)
 
 

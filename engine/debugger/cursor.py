@@ -6,7 +6,7 @@ undoes nothing: a stage's value depends on its inputs alone, so it is the same w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from ..messages.errors import InputError
 from ..program.element import Place
 from ..program.stage import Stage
 from ..program.trace import Trace
+from .cancel import never
 
 START = -1
 
@@ -110,16 +111,17 @@ class Debugger:
 
     Args:
         trace: a run or a recording.
+        stopped: whether the motion that is under way is to stop; asked before every stage.
     """
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
         self.trace = trace
+        self._stopped = stopped
         self.position = START
         self.furthest = START
         self.breakpoints: dict[int, Breakpoint] = {}
         self.held = False  # by a breakpoint, since the last motion
         self.place: Place = ()  # what the last stop named of the value under the cursor
-        self.interrupted = False
         self._watched: dict[int, float | bool] = {}
         self._numbers = 0
         self._past: list[int] = []
@@ -127,7 +129,7 @@ class Debugger:
 
     def over(self, trace: Trace) -> Debugger:
         """Another debugger at the same place with the same breakpoints, over another trace of the same program."""
-        other = Debugger(trace)
+        other = Debugger(trace, self._stopped)
         other.position, other.furthest, other.place = self.position, self.furthest, self.place
         other.breakpoints, other._numbers = dict(self.breakpoints), self._numbers
         return other
@@ -216,10 +218,9 @@ class Debugger:
         if end == start:
             return self._stop("end" if start == self.last else "start" if start == START else "step")
         self._remember()
-        self.interrupted = False
         ahead = start  # how far stages have been run so that they can be looked at together
         for position in range(start + step, end + step, step):
-            if self.interrupted:
+            if self._stopped():
                 return self._stop("interrupt")
             if position > ahead and step > 0 and self.breakpoints:
                 ahead = self.trace.reach_ahead(position, end)
@@ -249,10 +250,6 @@ class Debugger:
         other.append(self.position)
         self._arrive(source.pop())
         return self._stop("step")
-
-    def interrupt(self) -> None:
-        """Stop the motion that is under way (on another thread) at the next stage."""
-        self.interrupted = True
 
     # -- breakpoints -------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.trace import LiveTrace, Trace, expect_live
+from .cancel import never
 from .cursor import Debugger
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class Forks:
 
     Args:
         trace: the original.
+        stopped: whether a motion in any of them is to stop.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        self.branches = {0: Branch(0, None, trace, Debugger(trace))}
+    def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
+        self.branches = {0: Branch(0, None, trace, Debugger(trace, stopped))}
         self.current = self.branches[0]
         self._last = 0  # a number is given once: what was dropped is not what comes after it
 

@@ -3,6 +3,9 @@
 import pytest
 import torch
 from encoder_tui.engine import Debugger
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.debugger.cancel import CancelToken
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from models_of_motion import Walker
@@ -173,15 +176,27 @@ def test_nothing_is_computed_before_it_is_reached(small):
 
 def test_interrupt_stops_at_a_stage(small):
     run = small.run("stop me")
-    debugger = Debugger(run)
+    session, cancel = Session(run), CancelToken()
     reach = run.reach
 
-    def interrupting(position):
+    def cancelling(position):
         if position == 7:
-            debugger.interrupt()
+            cancel.cancel()
         reach(position)
 
-    run.reach = interrupting
-    stop = debugger.cont()
+    run.reach = cancelling
+    stop = TABLE.execute(session, "continue", cancel).stop
+    assert stop is not None
     assert (stop.reason, stop.position) == ("interrupt", 7)
-    assert debugger.cont().reason == "end"
+    assert session.debugger.cont().reason == "interrupt", "a motion of the same order"
+    assert TABLE.execute(session, "continue").stop.reason == "end"
+
+
+def test_an_order_is_stopped_before_it_has_begun_and_not_by_the_token_of_the_one_before(small):
+    session, early, late = Session(small.run("stop me")), CancelToken(), CancelToken()
+    early.cancel()
+    stop = TABLE.execute(session, "continue", early).stop
+    assert (stop.reason, stop.position) == ("interrupt", -1)
+    assert TABLE.execute(session, "step 2", late).stop.position == 1
+    late.cancel()
+    assert TABLE.execute(session, "continue").stop.reason == "end"

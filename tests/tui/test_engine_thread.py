@@ -7,7 +7,9 @@ import threading
 from typing import Any
 
 import pytest
+from encoder_tui.engine.commands import Table
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.tui.app import engine_thread
 from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
 from encoder_tui.tui.app.faults import Fault
 from encoder_tui.tui.reading.work import Work
@@ -170,6 +172,53 @@ def test_interrupting_stops_the_motion_and_forgets_what_waits(post: Post) -> Non
     assert answer.position.stage == "embeddings.token"
     assert engine.close(30)
     assert post.messages.empty()
+
+
+def test_an_interrupt_that_comes_before_the_motion_has_begun_still_stops_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, taken, opened = ready(post), threading.Event(), threading.Event()
+    execute = Table.execute
+
+    def late(*arguments: Any) -> Any:  # the line is taken up, and nothing of it has been done
+        taken.set()
+        assert opened.wait(30)
+        return execute(*arguments)
+
+    monkeypatch.setattr(Table, "execute", late)
+    engine.execute("continue", "key")
+    assert taken.wait(30)
+    assert engine.interrupt() == 0
+    opened.set()
+    answer = post.next(Answered)
+    assert (answer.reply.stop.reason, answer.position.cursor) == ("interrupt", -1)
+    engine.execute("continue", "key")
+    assert post.next(Answered).reply.stop.reason == "end"
+    assert engine.close(30)
+
+
+def test_an_interrupt_that_comes_after_the_motion_has_ended_does_not_stop_the_next(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, ended, opened = ready(post), threading.Event(), threading.Event()
+    look = engine_thread.look
+
+    def late(*arguments: Any) -> Any:  # the motion is over, and the line still counts as being run
+        ended.set()
+        assert opened.wait(30)
+        return look(*arguments)
+
+    monkeypatch.setattr(engine_thread, "look", late)
+    engine.execute("step 3", "key")
+    assert ended.wait(30)
+    assert engine.running == "step 3"
+    engine.interrupt()
+    opened.set()
+    answer = post.next(Answered)
+    assert (answer.reply.stop.reason, answer.position.cursor) == ("step", 2)
+    engine.execute("continue", "key")
+    assert post.next(Answered).reply.stop.reason == "end"
+    assert engine.close(30)
 
 
 def test_interrupting_nothing_does_not_stop_the_next_motion(post: Post) -> None:

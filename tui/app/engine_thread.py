@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.widget import Widget
 
+from ...engine.debugger.cancel import CancelToken
 from ...engine.messages.errors import InputError
 from ..reading.facts import look
 from ..reading.work import Work
@@ -88,6 +89,7 @@ class Worked(Message):
 class _Line:
     text: str
     origin: str
+    cancel: CancelToken
 
 
 class EngineThread:
@@ -109,7 +111,7 @@ class EngineThread:
         self._tickets: dict[str, int] = {}
         self._awake = threading.Condition()
         self._closing = False
-        self._running = ""
+        self._running: _Line | None = None
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
 
     # -- called on the screen's thread ---------------------------------------------------------------------------
@@ -121,7 +123,7 @@ class EngineThread:
     def execute(self, line: str, origin: str) -> None:
         """Have a command line run after those given before; an `Answered` will come."""
         with self._awake:
-            self._lines.append(_Line(line, origin))
+            self._lines.append(_Line(line, origin, CancelToken()))
             self._awake.notify()
 
     def want(self, sender: Widget, work: Work) -> None:
@@ -140,7 +142,8 @@ class EngineThread:
     @property
     def running(self) -> str:
         """The command line that is being run, "" when none is."""
-        return self._running
+        running = self._running
+        return running.text if running else ""
 
     @property
     def cursor(self) -> int | None:
@@ -148,7 +151,7 @@ class EngineThread:
         return self._session.debugger.position if self._session else None
 
     def interrupt(self) -> int:
-        """Stop the motion that is going on, and forget the lines that wait.
+        """Stop the line that is being run, though it may not have begun to move, and forget those that wait.
 
         Returns:
             How many lines were forgotten.
@@ -156,10 +159,8 @@ class EngineThread:
         with self._awake:
             forgotten = len(self._lines)
             self._lines.clear()
-            running = bool(self._running)
-        stop = getattr(self._session.debugger, "interrupt", None) if self._session else None
-        if stop and running:
-            stop()
+            if self._running:
+                self._running.cancel.cancel()
         return forgotten
 
     def close(self, patience: float = 0.5) -> bool:
@@ -198,7 +199,7 @@ class EngineThread:
                 if self._closing:
                     return
                 line = self._lines.popleft() if self._lines else None
-                self._running = line.text if line else ""
+                self._running = line
                 job = self._work.pop(next(iter(self._work))) if line is None else None
             if line:
                 self._run(line, TABLE, session, self._position)
@@ -208,14 +209,14 @@ class EngineThread:
     def _run(self, line: _Line, table: CommandTable, session: Session, before: Position) -> None:
         reply, problem, position = None, None, before
         try:
-            reply = table.execute(session, line.text)
+            reply = table.execute(session, line.text, line.cancel)
         except BaseException as error:
             problem = self._named(error)
         try:
             position = look(session, before)
         except BaseException as error:
             problem = problem or self._named(error)
-        self._position, self._running = position, ""
+        self._position, self._running = position, None
         self._send(Answered(line.text, line.origin, reply, problem, position))
 
     def _do(self, sender: Widget, work: Work, ticket: int, session: Session, before: Position) -> None:

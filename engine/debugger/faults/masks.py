@@ -15,6 +15,7 @@ from ...program.givers import whose_mask
 from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 from ...program.value import Value
+from ..cancel import never
 from .fault import Fault
 from .patterns import Pattern
 from .squares import HIDES, Array, MaskSums, Stopped, pairs, windows
@@ -22,11 +23,6 @@ from .squares import HIDES, Array, MaskSums, Stopped, pairs, windows
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")
 MASK = "tokens.mask"
-
-
-def never() -> bool:
-    """Nobody interrupts."""
-    return False
 
 
 def real_tokens(trace: Trace) -> Array:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..program.dtypes import DTYPES
-from ..program.stage import Shape, Stage
+from ..program.kinds import Products
+from ..program.stage import Stage
 from ..program.trace import Trace
 
 if TYPE_CHECKING:
     from ..models.encoder import Encoder
 
-# Other views of numbers that are there already, or never built.
-TAKE_NO_MEMORY = ("Given", "OneHot", "SplitHeads", "FirstToken", "Table", "ForEach", "TokenAt")
 PASSES = 3
 
 
@@ -43,26 +42,6 @@ class Cost:
     seconds: float = math.nan
 
 
-def _of_weight(inputs: Sequence[Shape], weights: Sequence[Shape], result: Shape) -> int:
-    return math.prod(result) * math.prod(weights[0][1:])  # each element of the result is a sum over a row of the weight
-
-
-def _of_scores(inputs: Sequence[Shape], weights: Sequence[Shape], result: Shape) -> int:
-    return math.prod(result) * inputs[0][-1]
-
-
-# By the name of the operation's class; what is not here multiplies no matrices.
-MULTIPLY_ADDS: dict[str, Callable[[Sequence[Shape], Sequence[Shape], Shape], int]] = {
-    "Linear": _of_weight,
-    "Patches": _of_weight,
-    "Scores": _of_scores,
-    "Context": _of_scores,
-    "RelativeScores": _of_scores,
-    "Convolution": _of_weight,
-    "Dots": _of_scores,
-}
-
-
 def costs(
     trace: Trace,
     seconds: Mapping[str, float] | None = None,
@@ -81,24 +60,27 @@ def costs(
         new = [name for name in stage.weights if source(name) not in counted]
         counted.update(map(source, new))
         shape = trace.shapes[stage.name]
-        copied = bool(stage.options.get("apart"))
-        size = (
-            0
-            if stage.kind in TAKE_NO_MEMORY and not copied
-            else math.prod(shape) * DTYPES[trace.value(stage.name).dtype].size
-        )
+        size = 0 if _is_there_already(stage) else math.prod(shape) * DTYPES[trace.value(stage.name).dtype].size
         parameters = sum(math.prod(trace.weight_shapes[name]) for name in new)
         time_taken = (seconds or {}).get(stage.name, math.nan)
         found.append(Cost(stage.name, parameters, _multiply_adds(trace, stage), size, time_taken))
     return found
 
 
+def _is_there_already(stage: Stage) -> bool:
+    """Whether its numbers take no memory of their own."""
+    copied = stage.options.get("apart") or stage.options.get("copied")
+    return stage.card.takes_no_memory and not copied
+
+
 def _multiply_adds(trace: Trace, stage: Stage) -> int:
-    count = MULTIPLY_ADDS.get(stage.kind)
-    if count is None:
+    """Each element of the result is a sum of products: over a row of the weight, or over the last axis of the input."""
+    products = stage.card.products
+    if products is None:
         return 0
-    inputs = [trace.shapes[name] for name in stage.inputs]
-    return count(inputs, [trace.weight_shapes[name] for name in stage.weights], trace.shapes[stage.name])
+    over_weight = products is Products.WEIGHT
+    terms = trace.weight_shapes[stage.weights[0]][1:] if over_weight else trace.shapes[stage.inputs[0]][-1:]
+    return math.prod(trace.shapes[stage.name]) * math.prod(terms)
 
 
 def together(name: str, parts: Iterable[Cost]) -> Cost:

@@ -213,7 +213,7 @@ def _of_each_text(
 
 def is_softmax(stage: Stage) -> bool:
     """Whether its rows are distributions."""
-    return stage.kind == "Softmax"
+    return stage.card.shares
 
 
 def truth(result: Any, text: str) -> bool:

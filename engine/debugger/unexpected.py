@@ -33,17 +33,6 @@ from .faults.masks import (
 )
 from .faults.softmax import softmax_fault
 
-# Infinity is how some models hide keys; nowhere else does one belong.
-MAY_BE_INFINITE = frozenset({"AdditiveMask", "AddMask"})
-HOLD_WHOLE_NUMBERS = frozenset({
-    "Given", "OneHot", "Best", "Buckets", "Distances", "LogBuckets", "PairMask", "Places", "PositionsAfterPadding",
-    "RelativeIndex", "WithoutPrompt",
-})  # fmt: skip
-# These change no number: what is wrong with theirs was wrong before.
-MOVES_ONLY = frozenset({
-    "SplitHeads", "Concat", "FirstToken", "FirstSeen", "LastSeen", "MaxPool", "Beside", "Pick",
-    "EndToken", "Prepend", "TokenAt", "Part",
-})  # fmt: skip
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
 DEVIATION_TOLERANCE = 0.05
 # How many numbers of a row mostly show that its variance is large enough.
@@ -71,14 +60,12 @@ def fault_at(trace: Trace, stage: Stage) -> Fault | None:
     """What is wrong with a stage's value; None for nothing, or where a recording lacks it."""
     if not trace.has(stage.name):
         return None
-    kind = stage.kind
-    if kind not in HOLD_WHOLE_NUMBERS:
+    if not stage.card.whole_numbers:
         if not trace.finite(stage.name) and (found := _not_finite(trace, stage)):
             return found
         if found := collapse(trace, stage):
             return found
-    more = _MORE.get(kind)
-    return more(trace, stage) if more else None
+    return _more(trace, stage)
 
 
 def first_fault(trace: Trace, stopped: Callable[[], bool] = never) -> tuple[Stage, Fault] | None:
@@ -100,12 +87,12 @@ def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
     value = trace.value(stage.name)
     if value.dtype not in FLOATS:
         return None
-    if stage.kind in MOVES_ONLY and stage.name not in trace.patched:
+    if stage.card.moves and stage.name not in trace.patched:  # what is wrong with its numbers was wrong before
         return None
     nan, inf = measure(value, "nan"), measure(value, "inf")
     if nan:
         return named(value, f"{nan:,.0f} of {value.size:,} numbers are NaN", np.isnan, "not a number")
-    if inf and stage.kind in MAY_BE_INFINITE:
+    if inf and stage.card.may_be_infinite:
         return finite_or_hidden(trace, stage, value)
     if inf:
         return named(value, f"{inf:,.0f} of {value.size:,} numbers are infinite", np.isinf, "infinite")
@@ -169,8 +156,17 @@ def _norm(trace: Trace, stage: Stage) -> Fault | None:
     return None
 
 
-# Of these more is asked than that they are finite.
-_MORE: dict[str, Callable[[Trace, Stage], Fault | None]] = {
-    "Softmax": softmax_fault, "AdditiveMask": _mask, "PairMask": _mask, "AddMask": _masked, "FillMasked": _masked,
-    "LayerNorm": _norm, "Given": _given, "PositionsAfterPadding": _positions,
-}  # fmt: skip
+def _more(trace: Trace, stage: Stage) -> Fault | None:
+    """What is asked of some values besides that they are finite."""
+    card = stage.card
+    if card.shares:
+        return softmax_fault(trace, stage)
+    if card.mask:
+        return _mask(trace, stage)
+    if card.hides:
+        return _masked(trace, stage)
+    if card.standardised:
+        return _norm(trace, stage)
+    if card.given:
+        return _given(trace, stage)
+    return _positions(trace, stage) if stage.kind == "PositionsAfterPadding" else None

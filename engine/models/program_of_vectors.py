@@ -11,9 +11,6 @@ from ..program.stage import Stage
 from ..program.tokens import TOKEN_VECTORS, Tokens
 from .families.blocks import attention as parts
 
-# What takes ids and looks at how many there are alone.
-COUNTS_ONLY = ("Places",)
-
 
 def size_of(program: Program) -> int:
     """How many numbers a vector has that stands for a token.
@@ -42,7 +39,7 @@ def program_of_vectors(program: Program) -> Program:
         elif stage.kind == "PositionsAfterPadding":
             stage = Stage(stage.name, Given("positions"), (), (), parts.TOKENS)
         elif "tokens.ids" in stage.inputs:
-            if stage.kind not in COUNTS_ONLY:
+            if not stage.card.counts:  # of the ids it takes how many there are alone
                 raise InputError(
                     f"{stage.name} is made of the ids, which vectors do not have; give this model text or ids"
                 )

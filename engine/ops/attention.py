@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import NO_RULE, ROOM, Sizes, largest, of_product
+
+# Added to the most negative float32, numbers below this leave it as it is.
+LOST_BESIDE_A_MASK = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class SplitHeads(Op):
 
     heads: int
     apart: bool = False
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, keeps_order=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
@@ -43,10 +49,14 @@ class Scores(Op):
     """Q · Kᵀ, raw: (batch, head, query, head_dim) and (batch, head, key, head_dim) -> (batch, head, query, key)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    card: ClassVar[Card] = Card(products=Products.ROW)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         query, key = inputs
         return torch.matmul(query, key.transpose(2, 3), out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_product(sizes)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[1][-2])
@@ -62,9 +72,13 @@ class Scale(Op):
 
     head_dim: int
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], self.head_dim**-0.5, out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * self.head_dim**-0.5 * sizes.most(0)
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} / √{self.head_dim}"
@@ -75,12 +89,20 @@ class AddMask(Op):
     """Scaled scores plus the additive mask; the very same tensor where the mask is the zeros that take no memory."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    card: ClassVar[Card] = Card(elementwise=True, may_be_infinite=True, hides=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         scaled, mask = inputs
         if not any(mask.stride()):  # expanded from one zero: see AdditiveMask
             return scaled
         return torch.add(scaled, mask, out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        scores, mask = sizes.most(0), sizes.most(1)
+        together, limit = ROOM * (scores + mask), largest(sizes.dtype)
+        lost = sizes.dtype == torch.float32 and scores < LOST_BESIDE_A_MASK
+        # Zeros and the most negative number overflow by no score that is small beside it.
+        return limit if together > limit >= mask and lost and sizes.highest(1) <= 0 else together
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
@@ -99,12 +121,16 @@ class Softmax(Op):
     over: str = "key"
     single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(shares=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         memory = out()
         if self.single and inputs[0].dtype != torch.float32:
             return torch.softmax(inputs[0], -1, dtype=torch.float32).to(inputs[0].dtype)
         return torch.softmax(inputs[0], -1) if memory is None else torch.softmax(inputs[0], -1, out=memory)
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM if math.isfinite(sizes.most(0)) else NO_RULE  # NaN where all of a row are -inf
 
     def write(self, *operands: str) -> str:
         return f"softmax({operands[0]}) over {self.over}"
@@ -115,9 +141,13 @@ class Context(Op):
     """Weighted sum of values: (batch, head, query, key) and (batch, head, key, head_dim) -> (batch, head, token, head_dim)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    card: ClassVar[Card] = Card(products=Products.ROW)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.matmul(inputs[0], inputs[1], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_product(sizes)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[1][-1])
@@ -129,6 +159,8 @@ class Context(Op):
 @dataclass(frozen=True, slots=True)
 class Concat(Op):
     """Heads side by side: (batch, head, token, head_dim) -> (batch, token, hidden)."""
+
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, keeps_order=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs

@@ -1,36 +1,50 @@
-"""What every operation has: it computes, and it can write its formula."""
+"""What every operation has: it computes, it can write its formula, it bounds its result, and it has a card."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
-import torch
-
+from ..program.kinds import CARDS, Card
 from ..program.stage import Shape
+from .lazy import torch
+from .sizes import NO_RULE, Sizes
 
-Tensors = Sequence[torch.Tensor]
+Tensors: TypeAlias = "Sequence[torch.Tensor]"
 # Memory for the result, on request: a buffer of the right shape, or None for "allocate it yourself". torch takes
 # either as `out=`. Fresh memory costs more than the arithmetic for long texts (page faults), so a run keeps buffers.
-Out = Callable[[], torch.Tensor | None]
+Out: TypeAlias = "Callable[[], torch.Tensor | None]"
 
 
 class Op(ABC):
     """An operation of a stage. Subclasses are frozen dataclasses: an op is data, its numbers come with each call.
 
+    A class that is no ABC itself declares its `card`, or it cannot be made.
+
     Attributes:
+        card: what is known of it besides its numbers.
         symbols: what the formula calls the weights, in order.
         rows: for ops whose result has rows (its last axis but one) that can be computed apart: for each input whether
             it is cut to the same rows. None for ops that are only computed whole.
-        whole_numbers: whether the result is int64 rather than of the weights' dtype.
         windows: True for results so large and so simple that they are never built, only read by `window`.
     """
 
+    card: ClassVar[Card]
     symbols: ClassVar[tuple[str, ...]] = ()
     rows: ClassVar[tuple[bool, ...] | None] = None
     windows: ClassVar[bool] = False
-    whole_numbers: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if ABC in cls.__bases__:
+            return
+        card = cls.__dict__.get("card")  # its own: an inherited one would be true of another operation
+        if not isinstance(card, Card):
+            raise TypeError(f"the operation {cls.__name__} has no card; give it one: card: ClassVar[Card] = Card(...)")
+        # A dataclass with slots makes its class a second time, which is why the card is no argument of the class.
+        if CARDS.setdefault(cls.__name__, card) != card:
+            raise TypeError(f"there is another operation called {cls.__name__}, with another card; call it otherwise")
 
     @abstractmethod
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -56,7 +70,23 @@ class Op(ABC):
             inputs, weights: what those are made of.
             dtype: the run's, which nearly everything is made of.
         """
-        return torch.int64 if self.whole_numbers else dtype
+        return torch.int64 if self.card.whole_numbers else dtype
+
+    def bound(self, sizes: Sizes) -> float:
+        """A number that no element of the result exceeds in magnitude; NaN where that is not sure, so that all are read.
+
+        A wrong one hides a NaN. Numbers that only move are no larger elsewhere.
+        """
+        return sizes.most(0) if self.card.moves else NO_RULE
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        """The largest number that may be put into a result that is looked up or tells what is seen; None where any may.
+
+        Args:
+            tokens: how many a text has.
+            rows: of the smallest table that is looked up with it.
+        """
+        return None
 
     @abstractmethod
     def write(self, *operands: str) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch.nn import functional
-
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import functional, torch
 from .relative import root
+from .sizes import NO_RULE, ROOM, Sizes, largest, of_product
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Table(Op):
     """A weight as it is stored, as a batch of one: (relative, hidden) -> (1, relative, hidden)."""
 
     symbols: ClassVar[tuple[str, ...]] = ("E",)
+    card: ClassVar[Card] = Card(elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return weights[0].unsqueeze(0)
@@ -35,11 +36,14 @@ class RelativeIndex(Op):
     """Which row of the table of relative positions a distance has: distance + span, kept within 0 and 2 · span − 1."""
 
     span: int
-    whole_numbers: ClassVar[bool] = True
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.clamp(inputs[0] + self.span, 0, 2 * self.span - 1, out=out())
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return 2 * self.span - 1
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} + {self.span}, from 0 to {2 * self.span - 1}"
@@ -53,6 +57,7 @@ class RelativeScores(Op):
     """
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    card: ClassVar[Card] = Card(products=Products.ROW)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         content, position = inputs
@@ -63,6 +68,9 @@ class RelativeScores(Op):
         memory = out()
         flat = None if memory is None else memory.view(batch * heads, tokens, -1)
         return torch.bmm(left, right, out=flat).view(batch, heads, tokens, -1)
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_product(sizes)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[1][-2])
@@ -81,11 +89,15 @@ class ContentToPosition(Op):
 
     size: int
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         scores, index = inputs
         picked = torch.gather(scores, -1, index.expand(*scores.shape[:-1], index.shape[-1]), out=out())
         return picked.div_(root(self.size, picked.dtype))
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0)  # some of the numbers, divided by the root of a whole number
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[1][-1])
@@ -104,12 +116,16 @@ class PositionToContent(Op):
 
     size: int
     rows: ClassVar[tuple[bool, ...] | None] = (False, True)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         scores, index = inputs
         queries, keys = index.shape
         picked = torch.gather(scores, -1, index.t().expand(*scores.shape[:-2], keys, queries))  # (..., key, query)
         return torch.div(picked.transpose(-1, -2), root(self.size, picked.dtype), out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0)  # some of the numbers, divided by the root of a whole number
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:2], *inputs[1])
@@ -128,8 +144,8 @@ class PairMask(Op):
     """
 
     causal: bool = False
-    whole_numbers: ClassVar[bool] = True
     rows: ClassVar[tuple[bool, ...] | None] = (False, True)
+    card: ClassVar[Card] = Card(whole_numbers=True, mask=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         mask, places = inputs
@@ -139,6 +155,9 @@ class PairMask(Op):
         if self.causal:
             pairs.mul_(torch.arange(mask.shape[1], device=mask.device) <= places)
         return pairs
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return 1
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         (batch, keys), (queries, _) = inputs
@@ -153,6 +172,7 @@ class FillMasked(Op):
     """The most negative number of the dtype in place of scores whose mask is 0: nothing is left of them."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    card: ClassVar[Card] = Card(elementwise=True, hides=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         scores, mask = inputs
@@ -162,6 +182,10 @@ class FillMasked(Op):
         if memory is None:
             return scores.masked_fill(hidden, lowest)
         return memory.copy_(scores).masked_fill_(hidden, lowest)
+
+    def bound(self, sizes: Sizes) -> float:
+        limit = largest(sizes.dtype)
+        return limit if sizes.most(0) <= limit else NO_RULE  # the numbers, or the most negative one there is
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} where {operands[1]} = 1, the most negative number elsewhere"
@@ -176,6 +200,7 @@ class MaskTokens(Op):
     """
 
     fill: bool = False
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask = inputs
@@ -199,6 +224,7 @@ class Convolution(Op):
 
     groups: int = 1
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in", "tap"))
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (kernel, bias) = inputs, weights
@@ -216,9 +242,13 @@ class AddToEach(Op):
     """A vector of weights added to every token's: x + b."""
 
     symbols: ClassVar[tuple[str, ...]] = ("b",)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.add(inputs[0], weights[0], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * (sizes.most(0) + sizes.weight_most(0))
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)

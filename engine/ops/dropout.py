@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import NO_RULE, ROOM, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class DropoutMask(Op):
 
     rate: float
     seed: int
+    card: ClassVar[Card] = Card(elementwise=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
@@ -31,6 +34,9 @@ class DropoutMask(Op):
         kept = torch.empty(x.shape, dtype=x.dtype).bernoulli_(1 - self.rate, generator=generator)
         return kept.div_(1 - self.rate).to(x.device)
 
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM / (1 - self.rate) if self.rate < 1 else NO_RULE
+
     def write(self, *operands: str) -> str:
         return f"0 with probability {self.rate:g}, else {1 / (1 - self.rate):.6g}, for each of {operands[0]}"
 
@@ -39,8 +45,13 @@ class DropoutMask(Op):
 class Dropout(Op):
     """The value times its mask: what is left stands for what is dropped, so that the mean stays."""
 
+    card: ClassVar[Card] = Card(elementwise=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], inputs[1], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0) * sizes.most(1)
 
     def write(self, *operands: str) -> str:
         return " · ".join(operands)

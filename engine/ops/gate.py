@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import ROOM, Sizes
 
 HEADROOM = 1000.0
 
@@ -15,8 +17,13 @@ HEADROOM = 1000.0
 class Gate(Op):
     """Two tensors multiplied element by element: act(x · W) ⊗ x · V (Shazeer 2020, GLU Variants Improve Transformer)."""
 
+    card: ClassVar[Card] = Card(elementwise=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], inputs[1], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0) * sizes.most(1)
 
     def write(self, *operands: str) -> str:
         return " ⊗ ".join(operands)
@@ -25,6 +32,8 @@ class Gate(Op):
 @dataclass(frozen=True, slots=True)
 class ClampInfinite(Op):
     """If any element is infinite, all brought to within 1000 of the largest number of the dtype, as T5 does in float16."""
+
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
 
 
 @dataclass(frozen=True, slots=True)
 class FirstToken(Op):
     """The first token's vector: (batch, token, hidden) -> (batch, hidden)."""
+
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0][:, 0]
@@ -32,6 +34,7 @@ class Pick(Op):
 
     place: int
     which: str = ""
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0][..., self.place]
@@ -49,7 +52,7 @@ class Best(Op):
 
     count: int
     of: str = "ids"
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.topk(inputs[0], min(self.count, inputs[0].shape[-1]), dim=-1).indices
@@ -64,6 +67,8 @@ class Best(Op):
 @dataclass(frozen=True, slots=True)
 class Normalize(Op):
     """A vector divided by its Euclidean length, as `torch.nn.functional.normalize`."""
+
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.nn.functional.normalize(inputs[0], p=2, dim=-1)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-from torch.nn import functional
-
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import functional, torch
+from .sizes import NO_RULE, ROOM, Sizes, largest, of_sum, of_weight
 
 # The call that norms into given memory takes 36 microseconds more than the plain one; page faults cost more than that
 # only for a result of a megabyte (measured on 2 cores of an AMD EPYC, 2026-11-22).
@@ -24,6 +24,7 @@ class Linear(Op):
     """x · Wᵀ + b, as `torch.nn.Linear`: (..., in) and (out, in) -> (..., out); the bias may be absent."""
 
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"))
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights
@@ -37,6 +38,9 @@ class Linear(Op):
         # `functional.linear` comes down to these very calls where rows lie together, but has no `out=`.
         y = torch.addmm(bias[0], rows, matrix.t(), out=flat) if bias else torch.mm(rows, matrix.t(), out=flat)
         return y.view(*x.shape[:-1], matrix.shape[0])
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_weight(sizes)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], weights[0][0])
@@ -55,11 +59,16 @@ class Linear(Op):
 class Sum(Op):
     """The inputs added from left to right, all of one shape; where dtypes differ, in the wider."""
 
+    card: ClassVar[Card] = Card(elementwise=True, adds_inputs=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         total = torch.add(inputs[0], inputs[1], out=out())
         for more in inputs[2:]:
             total = torch.add(total, more, out=total)
         return total
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_sum(sizes)
 
     def result_dtype(
         self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
@@ -81,9 +90,13 @@ class Multiply(Op):
 
     factor: float
     written: str
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], self.factor, out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * abs(self.factor) * sizes.most(0)
 
     def write(self, *operands: str) -> str:
         return f"{self.written} · {operands[0]}"
@@ -95,6 +108,7 @@ class LayerNorm(Op):
 
     epsilon: float
     symbols: ClassVar[tuple[str, ...]] = ("γ", "β")
+    card: ClassVar[Card] = Card(standardised=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (gamma, *more) = inputs, weights
@@ -155,14 +169,29 @@ ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
 }
 
 
+# |f(x)| is at most |x| for every x.
+NO_LARGER = frozenset({"gelu", "gelu_python", "gelu_pytorch_tanh", "gelu_new", "relu", "silu", "swish", "tanh"})
+
+
+def activation_bound(kind: str, sizes: Sizes) -> float:
+    """No larger than what it is of; some cube that on the way, so that may not overflow either."""
+    most = sizes.most(0)
+    small = kind in NO_LARGER and most <= largest(sizes.dtype) ** (1 / 4)
+    return ROOM * most if small else NO_RULE
+
+
 @dataclass(frozen=True, slots=True)
 class Activation(Op):
     """A function of each element alone, named as in transformers' `ACT2FN`."""
 
     kind: str
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return ACTIVATIONS[self.kind][0](inputs[0], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return activation_bound(self.kind, sizes)
 
     def write(self, *operands: str) -> str:
         return ACTIVATIONS[self.kind][1].format(x=operands[0])

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch.nn import functional
-
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import functional, torch
+from .sizes import Sizes, of_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Patches(Op):
     """
 
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("hidden", "channel", "y", "x"))
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (pixels,), (filters, *bias) = inputs, weights
@@ -44,6 +45,7 @@ class ForEach(Op):
     """
 
     symbols: ClassVar[tuple[str, ...]] = ("v",)
+    card: ClassVar[Card] = Card(elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return weights[0].reshape(1, -1).expand(inputs[0].shape[0], -1)  # (batch, hidden), the rows sharing memory
@@ -59,10 +61,15 @@ class ForEach(Op):
 class Prepend(Op):
     """Vectors, then patches row by row: (batch, hidden) each and (batch, hidden, row, column) -> (batch, token, hidden)."""
 
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, may_be_alike=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         *vectors, patches = inputs
         tokens = patches.flatten(2).transpose(1, 2)  # (batch, patch, hidden)
         return torch.cat([*(vector.unsqueeze(1) for vector in vectors), tokens], dim=1, out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return sizes.most_of_all()
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         batch, hidden, rows, columns = inputs[-1]
@@ -78,6 +85,7 @@ class TokenAt(Op):
     """The vector of the token at one place: (batch, token, hidden) -> (batch, hidden)."""
 
     place: int
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0][:, self.place]
@@ -99,6 +107,7 @@ class EndToken(Op):
     """
 
     number: int | None
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, ids = inputs
@@ -120,6 +129,7 @@ class PatchMean(Op):
     """The mean over patches, the tokens before them left out: (batch, token, hidden) -> (batch, hidden)."""
 
     before: int
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mean(inputs[0][:, self.before :], dim=1)
@@ -135,8 +145,13 @@ class PatchMean(Op):
 class Average(Op):
     """The mean of two values of one shape."""
 
+    card: ClassVar[Card] = Card(elementwise=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return (inputs[0] + inputs[1]) / 2
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_sum(sizes)  # what is halved was added before
 
     def write(self, *operands: str) -> str:
         return f"({' + '.join(operands)}) / 2"
@@ -145,6 +160,8 @@ class Average(Op):
 @dataclass(frozen=True, slots=True)
 class UnitLength(Op):
     """A vector divided by its Euclidean length, in the steps of transformers' `_get_vector_norm` (CLIP)."""
+
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x = inputs[0]

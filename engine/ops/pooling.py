@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import NO_RULE, Sizes
 
 LEAST = 1e-9  # a text of padding alone is divided by this
 
@@ -34,11 +35,14 @@ def _summing(dtype: torch.dtype) -> torch.dtype:
 class WithoutPrompt(Op):
     """Which tokens count: those that are neither padding nor of the prompt, of the mask and the prompt: (batch, token)."""
 
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         mask, prompt = inputs
         return torch.mul(mask, 1 - prompt, out=out())
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return 1
 
     def write(self, *operands: str) -> str:
         mask, prompt = operands
@@ -50,6 +54,7 @@ class MeanPool(Pool):
     """The mean over tokens; with `root`, the sum divided by the root of how many there are."""
 
     root: bool = False
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask = inputs
@@ -70,6 +75,8 @@ class WeightedMeanPool(Pool):
     Where a prompt is left out, the mask of all tokens comes third: the first of all is still counted once.
     """
 
+    card: ClassVar[Card] = Card()
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask, *whole = inputs
         wide = _summing(x.dtype)
@@ -89,10 +96,15 @@ class WeightedMeanPool(Pool):
 class MaxPool(Pool):
     """The largest of each feature over tokens."""
 
+    card: ClassVar[Card] = Card(moves=True, elementwise=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask = inputs
         seen = mask.unsqueeze(-1).expand_as(x).to(x.dtype)  # (batch, token, hidden)
         return x.masked_fill(seen == 0, float("-inf")).max(dim=1).values
+
+    def bound(self, sizes: Sizes) -> float:
+        return sizes.most(0) if sizes.least(1) > 0 else NO_RULE  # a text of padding alone gives -inf
 
     def write(self, *operands: str) -> str:
         x, mask = operands
@@ -102,6 +114,8 @@ class MaxPool(Pool):
 @dataclass(frozen=True, slots=True)
 class FirstSeen(Pool):
     """The vector of the first token that is not padding: [CLS]."""
+
+    card: ClassVar[Card] = Card(moves=True, elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask = inputs
@@ -115,6 +129,8 @@ class FirstSeen(Pool):
 @dataclass(frozen=True, slots=True)
 class LastSeen(Pool):
     """The vector of the last token that is not padding."""
+
+    card: ClassVar[Card] = Card(moves=True, elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, mask = inputs
@@ -133,8 +149,13 @@ class LastSeen(Pool):
 class Beside(Op):
     """Vectors one after another: (batch, hidden) each -> (batch, sum of their sizes)."""
 
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, may_be_alike=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.cat(list(inputs), dim=-1)
+
+    def bound(self, sizes: Sizes) -> float:
+        return sizes.most_of_all()
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
 
 LONGEST_WAVE = 10000.0
 
@@ -28,6 +28,7 @@ class Sinusoid(Op):
 
     hidden: int
     dtype: str
+    card: ClassVar[Card] = Card(elementwise=True, single=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs
@@ -57,11 +58,14 @@ class PositionsAfterPadding(Op):
     """
 
     padding: int
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         seen = inputs[0].ne(self.padding).to(torch.int64)
         return torch.add(torch.cumsum(seen, dim=1) * seen, self.padding, out=out())
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return rows - 1
 
     def write(self, *operands: str) -> str:
         return f"{self.padding} + which token it is, from 1, of those in {operands[0]} that are not {self.padding}; {self.padding} where it is {self.padding}"

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import ROOM, Sizes, of_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,14 @@ class Places(Op):
     """
 
     along: str
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True, counts=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (ids,) = inputs
         return torch.arange(ids.shape[1], device=ids.device).view(self.shape([tuple(ids.shape)], []))
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return tokens - 1
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         tokens = inputs[0][1]
@@ -49,8 +53,8 @@ class Distances(Op):
     """
 
     ahead: bool = True
-    whole_numbers: ClassVar[bool] = True
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         query, key = inputs
@@ -77,8 +81,8 @@ class Buckets(Op):
 
     count: int
     distance: int
-    whole_numbers: ClassVar[bool] = True
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (relative,) = inputs
@@ -91,6 +95,9 @@ class Buckets(Op):
         )
         grown = torch.min(grown, torch.full_like(grown, side - 1))
         return torch.add(after, torch.where(far < alone, far, grown), out=out())
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return rows - 1
 
     def write(self, *operands: str) -> str:
         return f"bucket of {operands[0]}: {self.count} of them, the last from a distance of {self.distance} on"
@@ -107,8 +114,8 @@ class LogBuckets(Op):
 
     count: int
     distance: int
-    whole_numbers: ClassVar[bool] = True
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (relative,) = inputs
@@ -132,6 +139,7 @@ class PositionBias(Op):
 
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
     symbols: ClassVar[tuple[str, ...]] = ("E",)
+    card: ClassVar[Card] = Card(elementwise=True, looks_up=True, weight_axes=("bucket", "head"))
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (buckets,), (table,) = inputs, weights
@@ -154,9 +162,13 @@ class AddBias(Op):
     """Scores plus what their distance adds: (batch, head, query, key) and (head, query, key) or the same again."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.add(inputs[0], inputs[1], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return of_sum(sizes)
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
@@ -174,10 +186,14 @@ class DivideByRoot(Op):
     size: int
     rounded: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
         return torch.div(x, root(self.size, x.dtype) if self.rounded else math.sqrt(self.size), out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0)  # the root of a whole number is no less than 1
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} / √{self.size}"

@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch.nn import functional
-
+from ..program.kinds import Card
 from .base import Op, Out, Tensors
-
-HALVES = (torch.float16, torch.bfloat16)
+from .lazy import functional, torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,7 @@ class RMSNorm(Op):
     epsilon: float
     fused: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("γ",)
+    card: ClassVar[Card] = Card(single=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (gamma,) = inputs, weights
@@ -36,15 +34,20 @@ class RMSNorm(Op):
             return functional.rms_norm(x, x.shape[-1:], gamma, self.epsilon)
         squares = x.to(torch.float32).pow(2).mean(-1, keepdim=True)
         normal = x * torch.rsqrt(squares + self.epsilon)
-        if gamma.dtype in HALVES:
+        if is_half(gamma.dtype):
             normal = normal.to(gamma.dtype)
         return torch.mul(gamma, normal, out=out())
 
     def result_dtype(
         self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
     ) -> torch.dtype:
-        return weights[0] if weights[0] in HALVES else torch.promote_types(inputs[0], weights[0])
+        return weights[0] if is_half(weights[0]) else torch.promote_types(inputs[0], weights[0])
 
     def write(self, *operands: str) -> str:
         x, gamma = operands
         return f"{x} / √(mean of {x}² + {self.epsilon:g}) · {gamma}"
+
+
+def is_half(dtype: torch.dtype) -> bool:
+    """Whether numbers of that dtype take two bytes."""
+    return dtype in (torch.float16, torch.bfloat16)

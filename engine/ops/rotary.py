@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import ROOM, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class RotaryTable(Op):
     theta: float
     head_dim: int
     dtype: str
+    card: ClassVar[Card] = Card(elementwise=True, single=True, turns=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs
@@ -57,6 +60,7 @@ class Rotate(Op):
     """
 
     upcast: bool = False
+    card: ClassVar[Card] = Card(elementwise=True, turns=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x, cos, sin = inputs
@@ -65,6 +69,9 @@ class Rotate(Op):
         half = wide.shape[-1] // 2
         other = torch.cat((-wide[..., half:], wide[..., :half]), dim=-1)
         return ((wide * cos) + (other * sin)).to(x.dtype)
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * sizes.most(0) * (sizes.most(1) + sizes.most(2))
 
     def write(self, *operands: str) -> str:
         x, cos, sin = operands
@@ -84,6 +91,7 @@ class Part(Op):
     number: int
     of: int
     copied: bool = False
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         part = inputs[0].chunk(self.of, dim=-1)[self.number]

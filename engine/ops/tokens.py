@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,13 @@ class Given(Op):
     """A value that comes from the tokenizer rather than from a computation."""
 
     what: str
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(given=True, whole_numbers=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         raise AssertionError(f"{self.what} is given to the run, not computed")
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return 1 if self.what in ("mask", "prompt") else rows - 1
 
     def write(self, *operands: str) -> str:
         return self.what
@@ -36,11 +40,14 @@ class GivenNumbers(Given):
 
     sizes: tuple[int, ...] = ()
     by_token: bool = False
-    whole_numbers: ClassVar[bool] = False
+    card: ClassVar[Card] = Card(given=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         batch, tokens = inputs[0]
         return (batch, tokens, *self.sizes) if self.by_token else (batch, *self.sizes)
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class OneHot(Op):
 
     size: int
     windows: ClassVar[bool] = True
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return self.window(inputs, (slice(None),) * (inputs[0].dim() + 1))
@@ -59,6 +66,9 @@ class OneHot(Op):
         (ids,) = inputs
         places = torch.arange(self.size, device=ids.device)[index[-1]]
         return (ids[index[:-1]][..., None] == places).to(ids.dtype)  # (batch, token, vocabulary)
+
+    def bound(self, sizes: Sizes) -> float:
+        return 1.0
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0], self.size)
@@ -75,6 +85,7 @@ class Lookup(Op):
     """
 
     symbols: ClassVar[tuple[str, ...]] = ("E",)
+    card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (ids,), (table,) = inputs, weights
@@ -116,6 +127,7 @@ class AdditiveMask(Op):
     causal: bool = False
     window: int | None = None
     infinite: bool = False
+    card: ClassVar[Card] = Card(elementwise=True, may_be_infinite=True, mask=True)
 
     @property
     def rows(self) -> tuple[bool, ...] | None:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch.nn import functional
-
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
-from .linear import ACTIVATIONS
+from .lazy import functional, torch
+from .linear import ACTIVATIONS, activation_bound
+from .sizes import ROOM, Sizes, of_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class TokenFirstLinear(Op):
     together: bool = False
     frozen: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"))
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights
@@ -45,6 +46,9 @@ class TokenFirstLinear(Op):
             y = y.add_(bias[0]) if bias else y
         return y.view(x.shape[1], x.shape[0], matrix.shape[0]).transpose(0, 1)  # (batch, token, out)
 
+    def bound(self, sizes: Sizes) -> float:
+        return of_weight(sizes)
+
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], weights[0][0])
 
@@ -58,9 +62,13 @@ class ScaleQuery(Op):
     """Queries times √(1/head_dim): the same as scores divided by √head_dim, but for rounding."""
 
     head_dim: int
+    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0] * math.sqrt(1.0 / float(self.head_dim))
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * math.sqrt(1.0 / float(self.head_dim)) * sizes.most(0)
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} · √(1/{self.head_dim})"
@@ -72,9 +80,13 @@ class TokenFirstActivation(Op):
     take another kernel, and which those are is a matter of order."""
 
     kind: str
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return ACTIVATIONS[self.kind][0](inputs[0].transpose(0, 1).contiguous(), out=None).transpose(0, 1)
+
+    def bound(self, sizes: Sizes) -> float:
+        return activation_bound(self.kind, sizes)
 
     def write(self, *operands: str) -> str:
         return ACTIVATIONS[self.kind][1].format(x=operands[0])

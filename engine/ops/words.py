@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 
+from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .lazy import torch
+from .sizes import ROOM, Sizes
 from .tokens import Lookup
 
 
@@ -28,10 +30,13 @@ class Around(Op):
 
     reach: int
     padding: int = 0
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return _around(inputs[0], self.reach, self.padding)
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return rows - 1
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0], 2 * self.reach)
@@ -45,11 +50,14 @@ class AroundMask(Op):
     """1 where both the token and the place hold a word, else 0: (batch, token) -> (batch, token, place)."""
 
     reach: int
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (mask,) = inputs
         return _around(mask, self.reach, 0) * mask[:, :, None]  # padding has no words around it
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return 1
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0], 2 * self.reach)
@@ -68,6 +76,8 @@ def _around(x: torch.Tensor, reach: int, padding: int) -> torch.Tensor:
 class PlaceSum(Op):
     """The vectors of the places that hold a word, added: (batch, token, place, hidden) -> (batch, token, hidden)."""
 
+    card: ClassVar[Card] = Card()
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         vectors, mask = inputs
         return torch.sum(vectors.masked_fill((mask == 0).unsqueeze(-1), 0), 2, out=out())
@@ -85,6 +95,8 @@ class PlaceSum(Op):
 class PlaceMean(Op):
     """The sum divided by how many words it is of; a word with none around it keeps its zeros."""
 
+    card: ClassVar[Card] = Card(elementwise=True)
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         total, mask = inputs
         count = mask.sum(-1, keepdim=True).clamp(min=1).to(total.dtype)  # (batch, token, 1)
@@ -101,9 +113,13 @@ class WordBias(Op):
 
     symbols: ClassVar[tuple[str, ...]] = ("b",)
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.add(inputs[0], weights[0], out=out())
+
+    def bound(self, sizes: Sizes) -> float:
+        return ROOM * (sizes.most(0) + sizes.weight_most(0))
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
@@ -112,6 +128,8 @@ class WordBias(Op):
 @dataclass(frozen=True, slots=True)
 class PickIds(Op):
     """From each row the entries at given ids: (batch, token, vocabulary) and (batch, token[, place]) -> as the ids."""
+
+    card: ClassVar[Card] = Card(moves=True, elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         rows, ids = inputs
@@ -130,6 +148,8 @@ class PickIds(Op):
 class NegativeLog(Op):
     """−log p where the mask is 1, and 0 where there is nothing to guess; the natural logarithm, so the unit is the nat."""
 
+    card: ClassVar[Card] = Card()
+
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         p, mask = inputs
         return torch.log(p).neg().masked_fill(mask == 0, 0)
@@ -141,6 +161,8 @@ class NegativeLog(Op):
 @dataclass(frozen=True, slots=True)
 class MeanLoss(Op):
     """The mean over a sentence's examples: (batch, token[, place]) -> (batch). A sentence with none has 0."""
+
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         loss, mask = (x.flatten(1) for x in inputs)
@@ -170,7 +192,7 @@ class Negatives(Op):
     count: int
     seed: int
     symbols: ClassVar[tuple[str, ...]] = ("noise",)
-    whole_numbers: ClassVar[bool] = True
+    card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (target,), (noise,) = inputs, weights
@@ -182,6 +204,9 @@ class Negatives(Op):
         drawn = random * (ends[-1] - own)
         drawn = torch.where(drawn >= before, drawn + own, drawn)  # the target's stretch is left out
         return torch.searchsorted(ends, drawn, right=True).clamp(max=len(noise) - 1)
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return rows - 1
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0], self.count)
@@ -196,11 +221,14 @@ class OutputLookup(Lookup):
     """Rows of the matrix that turns vectors into scores, one for each word: a lookup in another table."""
 
     symbols: ClassVar[tuple[str, ...]] = ("W",)
+    card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Dots(Op):
     """Each vector times the token's: (batch, token, ..., hidden) and (batch, token, hidden) -> (batch, token, ...)."""
+
+    card: ClassVar[Card] = Card(products=Products.ROW)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         vectors, x = inputs
@@ -223,6 +251,7 @@ class Sigmoid(Op):
     """
 
     negated: bool = False
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         x = inputs[0].neg() if self.negated else inputs[0]
@@ -235,6 +264,8 @@ class Sigmoid(Op):
 @dataclass(frozen=True, slots=True)
 class SamplingLoss(Op):
     """−log σ(target) − Σ log σ(−negative) where the mask is 1, else 0 (Mikolov et al. 2013, equation 4, times −1)."""
+
+    card: ClassVar[Card] = Card()
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         target, negatives, mask = inputs

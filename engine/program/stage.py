@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from .kinds import UNKNOWN, Card
 from .modules import Modules
 
 Shape = tuple[int, ...]
@@ -69,6 +70,11 @@ class Stage:
         """What its operation is called: `Softmax`, `LayerNorm`; of a recorded stage, what it was called, if that is known."""
         called = getattr(self.op, "called", None)
         return str(called) if called is not None else type(self.op).__name__
+
+    @property
+    def card(self) -> Card:
+        """What is known of its operation; the careful `UNKNOWN` where nothing is."""
+        return getattr(self.op, "card", UNKNOWN)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -68,10 +68,13 @@ def axes_of_weight(stage: Stage, count: int) -> tuple[str, ...]:
     """Names for the axes of a weight with so many of them."""
     if count == 1:
         return stage.axes[-1:]
-    if count == 2 and stage.kind == "Lookup":
+    card = stage.card
+    if count == len(card.weight_axes):
+        return card.weight_axes
+    if count == 2 and card.looks_up:
         return _ROWS.get(stage.inputs[0] if stage.inputs else "", "row"), stage.axes[-1]
     if count == 2:
-        return LINEAR if stage.kind == "Linear" else ("row", "column")
+        return "row", "column"
     return tuple(f"axis{axis}" for axis in range(count))
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import torch
 
-from ..ops import Given, Op, no_memory
+from ..ops import Op, no_memory
 from ..program.program import Program
 from ..program.stage import Shape, Stage
 from ..program.tokens import Tokens
@@ -304,14 +304,14 @@ class Computation:
 
 def _brought(program: Program, tokens: Tokens, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
-    given = {stage.name: stage.op for stage in program if not stage.inputs and isinstance(stage.op, Given)}
+    given = {stage.name: program.pairs[stage.name][1] for stage in program if stage.card.given}
     tensors = {name: torch.from_numpy(tokens.given(name)) for name in given}
-    whole = [name for name, op in given.items() if op.whole_numbers and tensors[name].shape == tokens.shape]
+    whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == tokens.shape]
     there = (
         torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()
     )
     rest = {
-        name: tensor.to(device=device, dtype=torch.int64 if given[name].whole_numbers else dtype)
+        name: tensor.to(device=device, dtype=torch.int64 if given[name].card.whole_numbers else dtype)
         for name, tensor in tensors.items()
     }
     brought = rest | dict(zip(whole, there, strict=False))

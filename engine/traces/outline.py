@@ -40,7 +40,7 @@ class Outline(Trace):
         return self._shapes
 
     def has(self, name: str) -> bool:
-        return self.program[name].kind == "Given"
+        return self.program[name].card.given
 
     def value(self, name: str) -> Value:
         stage = self.program[name]

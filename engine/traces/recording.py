@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
+from ..program.kinds import CARDS, UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
@@ -183,6 +184,13 @@ class Recorded:
     written: str
     called: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def card(self) -> Card:
+        """What is known of operations of that name; nothing where none is called so."""
+        from .. import ops  # noqa: F401  # whose cards they are; a recording opens without them
+
+        return CARDS.get(self.called, UNKNOWN)
 
     def write(self, *operands: str) -> str:
         """The formula as it was recorded."""

@@ -82,7 +82,7 @@ def values_on_meta(encoder, tokens, make_out):
     for stage in program:
         if isinstance(stage.op, Given):
             values[stage.name] = torch.from_numpy(tokens.given(stage.name)).to("meta")
-            if not stage.op.whole_numbers:
+            if not stage.card.whole_numbers:
                 values[stage.name] = values[stage.name].float()
         else:
             inputs = [values[name] for name in stage.inputs]

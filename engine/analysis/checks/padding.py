@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ...models.encoder import Encoder
 
 POSITIONS = "tokens.positions"
-# These turn by the position itself, and what follows from them depends on distances alone: padding on the left moves all alike.
-TURNS = ("RotaryTable", "Rotate")
 # What `break unexpected` finds of masks: where a difference begins, though it shows later. Padding is seen for these,
 OF_PADDING = ("inverted", "query axis", "too small", "padding seen")
 # and these make a token another than alone whether anything stands beside it or not.
@@ -158,5 +156,5 @@ class _Padding:
 def _tells(program: Program, stage: Stage) -> bool:
     """Whether a stage that differs says that padding matters."""
     if stage.name == POSITIONS:
-        return any(program[user].kind not in TURNS for user in program.users(stage.name))
-    return not stage.name.startswith("tokens.") and stage.kind not in TURNS
+        return any(not program[user].card.turns for user in program.users(stage.name))
+    return not stage.name.startswith("tokens.") and not stage.card.turns

@@ -15,12 +15,16 @@ from .measure import Array
 
 # Below this a number in a mask, or what became of a score, is meant to hide a key: half of the -10000 of the first BERT.
 HIDES = -5000.0
-MASKED = ("AddMask", "FillMasked")
 
 
 def may_hide(stage: Stage) -> bool:
     """Whether a stage's own numbers tell of hidden keys: a mask that is added, or scores with one put on them."""
-    return stage.kind in MASKED or (stage.kind == "AdditiveMask" and stage.axes[-1:] == ("key",))
+    return stage.card.hides or (_is_added(stage) and stage.axes[-1:] == ("key",))
+
+
+def _is_added(stage: Stage) -> bool:
+    """Whether it is a mask of numbers that are added to scores, rather than of zeros and ones."""
+    return stage.card.mask and not stage.card.whole_numbers
 
 
 class Hidden:
@@ -50,7 +54,7 @@ class Hidden:
             picks: what was kept of them; see `Piece`.
         """
         low = np.asarray(numbers < HIDES)
-        if self.stage.kind == "AdditiveMask":
+        if _is_added(self.stage):
             return np.asarray(low)
         if self.mask is not None:
             sizes = self.mask.shape
@@ -64,7 +68,7 @@ class Hidden:
 
 def mask_of(trace: Trace, stage: Stage) -> Value | None:
     """The mask that is put on scores at a stage; None where there is none, or a recording lacks it."""
-    if stage.kind not in MASKED or len(stage.inputs) < 2 or not trace.has(stage.inputs[1]):
+    if not stage.card.hides or len(stage.inputs) < 2 or not trace.has(stage.inputs[1]):
         return None
     mask = trace.value(stage.inputs[1])
     return mask if len(mask.shape) == len(stage.axes) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...program.dtypes import FLOATS, coarser
+from ...program.kinds import Products
 from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 
@@ -14,13 +15,6 @@ from ...program.trace import LiveTrace, Trace
 # in float16 against float32 (their products are summed in float32, so that only results are rounded). The worst are
 # softmaxes, which turn the error of a large score into weights. Twice that is allowed.
 PER_LAYER = {"float64": 32, "float32": 32, "float16": 8, "bfloat16": 8}
-# Operations that round each element once, whatever the size of what goes in.
-ELEMENTWISE = {
-    "Activation", "AddBias", "AddMask", "AddToEach", "AdditiveMask", "Around", "AroundMask", "Average", "Beside", "ClampInfinite", "Concat", "ContentToPosition", "DivideByRoot", "Dropout", "DropoutMask", "EndToken", "FillMasked", "FirstSeen", "FirstToken", "ForEach", "Gate", "Given", "GivenNumbers", "LastSeen", "Lookup", "MaskTokens", "MaxPool", "Multiply", "OutputLookup", "Part", "Pick", "PickIds", "PlaceMean", "PositionBias", "PositionToContent", "Prepend", "RotaryTable", "Rotate", "Scale", "ScaleQuery", "Sinusoid", "SplitHeads", "Sum", "Table", "TokenAt", "TokenFirstActivation", "WordBias",
-}  # fmt: skip
-
-# Operations that take their means in float32 whatever the dtype.
-SINGLE = {"RMSNorm", "RotaryTable", "Sinusoid"}
 
 
 def grains(trace: Trace) -> dict[str, str]:
@@ -40,7 +34,8 @@ def grains(trace: Trace) -> dict[str, str]:
 
 def kept_in(stage: Stage, dtype: str) -> str:
     """What a stage's numbers go through: float32 in a float64 model where that is how the operation is defined."""
-    single = stage.options.get("single") or stage.options.get("upcast") or stage.kind in SINGLE
+    options = stage.options
+    single = options.get("single") or options.get("upcast") or (stage.card.single and not options.get("fused"))
     return "float32" if dtype == "float64" and single else dtype
 
 
@@ -65,16 +60,20 @@ def expected(stage: Stage, ours: Trace, dtype: str, absmax: float) -> float | No
     """
     if not isinstance(ours, LiveTrace) or not dtype:
         return None
-    kind = type(stage.op).__name__
-    terms = 1
-    if kind not in ELEMENTWISE and stage.inputs:
-        shape = ours.shapes[stage.inputs[0]]
-        terms = shape[-1] if shape else 1
-        if kind == "Patches":
-            terms = math.prod(ours.weight_shapes[stage.weights[0]][1:])
-    gathered = math.sqrt(terms) if dtype in ("float32", "float64") else 0.0
-    spread = absmax if kind == "Softmax" else 0.0
+    gathered = math.sqrt(_terms(stage, ours)) if dtype in ("float32", "float64") else 0.0
+    spread = absmax if stage.card.shares else 0.0
     return (2 + gathered + spread) * FLOATS[dtype].epsilon
+
+
+def _terms(stage: Stage, ours: Trace) -> int:
+    """Of how many numbers an element may be the sum; the last axis of the input where nothing is known of the operation."""
+    card = stage.card
+    if card.elementwise or card.moves or not stage.inputs:
+        return 1
+    if card.products is Products.WEIGHT:
+        return math.prod(ours.weight_shapes[stage.weights[0]][1:])
+    shape = ours.shapes[stage.inputs[0]]
+    return shape[-1] if shape else 1
 
 
 def cancelling(stage: Stage, ours: Trace, dtype: str, absmax: float, result: float) -> float:
@@ -86,7 +85,8 @@ def cancelling(stage: Stage, ours: Trace, dtype: str, absmax: float, result: flo
     Args:
         absmax: the largest magnitude of the input; result: of the stage.
     """
-    if stage.kind not in ("Linear", "TokenFirstLinear") or not result:
+    if stage.card.products is not Products.WEIGHT or not result:
         return 0.0
-    matrix = ours.weight(stage.weights[0]).astype("float64")
+    weight = ours.weight(stage.weights[0]).astype("float64")
+    matrix = weight.reshape(len(weight), -1)  # (out, terms): a filter's numbers side by side
     return FLOATS[dtype].epsilon * absmax * float(((matrix**2).sum(axis=-1) ** 0.5).max()) / result

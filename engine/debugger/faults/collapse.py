@@ -28,14 +28,7 @@ FEWEST = 8
 SATURATED = 0.999
 VECTORS = "input.vectors"
 TOKENS, CONTEXT, TEXTS = "tokens", "context", "texts"
-# A sum of our own tells apart what its parts do, and they were asked before it; one that was put there need not.
-SUMS = frozenset({"Sum"})
 NO_FEATURES = ("label", "rank", "token", "place", "query", "key", "vocabulary")
-# These move numbers, draw them, tell a share, are what goes in, or are the same for each text by their nature.
-NEVER = frozenset({
-    "Given", "GivenNumbers", "OneHot", "Softmax", "DropoutMask", "Concat", "SplitHeads", "Part", "Pick", "Prepend", "Beside",
-    "TokenAt", "FirstToken", "EndToken", "RotaryTable", "Sinusoid", "Best", "ForEach", "Table",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,8 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
     if asked is None or asked.trace() is not trace or asked.tokens is not trace.tokens:
         asked = _asked = Asked.of(trace)
     role = asked.roles.get(stage.name)
-    if role is None or (stage.kind in SUMS and isinstance(trace, LiveTrace) and not trace.patched):
+    # A sum of our own tells apart what its parts do, and they were asked before it; one that was put there need not.
+    if role is None or (stage.card.adds_inputs and isinstance(trace, LiveTrace) and not trace.patched):
         return None
     if role == TEXTS:
         return _texts(trace, stage, asked.texts) if asked.texts else None
@@ -102,7 +96,7 @@ def _role(program: Program, stage: Stage) -> str:
     axes, kind = stage.axes, stage.kind
     if kind == "Context" and len(axes) == 4:
         return CONTEXT
-    if kind in NEVER or len(axes) not in (2, 3) or axes[0] != "batch" or axes[-1] in NO_FEATURES:
+    if stage.card.may_be_alike or len(axes) not in (2, 3) or axes[0] != "batch" or axes[-1] in NO_FEATURES:
         return ""
     if kind == "Lookup" and stage.inputs != ("tokens.ids",):  # segments and positions may well be told apart by nothing
         return ""

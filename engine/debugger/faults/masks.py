@@ -221,7 +221,7 @@ def by_hand(trace: Trace, *names: str) -> bool:
 
 def finite_or_hidden(trace: Trace, stage: Stage, value: Value) -> Fault | None:
     """Infinities where no mask put them: at masked scores whose mask hides nothing there, and +inf anywhere."""
-    mask = trace.value(stage.inputs[1]) if stage.kind == "AddMask" and trace.has(stage.inputs[1]) else None
+    mask = trace.value(stage.inputs[1]) if stage.card.hides and trace.has(stage.inputs[1]) else None
     count, first = 0, None
     for row, start, window in windows(value, never):
         if mask is None:

@@ -10,14 +10,7 @@ from ...program.token_names import form_in
 if TYPE_CHECKING:
     import torch
 
-    from ...program.stage import Stage
     from ...program.trace import LiveTrace
-
-# Kinds of stages whose numbers are looked up, or say what is seen.
-LOOKED_UP = (
-    "Around", "AroundMask", "Buckets", "Given", "Negatives", "PairMask", "Places", "PositionsAfterPadding", "RelativeIndex",
-    "WithoutPrompt",
-)  # fmt: skip
 
 
 def check_range(run: LiveTrace, name: str) -> None:
@@ -26,32 +19,19 @@ def check_range(run: LiveTrace, name: str) -> None:
     Raises:
         InputError: a number out of range.
     """
-    stage = run.program[name]
-    if stage.kind not in LOOKED_UP:
+    most = run.program.pairs[name][1].highest(run.tokens.shape[1], _rows(run, name))
+    if most is None:
         return
-    most = _most(run, stage)
     tensor = run.tensor(name)
     low, high = int(tensor.min()), int(tensor.max())
     if low < 0 or high > most:
         raise InputError(f"{low if low < 0 else high} is out of range for {name}, which goes from 0 to {most}")
 
 
-def _most(run: LiveTrace, stage: Stage) -> int:
-    """The largest number that may stand in a stage."""
-    if stage.name in ("tokens.mask", "tokens.prompt") or stage.kind in ("AroundMask", "PairMask", "WithoutPrompt"):
-        return 1
-    if stage.kind == "Places":
-        return run.tokens.shape[1] - 1
-    if stage.kind == "RelativeIndex":
-        return 2 * int(stage.options["span"]) - 1
-    return _rows(run, stage.name) - 1
-
-
 def _rows(run: LiveTrace, name: str) -> int:
     """How many rows the smallest table has that is looked up with this stage."""
     users = [run.program[user] for user in run.program.users(name)]
-    tables = ("Lookup", "OutputLookup", "PositionBias")
-    sizes = (run.program.weights[user.weights[0]][-2] for user in users if user.kind in tables)
+    sizes = (run.program.weights[user.weights[0]][-2] for user in users if user.card.looks_up)
     return min(sizes, default=2**31)
 
 

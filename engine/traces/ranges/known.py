@@ -1,7 +1,7 @@
 """How large a run's values are, remembered, so that a scan for NaN or for large numbers need not read every one.
 
 The least and the greatest element take one pass, or none where an operation keeps the order of numbers. A bound on the
-magnitude comes from the inputs' bounds where `bounds` has a rule, and from that pass where it has none.
+magnitude comes from the inputs' bounds where the operation has a rule, and from that pass where it has none.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ...ops import Concat, Scale, SplitHeads
+from ...ops import Op, no_memory
+from ...ops.sizes import largest
 from ..tensors import both
-from .bounds import BOUNDED, bound
 from .narrowing import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 Ends = tuple[float, float]
 UNKNOWN: Ends = (math.nan, math.nan)
-
-
-# Operations that keep the order of numbers.
-MONOTONE = frozenset({Concat, Scale, SplitHeads})
 
 
 class Extents:
@@ -53,7 +49,7 @@ class Extents:
         found = self._ends.get(name)
         if found is None:
             stage = self._run.program[name]
-            found = self._derived(stage) if type(stage.op) in MONOTONE else None
+            found = self._derived(stage) if stage.card.keeps_order else None
             found = self._ends[name] = found or ends(self._run.tensor(name))
             if math.isfinite(found[0]):  # narrower than what the inputs said, and so for what is computed from it
                 self._most[name] = _larger(found)
@@ -64,7 +60,7 @@ class Extents:
         found = self._most.get(name)
         if found is None:
             stage, op = self._run.program.pairs[name]
-            found = self._bound(stage) if type(op) in BOUNDED else math.nan
+            found = self._bound(stage, op)
             if not found < math.inf:
                 found = math.nan if self._run.is_windowed(name) else _larger(self.ends(name))
             self._most[name] = found
@@ -103,21 +99,24 @@ class Extents:
 
     def _derived(self, stage: Stage) -> Ends | None:
         """The ends, exactly, where those of the input tell."""
-        op = stage.op
         if stage.name in self._run.patches:
             return None
         if not self.at_hand(stage.inputs[0]):
             return None
         found = self.ends(stage.inputs[0])
-        if isinstance(op, Scale):  # rounding keeps the order: the largest product is the product of the largest
-            low, high = torch.tensor(found, dtype=self._run.dtype(stage.name)).mul(op.head_dim**-0.5).tolist()
-            return low, high
-        return found
+        if stage.card.moves:
+            return found
+        # Rounding keeps the order as well: what is made of the largest is the largest.
+        two = torch.tensor(found, dtype=self._run.dtype(stage.name))
+        low, high = self._run.program.pairs[stage.name][1].compute([two], (), no_memory).tolist()
+        return low, high
 
-    def _bound(self, stage: Stage) -> float:
-        """What the inputs say; NaN where they say nothing."""
-        patched = stage.name in self._run.patches
-        return math.nan if patched else bound(stage.op, Inputs(self, self._run, stage))
+    def _bound(self, stage: Stage, op: Op) -> float:
+        """What the inputs say; NaN where they say nothing, or where there is no number so large."""
+        if stage.name in self._run.patches:
+            return math.nan
+        found = op.bound(Inputs(self, self._run, stage))
+        return found if found <= largest(self._run.dtype(stage.name)) else math.nan  # NaN compares false
 
     def known_most(self, name: str) -> float:
         """The bound of a value, unless that would compute it anew; then NaN."""
@@ -134,7 +133,7 @@ class Extents:
 
 
 class Inputs:
-    """What is known of a stage's inputs, for the rules of `bounds`."""
+    """What is known of a stage's inputs, for the `bound` of its operation; see `Sizes`."""
 
     __slots__ = ("_extents", "_run", "_stage")
 
@@ -144,6 +143,16 @@ class Inputs:
     def most(self, place: int) -> float:
         """The bound of the input at a place; NaN where there is none."""
         return self._extents.known_most(self._stage.inputs[place])
+
+    def most_of_all(self) -> float:
+        """The largest bound of the inputs; NaN where one has none."""
+        mosts = [self.most(place) for place in range(self.inputs)]
+        return math.nan if any(map(math.isnan, mosts)) else max(mosts)
+
+    def least(self, place: int) -> float:
+        """The least element of the input at a place; NaN where it is not known."""
+        name = self._stage.inputs[place]
+        return self._extents.ends(name)[0] if self._extents.at_hand(name) else math.nan
 
     def highest(self, place: int) -> float:
         """The greatest element of the input at a place; NaN where it is not known."""

@@ -1,4 +1,4 @@
-"""How large a model's weights are, looked at once for all its runs: what `bounds` needs to bound a product with them."""
+"""How large a model's weights are, looked at once for all its runs: what it takes to bound a product with them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .gate import ClampInfinite, Gate
 from .heads import Best, FirstToken, Normalize, Pick
 from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Multiply, Sum
 from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool, WithoutPrompt
-from .positions import PositionsAfterPadding, Sinusoid
+from .positions import PositionsAfterPadding, PositionsFrom, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias
 from .rms_norm import RMSNorm
 from .rotary import Part, RotaryTable, Rotate
@@ -71,6 +71,7 @@ __all__ = [
     "PositionBias",
     "PositionToContent",
     "PositionsAfterPadding",
+    "PositionsFrom",
     "RMSNorm",
     "RelativeIndex",
     "RelativeScores",

@@ -31,15 +31,25 @@ class Gate(Op):
 
 @dataclass(frozen=True, slots=True)
 class ClampInfinite(Op):
-    """If any element is infinite, all brought to within 1000 of the largest number of the dtype, as T5 does in float16."""
+    """If any element is infinite, all brought to within 1000 of the largest number of the dtype, as T5 does in float16.
+
+    Attributes:
+        when: `infinite`; `not finite`, which NaN is as well, as BART has it; `always`, as M2M100 has it.
+    """
+
+    when: str = "infinite"
 
     card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
         largest = torch.finfo(x.dtype).max
-        most = torch.where(torch.isinf(x).any(), largest - HEADROOM, largest)
+        if self.when == "always":
+            return torch.clamp(x, min=HEADROOM - largest, max=largest - HEADROOM, out=out())
+        beyond = torch.isinf(x).any() if self.when == "infinite" else ~torch.isfinite(x).all()
+        most = torch.where(beyond, largest - HEADROOM, largest)
         return torch.clamp(x, min=-most, max=most, out=out())
 
     def write(self, *operands: str) -> str:
-        return f"{operands[0]}, brought to within {HEADROOM:g} of the largest number if any is infinite"
+        when = {"infinite": " if any is infinite", "not finite": " if any is not finite", "always": ""}[self.when]
+        return f"{operands[0]}, brought to within {HEADROOM:g} of the largest number{when}"

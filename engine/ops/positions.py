@@ -1,4 +1,4 @@
-"""Positions that are computed: waves instead of learned ones, and places that skip padding."""
+"""Positions that are computed: waves instead of learned ones, and places that skip padding or begin later."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
 
 from ..program.kinds import Card
 from ..program.stage import Shape
@@ -24,14 +26,27 @@ class Sinusoid(Op):
     Attributes:
         hidden: d, how many features.
         dtype: of the result.
+        layout: `turns`, as above; `halves`: all sines, then all cosines, computed in float64 (Marian); `spread`: halves as
+            well, whose longest wave is 2π · 10000 exactly, so that 2i/d is i/(d/2 − 1) (tensor2tensor, M2M100).
+        rows: of the table that halves are taken from, where its size plays a part in the last bits.
+        padding: the position whose row is 0; -1 for none.
     """
 
     hidden: int
     dtype: str
+    layout: str = "turns"
+    rows: int = 0
+    padding: int = -1
     card: ClassVar[Card] = Card(elementwise=True, single=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs
+        if self.layout != "turns":
+            table = halves(self.hidden, self.rows) if self.layout == "halves" else spread(self.hidden, self.rows)
+            if self.padding >= 0:
+                table[self.padding] = 0
+            table = table.to(positions.device, getattr(torch, self.dtype))
+            return table.index_select(0, positions.reshape(-1)).view(*positions.shape, self.hidden)
         steps = torch.arange(0, self.hidden, 2, device=positions.device, dtype=torch.float32)
         speed = torch.exp(steps * (-math.log(LONGEST_WAVE) / self.hidden))  # (hidden / 2,)
         angle = positions.to(torch.float32).unsqueeze(-1) * speed  # (batch, token, hidden / 2)
@@ -44,7 +59,50 @@ class Sinusoid(Op):
         return (*inputs[0], self.hidden)
 
     def write(self, *operands: str) -> str:
-        return f"sin and cos of {operands[0]} / 10000^(2i/{self.hidden}), in turns"
+        if self.layout == "turns":
+            return f"sin and cos of {operands[0]} / 10000^(2i/{self.hidden}), in turns"
+        half = self.hidden // 2
+        power = f"2i/{self.hidden}" if self.layout == "halves" else f"i/{half - 1}"
+        return f"sin of {operands[0]} / 10000^({power}), then cos"
+
+
+def halves(hidden: int, rows: int) -> torch.Tensor:
+    """Marian's table, (rows, hidden): sines in float64, then cosines, rounded to float32."""
+    places = np.arange(rows)[:, None]
+    angles = places / np.power(10000, 2 * (np.arange(hidden) // 2) / hidden)  # (rows, hidden)
+    return torch.from_numpy(np.concatenate((np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])), 1)).float()
+
+
+def spread(hidden: int, rows: int) -> torch.Tensor:
+    """M2M100's table, (rows, hidden), in float32; an odd last column is 0."""
+    half = hidden // 2
+    speed = torch.exp(torch.arange(half).float() * -(math.log(LONGEST_WAVE) / (half - 1)))
+    angles = torch.arange(rows).float().unsqueeze(1) * speed  # (rows, half)
+    columns = [torch.sin(angles), torch.cos(angles)] + [torch.zeros(rows, 1)] * (hidden % 2)
+    return torch.cat(columns, dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsFrom(Op):
+    """The place of each token, counted from a first one, whatever the tokens: (batch, token) -> the same.
+
+    Attributes:
+        first: the first token's; BART's positions begin at 2.
+    """
+
+    first: int
+    card: ClassVar[Card] = Card(whole_numbers=True)
+
+    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
+        (ids,) = inputs
+        places = torch.arange(self.first, self.first + ids.shape[-1], device=ids.device)
+        return places.expand(ids.shape).clone()
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return rows - 1
+
+    def write(self, *operands: str) -> str:
+        return f"{self.first} + which token it is of {operands[0]}, from 0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Modules:
         heads: module of a head -> stage.
         none: module that is no stage -> why; `{}` stands for the number of a layer.
         blocks: what TransformerLens calls the layers.
+        decoders: what the names of modules begin with that belong to a decoder, which is not computed.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -38,3 +39,4 @@ class Modules:
     heads: Mapping[str, str] = field(default_factory=dict)
     none: Mapping[str, str] = field(default_factory=dict)
     blocks: str = "blocks"
+    decoders: tuple[str, ...] = ()

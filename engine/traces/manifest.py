@@ -19,7 +19,7 @@ TOKENS: dict[Any, Any] = {
 }  # fmt: skip
 MODULES: dict[Any, Any] = {
     "prefixes": WORDS, "layer": str, "whole": {...: str}, "parts": {...: str}, "heads": {...: str}, "none": {...: str},
-    "blocks": str,
+    "blocks": str, "decoders": WORDS,
 }  # fmt: skip
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},

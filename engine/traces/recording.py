@@ -320,7 +320,9 @@ def _modules(facts: Mapping[str, Any] | None) -> Modules:
     if facts is None:
         return Modules()
     tables = {name: dict(facts[name]) for name in ("whole", "parts", "heads", "none")}
-    return Modules(tuple(facts["prefixes"]), facts["layer"], **tables, blocks=facts["blocks"])
+    return Modules(
+        tuple(facts["prefixes"]), facts["layer"], **tables, blocks=facts["blocks"], decoders=tuple(facts["decoders"])
+    )
 
 
 def _tokens(facts: Mapping[str, Any]) -> Tokens:

@@ -238,6 +238,9 @@ def written_attention(modeling: ModuleType, run: Run, found: Values) -> Iterator
 
     def attention(module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: Any = None, **more: Any) -> Any:
         context, weights = original(module, query, key, value, mask, scaling=scaling, **more)
+        layer = next(layers, None)
+        if layer is None:  # a decoder's
+            return context, weights
         scores = torch.matmul(query, key.transpose(2, 3))
         scaled = scores * (query.shape[-1] ** -0.5 if scaling is None else scaling)
         masked = scaled if mask is None else scaled + mask
@@ -249,7 +252,7 @@ def written_attention(modeling: ModuleType, run: Run, found: Values) -> Iterator
             "query_heads": query, "key_heads": key, "value_heads": value, "scores": scores, "scaled": scaled,
             "masked": masked, "weights": weights, "context": context.transpose(1, 2),
         }  # fmt: skip
-        block = f"layers.{next(layers)}.attention"
+        block = f"layers.{layer}.attention"
         found.update({f"{block}.{part}": step.clone() for part, step in steps.items()})
         shape = (query.shape[0], 1, query.shape[2], key.shape[2])
         found.setdefault("mask.additive", query.new_zeros(shape) if mask is None else mask.expand(shape))
@@ -268,7 +271,9 @@ def differences(run: Run, expected: Values) -> dict[str, float]:
     for name, theirs in expected.items():
         ours = run[name].tensor()
         theirs = theirs.to(ours.device)  # places, which a sample makes itself
-        if ours.shape == (1, *theirs.shape):  # a table without a batch, which is a batch of one to us
+        if (
+            ours.shape[1:] == theirs.shape
+        ):  # a table without a batch, which is of a batch of one, or of every text, to us
             theirs = theirs[None]
         if theirs.ndim == ours.ndim and theirs.shape != ours.shape:  # looked up or made once for all texts
             theirs = theirs.expand(ours.shape)

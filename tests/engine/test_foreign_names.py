@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from encoder_tui.engine import InputError, open_snapshot, save
+from encoder_tui.engine.program.foreign.hugging_face import decodes
 from encoder_tui.engine.program.foreign.names import why_none
 from family_kit import open_pair, plain_inputs, random_model, sample_of, samples, tokens_for
 from lens_kit import MODELS, NAMES, cached, equal_stages, of_first_layer, opened, same
@@ -29,8 +30,7 @@ CASES = [
     ("RoBERTa", {"head": "classes"}), ("DistilBERT", {}), ("DistilBERT", {"head": "answer"}), ("T5", {"head": "labels"}),
     ("T5", {"feed_forward_proj": "gated-gelu"}), ("UMT5", {}), ("ViT", {}), ("ViT", {"kind": "model"}), ("DeiT", {}),
     ("ELECTRA", {}), ("ELECTRA", {"head": "words"}), ("MPNet", {"head": "words"}), ("ModernBERT", {"head": "words"}),
-    # shared, projections are called twice; normed, the table of positions has no batch there
-    ("DeBERTa-v2", {"share_att_key": False, "norm_rel_ebd": "none"}),
+    ("DeBERTa-v2", {"share_att_key": False}),  # shared, projections are called twice
 ]  # fmt: skip
 # Of every other family that has a table of modules, its sample of no options.
 CASES += [
@@ -84,9 +84,12 @@ def test_hugging_face_names(family, options):
                 continue
             assert len(stages) == 1, f"{typed} is {stages}"
             assert name in given, f"{typed} is never called"
-            assert same(given[name], run[typed].tensor()), f"{typed} is not {stages[0]}"
+            ours, theirs_alone = run[typed].tensor(), given[name]
+            if theirs_alone.shape == ours.shape[1:]:  # without a batch, for all texts
+                theirs_alone = theirs_alone.expand(ours.shape)
+            assert same(theirs_alone, ours), f"{typed} is not {stages[0]}"
             accepted += 1
-    assert accepted > 0.8 * len(names) - 2
+    assert accepted > 0.8 * len([name for name in names if not decodes(name, run.program)]) - 2
 
 
 def test_what_a_layer_is_called(minilm):

@@ -53,6 +53,7 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Places": relative.places,
     "PositionBias": relative.position_bias,
     "PositionToContent": relative.position_to_content,
+    "PositionsFrom": relative.positions_from,
     "PositionsAfterPadding": relative.positions_after_padding,
     "RMSNorm": relative.rms_norm,
     "RelativeIndex": relative.relative_index,

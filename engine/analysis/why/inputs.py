@@ -82,13 +82,24 @@ def one_hot(element: Element) -> Explanation:
 
 
 def sinusoid(element: Element) -> Explanation:
-    """PE(p, j) = sin or cos of p / 10000^(2i/d), 2i being j or the even number before it (Vaswani et al. 2017, 3.5)."""
+    """PE(p, j) = sin or cos of p / 10000^(2i/d), 2i being j or the even number before it (Vaswani et al. 2017, 3.5).
+
+    Other layouts have all sines first (see `ops.Sinusoid`).
+    """
     batch, token, j = element.index
     position = element.one(0, (batch, token))
-    even, size = j - j % 2, int(element.options["hidden"])
+    layout, size = element.options.get("layout", "turns"), int(element.options["hidden"])
+    even, cosine = j - j % 2, j % 2 == 1
+    if layout != "turns":
+        half = size // 2 if layout == "spread" else size - size // 2  # an odd column is one of sines in Marian's
+        even, cosine = j % half, j >= half
+        even, size = (2 * even, size) if layout == "halves" else (even, half - 1)
+        if j >= 2 * half or int(position.value) == int(element.options["padding"]):
+            terms = Terms([0.0], lambda _: Term(0.0, (position,), "no wave: 0"))
+            return element.explain("0", terms)
     angle = position.value / 10000.0 ** (even / size)
-    wave = "cos" if j % 2 else "sin"
-    value = math.cos(angle) if j % 2 else math.sin(angle)
+    wave = "cos" if cosine else "sin"
+    value = math.cos(angle) if cosine else math.sin(angle)
     terms = Terms([value], lambda _: Term(value, (position,), f"{wave}(p / 10000^({even}/{size}))"))
     length = 2 * math.pi * 10000.0 ** (even / size)
     notes = [f"this feature's wave comes round every {length:,.4g} positions"]

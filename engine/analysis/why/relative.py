@@ -199,12 +199,21 @@ def gate(element: Element) -> Explanation:
 def clamp_infinite(element: Element) -> Explanation:
     """The same number, unless any of the tensor is infinite: then it is brought within a limit."""
     x = element.one(0, element.index)
-    most = 65504.0 - 1000.0 if not math.isfinite(x.value) else 65504.0
+    always = element.options.get("when") == "always"
+    most = 65504.0 - 1000.0 if always or not math.isfinite(x.value) else 65504.0
     value = x.value if math.isnan(x.value) else min(max(x.value, -most), most)
     terms = Terms([value], lambda _: Term(value, (x,)))
     changed = abs(x.value) > 64504.0 or math.isinf(x.value)
     notes = ["brought into range"] if element.stored != x.value else ["in range as it is"]
     return element.explain(f"{x.place}, within ±{most:g}", terms, notes=notes, bound=1000.0 if changed else 0.0)
+
+
+def positions_from(element: Element) -> Explanation:
+    """The first token's position and how many tokens stand before this one."""
+    token, first = element.index[-1], int(element.options["first"])
+    parts = (("the first token's", float(first)), ("tokens before it", float(token)))
+    terms = Terms([value for _, value in parts], lambda i: Term(parts[i][1], (), parts[i][0]))
+    return element.explain(f"{first} + {token}", terms)
 
 
 def positions_after_padding(element: Element) -> Explanation:

@@ -21,6 +21,7 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"albert": "Albert"}
+TOKENIZERS = {"albert": "AlbertTokenizer"}
 MARKS = {r"(^|\.)albert_layer_groups\.": "ALBERT"}
 PREFIXES = ("albert.",)
 TIED = {

@@ -18,6 +18,7 @@ from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"bert": "Bert"}
+TOKENIZERS = {"bert": "BertTokenizer"}
 SHARED_MARKS = {r"(^|\.)encoder\.layer\.\d+\.attention\.self\.query\.": "BERT"}
 PREFIXES = ("bert.",)
 # Weights that are another one unless the config says `tie_word_embeddings: false`.

@@ -15,6 +15,7 @@ from .blocks.builder import Builder
 from .family import IMAGE, TEXT, Limits, Options, Sight
 
 MODEL_TYPES = {"clip": "CLIP"}
+TOKENIZERS = {"clip": "CLIPTokenizer"}
 MARKS = {r"(^|\.)vision_model\.|(^|\.)text_model\.": "CLIP"}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}

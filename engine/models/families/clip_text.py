@@ -11,6 +11,7 @@ from .blocks.builder import Builder
 from .family import Options
 
 MODEL_TYPES = {"clip_text_model": "CLIPText"}
+POSITIONS = {"clip_text_model": 77}
 PREFIXES = ("text_model.",)
 TIED: dict[str, str] = {}
 HARMLESS = clip_parts.HARMLESS

@@ -44,6 +44,7 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"deberta-v2": "DebertaV2"}
+TOKENIZERS = {"deberta-v2": "DebertaV2Tokenizer"}
 MARKS = {r"(^|\.)attention\.self\.query_proj\.": "DeBERTa-v2"}
 PREFIXES = ("deberta.",)
 TIED = {

@@ -11,19 +11,22 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # model_type of config.json -> how the names of transformers' classes for it begin, "" where it has none;
+# -> its tokenizer's class in transformers, where that makes another of tokenizer.json than what stands there;
+# -> how many positions it has where config.json is silent, None where it counts distances alone;
 # a regular expression -> the family whose weights alone are called so; the same, of names that a family's kin have as well.
-NAMES = ("MODEL_TYPES", "MARKS", "SHARED_MARKS")
+NAMES = ("MODEL_TYPES", "TOKENIZERS", "POSITIONS", "MARKS", "SHARED_MARKS")
 DECLARATION = re.compile(rf"^({'|'.join(NAMES)}) = (\{{.*?\}})$", re.MULTILINE | re.DOTALL)
 
 
-def declared(text: str) -> dict[str, dict[str, str]]:
+def declared(text: str) -> dict[str, dict[str, Any]]:
     """The declarations of a family's file, by their names."""
     return {match[1]: ast.literal_eval(match[2]) for match in DECLARATION.finditer(text)}
 
 
-def read(folder: Path) -> dict[str, Mapping[str, Mapping[str, str]]]:
+def read(folder: Path) -> dict[str, Mapping[str, Mapping[str, Any]]]:
     """The declarations of every file of a folder that has some, by module, in the order of their names."""
     by_module = ((path.stem, declared(path.read_text("utf-8"))) for path in sorted(folder.glob("*.py")))
     return {module: said for module, said in by_module if "MODEL_TYPES" in said}
@@ -32,6 +35,6 @@ def read(folder: Path) -> dict[str, Mapping[str, Mapping[str, str]]]:
 DECLARED = read(Path(__file__).parent)
 
 
-def together(name: str) -> dict[str, str]:
+def together(name: str) -> dict[str, Any]:
     """One declaration of all families."""
     return {key: value for said in DECLARED.values() for key, value in said.get(name, {}).items()}

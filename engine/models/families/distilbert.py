@@ -21,6 +21,7 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"distilbert": "DistilBert"}
+TOKENIZERS = {"distilbert": "BertTokenizer"}
 MARKS = {r"(^|\.)transformer\.layer\.\d+\.attention\.q_lin\.": "DistilBERT"}
 PREFIXES = ("distilbert.",)
 TIED = {"vocab_projector.weight": "embeddings.word_embeddings.weight"}

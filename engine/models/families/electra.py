@@ -19,6 +19,7 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"electra": "Electra"}
+TOKENIZERS = {"electra": "BertTokenizer"}
 MARKS = {r"^(electra\.|discriminator_predictions\.|generator_predictions\.)": "ELECTRA"}
 PREFIXES = ("electra.",)
 TIED = {"generator_lm_head.weight": "embeddings.word_embeddings.weight"}

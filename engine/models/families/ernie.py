@@ -14,6 +14,7 @@ from . import bert
 from .family import Limits, Options
 
 MODEL_TYPES = {"ernie": "Ernie"}
+TOKENIZERS = {"ernie": "BertTokenizer"}
 PREFIXES = ("ernie.",)
 TIED = bert.TIED
 HARMLESS = {**bert.HARMLESS, "of task embeddings, which are refused": ("task_type_vocab_size", "task_id")}

@@ -113,6 +113,7 @@ class Family(Protocol):
     A module may have besides:
 
     - `MODULES`, for its `Builder`: what transformers calls the modules that hold others (see `program.modules`).
+    - `TOKENIZERS` and `POSITIONS`: by model type as well (see `declarations`).
     - `MARKS`: a regular expression that names of weights match in this family alone -> what to call it; `SHARED_MARKS`, where
       others have such names as well.
     - `ALWAYS_TIED`, if the config has no say in what is tied.

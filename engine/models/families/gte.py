@@ -22,6 +22,8 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"gte": "Gte"}
+TOKENIZERS = {"gte": "XLMRobertaTokenizer"}
+POSITIONS = {"gte": 8192}
 MARKS = {r"(^|\.)attention\.qkv_proj\.": "GTE"}
 PREFIXES = ("gte.", "new.")
 TIED = {"lm_head.decoder.weight": "embeddings.word_embeddings.weight"}

@@ -21,6 +21,8 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"jina_embeddings_v3": "JinaEmbeddingsV3"}
+TOKENIZERS = {"jina_embeddings_v3": "XLMRobertaTokenizer"}
+POSITIONS = {"jina_embeddings_v3": 8194}
 MARKS = {r"(^|\.)mixer\.Wqkv\.": "Jina embeddings v3"}
 PREFIXES = ("roberta.",)
 TIED = {

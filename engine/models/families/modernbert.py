@@ -17,6 +17,7 @@ from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"modernbert": "ModernBert"}
+POSITIONS = {"modernbert": 8192}
 MARKS = {r"(^|\.)layers\.\d+\.attn\.Wqkv\.": "ModernBERT"}
 PREFIXES = ("model.",)
 TIED = {"decoder.weight": "embeddings.tok_embeddings.weight"}

@@ -22,6 +22,7 @@ from .blocks.builder import Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"mpnet": "MPNet"}
+TOKENIZERS = {"mpnet": "MPNetTokenizer"}
 MARKS = {r"(^|\.)attention\.attn\.q\.": "MPNet"}
 PREFIXES = ("mpnet.",)
 TIED = {

@@ -20,6 +20,8 @@ from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"nomic_bert": "NomicBert"}
+TOKENIZERS = {"nomic_bert": "BertTokenizer"}
+POSITIONS = {"nomic_bert": 2048}
 PREFIXES = ("nomic_bert.", "bert.")
 TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",

@@ -27,6 +27,12 @@ MODEL_TYPES = {
     "roberta": "Roberta",
     "xlm-roberta": "XLMRoberta",
 }
+TOKENIZERS = {
+    "camembert": "CamembertTokenizer",
+    "data2vec-text": "RobertaTokenizer",
+    "roberta": "RobertaTokenizer",
+    "xlm-roberta": "XLMRobertaTokenizer",
+}
 MARKS = {r"(^|\.)roberta\.|^lm_head\.layer_norm\.": "RoBERTa"}
 PREFIXES = ("roberta.", "data2vec_text.")
 TIED = {

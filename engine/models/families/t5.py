@@ -25,6 +25,8 @@ from .blocks.builder import HIDDEN, Builder
 from .family import Limits, Options
 
 MODEL_TYPES = {"mt5": "MT5", "t5": "T5", "umt5": "UMT5"}
+TOKENIZERS = {"mt5": "T5Tokenizer", "t5": "T5Tokenizer"}
+POSITIONS = {"t5": None, "mt5": None, "umt5": None}
 MARKS = {r"(^|\.)block\.\d+\.layer\.\d+\.SelfAttention\.": "T5"}
 PREFIXES = ("transformer.",)
 TIED = {"encoder.embed_tokens.weight": "shared.weight"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..config import Config
+from ..families.declarations import together
 from ..sentence_transformers import Sentence
 from .reader import Habits
 from .tokenizer.files import Tokenization
 
 # How many positions a family has where its config.json is silent; those that count distances alone have none.
-POSITIONS = {"modernbert": 8192, "nomic_bert": 2048, "clip_text_model": 77, "t5": None, "mt5": None, "umt5": None}
+POSITIONS = together("POSITIONS")
 
 
 def habits_of(sentence: Sentence, opened: Tokenization, config: Config) -> Habits:

@@ -50,6 +50,12 @@ def reasons(program: Stages) -> Iterator[tuple[str, str]]:
             yield from ((f"{prefix}{full}", said) for prefix in program.modules.prefixes)
 
 
+def decodes(module: str, program: Stages) -> bool:
+    """Whether a module belongs to a decoder, which is not computed."""
+    fronts = [f"{prefix}{name}" for prefix in ("", *program.modules.prefixes) for name in program.modules.decoders]
+    return any(module == front or module.startswith(f"{front}.") for front in fronts)
+
+
 def _dropped(program: Stages, stages: str) -> str | None:
     """The first of some stages that the program has, or its dropout, as `DROPPED` and `OR` say."""
     for stage in stages.split(OR):

@@ -31,6 +31,6 @@ def why_none(program: Stages, pattern: str) -> str:
     for name, why in reasons:
         if name == pattern or (wanted is not None and wanted.match(name)):
             return f"{name}: {why}"
-    if foreign_lens.decodes(pattern, program):
+    if foreign_lens.decodes(pattern, program) or foreign_modules.decodes(pattern, program):
         return f"{pattern}: it belongs to the decoder, which is not computed"
     return ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
+from ...families.declarations import together
 from ...files import regular
 from .bounded import bounded, character_table, leaves, library_errors
 from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, token_text
@@ -22,15 +23,8 @@ from .whole import STEPS, WholeTokenizer, states
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-# Family -> its class in transformers 5; families that are not here, or have None, take tokenizer.json as it stands.
-REGISTERED: Mapping[str, str | None] = {
-    **dict.fromkeys(("bert", "distilbert", "electra", "ernie", "nomic_bert"), "BertTokenizer"),
-    **dict.fromkeys(("roberta", "data2vec-text"), "RobertaTokenizer"),
-    **dict.fromkeys(("t5", "mt5"), "T5Tokenizer"),
-    "albert": "AlbertTokenizer", "camembert": "CamembertTokenizer", "clip": "CLIPTokenizer",
-    "deberta-v2": "DebertaV2Tokenizer", "mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer",
-    "modernbert": None, "umt5": None,
-}  # fmt: skip
+# Family -> its class in transformers 5; families that are not here take tokenizer.json as it stands.
+REGISTERED: Mapping[str, str | None] = together("TOKENIZERS")
 AS_IT_STANDS = ("TokenizersBackend", "PreTrainedTokenizer", "PythonBackend")
 BYTES = "ByT5Tokenizer"
 # Classes that transformers has in Python: what they do is in no file.

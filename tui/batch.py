@@ -61,7 +61,7 @@ def run_batch(
     left = reply.quit
     references = [] if left else [read_against(session, line) for line in against]
     if select is not None:
-        session.trace.program.expect(select)
+        session.trace.addresses(select)
     if not left and not session.held and session.debugger.position < session.debugger.last:
         stop = session.debugger.cont()
         _out(write_stop(stop, session.trace.shapes))

@@ -103,6 +103,7 @@ def _info_stage(session: Session, name: str) -> str:
         "dtype": value.dtype,
         "inputs": ", ".join(stage.inputs),
         "weights": ", ".join(f"{weight} {write_shape(trace.weight_shapes[weight])}" for weight in stage.weights),
+        "beside it": ", ".join(f"{stage.name}@{what}" for what in trace.beside(stage) if what not in stage.symbols),
         "used by": ", ".join(program.users(stage.name)),
         "patched": "yes" if stage.name in trace.patched else "",
     }

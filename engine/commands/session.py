@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..analysis.why import Explanation
     from ..models.encoder import Encoder
 
+COMPARED = "compared"  # what a reference is called among what gives stages more values
+
 
 class Session:
     """What commands act on.
@@ -30,7 +32,6 @@ class Session:
         generation: counts what made earlier values stale (another text, another recording), so that a view can tell
             whether what it was sent still holds.
         layout: how `print` writes tables.
-        reference: what it was last compared with, for the view of differences; None before.
         compared: how often it was compared with something.
         peeked: stages that have not run and whose values were looked at all the same: in a picture of all layers, or compared.
         tour: where the learner stands in the guided tour; None outside it.
@@ -44,7 +45,7 @@ class Session:
         self.encoder = encoder
         self.generation = 0
         self.layout = Layout()
-        self.reference: Reference | None = None
+        self._reference: Reference | None = None
         self.compared = 0
         self.peeked: frozenset[str] = frozenset()
         self.done: list[str] = []
@@ -79,6 +80,7 @@ class Session:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
         before = self.debugger
         self.branches = Forks(trace, self.stopped)
+        self.reference = self._reference  # what is looked at now is held against it too
         self.peeked = frozenset()
         self.done.clear()
         self.changed()
@@ -117,6 +119,19 @@ class Session:
         self.why_path[-2:] = [explanation]
 
     # -- what it is compared with --------------------------------------------------------------------------------
+
+    @property
+    def reference(self) -> Reference | None:
+        """What it was last compared with; None before. Every stage then has `STAGE@reference` and `STAGE@difference`."""
+        return self._reference
+
+    @reference.setter
+    def reference(self, reference: Reference | None) -> None:
+        self._reference = reference
+        if reference is None:
+            self.trace.kinds_beside.pop(COMPARED, None)
+        else:
+            self.trace.kinds_beside[COMPARED] = reference.beside
 
     def hold_against(self, reference: Reference) -> None:
         """Keep what it was compared with, for the view of differences."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from ..messages.errors import InputError
+from .addresses import AT, Beside, has_none, matching, value_beside
 from .index import split_index
 from .per_text import Index
 from .program import Program
@@ -17,7 +19,7 @@ from .rows import far_apart
 from .stage import Shape, Stage
 from .tokens import Tokens
 from .value import Value
-from .weight import WeightValue, find_weight
+from .weight import StageWeight, WeightValue, weight_called
 
 if TYPE_CHECKING:
     import torch
@@ -140,17 +142,53 @@ class Trace(ABC):
         stage = self.program[name]
         return stage.formula(), stage.formula_of_shapes(self.shapes, self.weight_shapes)
 
-    def __getitem__(self, name: str) -> Value:
-        """`run["layers.0.attention.weights"]`, by any name `Program.resolve` takes; `run["embeddings.position@E"]`, a weight.
+    @cached_property
+    def kinds_beside(self) -> dict[str, Callable[[Trace, Stage], Beside]]:
+        """What gives stages more values besides their own, each under a name of its own: what it was compared with.
 
-        Raises:
-            InputError: no such stage, or no such weight of it.
+        A run and its forks have one table: what is put into it holds for them all.
         """
-        weight = find_weight(self.program, name)
-        if weight is None:
-            return self.value(self.program.resolve(name))
+        return {}
+
+    def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
+        """What a stage has besides its value, by what stands after the `@` of its address: weights, and whatever else there is."""
+        every = {symbol: partial(self._weight, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)}
+        for kind in self.kinds_beside.values():
+            every |= kind(self, stage)
+        return every
+
+    def _weight(self, weight: StageWeight) -> Value:
         shape, dtype = self.weight_shapes[weight.name], self.about.get("dtype", "float32")
         return WeightValue(weight, tuple(shape), dtype, self.word, self.weight)
+
+    def addresses(self, pattern: str) -> list[str]:
+        """The canonical addresses that a name or glob means, in program order: `layers.*.ffn.up`, `layers.*.ffn.up@W`.
+
+        Raises:
+            InputError: it means nothing.
+        """
+        where, at, what = pattern.strip().partition(AT)
+        stages = self.program.expect(where)
+        if not at:
+            return stages
+        having = {name: matching(self.beside(self.program[name]), what) for name in stages}
+        if not any(having.values()):
+            raise has_none(self.program[stages[0]], self.beside(self.program[stages[0]]), what)
+        return [f"{name}{AT}{each}" for name, every in having.items() for each in every]
+
+    def __getitem__(self, name: str) -> Value:
+        """The value of an address: `run["layers.0.attention.weights"]`, by any name `Program.resolve` takes;
+        `run["embeddings.position@E"]`, something else the stage has (`beside`), here a weight, which its name in the checkpoint means too.
+
+        Raises:
+            InputError: no such stage, or it has nothing of that name.
+        """
+        where, at, what = name.strip().partition(AT)
+        if at:
+            stage = self.program[self.program.resolve(where)]
+            return value_beside(stage, self.beside(stage), what)
+        weight = weight_called(self.program, where)
+        return self._weight(weight) if weight is not None else self.value(self.program.resolve(where))
 
     def at(self, text: str) -> tuple[Value, str]:
         """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.

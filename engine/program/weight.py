@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ..messages.errors import InputError
+from .addresses import AT
 from .per_text import Index
 from .program import Program
 from .stage import Shape, Stage
 from .value import Value
 
-AT = "@"
 LINEAR = ("out", "in")  # torch keeps the weight of a linear layer as (out_features, in_features)
 _ROWS = {"tokens.ids": "vocabulary", "tokens.positions": "position", "tokens.segments": "segment"}
 
@@ -78,20 +77,9 @@ def axes_of_weight(stage: Stage, count: int) -> tuple[str, ...]:
     return tuple(f"axis{axis}" for axis in range(count))
 
 
-def find_weight(program: Program, name: str) -> StageWeight | None:
-    """The weight that is meant by `STAGE@SYMBOL` or by the name the checkpoint has for it; None if no weight is meant.
-
-    Raises:
-        InputError: no such stage, or it has no such weight.
-    """
-    where, at, symbol = name.strip().partition(AT)
-    if at:
-        stage = program[program.resolve(where)]
-        if symbol in stage.symbols:
-            return StageWeight(stage, stage.symbols.index(symbol))
-        known = ", ".join(f"{stage.name}{AT}{each}" for each in stage.symbols)
-        raise InputError(f"{stage.name} has no weight {symbol!r}; " + (f"it has {known}" if known else "it has none"))
-    if name in program.weights and name not in program:
-        stage = next((stage for stage in program if name in stage.weights), None)
-        return StageWeight(stage, stage.weights.index(name)) if stage is not None else None
-    return None
+def weight_called(program: Program, name: str) -> StageWeight | None:
+    """The weight of the name the checkpoint has for it, at the first stage that uses it; None if no weight is meant."""
+    if name not in program.weights or name in program:
+        return None
+    stage = next((stage for stage in program if name in stage.weights), None)
+    return StageWeight(stage, stage.weights.index(name)) if stage is not None else None

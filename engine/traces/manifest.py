@@ -11,7 +11,7 @@ LARGEST = 1 << 53  # no size, id or place is larger; JSON's own numbers are exac
 NUMBERS, WORDS = [int], [str]
 STAGE: dict[Any, Any] = {
     "name": str, "inputs": WORDS, "weights": WORDS, "axes": WORDS, "module": str, "formula": str, "formula_of_shapes": str,
-    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS,
+    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS,
 }  # fmt: skip
 TOKENS: dict[Any, Any] = {
     "texts": WORDS, "pair": (str, type(None)), "ids": [NUMBERS], "mask": [NUMBERS], "segments": [NUMBERS], "positions": [NUMBERS],
@@ -24,6 +24,7 @@ MODULES: dict[Any, Any] = {
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},
     "patched": WORDS, "words": {...: str}, "modules?": MODULES,
+    "beside?": [{"name": str, "axes": WORDS, "shape": NUMBERS, "dtype": str}],
 }  # fmt: skip
 OPTIONS = (str, int, float, bool, type(None), list)
 

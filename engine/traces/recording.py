@@ -1,6 +1,6 @@
 """Snapshots: a run's values in one file, and a file looked at as if it were a run.
 
-A snapshot is a .safetensors file. Tensor names are stage names; the metadata entry `encoder_tui` holds the manifest, JSON
+A snapshot is a .safetensors file. Tensor names are those of stages, or addresses of what else was chosen; the metadata entry `encoder_tui` holds the manifest, JSON
 that says everything else (program, tokens, formulas). It opens without torch.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
+from ..program.addresses import AT
 from ..program.kinds import CARDS, UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
@@ -49,7 +51,7 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     Args:
         trace: a run or a recording.
         path: where to; a file that is there is replaced.
-        select: a stage or glob; None for all.
+        select: an address or glob, `layers.*.ffn.up`, `layers.*.ffn.up@W`; None for the values of all stages.
         upto: only stages up to this position, unless `select` names them.
 
     Returns:
@@ -60,12 +62,14 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     """
     target = check_target(path)
     program = trace.program
-    names = program.expect(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
-    names = [name for name in names if name != ONE_HOT and trace.has(name)]
+    names = (
+        trace.addresses(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
+    )
+    names = [name for name in names if name != ONE_HOT and (AT in name or trace.has(name))]
     if not names:
         what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"
         raise InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
-    values = [trace.value(name) for name in names]
+    values = [trace[name] for name in names]
     if target.suffix == ".npz":
         return write_npz(target, values, {ENTRY: manifest(trace, names)})
     return write_safetensors(target, values, {ENTRY: manifest(trace, names)})
@@ -90,8 +94,8 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
     """The JSON that tells a snapshot's reader everything but the numbers of the stages named."""
     tokens = trace.tokens
     ids = set(tokens.ids.ravel().tolist())
-    for name in names:
-        value = trace.value(name)
+    values = [trace[name] for name in names]
+    for value in values:
         if value.holds_ids:
             ids |= set(np.unique(value.read()).tolist())
     plain = asdict(replace(tokens, arrays={})) | {name: getattr(tokens, name).tolist() for name in ARRAYS}
@@ -103,7 +107,7 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
             {
                 "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
                 "kind": stage.kind, "options": stage.options, "module": stage.module,
-                "labels": stage.labels,
+                "labels": stage.labels, "symbols": stage.symbols,
                 "formula": written, "formula_of_shapes": sized,
                 "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
             }
@@ -117,6 +121,11 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
             "aliases": trace.program.aliases,
             "modules": asdict(trace.program.modules),
             "weights": {name: list(shape) for name, shape in trace.weight_shapes.items()},
+            "beside": [
+                {"name": value.name, "axes": value.axes, "shape": value.shape, "dtype": value.dtype}
+                for value in values
+                if AT in value.name
+            ],
             "patched": sorted(trace.patched),
             "words": {str(number): trace.word(number) for number in sorted(ids)},
         },
@@ -179,11 +188,13 @@ class Recorded:
         written: the right-hand side of the formula.
         called: what kind of operation it was; "" in recordings that do not say.
         options: its settings.
+        symbols: what it called its weights.
     """
 
     written: str
     called: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    symbols: tuple[str, ...] = ()
 
     @property
     def card(self) -> Card:
@@ -206,6 +217,7 @@ class Recording(Trace):
         self._shapes = {name: tuple(stage["shape"]) for name, stage in self._facts.items()}
         self._words = {int(number): str(word) for number, word in facts["words"].items()}
         self._patched = frozenset(facts["patched"])
+        self._beside = {beside["name"]: beside for beside in facts.get("beside", ())}
         self.about = {str(name): str(fact) for name, fact in facts["about"].items()}
         self.tokens = _tokens(facts["tokens"])
         self.program = Program(
@@ -231,6 +243,11 @@ class Recording(Trace):
                 raise ValueError(f"{name}: axes {axes}")
             if name in self._file and self._file.kind(name) != (self._facts[name]["dtype"], shape):
                 raise ValueError(f"{name} is not what the tensor of that name is")
+        for name, beside in self._beside.items():
+            if name.partition(AT)[0] not in self._shapes or len(beside["axes"]) != len(beside["shape"]):
+                raise ValueError(f"{name}: shape {beside['shape']} and axes {beside['axes']}")
+            if name not in self._file or self._file.kind(name) != (beside["dtype"], tuple(beside["shape"])):
+                raise ValueError(f"{name} is not what the tensor of that name is")
         if ONE_HOT in self._shapes and self._shapes[ONE_HOT][:-1] != size:
             raise ValueError(f"{ONE_HOT}: shape {self._shapes[ONE_HOT]}")
 
@@ -250,6 +267,19 @@ class Recording(Trace):
 
     def formulas(self, name: str) -> tuple[str, str]:
         return self._facts[name]["formula"], self._facts[name]["formula_of_shapes"]
+
+    def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
+        recorded = [name for name in self._beside if name.partition(AT)[0] == stage.name]
+        return super().beside(stage) | {
+            name.partition(AT)[2]: partial(self._recorded, stage, name) for name in recorded
+        }
+
+    def _recorded(self, stage: Stage, address: str) -> Value:
+        facts = self._beside[address]
+        value = RecordedValue(address, tuple(facts["axes"]), self._file.array(address), facts["dtype"])
+        value.word, value.labels = self.reader(stage), stage.labels
+        value.tokens = self.tokens.strings if "batch" in value.axes else ()
+        return value
 
     def value(self, name: str) -> Value:
         stage, facts = self.program[name], self._facts[name]
@@ -306,7 +336,7 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
     rest = str(facts["formula"]).partition(" = ")[2]
     return Stage(
         facts["name"],
-        Recorded(rest, str(facts.get("kind", "")), dict(facts.get("options", {}))),
+        Recorded(rest, str(facts.get("kind", "")), dict(facts.get("options", {})), tuple(facts.get("symbols", ()))),
         tuple(facts["inputs"]),
         tuple(facts["weights"]),
         tuple(facts["axes"]),

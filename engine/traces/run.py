@@ -228,7 +228,7 @@ class Run(LiveTrace):
         computation = self.computation.fork(self._original)
         child = Run(computation, self._original, self.about, self.extents.weights, self._word)
         child._read_tokens(computation.patches.names)
-        child.model_notes = self.model_notes
+        child.model_notes, child.kinds_beside = self.model_notes, self.kinds_beside
         return child
 
     def leave(self, dropped: LiveTrace) -> None:

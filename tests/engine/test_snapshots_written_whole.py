@@ -149,7 +149,7 @@ def test_paths_that_cannot_be_written(small, tmp_path, path, says):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from encoder_tui.engine import replacing
+from encoder_tui.engine.traces import replacing
 if sys.argv[2] == "named":
     replacing.UNNAMED = 0
 with replacing.replacing(Path(sys.argv[1])) as file:

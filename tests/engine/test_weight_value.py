@@ -58,8 +58,11 @@ def test_commands_print_weights(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("layers.0.ffn.up@Q", "layers.0.ffn.up has no weight 'Q'; it has layers.0.ffn.up@W, layers.0.ffn.up@b"),
-        ("layers.0.attention.scores@W", "layers.0.attention.scores has no weight 'W'; it has none"),
+        (
+            "layers.0.ffn.up@Q",
+            "layers.0.ffn.up has no 'Q' beside its value; it has layers.0.ffn.up@W, layers.0.ffn.up@b",
+        ),
+        ("layers.0.attention.scores@W", "layers.0.attention.scores has no 'W' beside its value; it has nothing else"),
         ("nowhere@W", "no stage named 'nowhere'"),
     ],
 )

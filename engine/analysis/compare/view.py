@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...messages.errors import InputError
+from ...program.addresses import Beside
 from ...program.dtypes import coarser
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Index, is_rectangle
+from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value
 from .added import same_shapes
@@ -60,6 +63,12 @@ class Reference:
         place = trace.program[ours.name]
         return DifferenceValue(ours, theirs, alignment, Hidden(trace, place) if may_hide(place) else None)
 
+    def beside(self, trace: Trace, stage: Stage) -> Beside:
+        """`STAGE@reference` and `STAGE@difference`: both, as values that every stage has besides its own."""
+        return {
+            "reference": partial(self.value, trace, stage.name), "difference": partial(self.difference, trace, stage.name),
+        }  # fmt: skip
+
     def _both(self, trace: Trace, stage: str) -> tuple[Value, Value, Alignment]:
         theirs, name = self.trace, trace.program.resolve(stage)
         if name not in theirs.program or theirs.program[name].name != name or not theirs.has(name):
@@ -84,6 +93,11 @@ class AlignedValue(Value):
         self.theirs, self.alignment = theirs, alignment
         if not alignment.same and not theirs.dtype.startswith(("float", "bfloat")):
             self.dtype = "float64"  # to have NaN in it
+        self._ids = alignment.same and theirs.holds_ids
+
+    @property
+    def holds_ids(self) -> bool:
+        return self._ids
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         bound = self.bind(index)

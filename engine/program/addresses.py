@@ -1,0 +1,41 @@
+"""Addresses of values: `STAGE` is what a stage computes, `STAGE@WHAT` is whatever else there is of it: a weight, a difference."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping
+
+from ..messages.errors import InputError
+from .stage import Stage
+from .value import Value
+
+AT = "@"
+
+# What a stage has besides its value, by what stands after the `@`; each is made when it is asked for.
+Beside = Mapping[str, Callable[[], Value]]
+
+
+def value_beside(stage: Stage, beside: Beside, what: str) -> Value:
+    """The value of `STAGE@WHAT`.
+
+    Raises:
+        InputError: the stage has nothing of that name, or it cannot be made.
+    """
+    if what not in beside:
+        raise has_none(stage, beside, what)
+    value = beside[what]()
+    value.name = f"{stage.name}{AT}{what}"
+    return value
+
+
+def matching(beside: Beside, what: str) -> list[str]:
+    """What of it a word or glob means: `W`, `*`."""
+    return [what] if what in beside else fnmatch.filter(beside, what)
+
+
+def has_none(stage: Stage, beside: Beside, what: str) -> InputError:
+    """To be raised: what a stage has, where something else was asked for."""
+    known = ", ".join(f"{stage.name}{AT}{each}" for each in beside)
+    return InputError(
+        f"{stage.name} has no {what!r} beside its value; " + (f"it has {known}" if known else "it has nothing else")
+    )

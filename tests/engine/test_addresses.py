@@ -1,0 +1,90 @@
+"""`STAGE@WHAT`: whatever a stage has besides its value is read, printed and written as that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from encoder_tui.engine import InputError, Session, load, open_snapshot
+from encoder_tui.engine.commands import TABLE
+
+UP = "layers.0.ffn.up"
+
+
+@pytest.fixture
+def session() -> Session:
+    encoder = load(device="cpu")
+    return Session(encoder.run("the cat sat"), encoder)
+
+
+def do(session: Session, line: str) -> str:
+    return TABLE.execute(session, line).text
+
+
+def test_what_a_run_was_compared_with_has_an_address(session: Session) -> None:
+    do(session, 'compare text "the dog sat"')
+    assert session.reference is not None
+    ours, theirs = session.trace[UP].numpy(), session.reference.trace[UP].numpy()
+    assert not np.array_equal(ours, theirs)
+    assert np.array_equal(session.trace[f"{UP}@reference"].numpy(), theirs)
+    assert np.array_equal(session.trace[f"{UP}@difference"].numpy(), ours - theirs)
+    assert np.array_equal(session.trace["0.ffn.up@difference"].read('token="cat"'), (ours - theirs)[:, 2])
+
+
+def test_commands_take_it_as_they_take_a_stage(session: Session) -> None:
+    do(session, 'compare text "the dog sat"')
+    assert do(session, f"print {UP}@difference[0, cat, 0:2]").startswith(f"{UP}@difference[")
+    assert do(session, f"stats {UP}@reference").startswith(f"{UP}@reference")
+    assert f"{UP}@reference, {UP}@difference" in do(session, f"info {UP}")
+
+
+def test_a_fork_has_it_too_and_another_text(session: Session) -> None:
+    do(session, "compare dtype float64")
+    do(session, "fork")
+    do(session, f"patch {UP} = 0")
+    mine = session.trace[f"{UP}@difference"].numpy()
+    assert np.array_equal(mine, -session.trace[f"{UP}@reference"].numpy())
+    do(session, 'run "the cat sat"')
+    assert np.abs(session.trace[f"{UP}@difference"].numpy()).max() < 1e-4
+
+
+def test_before_anything_was_compared_there_is_none(session: Session) -> None:
+    with pytest.raises(InputError, match=f"{UP} has no 'difference' beside its value; it has {UP}@W, {UP}@b"):
+        do(session, f"print {UP}@difference")
+
+
+def test_dropped_with_the_fork_it_was_of(session: Session) -> None:
+    for line in ("fork", "switch 0", "compare fork 1", "drop 1"):
+        do(session, line)
+    with pytest.raises(InputError, match="has no 'reference'"):
+        do(session, f"stats {UP}@reference")
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "npz"])
+def test_written_to_a_file(session: Session, tmp_path: Path, suffix: str) -> None:
+    do(session, "compare dtype float64")
+    path = tmp_path / f"all.{suffix}"
+    assert do(session, f"export {path} layers.*.ffn.up@*").startswith(
+        f"wrote {4 * session.trace.program.layers} stages"
+    )
+    want = {what: session.trace[f"{UP}@{what}"] for what in ("W", "b", "reference", "difference")}
+    if suffix == "npz":
+        with np.load(path) as arrays:
+            assert all(np.array_equal(arrays[f"{UP}@{what}"], value.numpy()) for what, value in want.items())
+        return
+    recording = open_snapshot(path)
+    for what, value in want.items():
+        again = recording[f"{UP}@{what}"]
+        assert (again.name, again.axes, again.shape, again.dtype) == (value.name, value.axes, value.shape, value.dtype)
+        assert np.array_equal(again.numpy(), value.numpy())
+    assert np.array_equal(recording[f"{UP}@difference"].read('token="cat"'), want["difference"].read('token="cat"'))
+    assert not recording.has(UP)  # it was not chosen
+    with pytest.raises(InputError, match="a recording holds no weights"):
+        recording["layers.0.ffn.down@W"].read()
+
+
+def test_a_glob_that_means_nothing(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no 'Q' beside its value"):
+        do(session, f"export {tmp_path / 'none.npz'} layers.*.ffn.up@Q")
+    assert not list(tmp_path.iterdir())

@@ -97,6 +97,7 @@ def _info_stage(session: Session, name: str) -> str:
     facts = {
         "stage": f"{stage.name}  ({program.index(stage.name) + 1} of {len(program)})",
         "also called": ", ".join([*others, *([stage.module] if stage.module else [])]),
+        "source": stage.source,
         "formula": written,
         "shapes": sized,
         "axes": ", ".join(f"{axis}={size}" for axis, size in zip(value.axes, value.shape, strict=True)),

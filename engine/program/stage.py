@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -34,6 +34,7 @@ class Stage:
         axes: a name for each axis of the result: `("batch", "head", "query", "key")`.
         module: the Hugging Face module whose output this is, or "".
         labels: names of the places along the axis `label`, or of what the numbers along `rank` stand for; () for tokens.
+        source: file and line that added it, `engine/models/families/bert.py:41`; "" where that is not known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stage:
     axes: tuple[str, ...] = ()
     module: str = ""
     labels: tuple[str, ...] = ()
+    source: str = field(default="", compare=False)
 
     @property
     def block(self) -> str:

@@ -11,7 +11,7 @@ LARGEST = 1 << 53  # no size, id or place is larger; JSON's own numbers are exac
 NUMBERS, WORDS = [int], [str]
 STAGE: dict[Any, Any] = {
     "name": str, "inputs": WORDS, "weights": WORDS, "axes": WORDS, "module": str, "formula": str, "formula_of_shapes": str,
-    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS,
+    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS, "source?": str,
 }  # fmt: skip
 TOKENS: dict[Any, Any] = {
     "texts": WORDS, "pair": (str, type(None)), "ids": [NUMBERS], "mask": [NUMBERS], "segments": [NUMBERS], "positions": [NUMBERS],

@@ -107,7 +107,7 @@ def manifest(trace: Trace, names: Sequence[str]) -> str:
             {
                 "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
                 "kind": stage.kind, "options": stage.options, "module": stage.module,
-                "labels": stage.labels, "symbols": stage.symbols,
+                "labels": stage.labels, "symbols": stage.symbols, "source": stage.source,
                 "formula": written, "formula_of_shapes": sized,
                 "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
             }
@@ -342,6 +342,7 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
         tuple(facts["axes"]),
         facts["module"],
         tuple(map(str, facts.get("labels", ()))),
+        facts.get("source", ""),
     )
 
 

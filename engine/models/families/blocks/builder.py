@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType
 
 from ....ops import Activation, LayerNorm, Linear, Lookup, Op
 from ....program.modules import Modules
 from ....program.program import Program
 from ....program.stage import Shape, Stage
 
+_ABOVE = str(Path(__file__).parents[4]) + os.sep  # the folder that `engine` is in
 HIDDEN = ("batch", "token", "hidden")
 
 
@@ -57,7 +62,7 @@ class Builder:
         self.weights.update(weights)
         names = tuple(weight for weight, _ in weights)
         inputs = [self.aliases.get(source, source) for source in inputs]
-        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels))
+        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels, _caller()))
         return name
 
     def lookup(self, name: str, ids: str, module: str, rows: int, columns: int, axes: Sequence[str] = HIDDEN) -> str:
@@ -107,3 +112,19 @@ class Builder:
     def program(self) -> Program:
         """What has been written down."""
         return Program(self.stages, self.aliases, self.weights, self.wide, self.modules)
+
+
+_places: dict[tuple[int, int], tuple[CodeType, str]] = {}  # by code and instruction: layers are added by the same ones
+
+
+def _caller() -> str:
+    """File and line of whoever asked the builder for a stage."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+        frame = frame.f_back
+    key = id(frame.f_code), frame.f_lasti
+    place = _places.get(key)
+    if place is None:  # the code is kept, so that no other is ever taken for it; counting its lines takes time
+        written = f"{frame.f_code.co_filename.removeprefix(_ABOVE)}:{frame.f_lineno}"
+        place = _places[key] = (frame.f_code, written)
+    return place[1]

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import textual.app
+import textual.pilot
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.app.app import EncoderApp
 from fakes import fake_session
+from textual._context import active_app
 from textual.pilot import Pilot
 
 if TYPE_CHECKING:
@@ -18,24 +21,49 @@ if TYPE_CHECKING:
 PATIENCE = 30.0  # seconds before a test that waits for something gives up; no test passes by waiting
 
 
+async def nothing_ready(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Give way until nothing on the event loop is ready to run and the screen is painted, which a timer would paint.
+
+    It stands in for textual's `wait_for_idle`, whose arguments it has: that one sleeps in steps of 20 ms until the
+    process has hardly used the processor for one of them, twice a key and once a pause, longer on a busy machine.
+    What the engine's thread does, `settled` waits for.
+    """
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    for _ in range(2):
+        await asyncio.sleep(0)
+        while ready:
+            await asyncio.sleep(0)
+        app = active_app.get(None)
+        if app and app.screen_stack:
+            app.screen._on_timer_update()
+
+
+textual.app.wait_for_idle = textual.pilot.wait_for_idle = nothing_ready
+
+
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str) -> None:
     """Let the app run until something holds."""
     end = asyncio.get_running_loop().time() + PATIENCE
     while not holds():
         assert asyncio.get_running_loop().time() < end, f"never came: {what}"
-        await pilot.pause(0.01)
+        await pilot.pause(0.002)
     await pilot.pause()
 
 
 async def settled(pilot: Pilot[Any]) -> None:
-    """Let the app run until the engine has nothing left to do."""
+    """Let the app run until the engine rests and all that it posted has been shown."""
     app = pilot.app
     assert isinstance(app, EncoderApp)
     engine = app.engine
     await until(pilot, lambda: app.controller.position or app.failure, "a loaded engine")
-    for _ in range(3):  # an answer may ask for work, whose result may ask for more
-        await until(pilot, lambda: not app.controller.pending and not engine.running and not engine._work, "rest")
-        await pilot.pause(0.02)
+
+    def rests() -> bool:
+        return bool(app.failure) or (engine.rests and not app.controller.pending)
+
+    while True:
+        await until(pilot, rests, "rest")
+        if rests():  # what was posted last has not asked for more
+            return
 
 
 @asynccontextmanager

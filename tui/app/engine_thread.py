@@ -110,7 +110,7 @@ class EngineThread:
         self._work: dict[str, tuple[Widget, Work, int]] = {}
         self._tickets: dict[str, int] = {}
         self._awake = threading.Condition()
-        self._closing = False
+        self._closing = self._rests = False
         self._running: _Line | None = None
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
 
@@ -144,6 +144,12 @@ class EngineThread:
         """The command line that is being run, "" when none is."""
         running = self._running
         return running.text if running else ""
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is being done, nothing waits to be done, and all that came of it has been posted."""
+        with self._awake:
+            return self._rests and not self._lines and not self._work
 
     @property
     def cursor(self) -> int | None:
@@ -195,7 +201,9 @@ class EngineThread:
         self._send(Ready(self._position, session.notes))
         while True:
             with self._awake:
+                self._rests = True
                 self._awake.wait_for(lambda: self._closing or self._lines or self._work)
+                self._rests = False
                 if self._closing:
                     return
                 line = self._lines.popleft() if self._lines else None

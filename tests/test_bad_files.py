@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from encoder_tui.engine.models.text.tokenizer.bounded import BoundedTokenizer
 from encoder_tui.engine.models.text.tokenizer.sentencepiece import read_pieces
 from encoder_tui.tui.cli import main
 from fuzz.bases import BASES, build_base, inputs, pieces
+from own_process import run_forked
 
 DEEP = "[" * 200_000 + "]" * 200_000
 
@@ -99,18 +98,8 @@ def test_links_to_files_are_files(copied, capfd):
 
 def test_a_script_may_be_a_pipe(wholes, tmp_path):
     """`-x <(...)` is named by whoever waits for it."""
-    command = [
-        sys.executable,
-        "-m",
-        "encoder_tui.tui",
-        "the cat",
-        "-m",
-        str(wholes["bert"]),
-        "--batch",
-        "-x",
-        "/dev/stdin",
-    ]
-    done = subprocess.run(command, input="print tokens.ids\n", capture_output=True, text=True)
+    arguments = ["the cat", "-m", str(wholes["bert"]), "--batch", "-x", "/dev/stdin"]
+    done = run_forked(arguments, stdin="print tokens.ids\n")
     assert done.returncode == 0, done.stderr
     assert "tokens.ids" in done.stdout
 

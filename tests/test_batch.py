@@ -11,6 +11,7 @@ import torch
 from conftest import SENTENCE, THREE
 from encoder_tui.engine import load, open_snapshot
 from encoder_tui.tui.cli import main
+from own_process import run_forked
 from safetensors import safe_open
 
 MAIN = [sys.executable, "-c", "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"]
@@ -150,15 +151,11 @@ def test_any_memory_gives_the_same_file(batch, tmp_path, memory, small):
 # -- as a process ------------------------------------------------------------------------------------------------
 
 
-def call(small_dir, *arguments, **options):
-    command = [*MAIN, *arguments, "-m", str(small_dir), "--batch"]
-    return subprocess.run(command, capture_output=True, **options)
-
-
 def test_standard_input_is_one_text_a_line(small_dir):
-    done = call(small_dir, "-", "-ex", "info tokens", input="erste Zeile\n\nzweite 東京\n".encode())
+    arguments = ["-", "-ex", "info tokens", "-m", str(small_dir), "--batch"]
+    done = run_forked(arguments, stdin="erste Zeile\n\nzweite 東京\n")
     assert done.returncode == 0
-    assert "text 1: 'zweite 東京'" in done.stdout.decode()
+    assert "text 1: 'zweite 東京'" in done.stdout
 
 
 def test_output_that_nobody_reads(small_dir, tmp_path):
@@ -193,9 +190,8 @@ def test_output_that_cannot_be_written(small_dir):
 
 
 def test_a_terminal_that_knows_only_ascii(small_dir):
-    done = call(
-        small_dir, "東京", "-ex", "info layers.0.attention.scores", env=os.environ | {"PYTHONIOENCODING": "ascii"}
-    )
+    command = [*MAIN, "東京", "-ex", "info layers.0.attention.scores", "-m", str(small_dir), "--batch"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert b"query_heads \\xb7 key_heads" in done.stdout
 

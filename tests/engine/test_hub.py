@@ -4,24 +4,16 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from own_process import MAIN, run_forked
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 UNWANTED = ("pytorch_model.bin", "tf_model.h5", "onnx/model.onnx", "README.md", "flax_model.msgpack")
-MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
-# The same with an encoder that is located and no more: what is refused is refused before torch is needed.
-LIGHT = """
-import sys, types
-from encoder_tui.engine.hub import locate
-sys.modules["encoder_tui.engine.models.encoder"] = types.SimpleNamespace(load=lambda model, *_, progress, **__: locate(model, progress))
-"""
 WHERE = "from encoder_tui.engine.models.hub import locate; print(locate('org/model', print)[1])"
 
 
@@ -128,8 +120,8 @@ def ask(hub, tmp_path):
             "HF_HUB_DISABLE_XET": "1",
             "NO_PROXY": "*",
         }
-        command = [sys.executable, "-c", script, "one two", "-m", model, "--batch", "-ex", "info model"]
-        return subprocess.run(command, capture_output=True, text=True, env=kept | own | environment)
+        arguments = ["one two", "-m", model, "--batch", "-ex", "info model"]
+        return run_forked(arguments, script=script, environment=kept | own | environment)
 
     return run
 
@@ -170,22 +162,22 @@ def test_only_what_is_needed_and_only_once(ask, hub):
     ],
 )
 def test_refusals(ask, model, says):
-    refused(ask(model, LIGHT + MAIN), says)
+    refused(ask(model), says)
 
 
 def test_a_download_that_breaks_off(ask, hub):
     hub.truncated = True
-    refused(ask("org/model", LIGHT + MAIN), "download of 'org/model' failed")
+    refused(ask("org/model"), "download of 'org/model' failed")
     hub.truncated = False
     assert COMMIT in ask("org/model", WHERE).stdout  # nothing broken was left in the cache
 
 
 def test_offline_and_not_in_the_cache(ask):
-    refused(ask("org/model", LIGHT + MAIN, HF_HUB_OFFLINE="1"), "not in the local Hub cache, and HF_HUB_OFFLINE is set")
+    refused(ask("org/model", HF_HUB_OFFLINE="1"), "not in the local Hub cache, and HF_HUB_OFFLINE is set")
 
 
 def test_nobody_answers(ask):
-    refused(ask("org/model", LIGHT + MAIN, HF_ENDPOINT="http://127.0.0.1:9"), "the Hub cannot be reached")
+    refused(ask("org/model", HF_ENDPOINT="http://127.0.0.1:9"), "the Hub cannot be reached")
 
 
 def test_old_weights_only_where_there_are_no_others(ask, hub, small_dir):

@@ -1,8 +1,6 @@
 """Runs of images: whole CLIP, labels, patches by name, comparing and running others, and what is refused."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import family_images as families
@@ -12,6 +10,7 @@ import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.tui.cli import main
 from PIL import Image
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -188,7 +187,7 @@ def test_a_processor_of_another_model(vit, pictures, tmp_path):
         (["-m", "VIT", "--image", "0", "--against", "image 1"], 3, "differ"),
     ],
 )
-def test_command_line(vit, clip, pictures, arguments, status, said):
+def test_command_line(vit, clip, pictures, arguments, status, said, capfd):
     meant = {
         "VIT": str(vit),
         "CLIP": str(clip[0]),
@@ -196,11 +195,11 @@ def test_command_line(vit, clip, pictures, arguments, status, said):
         "1": pictures[1],
         "image 1": f"image {pictures[1]}",
     }
-    command = [sys.executable, "-m", "encoder_tui.tui", "--batch", *(meant.get(word, word) for word in arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
+    left = main(["--batch", *(meant.get(word, word) for word in arguments)])
+    out, err = capfd.readouterr()
+    assert (left, said in out + err) == (status, True), out + err
     other_side = "CLIP" in arguments and not status  # of its two encoders one is not used, and that is said
-    assert len(done.stderr.splitlines()) == (status == 2 or other_side), done.stderr
+    assert len(err.splitlines()) == (status == 2 or other_side), err
 
 
 def test_where_a_patch_looks(vit, clip, pictures):

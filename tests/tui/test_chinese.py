@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ from typing import Any
 import pytest
 from driving import lines_of, press, running, screen_of, settled, write
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.messages.translation import use
+from encoder_tui.tui.cli import main
 from rich.cells import cell_len
 
 TEXT = "今天天气很好，berts 🎉"
@@ -111,27 +111,17 @@ async def test_a_vocabulary_without_chinese_says_which_model_to_take(chinese: No
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "这个模型的词表不含这些词"), ("en", "6 of 6 tokens are [UNK]")])
-def test_batch_mode_says_it_too(language: str, words: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "encoder_tui.tui",
-        "今天天气很好",
-        "--batch",
-        "--lang",
-        language,
-        "-ex",
-        "step",
-        "-ex",
-        "x",
-    ]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    assert words in done.stderr
-    assert "bert-base-chinese" in done.stderr
-    assert ("词元编号" if language == "zh" else "Token ids") in done.stdout
+def test_batch_mode_says_it_too(language: str, words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        assert main(["今天天气很好", "--batch", "--lang", language, "-ex", "step", "-ex", "x"]) == 0
+    finally:
+        use("en")
+    out, err = capfd.readouterr()
+    assert words in err
+    assert "bert-base-chinese" in err
+    assert ("词元编号" if language == "zh" else "Token ids") in out
 
 
-def test_an_english_text_says_nothing() -> None:
-    command = [sys.executable, "-m", "encoder_tui.tui", "the cat sat", "--batch"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    assert done.stderr == ""
+def test_an_english_text_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["the cat sat", "--batch"]) == 0
+    assert capfd.readouterr().err == ""

@@ -16,6 +16,7 @@ WORDS = ["", " ", "x", "true", "0", "-1", "auto", "float16", "../..", "/", "/etc
          f"a{MARK}", "[PAD]", "[UNK]", "gelu", "bert", "t5", "NaN", "null", "_", "__class__", "{0}", "%s"]  # fmt: skip
 # Written out by `dumps`: nesting and length that would not be kept as they are.
 DEEP, LONG, MANY = "@deep:200000", "@long:1000000", "@many:100000"
+WRITTEN = {DEEP: "[" * 200_000 + "]" * 200_000, LONG: '"' + "a" * 10**6 + '"', MANY: f"[{'0, ' * (10**5 - 1)}0]"}
 
 
 def word(random: Random) -> str:
@@ -114,10 +115,6 @@ def _at(tree: Any, path: list[Any]) -> Any:
 def dumps(tree: Any) -> str:
     """JSON, with what stands for deep nesting and great length written out."""
     text = json.dumps(tree)
-    for mark, written in (
-        (DEEP, "[" * 200_000 + "]" * 200_000),
-        (LONG, '"' + "a" * 10**6 + '"'),
-        (MANY, json.dumps([0] * 10**5)),
-    ):
+    for mark, written in WRITTEN.items():
         text = text.replace(f'"{mark}"', written)
     return text

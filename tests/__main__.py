@@ -1,4 +1,7 @@
-"""All that must hold before a commit: format, lint, types, tests. `python -m tests [pytest arguments]`.
+"""All that must hold before a commit: format, lint, types, tests. `python -m tests [all] [pytest arguments]`.
+
+Without `all` the tests marked `sweep` are left out, each of which tries many more cases of what another test tries one
+of, and hypothesis draws fewer examples: every mechanism is seen, in half the time. CI runs `all`.
 
 `python -m tests fuzz [WHAT] [--n N] [--seed S]` runs a fuzz instead: `tests/fuzz/WHAT.py`, a module with `main(argv) -> status`.
 Without WHAT it runs every one of them that needs no terminal. `python -m tests gpu` checks what holds on a GPU: `tests/gpu`.
@@ -22,6 +25,7 @@ CHECKS = (
     ("pyright", "--pythonpath", sys.executable),
     ("pytest", "-n", str(WORKERS), "--dist", "loadfile"),
 )
+QUICK = ("-m", "not sweep", "--hypothesis-profile", "quick")
 FUZZ = Path(__file__).parent / "fuzz"
 IN_A_TERMINAL = ("keys",)  # hours at the counts that files are fuzzed with: run by name
 
@@ -31,11 +35,12 @@ def main(argv: Sequence[str]) -> int:
         return fuzz(argv[1:])
     if argv[:1] == ["gpu"]:
         return import_module("tests.gpu.__main__").main(argv[1:])
+    chosen = argv[1:] if argv[:1] == ["all"] else [*QUICK, *argv]
     threads = str(max(1, CORES // WORKERS))  # else every worker's torch would want all cores for itself
     environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, **os.environ}
     for check in CHECKS:
         print("==", *check, flush=True)
-        more = argv if check[0] == "pytest" else []
+        more = chosen if check[0] == "pytest" else []
         status = subprocess.run([sys.executable, "-m", *check, *more], env=environment).returncode
         if status:
             return status

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +21,10 @@ os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
 _STATE = tempfile.TemporaryDirectory(prefix="encoder-tui-tests-")  # faults that tests make are written down here
 os.environ["XDG_STATE_HOME"] = _STATE.name
+
+settings.register_profile(
+    "quick", max_examples=20
+)  # of 100; `python -m tests` takes it, `python -m tests all` does not
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]

@@ -24,6 +24,7 @@ def test_without_cuda_it_says_so_and_is_content():
     assert done.stdout.startswith("no CUDA device that torch can use: nothing is checked")
 
 
+@pytest.mark.sweep
 def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
     done = gpu("--device", "cpu", "debugging", "memory", "--write", str(tmp_path / "figures.json"))
     assert done.returncode == 0, done.stdout[-2000:]
@@ -33,6 +34,14 @@ def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
     (commands,) = [finding for finding in written["findings"] if finding["what"] == "commands"]
     assert commands["seen"].endswith(" tried")
     assert all(finding["holds"] for finding in written["findings"])
+
+
+def test_a_section_on_the_cpu(tmp_path):
+    done = gpu("--device", "cpu", "memory", "--write", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stdout[-2000:]
+    findings = json.loads((tmp_path / "figures.json").read_text("utf-8"))["findings"]
+    assert findings
+    assert all(finding["holds"] for finding in findings)
 
 
 def test_a_section_that_is_not_there_is_refused():

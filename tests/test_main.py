@@ -46,4 +46,7 @@ def test_without_fuzz_it_is_the_suite(monkeypatch):
     )
     assert runner.main(["-k", "x"]) == 0
     assert [command[0] for command in ran] == ["ruff", "ruff", "pyright", "pytest"]
-    assert ran[-1] == ["pytest", "-n", str(runner.WORKERS), "--dist", "loadfile", "-k", "x"]
+    every = ["pytest", "-n", str(runner.WORKERS), "--dist", "loadfile"]
+    assert ran[-1] == [*every, "-m", "not sweep", "--hypothesis-profile", "quick", "-k", "x"]
+    assert runner.main(["all", "-k", "x"]) == 0
+    assert ran[-1] == [*every, "-k", "x"]

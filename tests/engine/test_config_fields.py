@@ -171,7 +171,14 @@ def others(name: str, value: Any) -> list[Any]:
     return kept if ALL else kept[:1]
 
 
-@pytest.fixture(scope="module", params=SAMPLES, ids=str)
+QUICK = ("BERT", "T5", "ViT")  # one of each kind of config; the others are a sweep
+
+
+def once(sample: Sample) -> Any:
+    return pytest.param(sample, marks=() if sample.family in QUICK else pytest.mark.sweep, id=sample.family)
+
+
+@pytest.fixture(scope="module", params=map(once, SAMPLES))
 def fields(request, tmp_path_factory):
     return Fields(request.param, tmp_path_factory.mktemp("fields"))
 

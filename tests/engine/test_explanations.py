@@ -248,37 +248,44 @@ def english_in(text: str) -> list[str]:
     return [word for word in re.findall(r"[A-Za-z]{2,}", text) if word.lower() not in FREE]
 
 
-def runs():
-    """One run of every kind of program there is."""
+def run_of(what):
+    """One run of a model by name, or of a family."""
     from encoder_tui.engine import load
 
-    yield load().run(["the cat sat on the mat", "a dog"], "and it slept")
-    for model in ("cbow", "skipgram"):
-        yield load(model).run(["the cat sat on the mat", "a dog"])
-    yield load("preset:transformer-base", train_seed=1).run(["the cat sat", "a"])
-    for sample in samples():
-        encoder, _ = open_pair(sample, random_model(sample))
-        yield encoder.run(tokens_for(sample, encoder, [sample.shortest + 5, sample.shortest]))
+    if isinstance(what, Sample):
+        encoder, _ = open_pair(what, random_model(what))
+        return encoder.run(tokens_for(what, encoder, [what.shortest + 5, what.shortest]))
+    if what == "preset:transformer-base":
+        return load(what, train_seed=1).run(["the cat sat", "a"])
+    return load(what).run(["the cat sat on the mat", "a dog"], None if what else "and it slept")
 
 
-def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese):
+QUICK = ("BERT", "T5", "ViT", "torch.nn.TransformerEncoder")  # the other families are a sweep
+PROGRAMS = [
+    *(None, "cbow", "skipgram", "preset:transformer-base"),
+    *(pytest.param(one, marks=[] if one.family in QUICK else pytest.mark.sweep) for one in samples()),
+]
+
+
+@pytest.mark.parametrize("what", PROGRAMS, ids=str)
+def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese, what):
     """At a few elements of every stage of every kind of program: nothing left in English, nothing like `3 = 3`."""
     random = np.random.default_rng(0)
-    for run in runs():
-        for stage in run.program:
-            shape = run.shapes[stage.name]
-            ends = tuple(size - 1 for size in shape)
-            for index in (ends, *(tuple(map(int, random.integers(0, shape))) for _ in range(3))):
-                found = explain(run, stage.name, index)
-                hows = [sum_.terms[0].how for sum_ in found.sums if len(sum_.terms)]
-                for text in (*found.notes, *hows, *(sum_.title for sum_ in found.sums)):
-                    assert not english_in(said(text)), (stage.name, text)
-                for name in found.facts:
-                    assert not english_in(tr(name).removeprefix("Σ ")), (stage.name, name)
-                page = explain_stage(run, stage.name, index)
-                value, _, how = page.number.partition(" = ")
-                assert how.strip("()") != value, (stage.name, page)
-                assert not english_in(page.number), (stage.name, page.number)
+    run = run_of(what)
+    for stage in run.program:
+        shape = run.shapes[stage.name]
+        ends = tuple(size - 1 for size in shape)
+        for index in (ends, *(tuple(map(int, random.integers(0, shape))) for _ in range(3))):
+            found = explain(run, stage.name, index)
+            hows = [sum_.terms[0].how for sum_ in found.sums if len(sum_.terms)]
+            for text in (*found.notes, *hows, *(sum_.title for sum_ in found.sums)):
+                assert not english_in(said(text)), (stage.name, text)
+            for name in found.facts:
+                assert not english_in(tr(name).removeprefix("Σ ")), (stage.name, name)
+            page = explain_stage(run, stage.name, index)
+            value, _, how = page.number.partition(" = ")
+            assert how.strip("()") != value, (stage.name, page)
+            assert not english_in(page.number), (stage.name, page.number)
 
 
 def test_a_number_put_there_by_hand_is_not_explained_away(small):

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SAMPLES = samples()
+SWEEP = pytest.mark.sweep
 EXAMPLES = settings(
-    max_examples=10, deadline=None, derandomize=True,
+    max_examples=settings.default.max_examples // 10, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 
@@ -68,7 +69,7 @@ def test_random_configs(sample, data):
     check(sample, encoder, theirs, [7, sample.shortest, 4])
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("dtype", ["bfloat16", *(pytest.param(name, marks=SWEEP) for name in ("float16", "float64"))])
 def test_other_dtypes(sample, dtype):
     if dtype not in sample.dtypes:
         pytest.skip(f"{sample} is not run in {dtype}")

@@ -14,7 +14,7 @@ from .judge import BYTES, SECONDS, Outcome, judge
 from .rounds import KINDS, kept
 from .worker import Keeper
 
-CASES = 60  # of each kind, with every run of the tests
+CASES, MORE = 10, 60  # of each kind, with every run of the tests, and with `python -m tests all`
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -31,8 +31,11 @@ def test_what_once_failed_does_not(keeper):
     assert {name: said for name, said in wrong.items() if said} == {}
 
 
-def test_some_of_each_kind(keeper):
-    for number in range(CASES):
+@pytest.mark.parametrize(
+    "numbers", [range(CASES), pytest.param(range(CASES, MORE), marks=pytest.mark.sweep)], ids=["some", "more"]
+)
+def test_some_of_each_kind(keeper, numbers):
+    for number in numbers:
         recipe, wrong = keeper.run({"seed": "tests", "number": number})
         assert not wrong, (
             f"python -m tests fuzz {keeper.kind} --seed tests --only {number}: {wrong}\n{json.dumps(recipe)}"

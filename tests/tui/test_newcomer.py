@@ -8,7 +8,18 @@ from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.translation import use
 
 TEXT = "The animal didn't cross the street because it was too tired"
-SIZES = [(80, 24), (120, 40)]
+SMALL, LARGE = (80, 24), (120, 40)
+SWEEP = [pytest.mark.sweep]
+each_screen = pytest.mark.parametrize(
+    ("language", "size"),
+    [
+        pytest.param(language, size, marks=SWEEP * ((language, size) not in (("en", SMALL), ("zh", LARGE))))
+        for language in ("en", "zh")
+        for size in (SMALL, LARGE)
+    ],
+    indirect=["language"],
+    ids=str,
+)
 
 
 @pytest.fixture(params=["en", "zh"])
@@ -35,7 +46,7 @@ async def look_at(pilot, stage):
     await write(pilot, stage)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@each_screen
 async def test_tokens_and_codes(language, size):
     async with running(opened(), size=size) as (app, pilot):
         await press(pilot, "s", "2")
@@ -81,7 +92,7 @@ async def test_positions(language, model):
         assert app.controller.state.view == "heat"
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@each_screen
 async def test_attention(language, size):
     async with running(opened(), size=size) as (app, pilot):
         await look_at(pilot, "layers.1.attention.weights")
@@ -116,7 +127,7 @@ async def test_models_of_the_story(language):
         assert "96" in words(app)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@each_screen
 async def test_the_tour(language, size):
     async with running(opened(), ["tour"], size=size) as (app, pilot):
         label = {"en": "tour", "zh": "导览"}[language]

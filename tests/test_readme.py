@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,18 @@ def test_the_families_are_those_that_are_tested(monkeypatch: pytest.MonkeyPatch)
     assert [(row[0], row[1]) for row in rows] == [(sample.family, f"`{sample.example}`") for sample in samples()]
     for row in rows:
         assert row[5] == "0.0" or re.fullmatch(r"\S+ \(.+\)", row[5]), row
+
+
+def test_the_module_named_like_the_project_is_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m encoder_tui`: the one file that lies in the namespace, where no `__init__.py` may lie."""
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert "encoder_tui" in packages["packages"]
+    folder = ROOT / packages["package-dir"]["encoder_tui"]
+    assert [path.name for path in folder.glob("*.py")] == ["__main__.py"]
+    monkeypatch.setattr("sys.argv", ["encoder-tui", "--help"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(folder), run_name="__main__")
+    assert not left.value.code
+    assert capsys.readouterr().out.startswith("usage: encoder-tui ")

@@ -17,11 +17,11 @@ from .table import Command, Key, Reply, is_number, shell_words
 def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
     def run(session: Session, rest: str) -> Reply:
         pattern, condition = _place(session, rest)
-        found = session.debugger.add(pattern, condition, temporary=temporary)
-        count = len(found.stages)
-        where = next(iter(found.stages)) if count == 1 else f"{count} stages"
-        when = f" if {found.condition.text}" if found.condition else ""
-        return Reply(f"{'temporary ' if temporary else ''}breakpoint {found.number} set at {where}{when}")
+        point = session.debugger.add(pattern, condition, temporary=temporary)
+        count = len(point.stages)
+        where = next(iter(point.stages)) if count == 1 else f"{count} stages"
+        when = f" if {point.condition.text}" if point.condition else ""
+        return Reply(f"{'temporary ' if temporary else ''}breakpoint {point.number} set at {where}{when}")
 
     return run
 
@@ -58,17 +58,17 @@ def _watch(session: Session, rest: str) -> Reply:
         raise InputError("watch what? write `watch absmax > 100` or `watch STAGE[INDEX]`")
     trace = session.trace
     wanted = watch(rest, trace.program, trace.shapes, trace.tokens.strings)
-    found = session.debugger.add("*", watch=wanted)
+    point = session.debugger.add("*", watch=wanted)
     now = None if session.debugger.stage is None else wanted.value(trace, session.debugger.stage)
-    return Reply(f"watch {found.number}: {rest} ({write_watched(now)})")
+    return Reply(f"watch {point.number}: {rest} ({write_watched(now)})")
 
 
 def _toggle(session: Session, rest: str) -> Reply:
     name = session.stage_or_here(rest)
-    own = [found for found in session.debugger.at(name) if found.stages == {name}]
+    own = [point for point in session.debugger.at(name) if point.stages == {name}]
     if own:
-        for found in own:
-            session.debugger.delete(found.number)
+        for point in own:
+            session.debugger.delete(point.number)
         return Reply(f"deleted the breakpoint at {name}")
     return Reply(f"breakpoint {session.debugger.add(name).number} set at {name}")
 

@@ -60,13 +60,13 @@ def _put(session: Session, name: str, text: str, change: Change, *windows: Index
 def _patch(session: Session, rest: str) -> Reply:
     from ..traces.patches.changes import Assign, Replace, patch_expression
 
-    found = re.match(rf"""((?:[^="'\[]|\[{INSIDE}\])*)=(?!=)(.*)$""", rest, re.DOTALL)
-    if not found or not found[2].strip():
+    parts = re.match(rf"""((?:[^="'\[]|\[{INSIDE}\])*)=(?!=)(.*)$""", rest, re.DOTALL)
+    if not parts or not parts[2].strip():
         raise InputError(
             f'cannot read {rest!r}; write `{PATCH}`: a number, an expression of x, a "token", fork N, text "..."'
         )
-    name, index = _target(session, found[1].strip(), PATCH)
-    written = found[2].strip()
+    name, index = _target(session, parts[1].strip(), PATCH)
+    written = parts[2].strip()
     line = f"patch {rest}"
     if written.split()[0] in REFERENCES:
         return _put(session, name, line, Replace(index, _borrowed(session, name, index, written)), index)
@@ -97,25 +97,25 @@ def _borrowed(session: Session, name: str, index: Index, written: str):
 def _ablate(session: Session, rest: str) -> Reply:
     from ..traces.patches.changes import Assign, Mean, patch_expression
 
-    found = re.match(r"(.*?)(?:\s+(zero|mean))?$", rest, re.DOTALL)
-    assert found
-    name, index = _target(session, found[1].strip(), ABLATE)
+    parts = re.match(r"(.*?)(?:\s+(zero|mean))?$", rest, re.DOTALL)
+    assert parts
+    name, index = _target(session, parts[1].strip(), ABLATE)
     axes = expect_live(session.trace).program[name].axes
-    change = Mean(index, axes) if found[2] == "mean" else Assign(index, patch_expression("0"))
+    change = Mean(index, axes) if parts[2] == "mean" else Assign(index, patch_expression("0"))
     return _put(session, name, f"ablate {rest}", change, index)
 
 
 def _numbers_after(rest: str, usage: str, least: int, most: int) -> tuple[str, list[float]]:
     """A target and the numbers that follow it."""
-    found = re.match(r"([^\[\s]*\s*(?:\[.*\])?)\s*([^\]]*)$", rest.strip(), re.DOTALL)
-    words = found[2].split() if found else []
+    parts = re.match(r"([^\[\s]*\s*(?:\[.*\])?)\s*([^\]]*)$", rest.strip(), re.DOTALL)
+    words = parts[2].split() if parts else []
     try:
         numbers = [float(word) for word in words]
     except ValueError:
         numbers = []
-    if not found or not least <= len(numbers) <= most or len(numbers) != len(words):
+    if not parts or not least <= len(numbers) <= most or len(numbers) != len(words):
         raise InputError(f"cannot read {rest!r}; write `{usage}`")
-    return found[1].strip(), numbers
+    return parts[1].strip(), numbers
 
 
 def _noise(session: Session, rest: str) -> Reply:
@@ -140,14 +140,14 @@ def _scale(session: Session, rest: str) -> Reply:
 def _swap(session: Session, rest: str) -> Reply:
     from ..traces.patches.changes import Swap, window_of
 
-    found = re.fullmatch(rf"([^\[]*\[{INSIDE}\])\s*\[({INSIDE})\]", rest.strip())
-    if not found:
+    parts = re.fullmatch(rf"([^\[]*\[{INSIDE}\])\s*\[({INSIDE})\]", rest.strip())
+    if not parts:
         raise InputError(
             f"cannot read {rest!r}; write `{SWAP}`, for instance swap layers.0.attention.weights[head=1] [head=2]"
         )
-    name, one = _target(session, found[1], SWAP)
+    name, one = _target(session, parts[1], SWAP)
     run = expect_live(session.trace)
-    other = window_of(run.shapes[name], run.program[name].axes, parse_index(found[2]), run.tokens.strings)
+    other = window_of(run.shapes[name], run.program[name].axes, parse_index(parts[2]), run.tokens.strings)
     value = run.value(name)
     if value.window_shape(one) != value.window_shape(other):
         raise InputError(

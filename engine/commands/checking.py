@@ -44,8 +44,8 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
             if name
             else f"check what? write check {' or check '.join(CHECKS)}"
         )
-    found = CHECKS[name](session)
-    return found, write_checked(found)
+    result = CHECKS[name](session)
+    return result, write_checked(result)
 
 
 def _check(session: Session, rest: str) -> Reply:

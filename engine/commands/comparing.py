@@ -68,15 +68,15 @@ def compare_against(session: Session, wanted: CompareRequest) -> tuple[Compariso
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
 
-    found = compare(
+    comparison = compare(
         session.trace, wanted.trace, tolerance=wanted.tolerance, title=wanted.title,
         stopped=session.stopped,
     )  # fmt: skip
     session.hold_against(
-        Reference(wanted.title, wanted.trace, session.trace, found.alignment, found, session.generation)
+        Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation)
     )
     before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
-    return found, before + write_comparison(found, everything=wanted.everything)
+    return comparison, before + write_comparison(comparison, everything=wanted.everything)
 
 
 def _read_otherwise(ours: Trace, theirs: Trace) -> str:
@@ -100,21 +100,21 @@ def _patches_of(ours: Trace, theirs: Trace) -> str:
 
 def _difference(session: Session, rest: str) -> Reply:
     reference = session.reference
-    found = reference.comparison if reference is not None else None
-    if reference is None or found is None:
+    comparison = reference.comparison if reference is not None else None
+    if reference is None or comparison is None:
         raise InputError(f"nothing has been compared yet; write `compare {USAGE}`")
     if reference.ours is not session.trace or reference.generation != session.generation:
         raise InputError(f"values have changed since; write `compare {reference.title}` again")
-    if not rest and found.first is None:
+    if not rest and comparison.first is None:
         raise InputError(f"no stage is beyond tolerance against {reference.title}; name one: difference STAGE")
-    name = session.trace.program.resolve(rest) if rest else found.first.name if found.first else ""
-    row = next((row for row in found.rows if row.name == name), None)
+    name = session.trace.program.resolve(rest) if rest else comparison.first.name if comparison.first else ""
+    row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
         raise InputError(f"{name} was not compared with {reference.title}")
     if row.place is None:
         raise InputError(f"{name} is equal to the last bit against {reference.title}")
     session.peek(name)
-    first = " is the first stage beyond tolerance;" if row is found.first else ":"
+    first = " is the first stage beyond tolerance;" if row is comparison.first else ":"
     return Reply(
         f"{name}{first} {'largest difference' if row.dtype else 'ids differ'} at {write_place(row.axes, row.place)}: "
         f"ours {row.ours:.9g}, theirs {row.theirs:.9g}",

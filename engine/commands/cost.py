@@ -14,16 +14,16 @@ def _cost(session: Session, rest: str) -> Reply:
     seconds = {}
     if encoder is not None and encoder.has_numbers:
         seconds = times(encoder, trace, session.stopped)
-    found = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
-    whole = together("all", found)
+    each = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
+    whole = together("all", each)
     batch, tokens = trace.tokens.shape
     size = f"{batch} x {tokens} tokens"
     if rest:
-        listed = [cost for cost in found if not chosen or cost.name in chosen]
+        listed = [cost for cost in each if not chosen or cost.name in chosen]
         return Reply(write_costs(size, listed, whole), request=Request("reply"))
     here = session.debugger.stage or next((stage for stage in trace.program if stage.layer == 0), trace.program[0])
-    inside = [cost for stage, cost in zip(trace.program, found, strict=True) if stage.room == here.room]
-    tables = [write_costs(size, by_room(trace, found), whole)]
+    inside = [cost for stage, cost in zip(trace.program, each, strict=True) if stage.room == here.room]
+    tables = [write_costs(size, by_room(trace, each), whole)]
     tables.append(write_costs(f"within {here.room}", inside, together(here.room, inside)))
     return Reply("\n\n".join(tables), request=Request("reply"))
 

@@ -62,13 +62,13 @@ def _info_breakpoints(session: Session) -> str:
     if not session.debugger.breakpoints:
         return "no breakpoints"
     lines = ["num  on  hits  where"]
-    for found in session.debugger.breakpoints.values():
-        if found.watch is not None and session.debugger.stage is not None:
-            now = f" = {write_watched(found.watch.value(session.trace, session.debugger.stage))}"
+    for point in session.debugger.breakpoints.values():
+        if point.watch is not None and session.debugger.stage is not None:
+            now = f" = {write_watched(point.watch.value(session.trace, session.debugger.stage))}"
         else:
             now = ""
-        more = now + " (once)" * found.temporary + f" (lets {found.ignore} pass)" * bool(found.ignore)
-        lines.append(f"{found.number:>3}  {'y' if found.enabled else 'n':<2}  {found.hits:>4}  {found}{more}")
+        more = now + " (once)" * point.temporary + f" (lets {point.ignore} pass)" * bool(point.ignore)
+        lines.append(f"{point.number:>3}  {'y' if point.enabled else 'n':<2}  {point.hits:>4}  {point}{more}")
     return "\n".join(lines)
 
 

@@ -84,10 +84,10 @@ class Session:
         self.peeked = frozenset()
         self.done.clear()
         self.changed()
-        for found in before.breakpoints.values():
-            if trace.program.match(found.pattern):
-                new = self.debugger.add(found.pattern, found.condition, watch=found.watch, temporary=found.temporary)
-                self.debugger.change(new.number, enabled=found.enabled, ignore=found.ignore)
+        for point in before.breakpoints.values():
+            if trace.program.match(point.pattern):
+                new = self.debugger.add(point.pattern, point.condition, watch=point.watch, temporary=point.temporary)
+                self.debugger.change(new.number, enabled=point.enabled, ignore=point.ignore)
 
     def changed(self) -> None:
         """Say that values which were shown before may no longer hold."""

@@ -124,11 +124,11 @@ class CommandTable:
         """
         if word in self._by_name:
             return self._by_name[word]
-        found = [command for command in self.commands if word and command.name.startswith(word)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise InputError(f"command {word!r} is ambiguous: {', '.join(command.name for command in found)}")
+        beginning = [command for command in self.commands if word and command.name.startswith(word)]
+        if len(beginning) == 1:
+            return beginning[0]
+        if beginning:
+            raise InputError(f"command {word!r} is ambiguous: {', '.join(command.name for command in beginning)}")
         raise InputError(f"no command {word!r}{nearest(word, self._by_name) or '; `help` lists them'}")
 
     def run(self, command: Command, session: Session, words: str) -> Reply:

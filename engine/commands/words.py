@@ -37,21 +37,21 @@ def _analogy(session: Session, rest: str) -> Reply:
 
 def _words(rest: str, wanted: int, usage: str) -> tuple[list[str], int]:
     """So many words, and how many answers are asked for."""
-    found = shell_words(rest, usage)
+    words = shell_words(rest, usage)
     count = FEW
-    if len(found) == wanted + 1 and is_number(found[-1]):
-        count = int(found.pop())
-    if len(found) != wanted:
+    if len(words) == wanted + 1 and is_number(words[-1]):
+        count = int(words.pop())
+    if len(words) != wanted:
         s = "s" * (wanted > 1)
-        raise InputError(f"{usage.split()[0]} takes {wanted} word{s}, not {len(found)}; write `{usage}`")
+        raise InputError(f"{usage.split()[0]} takes {wanted} word{s}, not {len(words)}; write `{usage}`")
     if not 1 <= count <= MOST:
         raise InputError(f"{count} is out of range: {usage.split()[0]} lists 1 to {MOST} words")
-    return found, count
+    return words, count
 
 
-def _reply(title: str, found: list[Neighbour]) -> Reply:
-    width = max((cells(neighbour.word) for neighbour in found), default=0)
-    lines = [f"  {at.word}{' ' * (width - cells(at.word))}  {at.cosine:+.4f}" for at in found]
+def _reply(title: str, neighbours: list[Neighbour]) -> Reply:
+    width = max((cells(neighbour.word) for neighbour in neighbours), default=0)
+    lines = [f"  {at.word}{' ' * (width - cells(at.word))}  {at.cosine:+.4f}" for at in neighbours]
     return Reply("\n".join([title, *lines]))
 
 

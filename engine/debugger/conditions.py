@@ -244,26 +244,26 @@ class StageScope:
     def name(self, word: str) -> Any:
         """A figure of the value, `layer` or `head`."""
         if word == "layer":
-            found = math.nan if self.stage.layer is None else self.stage.layer
+            number = math.nan if self.stage.layer is None else self.stage.layer
         elif word == "head":
-            found = math.nan if self.head is None else self.head
+            number = math.nan if self.head is None else self.head
         elif word == "entropy" and not is_softmax(self.stage):
-            found = math.nan
+            number = math.nan
         else:
             quick = None if self._alone else self.trace.quick(self.stage.name, word)
-            found = self._measured(word) if quick is None else quick
+            number = self._measured(word) if quick is None else quick
         if word in PLACED:
             self._placed.append((word, self._whole()))
-        self.seen[word] = found
-        return found
+        self.seen[word] = number
+        return number
 
     def place(self) -> Place:
         """The first of what was looked at that stands in one place; else the head; () where there is none."""
         value = self.trace.value(self.stage.name)
         for word, index in self._placed:
-            found = first_place(value, PLACED[word](lambda word=word, index=index: measure(value, word, index)), index)
-            if found is not None:
-                return found
+            place = first_place(value, PLACED[word](lambda word=word, index=index: measure(value, word, index)), index)
+            if place is not None:
+                return place
         return tuple(self._alone.get(axis) for axis in self.stage.axes) if self._alone else ()
 
     def _measured(self, word: str) -> float:
@@ -298,13 +298,13 @@ class StageScope:
             from ..program.value import ArrayValue
 
             array = np.atleast_1d(argument)
-            found = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")
+            figure = measure(ArrayValue("window", ("",) * array.ndim, array), "entropy")
         else:
-            found = FROM_STATS[function](figures_of(argument))
+            figure = FROM_STATS[function](figures_of(argument))
             if function in PLACED and self._window is not None:
                 self._placed.append((function, self._window))
-        self.seen[f"{function}(...)"] = found
-        return found
+        self.seen[f"{function}(...)"] = figure
+        return figure
 
     def _bind(self, value: Value, index: Written) -> Any:
         """The index within the part that is asked. In a value that all texts share, a token's name is still that text's."""

@@ -225,9 +225,9 @@ class Debugger:
             if position > ahead and step > 0 and self.breakpoints:
                 ahead = self.trace.reach_ahead(position, end)
             self._arrive(position, reached=position <= ahead)
-            found = self._hit()
-            if found:
-                return found
+            stop = self._hit()
+            if stop:
+                return stop
         return self._stop("end" if end == self.last else "start" if end == START else "step")
 
     def _arrive(self, position: int, *, reached: bool = False) -> None:
@@ -236,9 +236,9 @@ class Debugger:
         self.position = position
         self.furthest = max(self.furthest, position)
 
-    def _stop(self, reason: str, found: Breakpoint | None = None, held: str = "") -> Stop:
-        self.held, self.place = found is not None, ()
-        return Stop(self.position, self.stage, reason, found, held)
+    def _stop(self, reason: str, hit: Breakpoint | None = None, held: str = "") -> Stop:
+        self.held, self.place = hit is not None, ()
+        return Stop(self.position, self.stage, reason, hit, held)
 
     def _remember(self) -> None:
         self._past.append(self.position)
@@ -268,9 +268,9 @@ class Debugger:
         """
         stages = frozenset(self.trace.program.expect(pattern))
         self._numbers += 1
-        found = Breakpoint(self._numbers, pattern.strip(), stages, condition, watch, temporary)
-        self.breakpoints[found.number] = found
-        return found
+        made = Breakpoint(self._numbers, pattern.strip(), stages, condition, watch, temporary)
+        self.breakpoints[made.number] = made
+        return made
 
     def delete(self, number: int) -> Breakpoint:
         """Take a breakpoint away.
@@ -283,14 +283,14 @@ class Debugger:
 
     def change(self, number: int, *, enabled: bool | None = None, ignore: int | None = None) -> Breakpoint:
         """Switch a breakpoint on or off, or let it pass `ignore` times."""
-        found = self._known(number)
-        enabled = found.enabled if enabled is None else enabled
-        self.breakpoints[number] = replace(found, enabled=enabled, ignore=found.ignore if ignore is None else ignore)
+        before = self._known(number)
+        enabled = before.enabled if enabled is None else enabled
+        self.breakpoints[number] = replace(before, enabled=enabled, ignore=before.ignore if ignore is None else ignore)
         return self.breakpoints[number]
 
     def at(self, name: str) -> list[Breakpoint]:
         """The breakpoints set on a stage."""
-        return [found for found in self.breakpoints.values() if name in found.stages]
+        return [point for point in self.breakpoints.values() if name in point.stages]
 
     def _known(self, number: int) -> Breakpoint:
         if number not in self.breakpoints:
@@ -302,41 +302,41 @@ class Debugger:
         stage = self.stage
         if stage is None:
             return None
-        for found in list(self.breakpoints.values()):
-            if not found.enabled or stage.name not in found.stages:
+        for point in list(self.breakpoints.values()):
+            if not point.enabled or stage.name not in point.stages:
                 continue
-            held = self._held(found, stage)
+            held = self._held(point, stage)
             if held is None:
                 continue
-            if found.ignore:
-                self.breakpoints[found.number] = replace(found, ignore=found.ignore - 1)
+            if point.ignore:
+                self.breakpoints[point.number] = replace(point, ignore=point.ignore - 1)
                 continue
-            counted = replace(found, hits=found.hits + 1)
-            if found.temporary:
-                del self.breakpoints[found.number]
+            counted = replace(point, hits=point.hits + 1)
+            if point.temporary:
+                del self.breakpoints[point.number]
             else:
-                self.breakpoints[found.number] = counted
+                self.breakpoints[point.number] = counted
             stop = self._stop("breakpoint", counted, held)
-            self.place = found.condition.place(self.trace, stage) if found.condition is not None else ()
+            self.place = point.condition.place(self.trace, stage) if point.condition is not None else ()
             return replace(stop, place=self.place)
         return None
 
-    def _held(self, found: Breakpoint, stage: Stage) -> str | None:
+    def _held(self, point: Breakpoint, stage: Stage) -> str | None:
         """What makes a breakpoint stop at a stage, for people; None when it does not."""
-        if found.condition is not None:
-            return found.condition.holds(self.trace, stage) or None
-        if found.watch is None:
+        if point.condition is not None:
+            return point.condition.holds(self.trace, stage) or None
+        if point.watch is None:
             return ""
-        made = found.watch.made
-        now = found.watch.value(self.trace, stage) if made in ("", stage.name) else None
+        made = point.watch.made
+        now = point.watch.value(self.trace, stage) if made in ("", stage.name) else None
         if now is None:
             return None
-        before = self._watched.get(found.number)
-        self._watched[found.number] = now
+        before = self._watched.get(point.number)
+        self._watched[point.number] = now
         if before is not None and before != now:
-            return f"{found.watch.text}: {written(before)} -> {written(now)}"
+            return f"{point.watch.text}: {written(before)} -> {written(now)}"
         # a named value appears when its stage runs; a figure of every stage has no beginning
-        return f"{found.watch.text} = {written(now)}" if made else None
+        return f"{point.watch.text} = {written(now)}" if made else None
 
 
 def written(value: float | bool) -> str:

@@ -16,11 +16,11 @@ Ranges = Callable[[str], Iterable[Range]]
 
 # Whether any number of a range compares so with a limit; NaN never does.
 _MAY: dict[str, Callable[[Range, float], bool]] = {
-    "<": lambda found, limit: found[0] < limit,
-    "<=": lambda found, limit: found[0] <= limit,
-    ">": lambda found, limit: found[1] > limit,
-    ">=": lambda found, limit: found[1] >= limit,
-    "==": lambda found, limit: found[0] <= limit <= found[1],
+    "<": lambda ends, limit: ends[0] < limit,
+    "<=": lambda ends, limit: ends[0] <= limit,
+    ">": lambda ends, limit: ends[1] > limit,
+    ">=": lambda ends, limit: ends[1] >= limit,
+    "==": lambda ends, limit: ends[0] <= limit <= ends[1],
 }
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
@@ -50,7 +50,7 @@ class Limit:
     def may_hold(self, ranges: Ranges) -> bool:
         """Until the first range that rules it out."""
         may = _MAY[self.symbol]
-        return all(may(found, self.number) for found in ranges(self.word))
+        return all(may(ends, self.number) for ends in ranges(self.word))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ def demand_of(expression: Expression) -> Demand | None:
     if isinstance(expression, Name) and expression.word in ("nan", "inf"):  # counts: true means more than none
         return Limit(expression.word, ">", 0)
     if isinstance(expression, Logic) and expression.word in ("and", "or"):
-        found = [demand_of(operand) for operand in expression.operands]
-        known = tuple(demand for demand in found if demand is not None)
+        demands = [demand_of(operand) for operand in expression.operands]
+        known = tuple(demand for demand in demands if demand is not None)
         if expression.word == "and":
             return All(known) if known else None
-        return Any(known) if len(known) == len(found) else None
+        return Any(known) if len(known) == len(demands) else None
     if isinstance(expression, Inequality):
         pairs = zip(expression.symbols, expression.operands, expression.operands[1:], strict=False)
         known = tuple(limit for pair in pairs if (limit := _limit(*pair)) is not None)
@@ -118,7 +118,7 @@ def _number(expression: Expression) -> float | None:
     if any(number is None for number in operands):
         return None
     try:
-        found = expression.value(cast(Scope, None))  # numbers ask for no names
+        result = expression.value(cast(Scope, None))  # numbers ask for no names
     except (ArithmeticError, ValueError):
         return None
-    return found if isinstance(found, int | float) else None
+    return result if isinstance(result, int | float) else None

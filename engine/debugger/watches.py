@@ -40,12 +40,12 @@ class Watch:
         here = trace.program.index(stage.name)
         if any(trace.program.index(name) > here for name in self.needs):
             return None
-        found = self.expression.value(StageScope(trace, stage))
-        if isinstance(found, np.ndarray) and found.size != 1:
+        value = self.expression.value(StageScope(trace, stage))
+        if isinstance(value, np.ndarray) and value.size != 1:
             return None  # one number of other stages, and many of this
-        if isinstance(found, bool | np.bool_):
-            return bool(found)
-        return None if math.isnan(found) else float(found)
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        return None if math.isnan(value) else float(value)
 
 
 def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:

@@ -61,8 +61,8 @@ def tr(text: str, /, **fields: Any) -> str:
 
 def translate(name: str, text: str, /, **fields: Any) -> str:
     """A label in a given language; see `tr`."""
-    found = catalogue(name).get(text, text)
-    return found.format(**fields) if fields else found
+    translated = catalogue(name).get(text, text)
+    return translated.format(**fields) if fields else translated
 
 
 def said(text: str, name: str | None = None) -> str:
@@ -77,9 +77,9 @@ def said(text: str, name: str | None = None) -> str:
 def filled(text: str, pairs: Iterable[tuple[re.Pattern[str], str]]) -> str:
     """The other side of the first pattern that fits all of the text, with what stood for the fields; else the text."""
     for pattern, other in pairs:
-        found = pattern.fullmatch(text)
-        if found:
-            return other.format_map(found.groupdict())
+        matched = pattern.fullmatch(text)
+        if matched:
+            return other.format_map(matched.groupdict())
     return text
 
 

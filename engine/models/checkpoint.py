@@ -66,11 +66,11 @@ class Checkpoint:
     @classmethod
     def of(cls, config: Config, weights: WeightFile, place: Path) -> Checkpoint:
         """A checkpoint that is no directory: a config and weights at hand, and what to call the place in messages."""
-        found = cls.__new__(cls)
-        found.sentence, found.directory, found.files, found.notes = None, place, [], []
-        found.config, found.family = config, family_of(config.model_type)
-        found._stored = found._named([weights])
-        return found
+        made = cls.__new__(cls)
+        made.sentence, made.directory, made.files, made.notes = None, place, [], []
+        made.config, made.family = config, family_of(config.model_type)
+        made._stored = made._named([weights])
+        return made
 
     @property
     def has_numbers(self) -> bool:
@@ -103,9 +103,9 @@ class Checkpoint:
             )
         wrong = []
         for name, shape in program.weights.items():
-            found = self.shape(name)
-            if found != shape:
-                wrong.append(f"{name} is {write_shape(found)} and should be {write_shape(shape)}")
+            stored = self.shape(name)
+            if stored != shape:
+                wrong.append(f"{name} is {write_shape(stored)} and should be {write_shape(shape)}")
         if wrong:
             raise InputError(f"{self.directory}: {len(wrong)} weights have the wrong shape: {_few(wrong, '; ')}")
         self._tell(quantised.multiplied_out_line(sources, self._stored, scheme))
@@ -229,13 +229,13 @@ class Checkpoint:
 
     def _named(self, files: Iterable[WeightFile]) -> dict[str, tuple[WeightFile, str]]:
         """Where every weight is stored: the file, and its name there."""
-        found: dict[str, tuple[WeightFile, str]] = {}
+        sources: dict[str, tuple[WeightFile, str]] = {}
         for file in files:
             for stored in file.names():
                 names = self._canonical(stored)
                 for number, name in enumerate(names):
-                    found[name] = (Rows(file, number, len(names)) if len(names) > 1 else file, stored)
-        return found
+                    sources[name] = (Rows(file, number, len(names)) if len(names) > 1 else file, stored)
+        return sources
 
     def _canonical(self, stored: str) -> list[str]:
         """What the program calls a stored tensor; several names where it holds equal parts, one below the other."""
@@ -287,12 +287,12 @@ class Checkpoint:
 
     def _of_sentence(self, directory: Path) -> dict[str, tuple[WeightFile, str]]:
         """Weights of the modules after the encoder, by the folder and their name in it: `2_Dense.linear.weight`."""
-        found = {}
+        sources = {}
         for module in self.sentence.modules if self.sentence is not None else ():
             if module.kind in ("Dense", "LayerNorm"):
                 for file in map(open_weights, weight_files(directory / module.path)):
-                    found |= {f"{module.path}.{name}": (file, name) for name in file.names()}
-        return found
+                    sources |= {f"{module.path}.{name}": (file, name) for name in file.names()}
+        return sources
 
     def _tell(self, note: str) -> None:
         """Say something on opening, once; "" says nothing."""

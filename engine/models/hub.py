@@ -90,9 +90,9 @@ def _download(model: str, say: Callable[[str], None]) -> Path:
     name, _, revision = model.partition("@")
     say(f"looking for {model} on the Hub")
     try:
-        found = _fetch(name, revision, (*NEEDED, *WEIGHTS), say)
-        if not any(found.rglob("*.safetensors")):
-            found = _fetch(name, revision, OLD_WEIGHTS, say)
+        directory = _fetch(name, revision, (*NEEDED, *WEIGHTS), say)
+        if not any(directory.rglob("*.safetensors")):
+            directory = _fetch(name, revision, OLD_WEIGHTS, say)
     except errors.GatedRepoError:
         raise InputError(f"model {name!r} is gated: ask for access on its page, then `hf auth login`") from None
     except errors.RepositoryNotFoundError:
@@ -108,15 +108,17 @@ def _download(model: str, say: Callable[[str], None]) -> Path:
         raise InputError(f"model {model!r} is no directory here and not a Hub id ({one_line(error)})") from None
     except Exception as error:  # network failures come in many classes
         raise InputError(f"download of {model!r} failed: {one_line(error)}; try again, or give a directory") from None
-    return found
+    return directory
 
 
 def _fetch(name: str, revision: str, patterns: Sequence[str], say: Callable[[str], None]) -> Path:
     """A repository's files of these patterns, from the local cache or downloaded into it; its directory."""
     from huggingface_hub import snapshot_download
 
-    found = snapshot_download(name, revision=revision or None, allow_patterns=list(patterns), tqdm_class=_progress(say))
-    return Path(found)
+    directory = snapshot_download(
+        name, revision=revision or None, allow_patterns=list(patterns), tqdm_class=_progress(say)
+    )
+    return Path(directory)
 
 
 def _progress(say: Callable[[str], None]) -> Any:

@@ -51,15 +51,15 @@ def _fronts(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def leftover_lines(found: Sequence[Leftover], layers: int) -> list[str]:
+def leftover_lines(leftovers: Sequence[Leftover], layers: int) -> list[str]:
     """A line of layers beyond those that are run, and one of everything else.
 
     Args:
-        found: what is left over.
+        leftovers: what is left over.
         layers: how many the program has.
     """
-    beyond = [left for left in found if (place := LAYER.fullmatch(left.name)) and int(place[2]) >= layers]
-    rest = [left for left in found if left not in beyond]
+    beyond = [left for left in leftovers if (place := LAYER.fullmatch(left.name)) and int(place[2]) >= layers]
+    rest = [left for left in leftovers if left not in beyond]
     lines = []
     if beyond:
         lines.append(
@@ -70,11 +70,11 @@ def leftover_lines(found: Sequence[Leftover], layers: int) -> list[str]:
     return lines
 
 
-def _are(found: Sequence[Leftover]) -> str:
-    return "is" if len(found) == 1 else "are"
+def _are(leftovers: Sequence[Leftover]) -> str:
+    return "is" if len(leftovers) == 1 else "are"
 
 
-def _named(found: Sequence[Leftover]) -> str:
-    shown = ", ".join(map(str, found[:MOST_NAMED]))
+def _named(leftovers: Sequence[Leftover]) -> str:
+    shown = ", ".join(map(str, leftovers[:MOST_NAMED]))
     shown = shown if shown.isprintable() else repr(shown)[1:-1]
-    return shown + (f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else "")
+    return shown + (f" and {len(leftovers) - MOST_NAMED} more" if len(leftovers) > MOST_NAMED else "")

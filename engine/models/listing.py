@@ -44,10 +44,10 @@ def cached() -> Iterator[ListedModel]:
     from huggingface_hub.errors import CacheNotFound
 
     try:
-        found = scan_cache_dir()
+        cache = scan_cache_dir()
     except CacheNotFound:
         return
-    for repo in sorted(found.repos, key=lambda repo: repo.repo_id):
+    for repo in sorted(cache.repos, key=lambda repo: repo.repo_id):
         if repo.repo_type != "model" or not repo.revisions:
             continue
         newest = max(repo.revisions, key=lambda revision: revision.last_modified)

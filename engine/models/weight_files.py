@@ -82,7 +82,7 @@ class TorchFile:
         if not regular(path):
             raise InputError(f"{path} is missing, though {TORCH_INDEX} names it")
         try:
-            found = _load(path)
+            loaded = _load(path)
         except Exception as error:  # torch raises whatever its reader, zip or pickle's refusal does
             code = re.search(r"(?i)unsupported (?:global|class|operand)\W*(?:global )?([\w.]+\.\w+)", str(error))
             why = f"it names {code[1]}, which is code" if code else "truncated, or not a file of tensors"
@@ -90,16 +90,16 @@ class TorchFile:
                 pointer(path)
                 or f"cannot read {path}: {why}, and nothing from it is run; save the model as {SAFETENSORS}"
             ) from None
-        if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-            found = found["state_dict"]
+        if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+            loaded = loaded["state_dict"]
         tensors = (
-            {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
-            if isinstance(found, dict)
+            {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+            if isinstance(loaded, dict)
             else {}
         )
         if not tensors:
             raise InputError(
-                f"{path} holds a {type(found).__name__} and no tensors by name; save the model as {SAFETENSORS}"
+                f"{path} holds a {type(loaded).__name__} and no tensors by name; save the model as {SAFETENSORS}"
             )
         self._tensors: dict[str, torch.Tensor] = {str(name): value.detach() for name, value in tensors.items()}
 

@@ -21,9 +21,9 @@ def first_place(value: Value, wanted: Wanted, index: Index | str = ()) -> Place 
     bound = value.bind(index)
     seen = 0
     for block in value.blocks(bound):
-        found = np.flatnonzero(wanted(block))
-        if found.size:
-            within = np.unravel_index(seen + int(found[0]), value.window_shape(bound))
+        hits = np.flatnonzero(wanted(block))
+        if hits.size:
+            within = np.unravel_index(seen + int(hits[0]), value.window_shape(bound))
             return element_of(bound, value.shape, [int(at) for at in within])
         seen += block.size
     return None

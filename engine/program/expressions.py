@@ -233,10 +233,10 @@ class _Parser:
             raise InputError(f"{what} is {len(text)} characters long; {MOST_CHARACTERS} is the most")
 
     def whole(self) -> Expression:
-        found = self._or()
+        expression = self._or()
         if self.text[self.at :].strip():
             raise self._error("an operator or the end")
-        return found
+        return expression
 
     def _or(self) -> Expression:
         return self._logic("or", lambda: self._logic("and", self._not))
@@ -264,10 +264,10 @@ class _Parser:
         return self._chain(("+", "-"), lambda: self._chain(("*", "/"), self._sign))
 
     def _chain(self, symbols: tuple[str, ...], part: Callable[[], Expression]) -> Expression:
-        found = part()
+        left = part()
         while symbol := self._take("mark", *symbols):
-            found = Arithmetic(symbol, (found, part()))
-        return found
+            left = Arithmetic(symbol, (left, part()))
+        return left
 
     def _sign(self) -> Expression:
         if self._take("mark", "-"):
@@ -291,9 +291,9 @@ class _Parser:
             self._advance()
             return self._named(word, start)
         if self._take("mark", "("):
-            found = self._deeper(self._or)
+            inner = self._deeper(self._or)
             self._close()
-            return found
+            return inner
         raise self._error("a number or a name")
 
     def _named(self, word: str, start: int) -> Expression:
@@ -308,8 +308,8 @@ class _Parser:
 
     def _bracket(self) -> str:
         """The text up to the bracket that closes, past any quoted token."""
-        found = re.compile(r"""(?:[^\]"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*""").match(self.text, self.at)
-        inside = found.group() if found else ""
+        matched = re.compile(r"""(?:[^\]"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*""").match(self.text, self.at)
+        inside = matched.group() if matched else ""
         if not self.text.startswith("]", self.at + len(inside)):
             self.at += len(inside)
             raise self._error("']'")
@@ -317,33 +317,33 @@ class _Parser:
         return inside
 
     def _close(self) -> None:
-        found = re.compile(r"\s*\)").match(self.text, self.at)
-        if not found:
+        closing = re.compile(r"\s*\)").match(self.text, self.at)
+        if not closing:
             raise self._error("')'")
-        self.at = found.end()
+        self.at = closing.end()
 
     def _deeper(self, part: Callable[[], Expression]) -> Expression:
         self.depth += 1
         if self.depth > MOST_DEPTH:
             raise InputError(f"{self.what} {self.text[:40]!r}... is nested more than {MOST_DEPTH} deep")
-        found = part()
+        parsed = part()
         self.depth -= 1
-        return found
+        return parsed
 
     def _peek(self) -> tuple[str, str, int]:
-        found = _WORD.match(self.text, self.at)
-        if not found or found.lastgroup is None:
+        ahead = _WORD.match(self.text, self.at)
+        if not ahead or ahead.lastgroup is None:
             return "", "", self.at
-        return found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)
+        return ahead.lastgroup, ahead[ahead.lastgroup], ahead.start(ahead.lastgroup)
 
     def _advance(self) -> None:
-        found = _WORD.match(self.text, self.at)
-        assert found
-        self.at = found.end()
+        ahead = _WORD.match(self.text, self.at)
+        assert ahead
+        self.at = ahead.end()
 
     def _take(self, kind: str, *words: str) -> str:
-        found, word, _ = self._peek()
-        if found == kind and word in words:
+        next_kind, word, _ = self._peek()
+        if next_kind == kind and word in words:
             self._advance()
             return word
         return ""

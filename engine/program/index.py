@@ -199,11 +199,11 @@ class _Reader:
         self.words: list[tuple[str, str, int]] = []
         position = 0
         while position < len(text.rstrip()):
-            found = _WORD.match(text, position)
-            if not found or found.lastgroup is None:
+            matched = _WORD.match(text, position)
+            if not matched or matched.lastgroup is None:
                 raise self._error(len(text) - len(text[position:].lstrip()))
-            self.words.append((found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
-            position = found.end()
+            self.words.append((matched.lastgroup, matched[matched.lastgroup], matched.start(matched.lastgroup)))
+            position = matched.end()
         self.at = 0
 
     def read(self) -> Written:

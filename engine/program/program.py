@@ -52,13 +52,13 @@ class Program(Stages):
         Raises:
             InputError: no such stage, or several.
         """
-        found = self.match(name)
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        names = self.match(name)
+        if len(names) == 1:
+            return names[0]
+        if not names:
             raise self._unknown(name)
-        shown = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
-        raise InputError(f"stage {name!r} is ambiguous: {len(found)} stages match ({shown}); write one in full")
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        raise InputError(f"stage {name!r} is ambiguous: {len(names)} stages match ({shown}); write one in full")
 
     def match(self, pattern: str) -> list[str]:
         """Canonical names of every stage a name or glob (`layers.*.attention.weights`) means, in program order."""
@@ -76,10 +76,10 @@ class Program(Stages):
 
     def expect(self, pattern: str) -> list[str]:
         """`match`, but nothing matching is an error that suggests the nearest names."""
-        found = self.match(pattern)
-        if not found:
+        names = self.match(pattern)
+        if not names:
             raise self._unknown(pattern)
-        return found
+        return names
 
     def _unknown(self, name: str) -> InputError:
         why = why_none(self, name.strip())
@@ -108,11 +108,11 @@ class Program(Stages):
 
     def all_downstream(self, names: Iterable[str]) -> frozenset[str]:
         """The stages named and every one whose value depends on any of them."""
-        found = set(names)
+        downstream = set(names)
         for stage in self.stages:
-            if not found.isdisjoint(stage.inputs):
-                found.add(stage.name)
-        return frozenset(found)
+            if not downstream.isdisjoint(stage.inputs):
+                downstream.add(stage.name)
+        return frozenset(downstream)
 
     @cached_property
     def _users(self) -> dict[str, tuple[str, ...]]:
@@ -120,15 +120,15 @@ class Program(Stages):
         for stage in self.stages:
             for name in stage.inputs:
                 users[name].append(stage.name)
-        return {name: tuple(found) for name, found in users.items()}
+        return {name: tuple(those) for name, those in users.items()}
 
     @staticmethod
     def _closure(name: str, edges: Mapping[str, Iterable[str]]) -> frozenset[str]:
         seen: set[str] = set()
         waiting = list(edges[name])
         while waiting:
-            found = waiting.pop()
-            if found not in seen:
-                seen.add(found)
-                waiting.extend(edges[found])
+            reached = waiting.pop()
+            if reached not in seen:
+                seen.add(reached)
+                waiting.extend(edges[reached])
         return frozenset(seen)

@@ -54,8 +54,8 @@ class Stage:
     @property
     def layer(self) -> int | None:
         """Number of the layer it is in, counted from 0; None outside the layers."""
-        found = re.match(r"layers\.(\d+)\.", self.name)
-        return int(found[1]) if found else None
+        matched = re.match(r"layers\.(\d+)\.", self.name)
+        return int(matched[1]) if matched else None
 
     @property
     def room(self) -> str:
@@ -149,13 +149,13 @@ class Stages:
     def __getitem__(self, key: str | int) -> Stage:
         if isinstance(key, int):
             return self.stages[key]
-        found = self._index.get(key)
-        return self.stages[self.index(key) if found is None else found]
+        at = self._index.get(key)
+        return self.stages[self.index(key) if at is None else at]
 
     def index(self, name: str) -> int:
         """Position of a stage given by its canonical name or an alias; `KeyError` if there is none."""
-        found = self._index.get(name)
-        return found if found is not None else self._index[self.aliases[name]]
+        at = self._index.get(name)
+        return at if at is not None else self._index[self.aliases[name]]
 
     @cached_property
     def pairs(self) -> dict[str, tuple[Stage, Any]]:

@@ -106,8 +106,8 @@ class Trace(ABC):
 
     def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
         """The least and the greatest of `Value.rows`; both NaN if any is, or if there are none."""
-        found = self.value(name).rows(figure, first)
-        return (float(found.min()), float(found.max())) if found.size else (math.nan, math.nan)
+        figures = self.value(name).rows(figure, first)
+        return (float(figures.min()), float(figures.max())) if figures.size else (math.nan, math.nan)
 
     def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
         """Whether two rows of a value certainly differ, by a look at few of their numbers; also true where a look is dear.

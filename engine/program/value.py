@@ -86,11 +86,11 @@ class Value(ABC):
         Args:
             figure: `sum` or `var`, which divides by n.
         """
-        found = []
+        figures = []
         for block in self.pieces():
             wide = np.atleast_2d(block)[..., :first].astype(np.float64)
-            found.append((wide.sum(axis=-1) if figure == "sum" else wide.var(axis=-1)).ravel())
-        return np.concatenate(found) if found else np.zeros(0)
+            figures.append((wide.sum(axis=-1) if figure == "sum" else wide.var(axis=-1)).ravel())
+        return np.concatenate(figures) if figures else np.zeros(0)
 
     def numpy(self) -> npt.NDArray[Any]:
         """The whole value as a numpy array of its own."""

@@ -99,9 +99,9 @@ class Computation:
     def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
         """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
         with self.lock:
-            found = self.known(name)
-            if found is not None or not self.is_windowed(name):
-                return (found if found is not None else self.tensor(name))[..., start:stop, :]
+            kept = self.known(name)
+            if kept is not None or not self.is_windowed(name):
+                return (kept if kept is not None else self.tensor(name))[..., start:stop, :]
             stage, _ = self._stages[name]
             with self._hold(stage.inputs):
                 return self._block(stage, start, stop)
@@ -256,7 +256,7 @@ class Computation:
                 if source not in seen and self.known(source) is None:
                     seen.add(source)
                     waiting.append(source)
-        whole = [found for found in seen if found == name or not self.is_windowed(found)]
+        whole = [needed for needed in seen if needed == name or not self.is_windowed(needed)]
         return sorted(whole, key=self.program.index)
 
     def _compute_one(self, stage: Stage, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -291,8 +291,8 @@ class Computation:
         return row_blocks(self.shadows[name], self._length)
 
     def _have(self, name: str) -> torch.Tensor:
-        found = self.known(name)
-        return found if found is not None else self._compute(name)
+        kept = self.known(name)
+        return kept if kept is not None else self._compute(name)
 
     def _buffer(self, name: str) -> torch.Tensor:
         shadow = self.shadows[name]

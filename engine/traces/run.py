@@ -114,12 +114,12 @@ class Run(LiveTrace):
     # -- Trace -------------------------------------------------------------------------------------------------
 
     def value(self, name: str) -> Value:
-        found = self._values.get(name)
-        if found is None:
+        value = self._values.get(name)
+        if value is None:
             stage = self.program[name]
-            found = RunValue(self.computation, self.extents, stage, self.tokens.strings, self.reader(stage))
-            self._values[name] = found
-        return found
+            value = RunValue(self.computation, self.extents, stage, self.tokens.strings, self.reader(stage))
+            self._values[name] = value
+        return value
 
     def has(self, name: str) -> bool:
         return name in self.program
@@ -164,8 +164,8 @@ class Run(LiveTrace):
         return row_ends(self.tensor(name), figure, first) if at_once else super().row_ends(name, figure, first)
 
     def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-        found = self.computation.known(name)  # what is read in windows only is not computed for this
-        return found is None or apart(found, one, other)
+        tensor = self.computation.known(name)  # what is read in windows only is not computed for this
+        return tensor is None or apart(tensor, one, other)
 
     @property
     def stale(self) -> frozenset[str]:
@@ -184,8 +184,8 @@ class Run(LiveTrace):
         return self._word is not None
 
     def word(self, number: int) -> str:
-        found = self._word(number) if self._word is not None and number >= 0 else None
-        return visible(found) if found is not None else str(number)
+        word = self._word(number) if self._word is not None and number >= 0 else None
+        return visible(word) if word is not None else str(number)
 
     # -- patches -------------------------------------------------------------------------------------------------
 

@@ -43,8 +43,8 @@ def shadows_of(program: Program, dtype: torch.dtype, shape: tuple[int, int]) -> 
     for stage in program:
         op = cast(Op, stage.op)
         inputs = [shapes[name] for name in stage.inputs] or [shape]
-        found = op.shape(inputs, [program.weights[name] for name in stage.weights])
-        shapes[stage.name] = found
+        result = op.shape(inputs, [program.weights[name] for name in stage.weights])
+        shapes[stage.name] = result
         made_of = [shadows[name].dtype for name in stage.inputs], [kept.get(name, dtype) for name in stage.weights]
-        shadows[stage.name] = Shadow(found, op.result_dtype(*made_of, dtype))
+        shadows[stage.name] = Shadow(result, op.result_dtype(*made_of, dtype))
     return shadows

@@ -52,18 +52,20 @@ class Checked:
     @property
     def faults(self) -> list[Finding]:
         """Findings that are wrong, not only a risk."""
-        return [found for found in self.findings if not found.risk]
+        return [finding for finding in self.findings if not finding.risk]
 
 
 def write_checked(checked: Checked) -> str:
     """Findings, then what was checked, then the verdict."""
     lines = []
-    for number, found in enumerate(checked.findings, 1):
-        more = [f"and {found.more} more stages"] * bool(found.more) + [f"{found.texts} texts"] * (found.texts > 1)
+    for number, finding in enumerate(checked.findings, 1):
+        more = [f"and {finding.more} more stages"] * bool(finding.more) + [f"{finding.texts} texts"] * (
+            finding.texts > 1
+        )
         where = f" ({', '.join(more)})" if more else ""
-        risk = "a risk: " if found.risk else ""
-        lines.append(f"{number}. {found.stage}{where}: {risk}{found.said}")
-        lines += [f"   {found.where}"] * bool(found.where) + [f"   {found.remedy}"] * bool(found.remedy)
+        risk = "a risk: " if finding.risk else ""
+        lines.append(f"{number}. {finding.stage}{where}: {risk}{finding.said}")
+        lines += [f"   {finding.where}"] * bool(finding.where) + [f"   {finding.remedy}"] * bool(finding.remedy)
     lines += [f"checked: {line}" for line in checked.looked]
     return "\n".join([*lines, _verdict(checked)])
 

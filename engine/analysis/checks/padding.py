@@ -94,11 +94,11 @@ class _Padding:
     def _first(self, row: int) -> Difference | None:
         """The first stage at which a text's tokens are others beside padding than alone."""
         single = alone(self.tokens, row)
-        found = compare(
+        comparison = compare(
             self.trace, self.encoder.run(single), alignment=alone_alignment(self.tokens, row, single), parts=False, stopped=self.stopped,
         )  # fmt: skip
         program = self.trace.program
-        told = [one for one in found.rows if _tells(program, program[one.name])]
+        told = [one for one in comparison.rows if _tells(program, program[one.name])]
         numbers = [one for one in told if one.dtype]
         self.closest = max([self.closest, *(one.relative / one.tolerance for one in numbers)])
         return next(

@@ -181,9 +181,9 @@ def pieces(
         if not (alignment.ours.mask[pair.row].any() and alignment.theirs.mask[pair.other].any()):
             continue  # a text of padding alone
         for start, stop in spans:
-            found = _piece(alignment, pair, axes, ours, theirs, (start, stop), free)
-            if found is not None:
-                yield found
+            piece = _piece(alignment, pair, axes, ours, theirs, (start, stop), free)
+            if piece is not None:
+                yield piece
 
 
 def whole(shape: Shape, start: int, stop: int) -> Piece:

@@ -192,8 +192,8 @@ class Comparison:
     @property
     def unexplained(self) -> list[Difference]:
         """Stages that add more error than rounding explains, worst first; nothing where nothing may be rounded."""
-        found = [row for row in self.rows if row.rounding and row.added_relative > row.rounding]
-        return sorted(found, key=lambda row: -row.added_relative / (row.rounding or 1.0))
+        rows = [row for row in self.rows if row.rounding and row.added_relative > row.rounding]
+        return sorted(rows, key=lambda row: -row.added_relative / (row.rounding or 1.0))
 
     def row(self, name: str) -> Difference:
         """The difference of a stage by its canonical name."""

@@ -146,8 +146,8 @@ def _rooms(rows: Sequence[Difference]) -> list[Difference]:
     for row in rows:
         words = row.name.split(".")
         room = ".".join(words[:2]) if words[0] == "layers" else words[0]
-        found = rooms.get(room)
-        if found is None or _weight(row) > _weight(found):
+        furthest = rooms.get(room)
+        if furthest is None or _weight(row) > _weight(furthest):
             rooms[room] = row
     return list(rooms.values())
 
@@ -200,17 +200,17 @@ def _referee(comparison: Comparison) -> list[str]:
     judged = [row for row in comparison.rows if row.rounding and row.added is not None]
     if not judged or comparison.ours.get("dtype") == comparison.theirs.get("dtype"):
         return []
-    found = comparison.unexplained
+    unexplained = comparison.unexplained
     coarse = judged[0].dtype
-    if not found:
+    if not unexplained:
         worst = max(judged, key=lambda row: row.added_relative / (row.rounding or 1.0))
         share = worst.added_relative / (worst.rounding or 1.0)
         return [
             f"rounding: {coarse} explains all of it; the most a stage adds is {share:.2g} of what rounding may, at {worst.name}"
         ]
-    said = [f"{row.name} ({row.added_relative / (row.rounding or 1.0):.3g} times)" for row in found]
+    said = [f"{row.name} ({row.added_relative / (row.rounding or 1.0):.3g} times)" for row in unexplained]
     return [
-        f"rounding: {coarse} does not explain what {len(found)} stage{'s' * (len(found) != 1)} add{'s' * (len(found) == 1)}: {_few(said, SHOWN)}"
+        f"rounding: {coarse} does not explain what {len(unexplained)} stage{'s' * (len(unexplained) != 1)} add{'s' * (len(unexplained) == 1)}: {_few(said, SHOWN)}"
     ]
 
 

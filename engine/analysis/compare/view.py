@@ -133,13 +133,13 @@ class AlignedValue(Value):
                 source.append(np.zeros(1, dtype=int))
                 target.append(np.array([at]))
             elif name in TOKEN_AXES and self.shape[axis] == len(partner):
-                found = partner[places]
-                kept = np.flatnonzero(found >= 0)
+                partners = partner[places]
+                kept = np.flatnonzero(partners >= 0)
                 if not len(kept):
                     return
-                low = int(found[kept].min())
-                index.append(slice(low, int(found[kept].max()) + 1))
-                source.append(found[kept] - low)
+                low = int(partners[kept].min())
+                index.append(slice(low, int(partners[kept].max()) + 1))
+                source.append(partners[kept] - low)
                 target.append(kept)
             else:
                 low, high = (int(places.min()), int(places.max()) + 1) if len(places) else (0, 0)

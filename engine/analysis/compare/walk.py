@@ -196,7 +196,7 @@ class _Walk:
 
     def _overflow(self, stage: Stage, apart: TextGaps) -> str:
         """The dtype whose range a stage is the first to leave, on one side alone; "" where none does."""
-        found = ""
+        dtype = ""
         for side, trace in enumerate((self.ours, self.theirs)):
             what = ("ours_broken", "theirs_broken")[side]
             if not apart.total(what):
@@ -204,8 +204,8 @@ class _Walk:
             before = self.broken[side].intersection(trace.program[stage.name].inputs)
             self.broken[side].add(stage.name)
             if apart.total("inf") and not before:
-                found = trace.value(stage.name).dtype
-        return found
+                dtype = trace.value(stage.name).dtype
+        return dtype
 
 
 class _Windows:

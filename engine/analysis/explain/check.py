@@ -18,7 +18,7 @@ def lacks(program: Program, shapes: Mapping[str, Shape]) -> list[str]:
     """What is missing for the stages of a program, a line each: no text, a part of one, a size that a text asks for and
     the program does not have, a formula with English words that no pair translates. Layers are told apart only once.
     """
-    found: dict[str, None] = {}
+    lacking: dict[str, None] = {}
     for stage in program:
         name = re.sub(r"\.\d+\.", ".*.", stage.name)
         sizes = axis_sizes(stage, program, shapes)
@@ -26,15 +26,15 @@ def lacks(program: Program, shapes: Mapping[str, Shape]) -> list[str]:
             text = stage_text(stage, program, language, sizes)
             said = f"{language}: {name} ({stage.kind})"
             if not text.what and not text.why:
-                found[f"{said} has no text"] = None
+                lacking[f"{said} has no text"] = None
                 continue
             for field in FIELDS:
                 words = getattr(text, field)
                 if not words:
-                    found[f"{said} has no {field}"] = None
+                    lacking[f"{said} has no {field}"] = None
                 for left in _LEFT_OVER.findall(words):
-                    found[f"{said} asks for {left} in its {field}, and there is no such size"] = None
+                    lacking[f"{said} asks for {left} in its {field}, and there is no such size"] = None
             formula = untranslated(stage, program, language)
             if formula:
-                found[f"{language}: the formula of {stage.kind} is not translated: {formula}"] = None
-    return list(found)
+                lacking[f"{language}: the formula of {stage.kind} is not translated: {formula}"] = None
+    return list(lacking)

@@ -68,13 +68,13 @@ def explain_stage(
 
 def _element(trace: Trace, name: str, index: Index | str | None) -> tuple[int, ...]:
     """The element that is meant; along an axis that is left open, one of the first word's if it is in the window."""
-    value, found = trace.value(name), []
+    value, element = trace.value(name), []
     for part, size, first in zip(value.bind(index or ()), value.shape, characteristic(trace, name), strict=True):
         if isinstance(part, PerText):
-            part = part.of(found[0])
+            part = part.of(element[0])
         places = range(*part.indices(size)) if isinstance(part, slice) else range(part, part + 1)
-        found.append(first if first in places or not places else places[0])
-    return tuple(found)
+        element.append(first if first in places or not places else places[0])
+    return tuple(element)
 
 
 def write_page(page: StagePage) -> str:

@@ -90,16 +90,16 @@ def entries() -> tuple[tuple[TextEntry, ...], Mapping[str, Mapping[str, Any]]]:
 
 def _named(key: str, data: Mapping[str, Any]) -> Iterator[TextEntry]:
     for alternative in key.split("|"):
-        found = _KEY.fullmatch(alternative.strip())
-        assert found, f"not a key of an explanation: {key!r}"
-        yield TextEntry(found["glob"], found["kind"] or "", bool(found["first"]), data)
+        matched = _KEY.fullmatch(alternative.strip())
+        assert matched, f"not a key of an explanation: {key!r}"
+        yield TextEntry(matched["glob"], matched["kind"] or "", bool(matched["first"]), data)
 
 
-def found_for(stage: Stage, program: Program) -> list[Mapping[str, Any]]:
+def texts_for(stage: Stage, program: Program) -> list[Mapping[str, Any]]:
     """What the files say of a stage: by its name, then by its kind."""
     named, kinds = entries()
-    found = [next((entry.data for entry in named if entry.fits(stage, program)), None), kinds.get(stage.kind)]
-    return [data for data in found if data is not None]
+    texts = [next((entry.data for entry in named if entry.fits(stage, program)), None), kinds.get(stage.kind)]
+    return [data for data in texts if data is not None]
 
 
 def stage_text(stage: Stage, program: Program, language: str, sizes: Mapping[str, Any] | None = None) -> StageText:
@@ -108,11 +108,11 @@ def stage_text(stage: Stage, program: Program, language: str, sizes: Mapping[str
     Args:
         sizes: what stands for `{name}` in the text; see `axis_sizes`.
     """
-    found = found_for(stage, program)
-    worked = (data.get(language, {}).get("worked") or data.get("worked") or () for data in found)
+    texts = texts_for(stage, program)
+    worked = (data.get(language, {}).get("worked") or data.get("worked") or () for data in texts)
     first = next(filter(None, worked), ())
     how = (first,) if isinstance(first, str) else tuple(first)
-    for data in found:
+    for data in texts:
         said = data.get(language, {})
         if "title" in said:
             fields = Fields(sizes or {})
@@ -127,17 +127,17 @@ def axis_sizes(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> d
     Besides `{heads}`, `{hidden}` and so on: `{in}` and `{out}`, the last axis of the first input and of the result;
     `{layer}`, `{layers}`, `{part}`, `{before}` (the first input); and the operation's own options.
     """
-    found: dict[str, Any] = {}
+    sizes: dict[str, Any] = {}
     nearest_last = [*reversed(program.stages), *(program[name] for name in reversed(stage.inputs)), stage]
     for other in nearest_last:
         for axis, size in zip(other.axes, shapes[other.name], strict=False):
             name = SIZES.get(axis, axis)
-            if size != 1 or name not in found:  # one head that stands for all says nothing of their number
-                found[name] = size
+            if size != 1 or name not in sizes:  # one head that stands for all says nothing of their number
+                sizes[name] = size
     if stage.inputs and shapes[stage.inputs[0]]:
-        found["in"] = shapes[stage.inputs[0]][-1]
+        sizes["in"] = shapes[stage.inputs[0]][-1]
     if shapes[stage.name]:
-        found["out"] = shapes[stage.name][-1]
-    found |= {"part": stage.part, "layers": program.layers, "layer": stage.layer, "before": ", ".join(stage.inputs[:1])}
+        sizes["out"] = shapes[stage.name][-1]
+    sizes |= {"part": stage.part, "layers": program.layers, "layer": stage.layer, "before": ", ".join(stage.inputs[:1])}
     options = {name: f"{value:g}" if isinstance(value, float) else value for name, value in stage.options.items()}
-    return found | options
+    return sizes | options

@@ -34,60 +34,62 @@ def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: Sequence
     Returns:
         `scores[0, 1, 3 'cat', 5 'mat']` and `2.31 = 0.41·1.12 + ...`.
     """
-    found = explain(trace, stage.name, index)
-    if stage.name in trace.patched and not found.holds:
-        return found.short, f"{write(found.stored)}   ({translate(language, BY_HAND)})"
-    fields = {**sizes, **_fields(trace, found, stage)}
-    if found.notes:
-        fields["note"] = said(found.notes[0], language)
-    if len(found.terms) and found.terms[0].how:
-        fields["how"] = said(found.terms[0].how, language)
+    explanation = explain(trace, stage.name, index)
+    if stage.name in trace.patched and not explanation.holds:
+        return explanation.short, f"{write(explanation.stored)}   ({translate(language, BY_HAND)})"
+    fields = {**sizes, **_fields(trace, explanation, stage)}
+    if explanation.notes:
+        fields["note"] = said(explanation.notes[0], language)
+    if len(explanation.terms) and explanation.terms[0].how:
+        fields["how"] = said(explanation.terms[0].how, language)
     for template in how:
         if {name for _, name, _, _ in string.Formatter().parse(template) if name} <= fields.keys():
-            return found.short, _FIRST_NEGATIVE.sub(r"(\1", template.format_map(fields))
-    return found.short, _alone(found, language) or _sum(found, language)
+            return explanation.short, _FIRST_NEGATIVE.sub(r"(\1", template.format_map(fields))
+    return explanation.short, _alone(explanation, language) or _sum(explanation, language)
 
 
-def _fields(trace: Trace, found: Explanation, stage: Stage) -> dict[str, str]:
-    fields = {"value": write(found.stored)} | {name: bracketed(number) for name, number in found.facts.items()}
-    factors = found.terms[0].factors if len(found.terms) else ()
+def _fields(trace: Trace, explanation: Explanation, stage: Stage) -> dict[str, str]:
+    fields = {"value": write(explanation.stored)} | {
+        name: bracketed(number) for name, number in explanation.facts.items()
+    }
+    factors = explanation.terms[0].factors if len(explanation.terms) else ()
     for letter, factor in zip("abc", factors, strict=False):
         fields |= {letter: bracketed(factor.value), f"place_{letter}": factor.place}
-    if math.isfinite(found.stored) and found.stored == int(found.stored):
-        fields["word"] = repr(trace.word(int(found.stored)))
+    if math.isfinite(explanation.stored) and explanation.stored == int(explanation.stored):
+        fields["word"] = repr(trace.word(int(explanation.stored)))
     value = trace.value(stage.name)
-    row = found.index[0] if value.axes[:1] == ("batch",) else 0
-    for axis, at in zip(value.axes, found.index, strict=True):
+    row = explanation.index[0] if value.axes[:1] == ("batch",) else 0
+    for axis, at in zip(value.axes, explanation.index, strict=True):
         words = value.tokens[row] if value.tokens and row < len(value.tokens) and axis in TOKEN_AXES else ()
         word = words[at] if at < len(words) else trace.word(at) if axis == "vocabulary" else ""
         fields[f"at_{axis}"] = f"{at} {word!r}" if word else str(at)
     return fields
 
 
-def _alone(found: Explanation, language: str) -> str:
+def _alone(explanation: Explanation, language: str) -> str:
     """A number that is no sum: which number it is the same as, or what it is made from and how; "" for a sum."""
-    if len(found.terms) != 1:
+    if len(explanation.terms) != 1:
         return ""
-    term, value = found.terms[0], write(found.stored)
-    same = next((factor for factor in term.factors if factor.value == found.stored), None)
+    term, value = explanation.terms[0], write(explanation.stored)
+    same = next((factor for factor in term.factors if factor.value == explanation.stored), None)
     if same is not None and (not term.how or len(term.factors) > 1):
         return f"{value} = {same.place}"
     if not term.how:
         return ""
-    if found.notes:
-        words = said(found.notes[0], language)
+    if explanation.notes:
+        words = said(explanation.notes[0], language)
     else:
         made = (f"{factor.place} = {write(factor.value)}" for factor in term.factors)
         words = ", ".join((said(term.how, language), *made))
     return translate(language, "{value}: {words}", value=value, words=words)
 
 
-def _sum(found: Explanation, language: str) -> str:
+def _sum(explanation: Explanation, language: str) -> str:
     """The largest terms and what the others come to."""
-    value, count = write(found.stored), len(found.terms)
-    if found.sum is None:
+    value, count = write(explanation.stored), len(explanation.terms)
+    if explanation.sum is None:
         return f"{value}   ({translate(language, NOT_KNOWN)})"
-    terms = found.sum.terms
+    terms = explanation.sum.terms
     shown = count if count <= SHOWN + 1 else SHOWN
     written = [_term(term) for term in terms[:shown]]
     if count > shown:

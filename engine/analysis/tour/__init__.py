@@ -81,13 +81,13 @@ def _all() -> tuple[Mapping[str, object], ...]:
 
 def stops_of(program: Program) -> list[TourStop]:
     """The stops that this program has stages for, in order."""
-    found = []
+    stops = []
     for entry in _all():
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:
             texts = {language: entry[language] for language in ("en", "zh")}
-            found.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))  # type: ignore[arg-type]
-    return found
+            stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))  # type: ignore[arg-type]
+    return stops
 
 
 def page_of(trace: Trace, stops: Sequence[TourStop], place: TourPlace, language: str | None = None) -> TourPage:

@@ -199,7 +199,7 @@ def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault 
 
 def shared_positions(trace: Trace) -> list[Fault]:
     """Real tokens that positions take for padding, of RoBERTa and its like, where padding itself has another id."""
-    stage = next((found for found in trace.program if found.kind == "PositionsAfterPadding"), None)
+    stage = next((one for one in trace.program if one.kind == "PositionsAfterPadding"), None)
     if stage is None:
         return []
     padding, ids, real = int(stage.options.get("padding", -1)), trace.tokens.ids, real_tokens(trace)

@@ -50,8 +50,8 @@ class Pattern:
     def hides(self, queries: Array, keys: Array) -> Array:
         """Whether it hides: (query, key)."""
         away = keys - queries[:, None]
-        found = away > 0 if self.causal else np.zeros(away.shape, bool)
-        return found if self.window is None else found | (np.abs(away) > self.window)
+        hidden = away > 0 if self.causal else np.zeros(away.shape, bool)
+        return hidden if self.window is None else hidden | (np.abs(away) > self.window)
 
     def apart(self, value: Value, real: Array, stopped: Stopped) -> Iterator[Mismatch]:
         """Each text in which the mask is something else, as far as queries of real tokens go.

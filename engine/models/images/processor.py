@@ -182,38 +182,38 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
 
 
 def _size(config: Config, name: str, *, square: bool) -> Size | int:
-    found = config.get(name)
-    if isinstance(found, list) and len(found) == 2:
-        found = {"height": found[0], "width": found[1]}
-    if isinstance(found, int):
-        found = {"height": found, "width": found} if square else {"shortest_edge": found}
-    if isinstance(found, dict):
-        given = {key: value for key, value in found.items() if value is not None}
+    written = config.get(name)
+    if isinstance(written, list) and len(written) == 2:
+        written = {"height": written[0], "width": written[1]}
+    if isinstance(written, int):
+        written = {"height": written, "width": written} if square else {"shortest_edge": written}
+    if isinstance(written, dict):
+        given = {key: value for key, value in written.items() if value is not None}
         read = Config(given, f"{config.where}: {name}")
         if given.keys() == {"height", "width"}:
             return read.size("height", 1, MOST_PIXELS), read.size("width", 1, MOST_PIXELS)
         if given.keys() == {"shortest_edge"}:
             return read.size("shortest_edge", 1, MOST_PIXELS)
     raise InputError(
-        f"{config.where}: {name} {found!r} is not implemented; only height and width, or shortest_edge, are"
+        f"{config.where}: {name} {written!r} is not implemented; only height and width, or shortest_edge, are"
     )
 
 
 def _crop(config: Config) -> Size:
-    found = _size(config, "crop_size", square=True)
-    if isinstance(found, int):
+    size = _size(config, "crop_size", square=True)
+    if isinstance(size, int):
         raise InputError(f"{config.where}: crop_size must have a height and a width")
-    return found
+    return size
 
 
 def _numbers(config: Config, name: str) -> tuple[float, ...]:
-    found = config.get(name)
-    given = found if isinstance(found, list) else [found]
+    written = config.get(name)
+    given = written if isinstance(written, list) else [written]
     numbers = [float(number) for number in given if isinstance(number, int | float)]
     if not numbers or len(numbers) < len(given):
-        raise InputError(f"{config.where}: {name} is {found!r}, and must be a list of numbers")
+        raise InputError(f"{config.where}: {name} is {written!r}, and must be a list of numbers")
     if name == "image_std" and 0 in numbers:
-        raise InputError(f"{config.where}: {name} is {found!r}, and nothing can be divided by 0")
+        raise InputError(f"{config.where}: {name} is {written!r}, and nothing can be divided by 0")
     return tuple(numbers)
 
 

@@ -157,18 +157,18 @@ class _Scope:
 def _result(expression: Expression, window: torch.Tensor) -> torch.Tensor:
     whole_numbers = not window.dtype.is_floating_point
     x = window.double() if whole_numbers else window
-    found = torch.as_tensor(expression.value(_Scope(x)), dtype=x.dtype, device=window.device)
+    result = torch.as_tensor(expression.value(_Scope(x)), dtype=x.dtype, device=window.device)
     if whole_numbers:
-        if not torch.equal(found.double(), found.double().round()):
-            raise InputError(f"the patch gives {found.flatten()[0].item():g}, and this stage holds whole numbers")
-        return found.to(window.dtype)
+        if not torch.equal(result.double(), result.double().round()):
+            raise InputError(f"the patch gives {result.flatten()[0].item():g}, and this stage holds whole numbers")
+        return result.to(window.dtype)
     meant = any(isinstance(part, Name) and part.word == "inf" for part in expression.parts())
-    if not meant and bool(torch.isinf(found).any()) and not bool(torch.isinf(window).any()):
+    if not meant and bool(torch.isinf(result).any()) and not bool(torch.isinf(window).any()):
         most = torch.finfo(window.dtype).max
         raise InputError(
             f"the patch gives numbers beyond {most:g}, the largest {str(window.dtype).removeprefix('torch.')}; write inf if that is meant"
         )
-    return found
+    return result
 
 
 @contextmanager

@@ -53,6 +53,7 @@ SHARED = {
     "Sum": LATER,
     "table": LATER,
     "Tokens": SCREEN,
+    "together": LATER,
     "told": SCREEN,
     "where": SCREEN,
     "within": SCREEN,

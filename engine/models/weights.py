@@ -36,12 +36,12 @@ class Weights(Mapping[str, torch.Tensor]):
         self._ready: dict[str, torch.Tensor] = {}
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        found = self._ready.get(name)
-        if found is None:
+        tensor = self._ready.get(name)
+        if tensor is None:
             dtype = torch.float32 if name in self._wide else self._dtype
-            found = self._source.weight(name).to(device=self._device, dtype=dtype)
-            self._ready[name] = found
-        return found
+            tensor = self._source.weight(name).to(device=self._device, dtype=dtype)
+            self._ready[name] = tensor
+        return tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

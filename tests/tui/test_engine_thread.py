@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from encoder_tui.engine.commands import Table
+from encoder_tui.engine.commands import CommandTable
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.app import engine_thread
 from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
@@ -178,14 +178,14 @@ def test_an_interrupt_that_comes_before_the_motion_has_begun_still_stops_it(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, taken, opened = ready(post), threading.Event(), threading.Event()
-    execute = Table.execute
+    execute = CommandTable.execute
 
     def late(*arguments: Any) -> Any:  # the line is taken up, and nothing of it has been done
         taken.set()
         assert opened.wait(30)
         return execute(*arguments)
 
-    monkeypatch.setattr(Table, "execute", late)
+    monkeypatch.setattr(CommandTable, "execute", late)
     engine.execute("continue", "key")
     assert taken.wait(30)
     assert engine.interrupt() == 0

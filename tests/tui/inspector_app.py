@@ -9,8 +9,11 @@ from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.reading.work import Wanted
 from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
+from encoder_tui.tui.views import value_view
 from encoder_tui.tui.views.value_view import ValueView
 from textual.app import App, ComposeResult
+
+value_view.LATE = 3600.0  # no answer is late by the clock, on however busy a machine: a test says when it is
 
 
 class InspectorApp(App[None]):

@@ -22,19 +22,23 @@ PATIENCE = 30.0  # seconds before a test that waits for something gives up; no t
 
 
 async def nothing_ready(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
-    """Give way until nothing on the event loop is ready to run and the screen is painted, which a timer would paint.
+    """Give way until nothing on the event loop is ready to run, the screen has its size and is painted.
+
+    Timers would see to the last two: of 1/120 and 1/60 s, so nobody waits for them.
 
     It stands in for textual's `wait_for_idle`, whose arguments it has: that one sleeps in steps of 20 ms until the
     process has hardly used the processor for one of them, twice a key and once a pause, longer on a busy machine.
     What the engine's thread does, `settled` waits for.
     """
     ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
-    for _ in range(2):
+    for _ in range(3):  # a size, the layout that follows from it, its paint
         await asyncio.sleep(0)
         while ready:
             await asyncio.sleep(0)
         app = active_app.get(None)
         if app and app.screen_stack:
+            if app._resize_event is not None:
+                app._check_resize()
             app.screen._on_timer_update()
 
 

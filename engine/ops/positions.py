@@ -28,21 +28,21 @@ class Sinusoid(Op):
         dtype: of the result.
         layout: `turns`, as above; `halves`: all sines, then all cosines, computed in float64 (Marian); `spread`: halves as
             well, whose longest wave is 2π · 10000 exactly, so that 2i/d is i/(d/2 − 1) (tensor2tensor, M2M100).
-        rows: of the table that halves are taken from, where its size plays a part in the last bits.
+        places: rows of the table that halves are taken from, where its size plays a part in the last bits.
         padding: the position whose row is 0; -1 for none.
     """
 
     hidden: int
     dtype: str
     layout: str = "turns"
-    rows: int = 0
+    places: int = 0
     padding: int = -1
     card: ClassVar[Card] = Card(elementwise=True, single=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs
         if self.layout != "turns":
-            table = halves(self.hidden, self.rows) if self.layout == "halves" else spread(self.hidden, self.rows)
+            table = halves(self.hidden, self.places) if self.layout == "halves" else spread(self.hidden, self.places)
             if self.padding >= 0:
                 table[self.padding] = 0
             table = table.to(positions.device, getattr(torch, self.dtype))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
+from ...program.modules import IDLE
 from ...program.program import Program
 from ..config import Config
 from . import gte
@@ -43,7 +44,7 @@ MODULES = replace(
     prefixes=PREFIXES,
     parts={part: stage for part, stage in gte.MODULES.parts.items() if part != "mlp.dropout"},
     heads={"lm_head": "head.words.logits", "classifier": "head.classes.logits"},
-    none=gte.MODULES.none | {"classifier.dropout": gte.MODULES.none["dropout"]},
+    none={**gte.MODULES.none, "classifier.dropout": IDLE},
 )
 
 

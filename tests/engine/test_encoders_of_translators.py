@@ -1,0 +1,34 @@
+"""What is special about encoders that stand beside a decoder: it is stored and not used, named and not computed."""
+
+import pytest
+from encoder_tui.engine import InputError, load
+from encoder_tui.engine.models.families.declarations import DECLARED
+from encoder_tui.engine.models.folders import likeness
+from family_kit import open_pair, random_model, sample_of
+
+
+@pytest.mark.parametrize("family", ["BART", "Marian", "M2M100"])
+def test_a_decoder_is_stored_and_not_used(family):
+    sample = sample_of(family)
+    with pytest.warns(UserWarning, match=r"decoder \(\d+ tensors\).* stored and not used"):
+        encoder, _ = open_pair(sample, random_model(sample, head="words"))
+    for name in ("decoder.layers.0.self_attn", "model.decoder.layers.0", "lm_head"):
+        with pytest.raises(InputError, match="it belongs to the decoder, which is not computed"):
+            encoder.program.resolve(name)
+
+
+def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path):
+    random_model(sample_of("Marian")).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
+    with pytest.warns(UserWarning):
+        encoder = load(tmp_path, "cpu")
+    with pytest.raises(
+        InputError, match=r"'MarianTokenizer' is not implemented; give ids in place of a text \(--ids\)"
+    ):
+        encoder.run("a text")
+
+
+def test_families_say_what_marks_them():
+    assert likeness(["model.encoder.layernorm_embedding.weight"]) == "BART"
+    assert likeness(["encoder.layer.0.attention.qkv_proj.weight"]) == "GTE"
+    assert set(DECLARED["bart"]) == {"MODEL_TYPES", "TOKENIZERS", "POSITIONS", "MARKS"}

@@ -1,5 +1,7 @@
 """The operations encoders are made of. Each computes, writes its formula, and some can compute rows alone."""
 
+from . import patches as patches  # every card is known once this package is
+from . import words as words
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
 from .base import Op, Out, Tensors, no_memory
 from .disentangled import (

@@ -12,6 +12,7 @@ import torch
 from encoder_tui.engine import load, open_snapshot, save
 from encoder_tui.engine.analysis.compare.rounding import kept_in
 from encoder_tui.engine.analysis.cost import costs
+from encoder_tui.engine.analysis.why import EXPLAINERS
 from encoder_tui.engine.ops import (
     Activation,
     AddBias,
@@ -173,6 +174,7 @@ def test_a_class_without_a_card_cannot_be_made() -> None:
 def test_every_operation_has_a_card_by_its_name() -> None:
     assert {kind.__name__: kind.card for kind in operations()} == CARDS
     assert len(CARDS) > 70
+    assert EXPLAINERS.keys() == CARDS.keys()
 
 
 def test_a_stage_of_an_unknown_kind_is_taken_the_careful_way() -> None:
@@ -222,9 +224,13 @@ def test_the_ends_of_what_keeps_the_order_are_those_of_its_input(op: Op, dtype: 
 
 
 def test_cards_need_no_torch() -> None:
-    script = "import sys, encoder_tui.engine.ops as ops; print(len(ops.__all__), 'torch' in sys.modules)"
+    """All of them, of one import: a recording asks for no more."""
+    script = (
+        "import sys, encoder_tui.engine.ops; from encoder_tui.engine.program.kinds import CARDS\n"
+        "print(len(CARDS), 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[1] == "False"
+    assert done.stdout.split() == [str(len(CARDS)), "False"]
 
 
 def test_a_recording_knows_the_cards_of_its_run(small, tmp_path) -> None:

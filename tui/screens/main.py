@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ...engine.messages.translation import tr
+from ...engine.messages.translation import language, tr
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
 from ..panes.explanation import Explanation
@@ -24,7 +24,7 @@ from ..panes.token_strip import Tokens, TokenStrip
 from ..state.completion import Completion
 from ..state.plane import TOKEN_AXES, clipped, plane_at
 from ..state.position import Position
-from ..state.subject import subject_of
+from ..state.subject import Subject, subject_of
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class MainScreen(Screen[None]):
         self._room = Vertical(id="room")
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
+        self._known: tuple[Position, tuple[object, ...], Subject] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="all"):
@@ -130,8 +131,16 @@ class MainScreen(Screen[None]):
         self.set_class(state.explained, "-explained")
         self._below_rule.join("┬" if state.explained else "┼")
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
-        known = state.stage in position.world.program
-        self.inspector.show(state, subject_of(position, state.stage, state.weight) if known else None)
+        self.inspector.show(state, self._subject_of(state, position))
+
+    def _subject_of(self, state: ViewState, position: Position) -> Subject | None:
+        """What is known of what is looked at, put together once for all keys that stay with it."""
+        if state.stage not in position.world.program:
+            return None
+        asked = (state.stage, state.weight, language())
+        if self._known is None or self._known[0] is not position or self._known[1] != asked:
+            self._known = position, asked, subject_of(position, state.stage, state.weight)
+        return self._known[2]
 
     @on(Console.Opened)
     def _typing(self) -> None:

@@ -69,9 +69,10 @@ def _difference(found: Findings, sample: Any, encoder: Any, theirs: Any, lengths
 
 def _largest(values: torch.Tensor, dtype: str) -> float:
     """The largest magnitude of what no mask hides."""
-    from encoder_tui.engine.analysis.compare.measure import hidden_below
+    from encoder_tui.engine.program.dtypes import FLOATS
 
-    seen = values[values > hidden_below(dtype)].double()
+    lowest = FLOATS[dtype].lowest / 2 if dtype in FLOATS else -math.inf
+    seen = values[values > lowest].double()
     return float(seen.abs().max()) if seen.numel() else 0.0
 
 

@@ -152,9 +152,11 @@ class Trace(ABC):
 
     def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
         """What a stage has besides its value, by what stands after the `@` of its address: weights, and whatever else there is."""
-        every = {symbol: partial(self._weight, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)}
+        every: dict[str, Callable[[], Value]] = {
+            symbol: partial(self._weight, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)
+        }
         for kind in self.kinds_beside.values():
-            every |= kind(self, stage)
+            every.update(kind(self, stage))
         return every
 
     def _weight(self, weight: StageWeight) -> Value:

@@ -15,8 +15,8 @@ from .families.declarations import together
 
 # model_type -> how the names of transformers' classes for it begin.
 CLASSES: Mapping[str, str] = {model_type: front for model_type, front in together("MODEL_TYPES").items() if front}
-# What follows: `BertModel`, `BertForMaskedLM`, `T5EncoderModel`, `CLIPTextModelWithProjection`, ...
-ENDINGS = r"(Model|For[A-Z]|LMHead|Encoder|PreTrained|WithLMHead)\w*"
+# What follows: `BertModel`, `BertForMaskedLM`, `T5EncoderModel`, `MarianMTModel`, `CLIPTextModelWithProjection`, ...
+ENDINGS = r"(Model|MTModel|For[A-Z]|LMHead|Encoder|PreTrained|WithLMHead)\w*"
 
 
 def told(config: Config) -> Iterator[str]:

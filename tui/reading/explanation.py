@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...engine.analysis.explain import Page
+    from ...engine.analysis.explain import StagePage
     from ...engine.commands.session import Session
 
 
-def read_explanation(session: Session, stage: str, index: tuple[int, ...] | None, *, numbers: bool) -> Page:
+def read_explanation(session: Session, stage: str, index: tuple[int, ...] | None, *, numbers: bool) -> StagePage:
     """Explain a stage. Runs on the engine's thread.
 
     Args:

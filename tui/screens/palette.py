@@ -11,7 +11,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from ...engine.messages.translation import tr
 
 if TYPE_CHECKING:
-    from ...engine.commands import Command, Table
+    from ...engine.commands import Command, CommandTable
 
 Offer = tuple[str, str, Callable[[], None]]
 
@@ -20,7 +20,7 @@ class Chooser(Protocol):
     """An application whose commands can be chosen from a list."""
 
     @property
-    def table(self) -> Table:
+    def table(self) -> CommandTable:
         """The commands."""
         ...
 

@@ -247,7 +247,7 @@ def test_the_first_nan_operand_is_named(small: Encoder) -> None:
 def test_a_nan_in_a_weight_is_named(small: Encoder) -> None:
     run = small.run(TEXTS)
     name = "encoder.layer.0.attention.self.query.weight"
-    run.weights = {**run.weights, name: run.weights[name].clone()}
+    run.computation.weights = {**run.weights, name: run.weights[name].clone()}
     run.weights[name][5, 3] = math.nan
     found = explain(run, "layers.0.attention.query", (0, 2, 5))
     assert found.culprit is not None
@@ -280,7 +280,7 @@ def test_a_nan_elsewhere_in_the_table_is_not_seen_by_a_lookup(small: Encoder) ->
     name = "embeddings.word_embeddings.weight"
     table[name] = table[name].clone()
     table[name][7, 5] = math.nan
-    run.weights = table
+    run.computation.weights = table
     found = explain(run, "embeddings.token", (0, 2, 5))
     assert found.holds
     assert "row 7 of the table is not finite, which a lookup does not see" in found.notes[1]
@@ -375,7 +375,7 @@ def test_only_rows_are_read(minilm: Encoder) -> None:
 def test_values_that_are_never_whole_are_explained(minilm: Encoder) -> None:
     text = "word " * 200
     whole, windows = minilm.run(text), minilm.run(text)
-    windows.budget = 1 << 20
+    windows.computation.budget = 1 << 20
     assert windows.is_windowed("layers.0.attention.weights")
     for name, index in cases(windows):
         ours, theirs = explain(windows, name, index), explain(whole, name, index)

@@ -123,7 +123,7 @@ def test_old_pytorch_weights(refused, model):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"model_type": "gpt2"}, "model_type 'gpt2' is not a known family; known: albert, bert"),
+        ({"model_type": "gpt2"}, "model_type 'gpt2' is not a known family; known: albert, bart, bert"),
         ({"model_type": "brt"}, "did you mean bert"),
         ({"model_type": None}, "has no model_type"),
         ({"hidden_act": "swiglu"}, "hidden_act 'swiglu' is not implemented"),

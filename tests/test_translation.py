@@ -13,7 +13,7 @@ from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.messages.translation import catalogue, language, language_of, tr, trn, use
 from labels import looked_up, written
 
-ZH = Path(__file__).parent.parent / "engine" / "translations" / "zh.toml"
+ZH = Path(__file__).parent.parent / "engine" / "messages" / "translations" / "zh.toml"
 LETTERLESS = ("{value}: {words}", "NaN", " in float64", "{name} {index} of {size} {keys}", "{name} {span} of {size}")
 FIELD = re.compile(r"\{\w+\}")
 

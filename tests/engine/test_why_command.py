@@ -130,7 +130,7 @@ def test_a_recording_is_explained_without_torch(recorded: Path) -> None:
     code = f"""
 import sys
 from encoder_tui.engine import open_snapshot
-from encoder_tui.engine.why import explain, write_why
+from encoder_tui.engine.analysis.why import explain, write_why
 trace = open_snapshot({str(recorded)!r})
 for stage in trace.program:
     write_why(explain(trace, stage.name, tuple(0 for _ in stage.axes)))

@@ -136,6 +136,7 @@ class Counted(Value):
 async def test_of_a_long_text_one_row_and_the_screen_are_read() -> None:
     session, value = small(), Counted(2000)
     session.trace.values[WEIGHTS] = value  # type: ignore[attr-defined]
+    session.trace.tokens = replace(session.trace.tokens, strings=tuple(map(tuple, value.tokens)))
     app = InspectorApp(session, ViewState(WEIGHTS, view="lines", row=1000, column=1500))
     async with app.run_test(size=(84, 28)) as pilot:
         await pilot.pause()

@@ -41,14 +41,14 @@ class Op:
 class WeighedTrace(FakeTrace):
     """With weights that can be read."""
 
-    weights: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray]
 
     def weight(self, name: str, index: Index = ()) -> Any:
-        return self.weights[name][index]
+        return self.numbers[name][index]
 
     @property
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: weight.shape for name, weight in self.weights.items()}
+        return {name: weight.shape for name, weight in self.numbers.items()}
 
 
 def session_of(stages: dict[str, tuple[Stage, Any]], weights: dict[str, np.ndarray] | None = None) -> Session:
@@ -57,7 +57,7 @@ def session_of(stages: dict[str, tuple[Stage, Any]], weights: dict[str, np.ndarr
     for name, (stage, value) in stages.items():
         values[name] = value if isinstance(value, OneHot) else ArrayValue(name, stage.axes, value, None, tokens.strings)
     trace = WeighedTrace(Program([stage for stage, _ in stages.values()]), tokens, values)
-    trace.weights = weights or {}
+    trace.numbers = weights or {}
     session = Session(trace)
     session.debugger.goto(len(stages) - 1)
     return session

@@ -38,7 +38,7 @@ from ..config import Config
 from . import bert
 from .blocks import attention as parts
 from .blocks import pooler as heads
-from .blocks import relative
+from .blocks import post_norm, relative
 from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Limits, Options
@@ -58,7 +58,6 @@ HARMLESS = {
     "of relative attention": ("norm_rel_ebd",),
     "never read by anyone": ("z_steps", "padding_idx"),
 }
-WIDE = ("batch", "token", "intermediate")
 RELATIVE = ("batch", "relative", "hidden")
 RELATIVE_HEADS = ("batch", "head", "relative", "head_dim")
 BY_QUERY = ("batch", "head", "query", "relative")
@@ -282,18 +281,10 @@ def _positions(b: Builder, sizes: Deberta, far: str) -> tuple[str, str]:
 
 
 def _layer(b: Builder, sizes: Deberta, layer: int, x: str, mask: str, index: str, table: str) -> str:
-    hidden, module = sizes.hidden, f"encoder.layer.{layer}"
-    block, ffn = f"layers.{layer}.attention", f"layers.{layer}.ffn"
-    concat = _attention(b, sizes, block, f"{module}.attention.self", x, mask, index, table)
-    output = b.linear(f"{block}.output", concat, f"{module}.attention.output.dense", hidden, hidden)
-    residual = b.add(f"{block}.residual", Sum(), (output, x))
-    x = b.norm(f"{block}.norm", residual, f"{module}.attention.output.LayerNorm", hidden, sizes.epsilon)
-
-    up = b.linear(f"{ffn}.up", x, f"{module}.intermediate.dense", hidden, sizes.intermediate, WIDE)
-    active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.intermediate.intermediate_act_fn")
-    down = b.linear(f"{ffn}.down", active, f"{module}.output.dense", sizes.intermediate, hidden)
-    residual = b.add(f"{ffn}.residual", Sum(), (down, x))
-    return b.norm(f"{ffn}.norm", residual, f"{module}.output.LayerNorm", hidden, sizes.epsilon)
+    module = f"encoder.layer.{layer}"
+    concat = _attention(b, sizes, f"layers.{layer}.attention", f"{module}.attention.self", x, mask, index, table)
+    size = post_norm.Sizes(sizes.hidden, sizes.heads, sizes.intermediate, sizes.activation, sizes.epsilon)
+    return post_norm.after_heads(b, layer, module, bert.LAYER, size, x, concat)
 
 
 def _attention(b: Builder, sizes: Deberta, block: str, module: str, x: str, mask: str, index: str, table: str) -> str:

@@ -16,7 +16,7 @@ from ..config import Config
 from . import bert
 from .blocks import attention as parts
 from .blocks import pooler as heads
-from .blocks import relative
+from .blocks import post_norm, relative
 from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Limits, Options
@@ -29,7 +29,7 @@ TIED = {
     "lm_head.decoder.weight": "embeddings.word_embeddings.weight",
     "lm_head.decoder.bias": "lm_head.bias",
 }
-WIDE = ("batch", "token", "intermediate")
+LAYER = replace(bert.LAYER, output="attention.attn.o", norm="attention.LayerNorm")
 MOST_LAYERS = 1000
 # transformers has these fixed, whatever the config says of padding and buckets.
 PADDING, BUCKETS, DISTANCE = 1, 32, 128
@@ -141,7 +141,7 @@ def _embeddings(b: Builder, sizes: MPNet) -> str:
 
 def _layer(b: Builder, sizes: MPNet, layer: int, x: str, bias: str, mask: str) -> str:
     hidden, module = sizes.hidden, f"encoder.layer.{layer}"
-    block, ffn = f"layers.{layer}.attention", f"layers.{layer}.ffn"
+    block = f"layers.{layer}.attention"
     projected = [
         (role, b.linear(f"{block}.{role}", x, f"{module}.attention.attn.{role[0]}", hidden, hidden))
         for role in ("query", "key", "value")
@@ -152,15 +152,8 @@ def _layer(b: Builder, sizes: MPNet, layer: int, x: str, bias: str, mask: str) -
     biased = b.add(f"{block}.biased", AddBias(), (scaled, bias), parts.SQUARE)
     masked = b.add(f"{block}.masked", AddMask(), (biased, mask), parts.SQUARE)
     concat = parts.attend(b, block, masked, value)
-    output = b.linear(f"{block}.output", concat, f"{module}.attention.attn.o", hidden, hidden)
-    residual = b.add(f"{block}.residual", Sum(), (output, x))
-    x = b.norm(f"{block}.norm", residual, f"{module}.attention.LayerNorm", hidden, sizes.epsilon)
-
-    up = b.linear(f"{ffn}.up", x, f"{module}.intermediate.dense", hidden, sizes.intermediate, WIDE)
-    active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.intermediate.intermediate_act_fn")
-    down = b.linear(f"{ffn}.down", active, f"{module}.output.dense", sizes.intermediate, hidden)
-    residual = b.add(f"{ffn}.residual", Sum(), (down, x))
-    norm = b.norm(f"{ffn}.norm", residual, f"{module}.output.LayerNorm", hidden, sizes.epsilon)
+    size = post_norm.Sizes(hidden, sizes.heads, sizes.intermediate, sizes.activation, sizes.epsilon)
+    norm = post_norm.after_heads(b, layer, module, LAYER, size, x, concat)
     return b.alias(f"layers.{layer}.output", norm)
 
 

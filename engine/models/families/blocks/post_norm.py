@@ -56,7 +56,7 @@ def layer(
         drops: what training drops; None for nothing.
     """
     drops = drops or Drops()
-    hidden, attention, ffn = sizes.hidden, f"layers.{number}.attention", f"layers.{number}.ffn"
+    hidden, attention = sizes.hidden, f"layers.{number}.attention"
 
     query, key, value = (
         b.linear(f"{attention}.{role}", x, f"{module}.{name}", hidden, hidden)
@@ -65,6 +65,23 @@ def layer(
     concat = parts.attention(
         b, attention, query, key, value, mask, sizes.heads, hidden // sizes.heads, drop=drops.weights
     )
+    norm = after_heads(b, number, module, names, sizes, x, concat, drops)
+    return b.alias(f"layers.{number}.output", norm)
+
+
+def after_heads(
+    b: Builder, number: int, module: str, names: Names, sizes: Sizes, x: str, concat: str, drops: Drops | None = None
+) -> str:
+    """What follows once the heads stand side by side, whatever attention they had: output, sum and norm, and the network.
+
+    Args:
+        x: what went into the layer; concat: the heads side by side; the rest as of `layer`.
+
+    Returns:
+        The layer's last norm.
+    """
+    drops = drops or Drops()
+    hidden, attention, ffn = sizes.hidden, f"layers.{number}.attention", f"layers.{number}.ffn"
     output = drops.hidden(b.linear(f"{attention}.output", concat, f"{module}.{names.output}", hidden, hidden))
     residual = b.add(f"{attention}.residual", Sum(), (output, x))
     x = b.norm(f"{attention}.norm", residual, f"{module}.{names.norm}", hidden, sizes.epsilon)
@@ -73,5 +90,4 @@ def layer(
     active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.{names.activation}")
     down = drops.hidden(b.linear(f"{ffn}.down", active, f"{module}.{names.down}", sizes.intermediate, hidden))
     residual = b.add(f"{ffn}.residual", Sum(), (down, x))
-    norm = b.norm(f"{ffn}.norm", residual, f"{module}.{names.last_norm}", hidden, sizes.epsilon)
-    return b.alias(f"layers.{number}.output", norm)
+    return b.norm(f"{ffn}.norm", residual, f"{module}.{names.last_norm}", hidden, sizes.epsilon)

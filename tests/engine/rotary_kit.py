@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
 
 import torch
 from encoder_tui.engine import Run
+from encoder_tui.engine.ops import ACTIVATIONS
 from family_kit import Values
+from hypothesis import strategies as st
 
 
 @contextmanager
@@ -56,3 +58,37 @@ def written_rotation(
         yield
     finally:
         modeling.apply_rotary_pos_emb, modeling.eager_attention_forward = turn, attend  # type: ignore[attr-defined]
+
+
+@st.composite
+def rotary_options(draw: st.DrawFn, *, fewest_segments: int = 1) -> dict[str, Any]:
+    """Any small encoder that turns queries and keys: the options that all such families have."""
+    hidden, heads = draw(st.sampled_from([(8, 1), (12, 3), (32, 4), (72, 6), (64, 2), (48, 1)]))
+    options = {
+        "hidden_size": hidden,
+        "num_attention_heads": heads,
+        "num_hidden_layers": draw(st.integers(1, 3)),
+        # not 1: a product with a matrix of one row depends, in its last bits, on where that lies in memory (MKL)
+        "intermediate_size": draw(st.integers(2, 50)),
+        "type_vocab_size": draw(st.integers(fewest_segments, 3)),
+        "layer_norm_eps": draw(st.sampled_from([1e-12, 1e-5, 0.1])),
+        "hidden_act": draw(st.sampled_from(sorted(ACTIVATIONS))),
+        "tie_word_embeddings": draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        options["head_dim"] = draw(st.sampled_from([2, 8, 10]))
+    if draw(st.booleans()):
+        options["rope_parameters"] = {"rope_type": "default", "rope_theta": draw(st.sampled_from([500.0, 1e4]))}
+    return options
+
+
+def recorder(modeling: ModuleType) -> Callable[[Any, Run, Values], AbstractContextManager[None]]:
+    """What a `Sample` takes as `record`, where all layers turn by one table and see by one mask."""
+
+    def record(theirs: Any, run: Run, values: Values) -> AbstractContextManager[None]:
+        tables = ["rotary"] * run.program.layers
+        return written_rotation(
+            modeling, run, values, tables, lambda layer, mask: values.update({"mask.additive": mask})
+        )
+
+    return record

@@ -222,8 +222,8 @@ def truth(result: Any, text: str) -> bool:
     Raises:
         InputError: it is many numbers.
     """
-    if isinstance(result, np.ndarray) and result.size != 1:
-        raise InputError(f"{text!r} gives {result.size} numbers; take one of them, or a figure such as max(...)")
+    if np.size(result) != 1:
+        raise InputError(f"{text!r} gives {np.size(result)} numbers; take one of them, or a figure such as max(...)")
     return not (isinstance(result, float) and math.isnan(result)) and bool(result)
 
 

@@ -196,8 +196,7 @@ class Debugger:
         """Undo a `back`."""
         return self._recall(self._future, self._past, "the last place the cursor was")
 
-    def _by_part(self, part: object, count: int) -> Stop:
-        assert callable(part)
+    def _by_part(self, part: Callable[[Stage], str], count: int) -> Stop:
         names = [part(stage) for stage in self.trace.program]
         position = self.position
         for _ in range(min(abs(count), len(names))):

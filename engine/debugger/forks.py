@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
+from ..program.patch import Patch
 from ..program.trace import LiveTrace, Trace, expect_live
 from .cancel import never
 from .cursor import Debugger
 
-if TYPE_CHECKING:
-    from ..program.patch import Patch
-
-Patches = tuple["Patch", ...]
+Patches = tuple[Patch, ...]
 
 
 @dataclass(slots=True)
@@ -32,8 +29,8 @@ class Branch:
     parent: int | None
     trace: Trace
     debugger: Debugger
-    past: list[Patches] = field(default_factory=list)
-    future: list[Patches] = field(default_factory=list)
+    past: list[Patches] = field(default_factory=list[Patches])
+    future: list[Patches] = field(default_factory=list[Patches])
 
 
 class Forks:

@@ -40,10 +40,10 @@ class Watch:
         here = trace.program.index(stage.name)
         if any(trace.program.index(name) > here for name in self.needs):
             return None
-        value = self.expression.value(StageScope(trace, stage))
-        if isinstance(value, np.ndarray) and value.size != 1:
+        value: Any = self.expression.value(StageScope(trace, stage))
+        if np.size(value) != 1:
             return None  # one number of other stages, and many of this
-        if isinstance(value, bool | np.bool_):
+        if np.asarray(value).dtype == np.bool_:
             return bool(value)
         return None if math.isnan(value) else float(value)
 

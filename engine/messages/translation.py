@@ -85,7 +85,8 @@ def filled(text: str, pairs: Iterable[tuple[re.Pattern[str], str]]) -> str:
 
 def pattern_of(text: str) -> re.Pattern[str]:
     """`{x} cut into {heads} heads` as an expression; a name that comes again must stand for the same."""
-    parts, seen = [], set[str]()
+    parts: list[str] = []
+    seen: set[str] = set()
     for place, part in enumerate(_FIELD.split(text)):
         if place % 2 == 0:
             parts.append(re.escape(part))

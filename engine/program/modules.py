@@ -34,9 +34,9 @@ class Modules:
 
     prefixes: tuple[str, ...] = ()
     layer: str = ""
-    whole: Mapping[str, str] = field(default_factory=dict)
-    parts: Mapping[str, str] = field(default_factory=dict)
-    heads: Mapping[str, str] = field(default_factory=dict)
-    none: Mapping[str, str] = field(default_factory=dict)
+    whole: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: Mapping[str, str] = field(default_factory=dict[str, str])
+    heads: Mapping[str, str] = field(default_factory=dict[str, str])
+    none: Mapping[str, str] = field(default_factory=dict[str, str])
     blocks: str = "blocks"
     decoders: tuple[str, ...] = ()

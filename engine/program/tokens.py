@@ -47,7 +47,7 @@ class Tokens:
     places: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False, default=())
     vocabulary_size: int = 0
     second: tuple[tuple[bool, ...], ...] = field(repr=False, default=())
-    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, repr=False)
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict[str, npt.NDArray[Any]], repr=False)
     notes: tuple[str, ...] = ()
     from_ids: bool = False
     prompt_length: int = 0
@@ -64,8 +64,8 @@ class Tokens:
     @property
     def prompt(self) -> Ids:
         """1 at the tokens of the prompt, and of what stands before it: (batch, token)."""
-        first = self.mask.argmax(axis=1)[:, None]  # padding may stand before the text
-        place = np.arange(self.mask.shape[1])[None]  # (1, token)
+        first: Ids = self.mask.argmax(axis=1)[:, None]  # padding may stand before the text
+        place = np.arange(int(self.mask.shape[1]))[None]  # (1, token)
         return ((place >= first) & (place < first + self.prompt_length)).astype(np.int64)
 
     def is_second(self, batch: int, token: int) -> bool:

@@ -86,7 +86,7 @@ class Value(ABC):
         Args:
             figure: `sum` or `var`, which divides by n.
         """
-        figures = []
+        figures: list[npt.NDArray[np.float64]] = []
         for block in self.pieces():
             wide = np.atleast_2d(block)[..., :first].astype(np.float64)
             figures.append((wide.sum(axis=-1) if figure == "sum" else wide.var(axis=-1)).ravel())
@@ -100,7 +100,7 @@ class Value(ABC):
         """The whole value as a torch tensor of its own: writing to it changes nothing here."""
         import torch
 
-        return torch.from_numpy(self.read())
+        return torch.from_numpy(self.read())  # pyright: ignore[reportUnknownMemberType]  # torch says nothing of its argument
 
     def bind(self, index: Index | str = ()) -> Index:
         """The index with one entry for each axis, checked against the shape."""

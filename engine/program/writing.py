@@ -112,7 +112,7 @@ def _of_unlike_texts(value: Value, index: Index, axes: Sequence[int]) -> bool:
 
 
 def _place(value: Value, index: Index) -> str:
-    parts = []
+    parts: list[str] = []
     for axis, part, size in zip(value.axes, index, value.shape, strict=True):
         if isinstance(part, int):
             word = _token(value, index, axis, part)
@@ -140,7 +140,7 @@ def _token(value: Value, index: Index, axis: str, at: int) -> str:
 
 
 def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> list[str]:
-    ranges = []
+    ranges: list[tuple[int, range, int]] = []  # an axis, its places, the most of them that are written
     by_text = not is_rectangle(index)  # then each text has a row, with the tokens that are named before it
     most_of_each = (layout.rows, layout.columns) if by_text or len(axes) == 2 else (layout.columns,)
     for axis, most in zip(axes, most_of_each, strict=False):
@@ -159,11 +159,10 @@ def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> l
         rows, table, numbers = labels[0], [], numbers.T
     else:
         rows, table = labels[0] if len(axes) == 2 else [""], [["", *labels[-1]]]
-    short = (
-        (lambda number: f"{number} {value.word(int(number))}")
-        if value.holds_ids
-        else (lambda number: write_short(number, layout.digits))
-    )
+
+    def short(number: np.generic) -> str:
+        return f"{number} {value.word(int(number))}" if value.holds_ids else write_short(number, layout.digits)
+
     table += [[row, *map(short, line)] for row, line in zip(rows, numbers, strict=True)]
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join([_left(line[0], widths[0]), *map(_right, line[1:], widths[1:])]).rstrip() for line in table]

@@ -80,7 +80,7 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
         return None
     if role == TEXTS:
         return _texts(trace, stage, asked.texts) if asked.texts else None
-    same = []
+    same: list[int] = []
     for text, one, other in asked.pairs[role]:
         if not trace.apart(stage.name, one, other) and _collapsed(trace, stage, role, text):
             same.append(text)

@@ -40,7 +40,8 @@ def blind_texts(trace: Trace) -> frozenset[int]:
 def token_faults(trace: Trace) -> list[Fault]:
     """The tokenizer's own mask, and what the program was given for it; of `tokens.mask`."""
     tokens, real = trace.original_tokens, real_tokens(trace)
-    faults, whose = [], whose_mask(trace)
+    whose = whose_mask(trace)
+    faults: list[Fault] = []
     for row, words in enumerate(tokens.strings):
         for at in [at for at, word in enumerate(words) if word in PADDING_WORDS and real[row, at]][:1]:
             said = f"{whose} is 1 at the padding token {words[at]!r}"

@@ -59,12 +59,12 @@ class Pattern:
         Args:
             real: (batch, token), whether a token stands there.
         """
-        keys = np.arange(real.shape[1])
+        keys = np.arange(int(real.shape[1]))
         first: dict[int, tuple[tuple[int, ...], bool]] = {}
         count = np.zeros(len(real), int)
         for text in range(len(real)):
             for _, start, window in windows(value, stopped, text):
-                queries = np.arange(start, start + window.shape[2])
+                queries = np.arange(start, start + int(window.shape[2]))
                 hidden = np.asarray(window[0, 0], dtype=np.float64) < HIDES
                 meant = self.hides(queries, keys) | ~real[text]
                 wrong = (hidden != meant) & real[text, queries, None]

@@ -67,7 +67,7 @@ def run_batch(
         _out(write_stop(stop, session.trace.shapes))
     if export:
         saved = save(session.trace, export, select=select, upto=session.debugger.furthest)
-        _say(f"wrote {len(saved.names)} stages, {saved.size:,} bytes, to {export}")
+        _say(saved.told(export))
     stopped = session.held
     for reference in references:
         found, text = compare_against(session, reference)

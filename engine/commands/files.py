@@ -17,7 +17,7 @@ def _export(session: Session, rest: str) -> Reply:
     if not 1 <= len(words) <= 2:
         raise InputError(f"export where? write `{EXPORT}`; the path ends in .safetensors or .npz")
     saved = save(session.trace, words[0], select=words[1] if len(words) == 2 else None, upto=session.debugger.furthest)
-    return Reply(f"wrote {len(saved.names)} stages, {saved.size:,} bytes, to {visible(words[0])}")
+    return Reply(saved.told(visible(words[0])))
 
 
 def _open(session: Session, rest: str) -> Reply:

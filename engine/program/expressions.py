@@ -203,7 +203,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 _WORD = re.compile(
     r"""\s*(?:
         (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
-      | (?P<name>[A-Za-z_]\w*(?:\.\w+)*)
+      | (?P<name>[A-Za-z_]\w*(?:\.\w+)*(?:@[\w.]*)?)
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<mark>\*\*|<=|>=|==|!=|[-+*/<>()\[])
     )""",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from ..messages.errors import InputError, nearest
+from .addresses import AT
 from .foreign.names import foreign_names, why_none
 from .modules import Modules
 from .stage import Shape, Stage, Stages
@@ -82,6 +83,14 @@ class Program(Stages):
         return names
 
     def _unknown(self, name: str) -> InputError:
+        where, at, _ = name.strip().partition(AT)
+        if at:
+            if not self.match(where):
+                return self._unknown(where)
+            return InputError(
+                f"{name.strip()!r} is the address of what a stage has besides its value, and a stage is meant here: write {where!r}; "
+                "`print`, `stats` and `export` take addresses"
+            )
         why = why_none(self, name.strip())
         if why:
             return InputError(f"no stage is {why}")

@@ -65,9 +65,8 @@ def test_dropped_with_the_fork_it_was_of(session: Session) -> None:
 def test_written_to_a_file(session: Session, tmp_path: Path, suffix: str) -> None:
     do(session, "compare dtype float64")
     path = tmp_path / f"all.{suffix}"
-    assert do(session, f"export {path} layers.*.ffn.up@*").startswith(
-        f"wrote {4 * session.trace.program.layers} stages"
-    )
+    said = do(session, f"export {path} layers.*.ffn.up@*")
+    assert said.startswith(f"wrote {4 * session.trace.program.layers} values")
     want = {what: session.trace[f"{UP}@{what}"] for what in ("W", "b", "reference", "difference")}
     if suffix == "npz":
         with np.load(path) as arrays:
@@ -88,3 +87,22 @@ def test_a_glob_that_means_nothing(session: Session, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no 'Q' beside its value"):
         do(session, f"export {tmp_path / 'none.npz'} layers.*.ffn.up@Q")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"break {UP}@W", f"goto {UP}@W", f"info {UP}@W", f"why {UP}@W[0, 0]", f"patch {UP}@W = 0", f"watch {UP}@W[0, 0]",
+        f"break {UP} if {UP}@W[0, 0] > 1", f"break {UP} if max({UP}@W[0]) > 1",
+    ],
+)  # fmt: skip
+def test_where_a_stage_is_meant_an_address_is_refused_as_one(session: Session, line: str) -> None:
+    with pytest.raises(
+        InputError, match=f"^'{UP}@W' is the address of what a stage has besides its value.*write '{UP}'"
+    ):
+        do(session, line)
+
+
+def test_the_stage_of_an_address_is_looked_for_first(session: Session) -> None:
+    with pytest.raises(InputError, match=r"^no stage named 'layers.0.ffn.upp'; did you mean"):
+        do(session, "goto layers.0.ffn.upp@W")

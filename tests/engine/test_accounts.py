@@ -114,7 +114,9 @@ def test_a_padding_id_that_cannot_be_is_refused_on_opening(edited):
 
 def test_families_read_through_the_config_alone():
     """A read past `Config`'s methods would not be noted, and its key be told as unknown."""
-    for path in [*(ENGINE / "architectures").glob("*.py"), ENGINE / "checkpoint.py"]:
+    families = list((ENGINE / "families").rglob("*.py"))
+    assert len(families) > len(set(FAMILIES.values()))
+    for path in [*families, ENGINE / "checkpoint.py"]:
         assert not re.search(r"config\.values\b", path.read_text("utf-8")), path
 
 

@@ -14,7 +14,6 @@ from .program import Program
 from .stage import Shape, Stage
 from .value import Value
 
-LINEAR = ("out", "in")  # torch keeps the weight of a linear layer as (out_features, in_features)
 _ROWS = {"tokens.ids": "vocabulary", "tokens.positions": "position", "tokens.segments": "segment"}
 
 

@@ -186,10 +186,10 @@ class Computation:
         """This run, and those it is a fork of as far back as they have the same value; the last is where it is kept."""
         if self._base is None:
             return (self,)
-        runs: list[Computation] = [self]
-        while (base := runs[-1]._base) is not None and runs[-1]._shares(name):
-            runs.append(base)
-        return runs
+        sharing: list[Computation] = [self]
+        while (base := sharing[-1]._base) is not None and sharing[-1]._shares(name):
+            sharing.append(base)
+        return sharing
 
     def _compute(self, name: str) -> torch.Tensor:
         """Compute a stage from its inputs, and those first where they are missing."""
@@ -219,7 +219,7 @@ class Computation:
     @contextmanager
     def _hold(self, names: Iterable[str]) -> Iterator[None]:
         """Evict none of these values inside the block: they are computed with."""
-        keys: list[Key] = [run.cache.key(name) for name in names for run in self._sharing(name)]
+        keys: list[Key] = [each.cache.key(name) for name in names for each in self._sharing(name)]
         with self.cache.pool.hold(keys):
             yield
 

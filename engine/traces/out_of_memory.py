@@ -43,7 +43,7 @@ def is_full(error: Exception) -> bool:
     )
 
 
-def with_room(run: Full, name: str, work: Callable[[], Result]) -> Result:
+def with_room(full: Full, name: str, work: Callable[[], Result]) -> Result:
     """Do a stage's work; where memory is full, again as `made_room` does.
 
     Raises:
@@ -54,23 +54,23 @@ def with_room(run: Full, name: str, work: Callable[[], Result]) -> Result:
     except (RuntimeError, MemoryError) as error:
         if not is_full(error):
             raise
-    return made_room(run, name, work)  # outside of `except`: the error's traceback holds what the work had made so far
+    return made_room(full, name, work)  # outside of `except`: the error's traceback holds what the work had made so far
 
 
-def made_room(run: Full, name: str, work: Callable[[], Result]) -> Result:
+def made_room(full: Full, name: str, work: Callable[[], Result]) -> Result:
     """Do work that met full memory once more, after every value is given up that is not computed with.
 
     Raises:
         InputError: it does not fit even then.
     """
-    run.give_up()
-    empty(run.device)
+    full.give_up()
+    empty(full.device)
     try:
         return work()
     except (RuntimeError, MemoryError) as error:
         if not is_full(error):
             raise
-    raise InputError(_refusal(run, name))
+    raise InputError(_refusal(full, name))
 
 
 def empty(device: torch.device) -> None:
@@ -82,11 +82,11 @@ def empty(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def _refusal(run: Full, name: str) -> str:
-    shape, dtype = run.shape(name), run.dtype(name)
+def _refusal(full: Full, name: str) -> str:
+    shape, dtype = full.shape(name), full.dtype(name)
     size = f"{math.prod(shape) * dtype.itemsize / 2**20:,.3g} MiB"
     return (
-        f"memory of {run.device} is full at {name}, {write_shape(shape)} in {str(dtype).removeprefix('torch.')}, which takes {size}, though "
+        f"memory of {full.device} is full at {name}, {write_shape(shape)} in {str(dtype).removeprefix('torch.')}, which takes {size}, though "
         "all else was given up; give --memory SIZE (what is larger than a quarter of it is read in rows), "
         "--dtype bfloat16 or a shorter text"
     )

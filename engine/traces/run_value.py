@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..ops import OneHot
+from ..ops import OneHot, Op
 from ..program.per_text import Index, PerText, Rectangle, by_text, is_rectangle
 from ..program.stage import Stage
 from ..program.value import Value
@@ -59,10 +59,9 @@ class RunValue(Value):
 
         None when only counting or leaving out elements gives the answer.
         """
-        run = self.computation
         if isinstance(self.stage.op, OneHot):
             return None if index else one_hot_figure(word, self.shape)
-        if word not in QUICK or run.is_windowed(self.name):
+        if word not in QUICK or self.computation.is_windowed(self.name):
             return None
         if not index:
             return self.extents.figure(self.name, word)
@@ -78,11 +77,7 @@ class RunValue(Value):
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""
         bound = self.bind(index)
         axis = len(self.shape) - 2
-        if (
-            not self.computation.is_windowed(self.name)
-            or isinstance(self.stage.op, OneHot)
-            or not isinstance(bound[axis], slice)
-        ):
+        if not self.computation.is_windowed(self.name) or self._never_built or not isinstance(bound[axis], slice):
             yield from self.blocks(bound)
             return
         part = cast(slice, bound[axis])
@@ -93,14 +88,19 @@ class RunValue(Value):
                 cut_here = slice(min(rows), max(rows) + 1, abs(places.step))
                 yield self.read((*bound[:axis], cut_here, bound[axis + 1]))
 
+    @property
+    def _never_built(self) -> bool:
+        """Whether its operation is only ever asked for windows."""
+        return cast(Op, self.stage.op).windows
+
     def _window(self, index: Index) -> torch.Tensor:
-        run = self.computation
-        if not run.is_windowed(self.name) or run.known(self.name) is not None:
-            return indexed(run.tensor(self.name), index)
-        one_hot = isinstance(self.stage.op, OneHot)
+        computation = self.computation
+        if not computation.is_windowed(self.name) or computation.known(self.name) is not None:
+            return indexed(computation.tensor(self.name), index)
+        built = not self._never_built
         if is_rectangle(index):
-            return self._one_hot(index) if one_hot else self._from_rows(index)
-        if one_hot or isinstance(index[-2], PerText):  # other rows in each text
+            return self._from_rows(index) if built else self._one_hot(index)
+        if not built or isinstance(index[-2], PerText):  # other rows in each text
             return torch.stack([self._window(alone) for alone in by_text(index, self.shape[0])])
         return self._from_rows(index)
 

@@ -30,12 +30,12 @@ class Extents:
     """Least and greatest elements of a run's values and bounds on them, until a patch changes them.
 
     Args:
-        run: whose values.
+        computation: whose values.
         weights: how large the model's weights are.
     """
 
-    def __init__(self, run: Computation, weights: WeightSizes) -> None:
-        self._run, self.weights = run, weights
+    def __init__(self, computation: Computation, weights: WeightSizes) -> None:
+        self._computation, self.weights = computation, weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
 
@@ -48,9 +48,9 @@ class Extents:
         """The least and the greatest element of a value; both NaN if anything is."""
         found = self._ends.get(name)
         if found is None:
-            stage = self._run.program[name]
+            stage = self._computation.program[name]
             found = self._derived(stage) if stage.card.keeps_order else None
-            found = self._ends[name] = found or ends(self._run.tensor(name))
+            found = self._ends[name] = found or ends(self._computation.tensor(name))
             if math.isfinite(found[0]):  # narrower than what the inputs said, and so for what is computed from it
                 self._most[name] = _larger(found)
         return found
@@ -59,10 +59,10 @@ class Extents:
         """A bound on the magnitude of every element; infinite or NaN if any is, or if only reading blocks would tell."""
         found = self._most.get(name)
         if found is None:
-            stage, op = self._run.program.pairs[name]
+            stage, op = self._computation.program.pairs[name]
             found = self._bound(stage, op)
             if not found < math.inf:
-                found = math.nan if self._run.is_windowed(name) else _larger(self.ends(name))
+                found = math.nan if self._computation.is_windowed(name) else _larger(self.ends(name))
             self._most[name] = found
         return found
 
@@ -78,12 +78,12 @@ class Extents:
         Any part of the value has its figure in the first of them as well.
         """
         most = self.most(name) if word in RANGED else math.nan
-        count = math.prod(self._run.shapes[name])
+        count = math.prod(self._computation.shapes[name])
         first = by_bound(word, most, count)
         if first is None:
             return
         yield first
-        if self._run.is_windowed(name) or word in ("nan", "inf"):
+        if self._computation.is_windowed(name) or word in ("nan", "inf"):
             return
         low, high = self.ends(name)
         second = by_ends(word, (low, high), count)
@@ -91,7 +91,7 @@ class Extents:
             return
         yield second
         if second[0] != second[1]:
-            yield from by_sums(word, self._run.tensor(name), _larger((low, high)))
+            yield from by_sums(word, self._computation.tensor(name), _larger((low, high)))
 
     def finite(self, name: str) -> bool:
         """Whether every number certainly is, as far as can be told without counting."""
@@ -99,7 +99,7 @@ class Extents:
 
     def _derived(self, stage: Stage) -> Ends | None:
         """The ends, exactly, where those of the input tell."""
-        if stage.name in self._run.patches:
+        if stage.name in self._computation.patches:
             return None
         if not self.at_hand(stage.inputs[0]):
             return None
@@ -107,38 +107,38 @@ class Extents:
         if stage.card.moves:
             return found
         # Rounding keeps the order as well: what is made of the largest is the largest.
-        two = torch.tensor(found, dtype=self._run.dtype(stage.name))
-        low, high = self._run.program.pairs[stage.name][1].compute([two], (), no_memory).tolist()
+        two = torch.tensor(found, dtype=self._computation.dtype(stage.name))
+        low, high = self._computation.program.pairs[stage.name][1].compute([two], (), no_memory).tolist()
         return low, high
 
     def _bound(self, stage: Stage, op: Op) -> float:
         """What the inputs say; NaN where they say nothing, or where there is no number so large."""
-        if stage.name in self._run.patches:
+        if stage.name in self._computation.patches:
             return math.nan
-        found = op.bound(Inputs(self, self._run, stage))
-        return found if found <= largest(self._run.dtype(stage.name)) else math.nan  # NaN compares false
+        found = op.bound(Inputs(self, self._computation, stage))
+        return found if found <= largest(self._computation.dtype(stage.name)) else math.nan  # NaN compares false
 
     def known_most(self, name: str) -> float:
         """The bound of a value, unless that would compute it anew; then NaN."""
         found = self._most.get(name)
         if found is not None:
             return found
-        if self._run.is_windowed(name) or self.at_hand(name):
+        if self._computation.is_windowed(name) or self.at_hand(name):
             return self.most(name)
         return math.nan
 
     def at_hand(self, name: str) -> bool:
         """Whether the ends of a value can be had without computing it anew."""
-        return name in self._ends or self._run.known(name) is not None
+        return name in self._ends or self._computation.known(name) is not None
 
 
 class Inputs:
     """What is known of a stage's inputs, for the `bound` of its operation; see `Sizes`."""
 
-    __slots__ = ("_extents", "_run", "_stage")
+    __slots__ = ("_computation", "_extents", "_stage")
 
-    def __init__(self, extents: Extents, run: Computation, stage: Stage) -> None:
-        self._extents, self._run, self._stage = extents, run, stage
+    def __init__(self, extents: Extents, computation: Computation, stage: Stage) -> None:
+        self._extents, self._computation, self._stage = extents, computation, stage
 
     def most(self, place: int) -> float:
         """The bound of the input at a place; NaN where there is none."""
@@ -180,12 +180,12 @@ class Inputs:
     @property
     def terms(self) -> int:
         """The last axis of the first."""
-        return self._run.shapes[self._stage.inputs[0]][-1]
+        return self._computation.shapes[self._stage.inputs[0]][-1]
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the result."""
-        return self._run.dtype(self._stage.name)
+        return self._computation.dtype(self._stage.name)
 
 
 def figure_of(found: Ends, word: str) -> float | None:

@@ -153,13 +153,18 @@ class Trace(ABC):
     def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
         """What a stage has besides its value, by what stands after the `@` of its address: weights, and whatever else there is."""
         every: dict[str, Callable[[], Value]] = {
-            symbol: partial(self._weight, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)
+            symbol: partial(self.weight_value, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)
         }
         for kind in self.kinds_beside.values():
             every.update(kind(self, stage))
         return every
 
-    def _weight(self, weight: StageWeight) -> Value:
+    def weight_value(self, weight: StageWeight) -> Value:
+        """A weight as a value.
+
+        Raises:
+            InputError: there are no weights here.
+        """
         shape, dtype = self.weight_shapes[weight.name], self.about.get("dtype", "float32")
         return WeightValue(weight, tuple(shape), dtype, self.word, self.weight)
 
@@ -190,7 +195,7 @@ class Trace(ABC):
             stage = self.program[self.program.resolve(where)]
             return value_beside(stage, self.beside(stage), what)
         weight = weight_called(self.program, where)
-        return self._weight(weight) if weight is not None else self.value(self.program.resolve(where))
+        return self.weight_value(weight) if weight is not None else self.value(self.program.resolve(where))
 
     def at(self, text: str) -> tuple[Value, str]:
         """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.

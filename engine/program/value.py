@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..messages.errors import InputError
 from .index import Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
 from .stage import Shape
@@ -165,3 +166,18 @@ class ArrayValue(Value):
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         bound = self.bind(index)
         return np.array(self.array[bound]) if is_rectangle(bound) else self._text_by_text(bound)
+
+
+class ShapeAlone(Value):
+    """A value whose shape is known and whose numbers are not.
+
+    Args:
+        name, axes, shape, dtype: as of any value.
+        refusal: why, and what to do: the line that whoever reads it is told.
+    """
+
+    def __init__(self, name: str, axes: tuple[str, ...], shape: Shape, dtype: str, refusal: str) -> None:
+        self.name, self.axes, self.shape, self.dtype, self.refusal = name, axes, shape, dtype, refusal
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        raise InputError(self.refusal)

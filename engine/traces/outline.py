@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..messages.errors import InputError
-from ..program.per_text import Index
 from ..program.program import Program
 from ..program.stage import Shape
 from ..program.tokens import Tokens
 from ..program.trace import Trace
-from ..program.value import Value
+from ..program.value import ArrayValue, ShapeAlone, Value
+from ..program.weight import StageWeight, axes_of_weight
 from .shapes import Shadow
 
 
@@ -46,20 +43,18 @@ class Outline(Trace):
         stage = self.program[name]
         dtype = str(self._shadows[name].dtype).removeprefix("torch.")
         if self.has(name):
-            from ..program.value import ArrayValue
-
             value: Value = ArrayValue(name, stage.axes, np.asarray(self.tokens.given(name)), dtype)
         else:
-            value = Unknown(name, stage.axes, self._shapes[name], dtype)
+            value = self._shape_alone(name, stage.axes, self._shapes[name], dtype)
         value.tokens = self.tokens.strings
         return value
 
+    def weight_value(self, weight: StageWeight) -> Value:
+        shape = self.weight_shapes[weight.name]
+        axes = axes_of_weight(weight.stage, len(shape))
+        return self._shape_alone(weight.address, axes, shape, self.about["dtype"])
 
-class Unknown(Value):
-    """A value whose shape is known and whose numbers are not."""
-
-    def __init__(self, name: str, axes: tuple[str, ...], shape: Shape, dtype: str) -> None:
-        self.name, self.axes, self.shape, self.dtype = name, axes, shape, dtype
-
-    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        raise InputError(f"{self.name} has no numbers: this model is shapes and costs alone; `cost` shows them")
+    @staticmethod
+    def _shape_alone(name: str, axes: tuple[str, ...], shape: Shape, dtype: str) -> Value:
+        refusal = f"{name} has no numbers: this model is shapes and costs alone; `cost` shows them"
+        return ShapeAlone(name, axes, shape, dtype, refusal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,8 @@ from ..program.program import Program
 from ..program.stage import Shape, Stage
 from ..program.tokens import Tokens
 from ..program.trace import Trace
-from ..program.value import ArrayValue, Value
+from ..program.value import ArrayValue, ShapeAlone, Value
+from ..program.weight import StageWeight, axes_of_weight
 from .manifest import expect
 from .one_hot import OneHotValue
 from .tensor_file import Saved, TensorFile, write_npz, write_safetensors
@@ -65,14 +66,31 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     names = (
         trace.addresses(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
     )
-    names = [name for name in names if name != ONE_HOT and (AT in name or trace.has(name))]
-    if not names:
+    values, refusal = _written(trace, names)
+    if not values:
         what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"
-        raise InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
-    values = [trace[name] for name in names]
-    if target.suffix == ".npz":
-        return write_npz(target, values, {ENTRY: manifest(trace, names)})
-    return write_safetensors(target, values, {ENTRY: manifest(trace, names)})
+        raise refusal or InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
+    write = write_npz if target.suffix == ".npz" else write_safetensors
+    return write(target, values, {ENTRY: manifest(trace, values)})
+
+
+def _written(trace: Trace, names: Iterable[str]) -> tuple[list[Value], InputError | None]:
+    """Those values that can be had, and why the first that cannot is not: a weight of a recording, what the reference lacks."""
+    values: list[Value] = []
+    refusal: InputError | None = None
+    for name in names:
+        if name == ONE_HOT or not (AT in name or trace.has(name)):
+            continue
+        try:
+            value = trace[name]
+        except InputError as error:
+            refusal = refusal or error
+            continue
+        if isinstance(value, ShapeAlone):
+            refusal = refusal or InputError(value.refusal)
+        else:
+            values.append(value)
+    return values, refusal
 
 
 def check_target(path: str | Path) -> Path:
@@ -90,11 +108,10 @@ def check_target(path: str | Path) -> Path:
     return target
 
 
-def manifest(trace: Trace, names: Sequence[str]) -> str:
-    """The JSON that tells a snapshot's reader everything but the numbers of the stages named."""
+def manifest(trace: Trace, values: Sequence[Value]) -> str:
+    """The JSON that tells a snapshot's reader everything but the numbers of the values that are written."""
     tokens = trace.tokens
     ids = set(tokens.ids.ravel().tolist())
-    values = [trace[name] for name in names]
     for value in values:
         if value.holds_ids:
             ids |= set(np.unique(value.read()).tolist())
@@ -265,6 +282,12 @@ class Recording(Trace):
     def word(self, number: int) -> str:
         return self._words.get(number, str(number))
 
+    def weight_value(self, weight: StageWeight) -> Value:
+        shape = self.weight_shapes[weight.name]
+        refusal = f"a recording holds no weights; open the model itself to look at {weight.name}"
+        axes = axes_of_weight(weight.stage, len(shape))
+        return ShapeAlone(weight.address, axes, shape, self.about.get("dtype", "float32"), refusal)
+
     def formulas(self, name: str) -> tuple[str, str]:
         return self._facts[name]["formula"], self._facts[name]["formula_of_shapes"]
 
@@ -288,7 +311,8 @@ class Recording(Trace):
         elif name in self._file:
             value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
         else:
-            value = MissingValue(name, stage.axes, self.shapes[name], str(facts["dtype"]))
+            refusal = f"{name} is not in this recording; export it as well: export PATH {name!r}"
+            value = ShapeAlone(name, stage.axes, self.shapes[name], str(facts["dtype"]), refusal)
         value.tokens, value.word, value.labels = self.tokens.strings, self.reader(stage), stage.labels
         return value
 
@@ -307,16 +331,6 @@ class RecordedValue(ArrayValue):
         if self.dtype != "bfloat16":
             return window
         return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)
-
-
-class MissingValue(Value):
-    """A stage that was not exported: its shape is known, its numbers are not."""
-
-    def __init__(self, name: str, axes: tuple[str, ...], shape: Shape, dtype: str) -> None:
-        self.name, self.axes, self.shape, self.dtype = name, axes, shape, dtype
-
-    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        raise InputError(f"{self.name} is not in this recording; export it as well: export PATH {self.name!r}")
 
 
 def _check_tokens(tokens: Tokens) -> None:

@@ -106,3 +106,22 @@ def test_where_a_stage_is_meant_an_address_is_refused_as_one(session: Session, l
 def test_the_stage_of_an_address_is_looked_for_first(session: Session) -> None:
     with pytest.raises(InputError, match=r"^no stage named 'layers.0.ffn.upp'; did you mean"):
         do(session, "goto layers.0.ffn.upp@W")
+
+
+def test_a_glob_takes_what_can_be_had(session: Session, tmp_path: Path) -> None:
+    """A recording has no weights but those that were written; what it was compared with it has all the same."""
+    first, again = tmp_path / "first.safetensors", tmp_path / "again.safetensors"
+    do(session, f"export {first} layers.*")
+    recorded = Session(open_snapshot(first))
+    with pytest.raises(InputError, match=r"^a recording holds no weights; open the model itself"):
+        do(recorded, f"export {again} layers.*.ffn.up@*")
+    do(recorded, f"compare snapshot {first}")
+    assert do(recorded, f"export {again} layers.*.ffn.up@*").startswith(f"wrote {2 * session.trace.program.layers} v")
+    assert not open_snapshot(again)[f"{UP}@difference"].numpy().any()
+
+
+def test_a_model_of_shapes_alone_has_weights_of_shapes_alone(tmp_path: Path) -> None:
+    outline = load("preset:gpt3-width").trace("the cat")
+    assert outline[f"{UP}@W"].shape == (49152, 12288)
+    with pytest.raises(InputError, match="has no numbers: this model is shapes and costs alone"):
+        outline[f"{UP}@W"].read((0, 0))

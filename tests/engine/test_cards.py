@@ -59,8 +59,8 @@ from encoder_tui.engine.program.kinds import CARDS, UNKNOWN, Card
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.trace import Trace
+from encoder_tui.engine.program.value import ShapeAlone
 from encoder_tui.engine.program.weight import axes_of_weight
-from encoder_tui.engine.traces.outline import Unknown
 from encoder_tui.engine.traces.ranges.known import ends
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -263,7 +263,7 @@ class Sized(Trace):
         return False
 
     def value(self, name):
-        return Unknown(name, self.program[name].axes, self._shapes[name], "float32")
+        return ShapeAlone(name, self.program[name].axes, self._shapes[name], "float32", "no numbers")
 
 
 def test_torchs_own_projection_multiplies_and_a_view_takes_no_memory() -> None:

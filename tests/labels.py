@@ -39,7 +39,7 @@ def looked_up() -> dict[str, str]:
     from encoder_tui.engine.analysis.explain.worked import BY_HAND, NOT_KNOWN
     from encoder_tui.engine.commands import TABLE
     from encoder_tui.engine.commands.screen import VIEWS
-    from encoder_tui.tui.panes.inspector import VIEWS as SHOWN
+    from encoder_tui.engine.commands.table import GROUPS
     from encoder_tui.tui.screens import keys
     from encoder_tui.tui.views.diff_map import NEVER, DiffMap
     from encoder_tui.tui.views.statistics import _FIGURES
@@ -47,8 +47,8 @@ def looked_up() -> dict[str, str]:
     found = {NEVER: "diff", DiffMap.hidden_word: "diff", "masked": "heat map"}
     for command in TABLE:
         found |= {command.help: command.name} | {key.label: command.name for key in command.keys}
-    found |= dict.fromkeys([*VIEWS, *(view.name for view in SHOWN)], "tabs")
-    found |= dict.fromkeys(keys.GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
+    found |= dict.fromkeys(VIEWS, "tabs")
+    found |= dict.fromkeys(GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
     found |= {label: "statistics" for label, _ in _FIGURES}
     found |= dict.fromkeys(["rows", "columns", "text", "head", "channel", "channels"], "planes")
     found |= dict.fromkeys(["weight"], "header")

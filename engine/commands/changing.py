@@ -13,6 +13,7 @@ from ..program.per_text import is_rectangle
 from ..program.trace import expect_live
 from ..program.writing import write_texts
 from ..traces.patches.allowed import check_range, token_id
+from .references import REFERENCES, reference
 from .session import Session
 from .table import Command, Key, Reply, is_number, nothing_more, shell_words
 
@@ -26,7 +27,6 @@ NOISE = "noise STAGE[INDEX] DEVIATION [SEED]"
 SCALE = "scale STAGE[INDEX] FACTOR"
 SWAP = "swap STAGE[INDEX] [INDEX]"
 INSIDE = r"""(?:[^\]"']|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')*"""  # what stands between brackets, past any quoted token
-REFERENCES = ("fork", "text", "image", "model", "dtype", "device", "snapshot")
 
 
 def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
@@ -80,8 +80,6 @@ def _patch(session: Session, rest: str) -> Reply:
 
 def _borrowed(session: Session, name: str, index: Index, written: str):
     import torch
-
-    from .references import reference
 
     other = reference(session, shell_words(written, PATCH))
     if name not in other.program:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.element import write_place
-from .references import KINDS, USAGE, reference
+from .references import REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
 
@@ -131,7 +131,7 @@ COMMANDS = (
     Command(
         "compare", COMPARE,
         "Compare every stage with another text, image, model, dtype, device, recording or fork: what differs, where it begins.",
-        _compare, "values", ("cmp",), (), tuple(KINDS),
+        _compare, "values", ("cmp",), (), tuple(REFERENCES),
     ),
     Command(
         "difference", "difference [STAGE]",

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from . import TABLE
-from .table import Command
-
-GROUPS = {
-    "motion": "Moving",
-    "breakpoints": "Stopping",
-    "values": "Looking",
-    "changes": "Changing",
-    "files": "Files",
-    "screen": "On the screen",
-}
+from .table import GROUPS, Command
 
 
 def commands_table() -> str:

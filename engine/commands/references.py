@@ -33,14 +33,18 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
         InputError: no such kind, or an argument it cannot use.
     """
     kind, *rest = words or [""]
-    if kind not in KINDS:
-        said = f"{kind!r} is not something to compare with{nearest(kind, KINDS)}" if kind else "nothing to compare with"
+    if kind not in REFERENCES:
+        said = (
+            f"{kind!r} is not something to compare with{nearest(kind, REFERENCES)}"
+            if kind
+            else "nothing to compare with"
+        )
         raise InputError(f"{said}; write {USAGE}")
     if not rest or not all(rest):
         raise InputError(f"{kind} which? write `{_usage(kind)}`")
     if kind not in ("text", "image") and len(rest) > 1:
         raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
-    return KINDS[kind](session, rest)
+    return REFERENCES[kind](session, rest)
 
 
 def _usage(kind: str) -> str:
@@ -167,7 +171,7 @@ def _encoder(session: Session, kind: str) -> Encoder:
     return session.encoder
 
 
-KINDS: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
+REFERENCES: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
     "text": _text,
     "image": _image,
     "model": _model,

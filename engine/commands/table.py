@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+# What groups of commands are called, in the order in which lists have them.
+GROUPS = {
+    "motion": "Motion",
+    "breakpoints": "Breakpoints",
+    "values": "Values",
+    "changes": "Changes",
+    "files": "Files",
+    "screen": "Screen",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key that runs a command line.
@@ -82,7 +93,7 @@ class Command:
         help: one sentence.
         run: takes the session and the rest of the line; `OfTable`, the table as well.
         keys: keys bound to it.
-        group: `motion`, `breakpoints`, `values`, `files`, `screen`.
+        group: one of `GROUPS`.
         completes: what Tab completes after it: `stage`, `command`, `path`, a list of words, or nothing.
     """
 

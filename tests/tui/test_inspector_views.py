@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from encoder_tui.engine.commands.screen import VIEWS
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.tui.panes.inspector import VIEWS
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_session, value_session
 from inspector_app import InspectorApp
@@ -149,7 +149,7 @@ async def test_header_says_what_it_is() -> None:
         ]
 
 
-@pytest.mark.parametrize("view", [view.name for view in VIEWS])
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 3), (17, 4), (23, 9), (50, 14), (84, 28), (200, 60)])
 async def test_no_size_is_too_small_or_too_large(view: str, size: tuple[int, int]) -> None:
     session = fake_session()
@@ -165,7 +165,7 @@ async def test_too_small_says_so() -> None:
     assert await lines_of(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
 
 
-@pytest.mark.parametrize("view", [view.name for view in VIEWS])
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])
 async def test_empty_axes_do_no_harm(view: str, shape: tuple[int, int]) -> None:
     session = value_session("x", "token hidden", np.zeros(shape, dtype=np.float32))

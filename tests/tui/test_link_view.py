@@ -185,6 +185,8 @@ def test_a_cell_has_the_colour_of_the_last_line() -> None:
 
 
 def test_the_view_is_in_the_registry() -> None:
-    from encoder_tui.tui.panes.inspector import VIEWS
+    from encoder_tui.engine.commands.screen import VIEWS
+    from encoder_tui.tui.panes.inspector import WIDGETS
 
-    assert [view.widget for view in VIEWS].index(LinkView) == 6  # its key is its place, from 1
+    assert [WIDGETS[name] for name in VIEWS].index(LinkView) == 6  # its key is its place, from 1
+    assert set(WIDGETS) == set(VIEWS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -10,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from ...engine.commands.screen import VIEWS
 from ..drawing.numbers import exact
 from ..reading.why import find_operand
 from ..reading.work import Wanted, Work
@@ -31,24 +31,11 @@ if TYPE_CHECKING:
     from ...engine.commands.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """An entry of the registry of views; `view NAME` shows it and its place is its key."""
-
-    name: str
-    widget: type[ValueView]
-
-
-VIEWS = (
-    View("heat", HeatMap),
-    View("numbers", NumberGrid),
-    View("heads", HeadGallery),
-    View("stats", Statistics),
-    View("why", WhyView),
-    View("diff", DiffMap),
-    View("lines", LinkView),
-    View("grid", LayerGrid),
-)
+# What shows a value for each word of `view`; their order is the command's.
+WIDGETS: dict[str, type[ValueView]] = {
+    widget.name_of_view: widget
+    for widget in (HeatMap, NumberGrid, HeadGallery, Statistics, WhyView, DiffMap, LinkView, LayerGrid)
+}
 
 
 class Inspector(Vertical):
@@ -78,8 +65,8 @@ class Inspector(Vertical):
         super().__init__(id=id, classes=classes)
         self._state = ViewState()
         self._subject: Subject | None = None
-        self._header = InspectorHeader(tuple(view.name for view in VIEWS))
-        self._views = {view.name: view.widget(colours) for view in VIEWS}
+        self._header = InspectorHeader(VIEWS)
+        self._views = {name: WIDGETS[name](colours) for name in VIEWS}
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -90,7 +77,7 @@ class Inspector(Vertical):
     @property
     def view(self) -> ValueView:
         """The view on screen."""
-        return self._views.get(self._state.view, self._views[VIEWS[0].name])
+        return self._views.get(self._state.view, self._views[VIEWS[0]])
 
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Show what the state points at.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len
 from textual import events
 
+from ...engine.commands.table import GROUPS
 from ...engine.messages.translation import tr
 from ..drawing.text import cut, fit, wrapped
 from ..panes import program_tree as marks
@@ -16,14 +17,6 @@ from .over import Page
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable
 
-GROUPS = {
-    "motion": "Motion",
-    "breakpoints": "Breakpoints",
-    "values": "Values",
-    "changes": "Changes",
-    "files": "Files",
-    "screen": "Screen",
-}
 OURS = (
     ("ctrl+c esc", "", "stop what is running; esc also leaves zoom and the command line"),
     ("tab ↑ ↓", "", "on the command line: complete, recall"),
@@ -98,19 +91,19 @@ class KeysScreen(Page):
 
 
 def lines_of(table: CommandTable, width: int) -> list[Line]:
-    """The help, grouped, in the table's order, in lines of so many cells."""
-    found: list[Line] = []
-    for group in dict.fromkeys(command.group for command in table):
-        found += [("text", "", "", "")] * bool(found)
-        found += [("group", "", "", tr(GROUPS.get(group, group.capitalize())))]
+    """The help, grouped, in lines of so many cells."""
+    lines: list[Line] = []
+    for group, title in GROUPS.items():
+        lines += [("group", "", "", tr(title))]
         entries = [entry for command in table if command.group == group for entry in entries_of(command)]
         for entry in entries + list(OURS) * (group == "screen"):
-            found += _wrapped(*entry, width)
-    found += [("text", "", "", ""), ("group", "", "", tr("Marks"))]
+            lines += _wrapped(*entry, width)
+        lines += [("text", "", "", "")]
+    lines += [("group", "", "", tr("Marks"))]
     for mark, meaning in MARKS:
         texts = wrapped(tr(meaning), max(16, width - KEY_WIDTH - 2))
-        found += [("mark", mark * (at == 0), "", text) for at, text in enumerate(texts)]
-    return found
+        lines += [("mark", mark * (at == 0), "", text) for at, text in enumerate(texts)]
+    return lines
 
 
 def entries_of(command: Command) -> list[tuple[str, str, str]]:

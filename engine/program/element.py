@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .index import WORD_AXES, token_in
 from .per_text import Index, element_of
 from .value import Value
 
@@ -27,6 +28,20 @@ def first_place(value: Value, wanted: Wanted, index: Index | str = ()) -> Place 
             return element_of(bound, value.shape, [int(at) for at in within])
         seen += block.size
     return None
+
+
+def word_at(value: Value, axis: str, at: int, rows: Iterable[int]) -> str:
+    """What a place along an axis of a value is called: a token, the word of an id, a label; "" where it has no name.
+
+    Args:
+        rows: the texts that are meant.
+    """
+    return value.word(at) if axis in WORD_AXES else token_in(value.tokens, axis, at, rows)
+
+
+def text_of(value: Value, place: Sequence[int]) -> int:
+    """The text that an element belongs to; the first where it belongs to none alone."""
+    return place[0] if value.axes[:1] == ("batch",) and place[0] < len(value.tokens) else 0
 
 
 def write_place(axes: Sequence[str], place: Place) -> str:

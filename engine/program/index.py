@@ -12,7 +12,7 @@ A token's name means that token of each text by itself: bound to a batch in whic
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..messages.errors import InputError, nearest
@@ -38,6 +38,19 @@ def offset(place: int, places: int) -> int:
     """How far a place around a token is from it, of half as many before it as there are: −2, −1, 1, 2."""
     reach = places // 2
     return place - reach if place < reach else place - reach + 1
+
+
+def token_in(tokens: Sequence[Sequence[str]], axis: str, at: int, rows: Iterable[int] = (0,)) -> str:
+    """The token at a place along an axis; "" where the axis has none, or texts disagree on it.
+
+    Args:
+        tokens: the tokens' strings, `tokens[batch][token]`.
+        rows: the texts that are meant.
+    """
+    if axis not in TOKEN_AXES:
+        return ""
+    words = {tokens[row][at] for row in rows if row < len(tokens) and at < len(tokens[row])}
+    return words.pop() if len(words) == 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..messages.translation import tr
-from .index import PLACE_AXIS, TOKEN_AXES, WORD_AXES, offset
+from .element import word_at
+from .index import PLACE_AXIS, TOKEN_AXES, offset
 from .per_text import Index, PerText, is_rectangle, of_text, rows_of
 from .value import Value
 
@@ -128,15 +129,10 @@ def _place(value: Value, index: Index) -> str:
 
 
 def _token(value: Value, index: Index, axis: str, at: int) -> str:
-    if axis in WORD_AXES:
-        return value.word(at)
     if axis == PLACE_AXIS:
         return f"{offset(at, value.shape[value.axes.index(axis)]):+d}"
-    if axis not in TOKEN_AXES or not value.tokens:
-        return ""
     rows = rows_of(index, value.shape[0]) if value.axes[0] == "batch" else range(len(value.tokens))
-    words = {value.tokens[row][at] for row in rows if row < len(value.tokens) and at < len(value.tokens[row])}
-    return words.pop() if len(words) == 1 else ""  # a place has no name where texts disagree on it
+    return word_at(value, axis, at, rows)
 
 
 def _table(value: Value, index: Index, axes: Sequence[int], layout: Layout) -> list[str]:

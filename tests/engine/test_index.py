@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.program.index import parse_index, split_index
+from encoder_tui.engine.program.index import parse_index, split_index, token_in
 from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -183,3 +183,12 @@ def test_windows_of_values_never_built_whole(small, data):
     read = limited[name].read(index)
     assert read.shape == expected.shape
     assert np.array_equal(read, expected)
+
+
+def test_a_place_is_called_by_its_token_where_the_texts_meant_agree():
+    tokens = (("[CLS]", "cat", "[SEP]"), ("[CLS]", "dog"))
+    assert token_in(tokens, "key", 1) == "cat"
+    assert token_in(tokens, "key", 0, (0, 1)) == "[CLS]"
+    assert token_in(tokens, "key", 1, (0, 1)) == ""  # cat or dog
+    assert token_in(tokens, "query", 2, (0, 1)) == "[SEP]"  # the other is shorter
+    assert token_in(tokens, "hidden", 1) == token_in(tokens, "key", 3) == token_in(tokens, "key", 0, (2,)) == ""

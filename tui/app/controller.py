@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from ...engine.messages.errors import InputError, one_line
 from ...engine.messages.translation import language, tr, trn
+from ...engine.program.index import TOKEN_AXES
 from ..state import following, looking
 from ..state.completion import Completion, command_of, complete
-from ..state.plane import TOKEN_AXES
 from ..state.position import Position
 from ..state.view_state import ViewState
 from . import answers
@@ -178,9 +178,9 @@ class Controller:
         if self.position is None or self.state.weight:
             return
         axes = self.position.world.program[self.state.stage].axes
-        if set(axes[-2:-1]) & TOKEN_AXES:
+        if set(axes[-2:-1]).intersection(TOKEN_AXES):
             self._show(replace(self.state, row=index))
-        elif set(axes[-1:]) & TOKEN_AXES:
+        elif set(axes[-1:]).intersection(TOKEN_AXES):
             self._show(replace(self.state, column=index))
 
     def stop_or_leave(self, ctrl_c: bool) -> None:

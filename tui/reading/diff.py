@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...engine.program.index import TOKEN_AXES
 from ..drawing.colours import MASKED, codes_of, scale_of
 from ..state.against import Against
-from ..state.plane import TOKEN_AXES, Plane
+from ..state.plane import Plane
 from .heat import Heat
 from .window import Bounds, Window, all_of
 

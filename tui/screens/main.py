@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ...engine.messages.translation import language, tr
+from ...engine.program.index import TOKEN_AXES
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
 from ..panes.explanation import Explanation
@@ -22,7 +23,7 @@ from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import Tokens, TokenStrip
 from ..state.completion import Completion
-from ..state.plane import TOKEN_AXES, clipped, plane_at
+from ..state.plane import clipped, plane_at
 from ..state.position import Position
 from ..state.subject import Subject, subject_of
 from ..state.view_state import ViewState

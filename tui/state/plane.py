@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...engine.messages.translation import tr
-from ...engine.program.index import PLACE_AXIS, offset
+from ...engine.program.index import PLACE_AXIS, TOKEN_AXES, offset, token_in
 from ..drawing.text import cell_len, fit, plain
 from .subject import Subject
 from .view_state import ViewState
 
-TOKEN_AXES = frozenset({"token", "query", "key"})
 LOOKUP_AXES = {"batch": "text", "head": "head"}
 PAGED_AXES = ("head", "channel", "hidden")
 
@@ -143,11 +142,10 @@ def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
     """What to write beside a row or above a column: the token or the label's name, how far off a place is, else the number."""
     if axis in TOKEN_AXES and size == 1 and len(tokens) != 1:
         return "any"
-    if (axis in TOKEN_AXES or axis == "label") and index < len(tokens):
-        return plain(tokens[index])
     if axis == PLACE_AXIS:
         return f"{offset(index, size):+d}"
-    return str(index)
+    name = tokens[index] if axis == "label" and index < len(tokens) else token_in((tokens,), axis, index)
+    return plain(name) if name else str(index)
 
 
 def row_labels(plane: Plane, subject: Subject) -> tuple[str, ...]:

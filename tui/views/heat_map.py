@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
+from ...engine.program.index import TOKEN_AXES
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
 from ..drawing.extent import extents
@@ -18,7 +19,7 @@ from ..drawing.numbers import decimals_for
 from ..drawing.text import cell_len, chunks, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
-from ..state.plane import TOKEN_AXES, Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of

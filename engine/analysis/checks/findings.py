@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...debugger.faults.fault import Fault
 from ...messages.visible import quoted
-from ...program.index import TOKEN_AXES
+from ...program.index import token_in
 from ...program.trace import Trace
 
 
@@ -98,8 +98,7 @@ def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | No
     if place is not None:
         text = row if row is not None else place[0] if place[0] < len(strings) else 0
         for axis, at in zip(trace.program[stage].axes, place, strict=False):
-            if axis in TOKEN_AXES and at < len(strings[text]):
-                parts.append(f"{axis} {at} {strings[text][at]!r}")
-            elif axis != "batch":
-                parts.append(f"{axis} {at}")
+            word = token_in(strings, axis, at, (text,))
+            if axis != "batch":
+                parts.append(f"{axis} {at} {word!r}" if word else f"{axis} {at}")
     return ", ".join(parts)

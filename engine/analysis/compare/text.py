@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...messages.visible import visible
 from ...program.dtypes import FLOATS
-from ...program.index import TOKEN_AXES
+from ...program.index import token_in
 from ...program.writing import cells
 from .comparison import Comparison, Difference
 from .rounding import PER_LAYER
@@ -245,11 +245,10 @@ def _place(comparison: Comparison, row: Difference) -> str:
     """`[0, 3, 17]` with the words of its tokens, and what stands there where that is no plain number."""
     if row.place is None:
         return ""
-    tokens, words = comparison.alignment.ours.strings, []
-    batch = row.place[0] if row.place[0] < len(tokens) else 0
-    for axis, at in zip(row.axes, row.place, strict=True):
-        if axis in TOKEN_AXES and at < len(tokens[batch]):
-            words.append(repr(tokens[batch][at]))
+    tokens = comparison.alignment.ours.strings
+    text = row.place[0] if row.place[0] < len(tokens) else 0
+    named = [token_in(tokens, axis, at, (text,)) for axis, at in zip(row.axes, row.place, strict=True)]
+    words = [repr(word) for word in named if word]
     both = f": {row.ours:.6g} / {row.theirs:.6g}"
     return f"[{', '.join(map(str, row.place))}] {' '.join(words)}".rstrip() + both
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...messages.errors import InputError
 from ...messages.translation import said, translate
+from ...program.element import text_of, word_at
 from ...program.index import TOKEN_AXES
 from ...program.stage import Stage
 from ...program.trace import Trace
@@ -58,10 +59,9 @@ def _fields(trace: Trace, explanation: Explanation, stage: Stage) -> dict[str, s
     if math.isfinite(explanation.stored) and explanation.stored == int(explanation.stored):
         fields["word"] = repr(trace.word(int(explanation.stored)))
     value = trace.value(stage.name)
-    row = explanation.index[0] if value.axes[:1] == ("batch",) else 0
+    text = text_of(value, explanation.index)
     for axis, at in zip(value.axes, explanation.index, strict=True):
-        words = value.tokens[row] if value.tokens and row < len(value.tokens) and axis in TOKEN_AXES else ()
-        word = words[at] if at < len(words) else trace.word(at) if axis == "vocabulary" else ""
+        word = word_at(value, axis, at, (text,))
         fields[f"at_{axis}"] = f"{at} {word!r}" if word else str(at)
     return fields
 

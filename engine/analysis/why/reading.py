@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...messages.errors import InputError
-from ...program.index import TOKEN_AXES, WORD_AXES
+from ...program.element import text_of, word_at
 from ...program.per_text import Index
 from ...program.stage import Stage, write_shape
 from ...program.trace import Trace
@@ -104,7 +104,7 @@ class Element:
 
     def word(self, axis: str, at: int) -> str:
         """The token at a place of an axis; "" where the axis has none."""
-        return _word(self.value, self.index, axis, at)
+        return word_at(self.value, axis, at, (text_of(self.value, self.index),))
 
     def token(self, axis: str, at: int) -> str:
         """`key 5 'cross'`."""
@@ -122,7 +122,7 @@ class Element:
         return bool(self.stage.inputs) and self.input(0).holds_ids
 
     def _at(self, value: Value, index: Place) -> str:
-        words = [_word(value, index, axis, place) for axis, place in zip(value.axes, index, strict=True)]
+        words = _words(value, index)
         return at(*(f"{place} {word!r}" if word else place for place, word in zip(index, words, strict=True)))
 
     # -- the result --------------------------------------------------------------------------------------------
@@ -141,8 +141,7 @@ class Element:
         Args:
             formula: the right-hand side.
         """
-        words = [_word(self.value, self.index, axis, at) for axis, at in zip(self.value.axes, self.index, strict=True)]
-        pairs = zip(self.value.axes, self.index, words, strict=True)
+        pairs = zip(self.value.axes, self.index, _words(self.value, self.index), strict=True)
         place = ", ".join(f"{axis}={number}" + (f" {word!r}" if word else "") for axis, number, word in pairs)
         found = Explanation(
             self.stage.name, self.index, self.stage.kind, f"{self.stage.name}[{place}]",
@@ -154,6 +153,12 @@ class Element:
             return found
         by_hand = "this number was put there by hand; the terms say what the stage would have computed"
         return replace(found, notes=(*found.notes, "this stage is patched" if found.holds else by_hand))
+
+
+def _words(value: Value, index: Place) -> list[str]:
+    """What the place along each axis is called; "" where it has no name."""
+    text = text_of(value, index)
+    return [word_at(value, axis, place, (text,)) for axis, place in zip(value.axes, index, strict=True)]
 
 
 def at(*parts: Any) -> str:
@@ -188,12 +193,3 @@ def one_element(value: Value, index: Index | str) -> Place:
             f"why takes one element, and the index leaves {' and '.join(missing)} open; write why {value.name}[{example}]"
         )
     return tuple(found)
-
-
-def _word(value: Value, index: Sequence[int], axis: str, at: int) -> str:
-    if axis in WORD_AXES:
-        return value.word(at)
-    if axis not in TOKEN_AXES or not value.tokens:
-        return ""
-    row = index[0] if value.axes[0] == "batch" and index[0] < len(value.tokens) else 0
-    return value.tokens[row][at] if at < len(value.tokens[row]) else ""

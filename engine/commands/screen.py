@@ -64,7 +64,7 @@ def _weight(session: Session, rest: str) -> Reply:
 
 COMMANDS = (
     Command(
-        "look", "look STAGE|STAGE@WEIGHT|up|down|here", "Show a stage, or a weight of it, without moving the cursor.", _look, "screen", (),
+        "look", "look STAGE|STAGE@WHAT|up|down|here", "Show a stage, or what is beside it (a weight, a difference), without moving the cursor.", _look, "screen", (),
         (
             Key("u", "look up", "stage above"), Key("d", "look down", "stage below"),
             Key("H", "look here", "back to the cursor"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from .stage import Stage
-from .value import Value
+
+if TYPE_CHECKING:
+    from .value import Value  # which takes numpy along; a screen reads addresses before it has that
 
 AT = "@"
 
 # What a stage has besides its value, by what stands after the `@`; each is made when it is asked for.
-Beside = Mapping[str, Callable[[], Value]]
+Beside = Mapping[str, "Callable[[], Value]"]
 
 
 def value_beside(stage: Stage, beside: Beside, what: str) -> Value:
@@ -33,7 +36,7 @@ def matching(beside: Beside, what: str) -> list[str]:
     return [what] if what in beside else fnmatch.filter(beside, what)
 
 
-def has_none(stage: Stage, beside: Beside, what: str) -> InputError:
+def has_none(stage: Stage, beside: Iterable[str], what: str) -> InputError:
     """To be raised: what a stage has, where something else was asked for."""
     known = ", ".join(f"{stage.name}{AT}{each}" for each in beside)
     return InputError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.state.completion import Completion, complete
 from fakes import fake_trace
 from hypothesis import given
@@ -37,9 +38,25 @@ def test_lines(line: str, longer: str, choices: tuple[str, ...]) -> None:
     assert complete(line, TABLE, PROGRAM) == Completion(longer, choices)
 
 
+@pytest.mark.parametrize(
+    ("line", "longer", "choices"),
+    [
+        ("look layers.0.ffn.up@", "look layers.0.ffn.up@", ("W", "difference", "reference")),
+        ("print layers.0.ffn.up@d", "print layers.0.ffn.up@difference", ()),
+        ("break if abs(layers.0.ffn.up@r", "break if abs(layers.0.ffn.up@reference", ()),
+        ("look layers.0.ffn.up@x", "look layers.0.ffn.up@x", ()),
+        ("look nosuch@", "look nosuch@", ()),
+    ],
+)
+def test_what_is_beside_a_stage(line: str, longer: str, choices: tuple[str, ...]) -> None:
+    def beside(stage: Stage) -> tuple[str, ...]:
+        return (*stage.symbols, "reference", "difference")
+
+    assert complete(line, TABLE, PROGRAM, beside) == Completion(longer, choices)
+
+
 def test_layers_are_offered_in_the_order_of_their_numbers() -> None:
     from encoder_tui.engine.program.program import Program
-    from encoder_tui.engine.program.stage import Stage
     from fakes import Does
 
     program = Program([Stage(f"layers.{layer}.x", Does("x")) for layer in range(12)])

@@ -181,3 +181,52 @@ async def test_a_run_that_is_the_reference_says_so(session: Session) -> None:
         TABLE.execute(session, line)
     lines = await seen(session, ViewState(NORM, view="diff"))
     assert "this run is fork 0 itself: compare it with another" in " ".join(lines)
+
+
+async def test_a_difference_is_a_value_that_every_view_of_values_shows(session: Session) -> None:
+    TABLE.execute(session, 'compare text "The dog sat on the mat"')
+    number = session.trace[f"{NORM}@difference"].read((0, 2, 1))
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        header = app.main.inspector.query_one("InspectorHeader")
+        app.choose(f"look {NORM}@difference")
+        await press(pilot, "down", "down", "right", "2")
+        assert lines_of(header)[0].split() == [f"{NORM}@difference", "done"]
+        assert lines_of(header)[1:4] == [
+            "batch 1 × token 8 × hidden 32  float32",
+            "difference = norm − norm of text The dog sat on the mat",
+            "",
+        ]
+        assert lines_of(app.main.inspector.view)[-1].startswith(f'[token=2 "cat≠dog", hidden=1] = {number!s}')
+        assert app.main.inspector.copy_text() == f"{NORM}@difference[0, 2, 1] = {number!s}"
+        for view in "134":
+            await press(pilot, view)
+            assert lines_of(header)[0].startswith(f"{NORM}@difference ")
+        await press(pilot, "5")  # why is asked of what was computed: the value
+        assert lines_of(header)[0].startswith(f"{NORM} ")
+        app.choose("look tokens.ids@reference")
+        await press(pilot, "right", "2")
+        assert (
+            app.main.inspector.copy_text() == f"tokens.ids@reference[0, 2] = {session.reference.trace.tokens.ids[0, 2]}"
+        )
+
+
+async def test_a_difference_that_is_not_there_any_more_gives_way_to_the_value(session: Session) -> None:
+    TABLE.execute(session, "fork")
+    TABLE.execute(session, "compare fork 0")
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        header = app.main.inspector.query_one("InspectorHeader")
+        app.choose(f"look {NORM}@difference")
+        await settled(pilot)
+        assert lines_of(header)[0].startswith(f"{NORM}@difference ")
+        app.controller.run("switch 0", "console")  # which is what it was compared with
+        await settled(pilot)
+        assert lines_of(header)[0].startswith(f"{NORM} ")
+
+
+async def test_what_is_not_beside_a_stage_is_refused_by_name(session: Session) -> None:
+    async with running(lambda progress: session, size=(160, 40)) as (app, pilot):
+        said = app.main.console.query_one("#said")
+        app.choose(f"look {NORM}@difference")
+        await settled(pilot)
+        written = [line for line in lines_of(said) if line]
+        assert written[-1] == f"✗ {NORM} has no 'difference' beside its value; it has {NORM}@γ, {NORM}@β"

@@ -66,7 +66,7 @@ async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> No
         header = app.main.inspector.query_one("InspectorHeader")
         assert lines_of(header)[0].split() == ["layers.1.ffn.up@W", "weight"]  # though layer 1 has not run
         await press(pilot, "d")
-        assert app.controller.state.weight == 0
+        assert app.controller.state.beside == ""
         app.choose("look embeddings.norm@β")
         await press(pilot, "4")
         assert lines_of(header)[0].split() == ["embeddings.norm@β", "weight"]
@@ -74,8 +74,13 @@ async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> No
 
 def test_the_command_takes_symbols_and_numbers() -> None:
     state = ViewState("layers.0.ffn.up")
-    assert [looking.with_weight(state, word, world()).weight for word in ("W", "1", "next", "off")] == [1, 1, 1, 0]
-    assert looking.with_weight(replace(state, weight=1), "next", world()).weight == 0
+    assert [looking.with_weight(state, word, world()).beside for word in ("W", "1", "next", "off")] == [
+        "W",
+        "W",
+        "W",
+        "",
+    ]
+    assert looking.with_weight(replace(state, beside="W"), "next", world()).beside == ""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +113,7 @@ def test_the_picture_of_positions_has_two_colours_around_zero() -> None:
 
     found = session()
     plane = plane_of(
-        subject_of(look(found, None), "embeddings.position", 1), ViewState("embeddings.position", weight=1)
+        subject_of(look(found, None), "embeddings.position", "E"), ViewState("embeddings.position", beside="E")
     )
     heat = read_heat(found, plane, all_of(plane), 0, "float32")
     assert heat.scale.signed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...engine.messages.errors import InputError, one_line
 from ...engine.messages.translation import language, tr, trn
+from ...engine.program.addresses import AT
 from ...engine.program.index import TOKEN_AXES
 from ..state import following, looking
 from ..state.completion import Completion, command_of, complete
@@ -175,9 +176,10 @@ class Controller:
 
     def token(self, index: int) -> None:
         """A token was clicked: go to its row, or to its column where rows have no tokens."""
-        if self.position is None or self.state.weight:
+        if self.position is None:
             return
-        axes = self.position.world.program[self.state.stage].axes
+        stage = self.position.world.program[self.state.stage]
+        axes = () if self.state.beside in stage.symbols else stage.axes
         if set(axes[-2:-1]).intersection(TOKEN_AXES):
             self._show(replace(self.state, row=index))
         elif set(axes[-1:]).intersection(TOKEN_AXES):
@@ -206,8 +208,11 @@ class Controller:
 
     def complete(self, line: str) -> Completion:
         """What Tab makes of a line."""
-        program = self.position.world.program if self.position else None
-        return complete(line, self.keyboard.table, program) if self.keyboard else Completion(line)
+        if self.keyboard is None:
+            return Completion(line)
+        if self.position is None:
+            return complete(line, self.keyboard.table, None)
+        return complete(line, self.keyboard.table, self.position.world.program, self.position.beside)
 
     def hint(self, line: str, choices: Sequence[str]) -> str:
         """What the footer says of a line that is being typed."""
@@ -335,9 +340,9 @@ class Controller:
         elif argument in ("first", "last"):
             stage = tree.ends(argument == "last")
         else:
-            stage, _, symbol = argument.partition("@")
-            if symbol:
-                return looking.with_weight(looking.at_stage(self.state, stage), symbol, position.world)
+            stage, _, what = argument.partition(AT)
+            if what:
+                return looking.with_beside(looking.at_stage(self.state, stage), what, position)
         return looking.at_stage(self.state, stage) if stage else self.state
 
     def _followed(self, argument: str, position: Position) -> ViewState:
@@ -351,7 +356,7 @@ class Controller:
                 return replace(state, view="why", trail=())
             main.program.fold()
             return state
-        if state.weight:
+        if state.beside:
             raise InputError("a weight comes from no other stage; W shows the next one, or the value again")
         main.inspector.follow(state, following.cell_of(state, position.world), int(argument) if argument else None)
         return state
@@ -380,6 +385,8 @@ class Controller:
         position = self.position
         if position is not None and state.stage not in position.world.program:  # asked before another world was opened
             state = looking.at_cursor(replace(state, trail=()), position)
+        if position is not None:
+            state = looking.there_still(state, position)
         self.state = state = following.anew(self.state, state)
         if position is not None:
             self.app.main.show(state, position)

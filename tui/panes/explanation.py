@@ -56,7 +56,8 @@ class Explanation(Lines[Face]):
             self._joint = joint
             self._lay()
         stage, generation = state.stage, position.generation
-        index = None if state.weight else cell_of(state, position.world)  # the cell is one of the weight's then
+        of_weight = state.beside in position.world.program[stage].symbols  # and so is the cell
+        index = None if of_weight else cell_of(state, position.world)
         reached = position.world.program.index(stage) <= position.furthest
         self._reached = reached
         asked = (stage, index, generation, reached, language(), position.patched)

@@ -42,31 +42,35 @@ def compared_of(session: Session, before: Position | None) -> Compared | None:
     alignment = reference.alignment if current else align(patched_tokens(trace), patched_tokens(reference.trace))
     tokens, alone = _labels(_Held(alignment))
     comparison = reference.comparison
+    beside, refused = _beside(session, replace(reference, ours=trace, alignment=alignment))
     return Compared(
         reference.title,
         session.compared,
         False,
-        _refused(session, replace(reference, ours=trace, alignment=alignment)),
+        refused,
         tokens,
         alone,
         _notes(alignment),
         {row.name: row for row in comparison.rows} if comparison else {},
         comparison.first if comparison else None,
         current and reference.generation == session.generation,
+        beside,
     )
 
 
-def _refused(session: Session, reference: Reference) -> dict[str, str]:
-    """Why stages cannot be compared, for those that cannot."""
+def _beside(session: Session, reference: Reference) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """The dtype of what a comparison puts beside each stage; why it cannot be compared, for those that cannot."""
     from ...engine.messages.errors import InputError, one_line
 
+    beside: dict[str, dict[str, str]] = {}
     refused: dict[str, str] = {}
     for stage in session.trace.program:
         try:
-            reference.difference(session.trace, stage.name)
+            every = reference.beside(session.trace, stage)
+            beside[stage.name] = {what: made().dtype for what, made in every.items()}
         except InputError as error:
             refused[stage.name] = one_line(error)
-    return refused
+    return beside, refused
 
 
 def _notes(alignment: Alignment) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...engine.program.addresses import AT
 from ..state.plane import Plane
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def read_window(session: Session, plane: Plane, bounds: Bounds) -> Window:
     value = session.trace[plane.stage]
     numbers = np.asarray(value.read(plane.window(rows, columns)))
     # The ids of the text stand beside their tokens already; ids that were computed are shown as words.
-    named = value.holds_ids and session.trace.program[plane.stage].kind != "Given"
+    named = value.holds_ids and session.trace.program[plane.stage.partition(AT)[0]].kind != "Given"
     words = {int(number): value.word(int(number)) for number in np.unique(numbers)} if named else {}
     shape = rows.stop - rows.start, columns.stop - columns.start
     return Window(bounds.row, bounds.column, numbers.reshape(shape), words)

@@ -138,9 +138,9 @@ class MainScreen(Screen[None]):
         """What is known of what is looked at, put together once for all keys that stay with it."""
         if state.stage not in position.world.program:
             return None
-        asked = (state.stage, state.weight, language())
+        asked = (state.stage, state.beside, language())
         if self._known is None or self._known[0] is not position or self._known[1] != asked:
-            self._known = position, asked, subject_of(position, state.stage, state.weight)
+            self._known = position, asked, subject_of(position, state.stage, state.beside)
         return self._known[2]
 
     @on(Console.Opened)
@@ -186,7 +186,7 @@ def tokens_of(state: ViewState, position: Position) -> Tokens:
     tokens = world.tokens
     row = column = None
     text = state.text
-    if state.stage in world.program and not state.weight:
+    if state.stage in world.program and state.beside not in world.program[state.stage].symbols:
         stage = world.program[state.stage]
         plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
         cell = clipped(state, plane)

@@ -47,6 +47,7 @@ class Compared:
         tokens, alone, notes: as in `Against`.
         rows: the figures of every stage; first: the first stage beyond tolerance.
         holds: whether they were taken of the values as they are now.
+        beside: what each stage has besides its value by the comparison, `STAGE@difference`, and of which dtype.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Compared:
     rows: Mapping[str, Difference] = field(default_factory=dict)
     first: Difference | None = None
     holds: bool = True
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def against_of(compared: Compared | None, stage: str) -> Against | None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...engine.messages.errors import InputError
+from ...engine.program.addresses import AT
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable
     from ...engine.program.program import Program
+    from ...engine.program.stage import Stage
+
+Beside = Callable[["Stage"], Iterable[str]]
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
-_NAME = re.compile(r"[\w.*?/-]*$")
+_NAME = re.compile(r"[\w.*?/@-]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,12 @@ class Completion:
     choices: tuple[str, ...] = ()
 
 
-def complete(line: str, table: CommandTable, program: Program | None) -> Completion:
+def complete(line: str, table: CommandTable, program: Program | None, beside: Beside = lambda stage: ()) -> Completion:
     """Complete the end of a line.
 
     Args:
         program: where stages' names come from; None before there is one.
+        beside: what stands after the `@` of a stage's addresses.
     """
     if " " not in line.lstrip():
         return _extend(line, line.lstrip(), table.names, finish=" ")
@@ -48,9 +53,13 @@ def complete(line: str, table: CommandTable, program: Program | None) -> Complet
         word = line.rpartition(" ")[2]
         found = _extend(line, word, kind, finish="")
         # `info` takes words and stages alike
-        return found if found.choices or found.line != line or "STAGE" not in command.usage else _stage(line, program)
+        return (
+            found
+            if found.choices or found.line != line or "STAGE" not in command.usage
+            else _stage(line, program, beside)
+        )
     if kind == "stage":
-        return _stage(line, program)
+        return _stage(line, program, beside)
     if kind == "command":
         return _extend(line, line.rpartition(" ")[2], table.names, finish="")
     if kind == "path":
@@ -67,11 +76,17 @@ def command_of(line: str, table: CommandTable) -> Command | None:
         return None
 
 
-def _stage(line: str, program: Program | None) -> Completion:
-    found = _NAME.search(line)
-    word = found[0] if found else ""
+def _stage(line: str, program: Program | None, beside: Beside) -> Completion:
+    written = _NAME.search(line)
+    word = written[0] if written else ""
     if program is None:
         return Completion(line)
+    stage, at, _ = word.partition(AT)
+    if at:
+        if stage not in program:
+            return Completion(line)
+        every = [f"{stage}{AT}{what}" for what in beside(program[stage])]
+        return _extend(line, word, every, finish="", separator=AT)
     names = [stage.name for stage in program] + list(program.aliases)
     return _extend(line, word, names, finish="", separator=".")
 

@@ -37,7 +37,7 @@ def at_difference(state: ViewState, world: World, element: str) -> ViewState:
     """Look at one element, `STAGE[0, 3, 7]`, beside what it was compared with."""
     stage, index = split_index(element)
     places = [at if isinstance(at, int) else None for at in parse_index(index or "").positional]
-    return replace(at_element(state, world, stage, places), weight=0, view="diff")
+    return replace(at_element(state, world, stage, places), beside="", view="diff")
 
 
 def followed(state: ViewState, world: World, name: str, stage: str, index: Sequence[int]) -> ViewState:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 from ...engine.messages.errors import InputError
+from ...engine.program.addresses import has_none
+from .against import against_of
 from .plane import paged
 from .position import Position, World
 from .subject import in_every_layer, nearest_with_keys
 from .view_state import ViewState
 
+OF_VALUES_ALONE = ("why", "diff", "grid")  # views that take a stage's value, and have words for a weight
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
 
 def at_stage(state: ViewState, stage: str) -> ViewState:
     """Look at another stage; view, head, text and cell stay as they are as far as the stage has them."""
-    return replace(state, stage=stage, weight=0)
+    return replace(state, stage=stage, beside="")
 
 
 def at_cursor(state: ViewState, position: Position) -> ViewState:
@@ -56,18 +60,42 @@ def with_weight(state: ViewState, argument: str, world: World) -> ViewState:
     stage = world.program[state.stage]
     count, symbols = len(stage.weights), stage.symbols
     if argument == "off":
-        return replace(state, weight=0)
+        return replace(state, beside="")
     if not count:
         raise InputError(f"{stage.name} has no weights; those that do have a letter in their formula: W, E, γ")
     if not world.live:
         raise InputError("a recording holds no weights; open the model itself to look at them")
     if argument == "next":
-        return replace(state, weight=(state.weight + 1) % (count + 1))
+        return replace(state, beside=dict(pairwise(("", *symbols, ""))).get(state.beside, symbols[0]))
     if argument in symbols:
-        return replace(state, weight=symbols.index(argument) + 1)
+        return replace(state, beside=argument)
     if argument.isdigit() and 1 <= int(argument) <= count:
-        return replace(state, weight=int(argument))
+        return replace(state, beside=symbols[int(argument) - 1])
     raise InputError(f"{stage.name} has no weight {argument!r}; it has {', '.join(symbols)}")
+
+
+def with_beside(state: ViewState, what: str, position: Position) -> ViewState:
+    """`look STAGE@WHAT`: what a stage has besides its value, in a view that can show it.
+
+    Raises:
+        InputError: it has nothing of that name, or it cannot be had here.
+    """
+    stage = position.world.program[state.stage]
+    if what in stage.symbols:
+        return with_weight(state, what, position.world)
+    against, beside = against_of(position.compared, stage.name), position.beside(stage)
+    if what not in beside:
+        raise InputError(against.refused) if against and against.refused else has_none(stage, beside, what)
+    return replace(state, beside=what, view="heat" if state.view in OF_VALUES_ALONE else state.view)
+
+
+def there_still(state: ViewState, position: Position) -> ViewState:
+    """The value itself where what was shown besides it is not there any more, or is nothing that the view can show."""
+    if not state.beside:
+        return state
+    stage = position.world.program[state.stage]
+    shown = state.view not in OF_VALUES_ALONE or state.beside in stage.symbols
+    return state if shown and state.beside in position.beside(stage) else replace(state, beside="")
 
 
 def with_head(state: ViewState, argument: str, world: World) -> ViewState:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.debugger.cursor import Breakpoint
     from ...engine.program.program import Program
-    from ...engine.program.stage import Shape
+    from ...engine.program.stage import Shape, Stage
     from ...engine.program.tokens import Tokens
     from .against import Compared
 
@@ -95,6 +95,12 @@ class Position:
     compared: Compared | None = None
     peeked: frozenset[str] = field(default_factory=frozenset)
     tour: TourPage | None = None
+
+    def beside(self, stage: Stage) -> Mapping[str, str]:
+        """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""
+        weights = dict.fromkeys(stage.symbols, self.world.about.get("dtype", "float32")) if self.world.live else {}
+        compared = self.compared.beside.get(stage.name, {}) if self.compared is not None else {}
+        return {**weights, **compared}
 
     @property
     def stage(self) -> str:

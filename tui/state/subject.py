@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ...engine.messages.translation import language
+from ...engine.program.addresses import AT
 from ...engine.program.stage import write_shape
 from .against import Against, against_of
 
@@ -22,7 +23,7 @@ class Subject:
     """One stage, as the screen needs it: facts and words, no numbers, no torch.
 
     Attributes:
-        stage: canonical name, or that of a weight, `embeddings.position@E`; shape, axes, dtype: of its value.
+        stage: canonical name, or the address of what is shown of it, `embeddings.position@E`; shape, axes, dtype: of that.
         formula: with names; formula_of_shapes: the same with shapes.
         tokens: the tokens' strings, `tokens[batch][token]`.
         labels: names of the places along the axis `label`.
@@ -69,22 +70,22 @@ class Subject:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 0
 
 
-def subject_of(position: Position, stage_name: str, weight: int = 0) -> Subject:
+def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject:
     """What there is to know of a stage.
 
     Args:
         position: whose cursor says what is done and what is ahead.
         stage_name: canonical.
-        weight: which of its weights is meant, from 1; 0 is its value.
+        beside: what is meant of it besides its value, one of `position.beside`; "" for the value.
     """
     world = position.world
     stage, here = world.program[stage_name], world.program.index(stage_name)
-    if weight:
-        return _subject_of_weight(position, stage, weight - 1)
+    if beside in stage.symbols:
+        return _subject_of_weight(position, stage, stage.symbols.index(beside))
     place: Place = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
     reached, held = here <= position.furthest or stage_name in position.peeked, stage_name in world.held
     formula, formula_of_shapes = _formulas(world, stage)
-    return Subject(
+    subject = Subject(
         stage_name,
         tuple(world.shapes[stage_name]),
         stage.axes,
@@ -104,6 +105,23 @@ def subject_of(position: Position, stage_name: str, weight: int = 0) -> Subject:
         against_of(position.compared, stage_name),
         stage.labels,
         language(),
+    )
+    return _besides(subject, position, stage, beside) if beside else subject
+
+
+def _besides(subject: Subject, position: Position, stage: Stage, what: str) -> Subject:
+    """Of what a comparison puts beside a value: its places are the value's, and tokens are called as both sides call them."""
+    compared = position.compared
+    assert compared is not None
+    theirs = f"{stage.part} of {compared.title}"
+    return replace(
+        subject,
+        stage=f"{stage.name}{AT}{what}",
+        dtype=position.beside(stage)[what],
+        formula=f"{what} = {stage.part} − {theirs}" if what == "difference" else f"{what} = {theirs}",
+        formula_of_shapes="",
+        tokens=compared.tokens,
+        patched=False,
     )
 
 

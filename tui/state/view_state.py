@@ -30,7 +30,8 @@ class ViewState:
 
     Attributes:
         stage: canonical name of the stage looked at; "" before anything is loaded.
-        weight: which of the stage's weights is shown in place of its value, from 1; 0 is the value.
+        beside: what is shown of the stage in place of its value, by what stands after the `@` of its address: a weight, a
+            difference; "" is the value.
         view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines` or `grid`.
         text: row of the batch; head: of the attention.
         row, column: the cell cursor in the plane that is shown.
@@ -55,5 +56,5 @@ class ViewState:
     term: int = 0
     factor: int = 0
     trail: tuple[Spot, ...] = ()
-    weight: int = 0
+    beside: str = ""
     explained: bool = False

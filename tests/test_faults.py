@@ -13,7 +13,7 @@ import pytest
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.app.faults import SCRIPT, TRACEBACK, Fault, Faults
+from encoder_tui.tui.app.faults import SCRIPT, TRACEBACK, Faults, OwnFault
 from encoder_tui.tui.cli import main
 
 TEXT = "The cat sat on the mat."
@@ -68,7 +68,7 @@ def test_batch_mode_writes_what_was_done_and_the_script_does_it_again(
 def test_files_are_the_owners_alone_and_never_written_over(state_folder: Path) -> None:
     first, second = Faults(), Faults()
     for faults in (first, second):
-        assert isinstance(faults.told(ValueError("so")), Fault)
+        assert isinstance(faults.told(ValueError("so")), OwnFault)
     assert first.folder is not None
     assert second.folder is not None
     assert first.folder != second.folder

@@ -15,7 +15,6 @@ FAMILY = "a word of the Family protocol: every family's module has it"
 STEP = "a family's block writes the stage of that name, and `why` explains an element of it"
 OPERATION = "an operation of ours and a word of the screen; neither side imports the other's"
 BLOCKS = "two blocks of which a family takes one: written alike, taken by their module's name"
-SCREEN = "tui: to be renamed"
 LATER = "to be renamed with the files that are being rewritten"
 
 # A name that two modules may have at their top, and why.
@@ -25,45 +24,30 @@ SHARED = {
     "best": STEP,
     "buckets": STEP,
     "build": FAMILY,
-    "clipped": SCREEN,
-    "Difference": SCREEN,
     "decodes": "a table of foreign names says what belongs to a decoder: taken by the module's name",
     "distances": STEP,
     "embeddings": BLOCKS,
-    "Explanation": SCREEN,
-    "Fault": SCREEN,
     "given": STEP,
     "halves": OPERATION,
     "layers": BLOCKS,
     "limits": FAMILY,
-    "lines_of": SCREEN,
     "Names": LATER,
-    "Page": SCREEN,
-    "Palette": SCREEN,
     "Part": OPERATION,
     "patches": STEP,
     "pick": LATER,
     "plain": LATER,
     "pooler": BLOCKS,
     "reasons": "a table of foreign names gives its own reasons: taken by the module's name",
-    "Request": SCREEN,
-    "Row": SCREEN,
     "Scale": OPERATION,
-    "short": SCREEN,
     "sides": FAMILY,
     "sight": FAMILY,
     "Sizes": LATER,
     "split_heads": STEP,
     "Sum": LATER,
     "table": LATER,
-    "Tokens": SCREEN,
     "together": LATER,
     "tokens": BLOCKS,
-    "told": SCREEN,
-    "where": SCREEN,
-    "within": SCREEN,
     "words": BLOCKS,
-    "wrapped": SCREEN,
 }
 
 # Where `found` still stands for what it is; the list only gets shorter.
@@ -74,7 +58,6 @@ STILL_FOUND = (
     "engine/debugger/unexpected.py",
     "engine/models/families/",
     "engine/traces/ranges/",
-    "tui/",
 )
 
 

@@ -70,9 +70,9 @@ def run_batch(
         _say(saved.told(export))
     stopped = session.held
     for reference in references:
-        found, text = compare_against(session, reference)
+        comparison, text = compare_against(session, reference)
         _out(text)
-        stopped = stopped or not found.equal
+        stopped = stopped or not comparison.equal
     for name in () if left else checks:
         result, text = checked(session, name)
         _out(text)

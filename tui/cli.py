@@ -307,10 +307,10 @@ def memory_size(text: str) -> int:
     Raises:
         InputError: something else.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
-    if not found or not 0 < float(found[1]) < float("inf"):
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
+    if not size or not 0 < float(size[1]) < float("inf"):
         raise InputError(f"--memory {text!r} is not a size; write for instance 512MiB or 2GB")
-    return int(float(found[1]) * UNITS[found[2] or ""])
+    return int(float(size[1]) * UNITS[size[2] or ""])
 
 
 def _texts(options: argparse.Namespace) -> list[str]:

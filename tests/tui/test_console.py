@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from driving import lines_of, press, running, screen_of, settled, write
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.tui.panes.console import MOST_LINES, wrapped
+from encoder_tui.tui.panes.console import MOST_LINES, said_lines
 from fakes import fake_session
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +15,14 @@ text = st.text(st.sampled_from("ab .,東🎉é→\u0301"), max_size=200)
 
 @given(text, st.integers(4, 80), st.sampled_from(["", "> ", "✗ "]))
 def test_wrapping_loses_nothing_and_fits(said: str, width: int, mark: str) -> None:
-    lines = wrapped(("text", mark, said), width)
+    lines = said_lines(("text", mark, said), width)
     assert "".join("".join(line for _, _, line in lines).split()) == "".join(said.split())
     assert lines[0][1] == mark
     assert all(cell_len(before) + cell_len(line.rstrip()) <= width for _, before, line in lines)
 
 
 def test_what_follows_stands_under_the_text_of_a_list() -> None:
-    lines = wrapped(("text", "", "step [N]    Run the next stage, or the next N."), 30)
+    lines = said_lines(("text", "", "step [N]    Run the next stage, or the next N."), 30)
     assert [mark + line for _, mark, line in lines] == [
         "step [N]    Run the next",
         "            stage, or the next",
@@ -31,7 +31,7 @@ def test_what_follows_stands_under_the_text_of_a_list() -> None:
 
 
 def test_a_line_of_a_wide_table_is_cut() -> None:
-    lines = wrapped(("text", "", "0 [CLS]   0.1   0.2   0.3   0.4"), 22)
+    lines = said_lines(("text", "", "0 [CLS]   0.1   0.2   0.3   0.4"), 22)
     assert lines == [("text", "", "0 [CLS]   0.1   0.2  …")]
 
 
@@ -54,7 +54,7 @@ async def test_the_last_answer_can_be_read_on_the_whole_screen() -> None:
 
 
 def test_an_error_is_marked_and_what_follows_is_indented() -> None:
-    assert wrapped(("error", "✗ ", "no command 'brek'"), 12) == [
+    assert said_lines(("error", "✗ ", "no command 'brek'"), 12) == [
         ("error", "✗ ", "no command"),
         ("error", "  ", "'brek'"),
     ]

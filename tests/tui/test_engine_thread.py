@@ -11,7 +11,7 @@ from encoder_tui.engine.commands import CommandTable
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.app import engine_thread
 from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
-from encoder_tui.tui.app.faults import Fault
+from encoder_tui.tui.app.faults import OwnFault
 from encoder_tui.tui.reading.work import Work
 from fakes import fake_session
 from textual.message import Message
@@ -251,7 +251,7 @@ def test_a_fault_of_ours_is_written_down_and_the_session_goes_on(post: Post, mon
     for line in ("step", "stats tokens.ids", "step"):
         engine.execute(line, "console")
     answers = [post.next(Answered) for _ in range(3)]
-    assert [type(found.error) for found in answers] == [type(None), Fault, type(None)]
+    assert [type(found.error) for found in answers] == [type(None), OwnFault, type(None)]
     assert "again.txt` does again what was done" in str(answers[1].error)
     assert answers[2].position.cursor == 1
     assert engine.close(30)
@@ -262,7 +262,7 @@ def test_what_cannot_be_looked_at_is_told_and_what_was_known_stays(post: Post, m
     monkeypatch.setattr("encoder_tui.tui.reading.facts.forks_of", None)
     engine.execute("step", "console")
     found = post.next(Answered)
-    assert isinstance(found.error, Fault)
+    assert isinstance(found.error, OwnFault)
     assert found.position.cursor == -1
     assert engine.close(30)
 
@@ -271,5 +271,5 @@ def test_a_thread_that_ends_says_so(post: Post, monkeypatch: pytest.MonkeyPatch)
     engine = ready(post)
     monkeypatch.setattr(engine, "_run", None)
     engine.execute("step", "console")
-    assert isinstance(post.next(Failed).error, Fault)
+    assert isinstance(post.next(Failed).error, OwnFault)
     assert engine.close(30)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from encoder_tui.tui.drawing.numbers import Worded, aligned_for, decimals_for, exact, short, within
+from encoder_tui.tui.drawing.numbers import Worded, aligned_for, decimals_for, exact, fitted_number, short
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -41,7 +41,7 @@ def test_short(number: float, text: str) -> None:
 
 @given(FLOATS, st.integers(1, 9), st.integers(0, 3), st.booleans())
 def test_numbers_in_cells_fit_or_stay_out(number: float, width: int, decimals: int, signed: bool) -> None:
-    assert len(within(number, width, decimals, signed=signed)) <= width
+    assert len(fitted_number(number, width, decimals, signed=signed)) <= width
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_numbers_in_cells_fit_or_stay_out(number: float, width: int, decimals: i
 )  # fmt: skip
 def test_within(number: float, width: int, signed: bool, text: str) -> None:
     largest = abs(number) if math.isfinite(number) else 1.0
-    assert within(number, width, decimals_for(largest, width, signed=signed), signed=signed) == text
+    assert fitted_number(number, width, decimals_for(largest, width, signed=signed), signed=signed) == text
 
 
 @given(arrays(np.float32, st.integers(1, 30), elements=FLOATS))

@@ -5,13 +5,13 @@ from encoder_tui.engine.commands.screen import MOVES
 from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state.plane import (
     Plane,
-    clipped,
     column_label,
     moved,
     origin_for,
     plane_of,
     row_labels,
     scaled,
+    within_plane,
     written_place,
 )
 from encoder_tui.tui.state.subject import Subject, subject_of
@@ -122,7 +122,7 @@ def test_one_row_that_stands_for_all_is_no_token() -> None:
 
 def test_clipping_leaves_a_good_state_as_it_is() -> None:
     state = ViewState(row=1, column=1)
-    assert clipped(state, Plane("x", ("query", "key"), (3, 3))) is state
+    assert within_plane(state, Plane("x", ("query", "key"), (3, 3))) is state
 
 
 def test_a_subject_says_where_its_stage_lies() -> None:

@@ -13,7 +13,7 @@ from driving import press, running, settled, until
 from encoder_tui.engine.messages.translation import use
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.keys import KeysScreen
-from encoder_tui.tui.screens.over import Palette, opened
+from encoder_tui.tui.screens.over import PaletteScreen, opened
 from fakes import fake_session
 from textual import events
 from textual.css.query import NoMatches
@@ -94,11 +94,11 @@ async def test_a_screen_below_another_takes_nothing_away() -> None:
         await press(pilot, "question_mark")
         below = app.screen
         assert isinstance(below, KeysScreen)
-        opened(app, Palette())
+        opened(app, PaletteScreen())
         await pilot.pause()
         below.dismiss()  # a click, say, that came late
         await pilot.pause()
-        assert [type(screen) for screen in app.screen_stack] == [type(app.main), KeysScreen, Palette]
+        assert [type(screen) for screen in app.screen_stack] == [type(app.main), KeysScreen, PaletteScreen]
         await press(pilot, "escape")
         assert app.screen is below
         below.dismiss()
@@ -111,7 +111,7 @@ async def test_a_screen_is_opened_once() -> None:
     async with running(lines=["keys", "palette", "keys", "keys"]) as (app, pilot):
         await until(pilot, lambda: len(app.screen_stack) == 3, "both screens")
         await settled(pilot)
-        assert [type(screen) for screen in app.screen_stack[1:]] == [KeysScreen, Palette]
+        assert [type(screen) for screen in app.screen_stack[1:]] == [KeysScreen, PaletteScreen]
 
 
 async def test_what_is_asked_of_a_world_that_is_gone_is_not_looked_at() -> None:
@@ -129,7 +129,7 @@ async def test_work_that_fails_is_no_fault_where_its_screen_has_left(leaves: boo
         except asyncio.CancelledError:
             raise NoMatches("no list any more") from None
 
-    palette = Palette()
+    palette = PaletteScreen()
     with nullcontext() if leaves else pytest.raises(NoMatches):
         async with running() as (app, pilot):
             opened(app, palette)

@@ -85,7 +85,7 @@ def test_layers() -> None:
 
 
 def test_finding_goes_round_and_says_which_it_is() -> None:
-    here, state = world(), ViewState("layers.0.ffn.up", found="NORM")
+    here, state = world(), ViewState("layers.0.ffn.up", sought="NORM")
     state, at, count = looking.next_found(state, here, 0)
     assert (state.stage, at, count) == ("embeddings.norm", 1, 5)
     names = []
@@ -106,7 +106,7 @@ def test_finding_goes_round_and_says_which_it_is() -> None:
 
 
 def test_finding_from_elsewhere_goes_to_the_nearest_in_that_direction() -> None:
-    here, state = world(), ViewState("layers.0.ffn.up", found="attention.norm")
+    here, state = world(), ViewState("layers.0.ffn.up", sought="attention.norm")
     assert looking.next_found(state, here, 1)[0].stage == "layers.1.attention.norm"
     assert looking.next_found(state, here, -1)[0].stage == "layers.0.attention.norm"
 
@@ -117,6 +117,6 @@ def test_finding_by_anothers_name() -> None:
 
 def test_finding_nothing() -> None:
     with pytest.raises(InputError, match="no stage's name contains 'zebra'"):
-        looking.next_found(ViewState("tokens.ids", found="zebra"), world(), 0)
+        looking.next_found(ViewState("tokens.ids", sought="zebra"), world(), 0)
     with pytest.raises(InputError, match="nothing has been looked for"):
         looking.next_found(ViewState("tokens.ids"), world(), 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from driving import lines_of, press, running, settled
-from encoder_tui.tui.panes.token_strip import Tokens, lay
+from encoder_tui.tui.panes.token_strip import StripTokens, lay
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -101,17 +101,17 @@ WORDS = tuple(TEXT.split())
 async def test_a_cut_is_said_wherever_in_the_text_one_is(left: bool, at_first: str, at_the_end: str) -> None:
     async with running(size=(64, 24)) as (app, pilot):
         strip = app.main.tokens
-        strip.show(Tokens(WORDS, 0, cut=72, cut_left=left))
+        strip.show(StripTokens(WORDS, 0, cut=72, cut_left=left))
         await pilot.pause()
         assert lines_of(strip) == [at_first]
-        strip.show(Tokens(WORDS, len(WORDS) - 2, cut=72, cut_left=left))
+        strip.show(StripTokens(WORDS, len(WORDS) - 2, cut=72, cut_left=left))
         await pilot.pause()
         assert lines_of(strip) == [at_the_end]
-        strip.show(Tokens(WORDS[:5], 0, cut=72, cut_left=left))  # all of it can be seen
+        strip.show(StripTokens(WORDS[:5], 0, cut=72, cut_left=left))  # all of it can be seen
         await pilot.pause()
         assert lines_of(strip) == [
             " 72 tokens cut … [CLS] the cat sat on" if left else " [CLS] the cat sat on … 72 tokens cut"
         ]
-        strip.show(Tokens(WORDS, 0))
+        strip.show(StripTokens(WORDS, 0))
         await pilot.pause()
         assert not any("cut" in line for line in lines_of(strip))

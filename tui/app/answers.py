@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from ...engine.debugger.cursor import Stop
 
 
-def where(position: Position) -> str:
+def written_position(position: Position) -> str:
     """Where the cursor is: `12/126 layers.0.attention.scores`."""
     stage = position.stage
     return f"{position.cursor + 1}/{len(position.world.program)} {stage}" if stage else tr("before the first stage")
 
 
-def told(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
+def stop_line(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:
     """What the console says of a stop: a kind of line and a text. Plain steps by key go without saying."""
     shape = ""
     if stop.stage is not None:
         from ...engine.program.stage import write_shape
 
         shape = f" {write_shape(position.world.shapes[stop.stage.name])}"
-    place = where(position) + shape
+    place = written_position(position) + shape
     if stop.reason == "breakpoint" and stop.breakpoint is not None:
         from ...engine.debugger.writing import write_held
 
@@ -64,7 +64,7 @@ def lines_to_read(count: int) -> str:
 
 def status(position: Position, stop: Stop | None = None) -> Status:
     """What the title line says between commands."""
-    place = where(position)
+    place = written_position(position)
     if len(position.forks) > 1:
         branch = f"{tr('fork')} {position.fork}" if position.fork else tr("original")
         place = f"{branch}  {place}"

@@ -26,7 +26,7 @@ from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
 from ..reading.work import Wanted, Work
 from ..screens.main import MainScreen
-from ..screens.over import Over, Palette, opened
+from ..screens.over import Over, PaletteScreen, opened
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
@@ -95,7 +95,7 @@ class EncoderApp(App[int]):
 
         The last one is the gate: whatever a widget draws, nothing of it steers the terminal.
         """
-        kept = [found for found in super().get_line_filters() if not isinstance(found, ANSIToTruecolor | Monochrome)]
+        kept = [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor | Monochrome)]
         return [*kept, NoColor(), self._gate] if self.no_color else [*kept, self._gate]
 
     def get_default_screen(self) -> MainScreen:
@@ -266,7 +266,7 @@ class EncoderApp(App[int]):
 
     def show_palette(self) -> None:
         """Show everything that can be done, to choose from."""
-        opened(self, Palette(placeholder=tr("Find a command …")))
+        opened(self, PaletteScreen(placeholder=tr("Find a command …")))
 
     def show_keys(self) -> None:
         """Show all keys."""

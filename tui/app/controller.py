@@ -16,7 +16,7 @@ from ..state.position import Position
 from ..state.view_state import ViewState
 from . import answers
 from .engine_thread import Answered, EngineThread
-from .faults import Fault
+from .faults import OwnFault
 from .keys import Keyboard, fill, is_begun
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Controller:
                     self.app.main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
             if reply.stop is not None:
                 self.stop = reply.stop
-                said = answers.told(reply.stop, self.position, typed)
+                said = answers.stop_line(reply.stop, self.position, typed)
                 if said:
                     console.say(*said)
         if before is not None and (before.cursor != self.position.cursor or (reply and reply.stop)):
@@ -172,7 +172,7 @@ class Controller:
         """A view was clicked: look where it says, at what is looked at now."""
         now = self.state
         stage = state.stage if state.view == "grid" else now.stage  # the grid alone shows more than one stage
-        self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, found=now.found))
+        self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, sought=now.sought))
 
     def token(self, index: int) -> None:
         """A token was clicked: go to its row, or to its column where rows have no tokens."""
@@ -225,10 +225,10 @@ class Controller:
             return f"{command.usage}   {tr(command.help)}"
         if not line.strip():
             return tr("tab completes · ↑ ↓ recall · pgup pgdn scroll · esc leaves")
-        found = [command for command in self.keyboard.table if command.name.startswith(line.strip())]
-        if len(found) == 1:
-            return f"{found[0].usage}   {tr(found[0].help)}"
-        return "  ".join(command.name for command in found) or tr(
+        beginning = [command for command in self.keyboard.table if command.name.startswith(line.strip())]
+        if len(beginning) == 1:
+            return f"{beginning[0].usage}   {tr(beginning[0].help)}"
+        return "  ".join(command.name for command in beginning) or tr(
             "no command begins with {word}", word=repr(line.strip())
         )
 
@@ -310,7 +310,7 @@ class Controller:
             case "difference":
                 return following.at_difference(state, world, argument)
             case "find":
-                return self._found(replace(state, found=argument), 0)
+                return self._found(replace(state, sought=argument), 0)
             case "find-next":
                 return self._found(state, 1)
             case "find-previous":
@@ -368,18 +368,18 @@ class Controller:
 
     def _found(self, state: ViewState, step: int) -> ViewState:
         assert self.position is not None
-        found, at, count = looking.next_found(state, self.position.world, step)
+        there, at, count = looking.next_found(state, self.position.world, step)
         told = trn(
             count,
             "{at} of {count} stage named like {word}",
             "{at} of {count} stages named like {word}",
             at=at,
-            word=repr(found.found),
+            word=repr(there.sought),
         )
         if step == 0:
             self.app.main.console.say("note", told)
         self.app.main.footer.hint(f"{told}   {tr('. next   , before')}" if count > 1 else told)
-        return found
+        return there
 
     def _show(self, state: ViewState) -> None:
         position = self.position
@@ -394,5 +394,5 @@ class Controller:
 
 def words_of(error: BaseException) -> str:
     """One line for an error: what is said already as it is, others with what they are."""
-    said = isinstance(error, InputError | Fault)
+    said = isinstance(error, InputError | OwnFault)
     return one_line(error) if said else f"{type(error).__name__}: {one_line(error)}"

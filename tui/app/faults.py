@@ -28,7 +28,7 @@ Report = Callable[..., None]
 TRACEBACK, SCRIPT = "traceback.txt", "again.txt"
 
 
-class Fault(Exception):
+class OwnFault(Exception):
     """A fault of ours that is written down; its text is the line that tells of it."""
 
 
@@ -47,7 +47,7 @@ class Faults:
         self.words = words
         self.session: Session | None = None
         self.folder: Path | None = None
-        self._told: dict[str, Fault] = {}
+        self._told: dict[str, OwnFault] = {}
         self._lock = Lock()  # the engine's thread and the screen's may come to grief together
 
     def watching(self, start: Callable[[Report], Session]) -> Callable[[Report], Session]:
@@ -59,9 +59,9 @@ class Faults:
 
         return watched
 
-    def told(self, error: BaseException) -> Fault:
+    def told(self, error: BaseException) -> OwnFault:
         """Write a fault down, once however often it comes, and say so."""
-        if isinstance(error, Fault):
+        if isinstance(error, OwnFault):
             return error
         what = f"a fault of ours: {type(error).__name__}: {one_line(error)}"
         where = "".join(traceback.format_exception(error))
@@ -76,7 +76,7 @@ class Faults:
                     ending = (
                         f"it could not be written down ({one_line(problem)}); ENCODER_TUI_DEBUG=1 shows where it was"
                     )
-                self._told[where] = Fault(f"{what}; {ending}")
+                self._told[where] = OwnFault(f"{what}; {ending}")
                 self._told[where].__cause__ = error
             return self._told[where]
 

@@ -27,5 +27,5 @@ def extents(size: tuple[int, int], top: int, left: int, rows: int, columns: int)
 
 def that_fits(forms: tuple[str, ...], room: int) -> str:
     """The first form with two cells to spare, padded to the right end of the room; "" when none has."""
-    found = next((form for form in forms if form and cell_len(form) + 2 <= room), "")
-    return " " * (room - cell_len(found)) + found if found else ""
+    fitting = next((form for form in forms if form and cell_len(form) + 2 <= room), "")
+    return " " * (room - cell_len(fitting)) + fitting if fitting else ""

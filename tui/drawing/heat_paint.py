@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rich.style import Style
 
 from .colours import CODES, LONG_MARKS, MARKS, NOTHING, Palette, glyph
-from .numbers import within
+from .numbers import fitted_number
 from .text import fit
 
 Codes = npt.NDArray[np.uint8]
@@ -112,7 +112,7 @@ def shade(code: int, number: str, cell_width: int, *, signed: bool) -> str:
 
 def in_cells(numbers: npt.NDArray[Any], width: int, decimals: int, *, signed: bool) -> list[str]:
     """Numbers for a row of cells of a picture."""
-    return [within(float(number), width, decimals, signed=signed) for number in numbers.tolist()]
+    return [fitted_number(float(number), width, decimals, signed=signed) for number in numbers.tolist()]
 
 
 def _inside(code: int, number: str, cell_width: int) -> str:

@@ -42,7 +42,7 @@ def counted(number: int) -> str:
     return f"{number:,}"
 
 
-def within(number: float, width: int, decimals: int, *, signed: bool) -> str:
+def fitted_number(number: float, width: int, decimals: int, *, signed: bool) -> str:
     """A number for a cell of a picture: at most `width` characters, `decimals` digits after the point where they fit.
 
     Returns:
@@ -131,8 +131,8 @@ def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:
         return Aligned(5, 0)
     if numbers.dtype.kind in "iu":
         ends = (int(numbers.min()), int(numbers.max())) if numbers.size else (0,)
-        found = _widest(ends)
-        return found if ends[0] < 0 else replace(found, whole=max(2, found.whole - 1), plus=False)
+        aligned = _widest(ends)
+        return aligned if ends[0] < 0 else replace(aligned, whole=max(2, aligned.whole - 1), plus=False)
     finite = numbers[np.isfinite(numbers)] if numbers.size else numbers
     picked: list[Any] = [] if finite.size == numbers.size else [math.nan, -math.inf]
     sizes = np.abs(finite[finite != 0].astype(np.float64))
@@ -144,11 +144,11 @@ def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:
 
 
 def _widest(numbers: Iterable[Any]) -> Aligned:
-    found = Aligned()
+    widest = Aligned()
     for number in numbers:
         before, after = _split(number)
-        found = found.wider(Aligned(len(before), len(after)))
-    return found
+        widest = widest.wider(Aligned(len(before), len(after)))
+    return widest
 
 
 def _split(number: Any) -> tuple[str, str]:

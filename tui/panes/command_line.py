@@ -83,10 +83,10 @@ class CommandLine(Input):
 
     def action_complete(self) -> None:
         before, after = self.value[: self.cursor_position], self.value[self.cursor_position :]
-        found = self._complete(before)
-        self.value = found.line + after
-        self.cursor_position = len(found.line)
-        self.call_later(self.post_message, self.Offered(found.choices))  # after the change it makes is told
+        completion = self._complete(before)
+        self.value = completion.line + after
+        self.cursor_position = len(completion.line)
+        self.call_later(self.post_message, self.Offered(completion.choices))  # after the change it makes is told
 
     def action_leave(self) -> None:
         self.value = ""

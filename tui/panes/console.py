@@ -52,7 +52,7 @@ class Scrollback(Lines[Said]):
         elif self._width:
             answers_command = bool(self.faces) and self.faces[-1][0] == "command"
             first = len(self.faces) - answers_command
-            self.put(self.faces + [face for said in new for face in wrapped(said, self._width)])
+            self.put(self.faces + [face for said in new for face in said_lines(said, self._width)])
             self._show_from(first)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -68,7 +68,7 @@ class Scrollback(Lines[Said]):
 
     def _wrap(self) -> None:
         self._width = self.width
-        self.put([face for said in self._said for face in wrapped(said, max(1, self._width))])
+        self.put([face for said in self._said for face in said_lines(said, max(1, self._width))])
 
     def spans(self, face: Said, width: int) -> Spans:
         """Mark and text."""
@@ -160,7 +160,7 @@ class Console(Vertical):
     def _rows(self, kind: str, text: str) -> int:
         """How many lines of the screen a text takes."""
         width = max(1, self._scrollback.width)
-        return sum(len(wrapped((kind, MARKS[kind], line), width)) for line in _lines(text))
+        return sum(len(said_lines((kind, MARKS[kind], line), width)) for line in _lines(text))
 
     def open(self) -> None:
         """Have commands typed, one after the other, until someone leaves."""
@@ -237,18 +237,18 @@ def _lines(text: str) -> list[str]:
     return [plain(line) if line.strip() else "" for line in text.expandtabs().splitlines()] or [""]
 
 
-def wrapped(said: Said, width: int) -> list[Said]:
+def said_lines(said: Said, width: int) -> list[Said]:
     """One line as the lines it takes: broken at a space where one is near the end, else anywhere.
 
     What follows stands under the text of a list or below. A line of a wide table is cut: `reply` shows all of it.
     """
     kind, mark, text = said
-    columns = [found.end() for found in _GAP.finditer(text)]
+    columns = [lines.end() for lines in _GAP.finditer(text)]
     if kind == "text" and is_table(text):
         return [(kind, mark, cut(text, width - cell_len(mark)))]
     table = columns[:1] if len(columns) > 2 else columns[::-1]
     hang = len(mark) + next((at for at in table if at <= width // 2), 2 * bool(columns))
-    found: list[Said] = []
+    lines: list[Said] = []
     while cell_len(mark) + cell_len(text) > width and text:
         room, taken, used = max(1, width - cell_len(mark)), 0, 0
         for letter in letters_of(text):
@@ -259,6 +259,6 @@ def wrapped(said: Said, width: int) -> list[Said]:
         taken = max(taken, 1)
         space = text.rfind(" ", 0, taken + 1)
         at = space + 1 if space > taken // 2 else taken
-        found.append((kind, mark, text[:at].rstrip()))
+        lines.append((kind, mark, text[:at].rstrip()))
         text, mark = text[at:], " " * min(hang, width - 1)
-    return [*found, (kind, mark, text)] if text or not found else found
+    return [*lines, (kind, mark, text)] if text or not lines else lines

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
 
 
-class Explanation(Lines[Face]):
+class ExplanationPane(Lines[Face]):
     """A rule with the title on it, the text, the formula, and the number under the cell cursor worked out."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -13,7 +13,7 @@ from ...engine.commands.screen import VIEWS
 from ..drawing.numbers import exact
 from ..reading.why import find_operand
 from ..reading.work import Wanted, Work
-from ..state.plane import clipped, plane_of, scaled
+from ..state.plane import plane_of, scaled, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.diff_map import DiffMap
@@ -119,10 +119,10 @@ class Inspector(Vertical):
         if subject is None:
             return ""
         plane = plane_of(subject, self._state)
-        state = clipped(self._state, plane)
+        state = within_plane(self._state, plane)
         views = (self.view, *self._views.values())
-        found = (view.number_of(subject, plane, state.row, state.column) for view in views)
-        number = next((number for number in found if number is not None), None)
+        numbers = (view.number_of(subject, plane, state.row, state.column) for view in views)
+        number = next((number for number in numbers if number is not None), None)
         index = ", ".join(map(str, plane.cell(state.row, state.column)))
         return f"{subject.stage}[{index}] = {exact(number)}" if number is not None else ""
 

@@ -22,7 +22,7 @@ PATCHED, STALE, OPEN, CLOSED = "◆", "~", "▾", "▸"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TreeRow:
     """Everything the look of a line depends on."""
 
     label: str
@@ -36,7 +36,7 @@ class Row:
     looked: bool = False
 
 
-class ProgramTree(Lines[Row]):
+class ProgramTree(Lines[TreeRow]):
     """Draws the program's tree, keeps what is open, and says when a stage is chosen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -138,13 +138,13 @@ class ProgramTree(Lines[Row]):
 
     # -- one line ------------------------------------------------------------------------------------------------
 
-    def _row(self, line: int, node: Node) -> Row:
+    def _row(self, line: int, node: Node) -> TreeRow:
         position = self._position
         assert position is not None
         open_ = self.folds.is_open(node, self._here)
         names = [stage.name for stage in position.world.program.stages[node.first : node.last + 1]]
         hidden = [] if open_ else names
-        return Row(
+        return TreeRow(
             node.label,
             node.depth,
             _mark(node, position, open_),
@@ -154,11 +154,11 @@ class ProgramTree(Lines[Row]):
             not position.stale.isdisjoint(hidden),
             trn(len(names), "{count} stage", "{count} stages")
             if node.is_group
-            else short(position.world.shapes[names[0]]),
+            else short_shape(position.world.shapes[names[0]]),
             line == self.line,
         )
 
-    def spans(self, face: Row, width: int) -> Spans:
+    def spans(self, face: TreeRow, width: int) -> Spans:
         """Breakpoint, mark, name, shape."""
         looked = " tree--looked" if face.looked else ""
         mark = {HERE: "tree--here", DONE: "tree--done", SEEN: "tree--seen"}.get(face.mark, "tree--ahead")
@@ -211,17 +211,17 @@ def _mark(node: Node, position: Position, open_: bool) -> str:
 
 def _stop(position: Position, names: Sequence[str]) -> str:
     everywhere = len(position.world.program)  # a mark on every line would say nothing
-    found = [
+    points = [
         point
         for point in position.breakpoints
         if point.watch is None and len(point.stages) < everywhere and not point.stages.isdisjoint(names)
     ]
-    enabled = [point for point in found if point.enabled]
+    enabled = [point for point in points if point.enabled]
     if not enabled:
-        return STOP_OFF if found else ""
+        return STOP_OFF if points else ""
     return STOP if any(point.condition is None for point in enabled) else STOP_IF
 
 
-def short(shape: Sequence[int]) -> str:
+def short_shape(shape: Sequence[int]) -> str:
     """`1×12×14×14`."""
     return "×".join(map(str, shape))

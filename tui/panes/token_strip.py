@@ -24,7 +24,7 @@ BAR = " │ "  # between a prompt and the text it was put before
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class StripTokens:
     """What the strip shows.
 
     Attributes:
@@ -80,14 +80,14 @@ class TokenStrip(Widget, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._tokens = Tokens()
+        self._tokens = StripTokens()
         self._lines: list[list[Placed]] = []
         self._laid: tuple[object, ...] = ()
         self._beside = ""
         self._top = 0
         self._line = 0
 
-    def show(self, tokens: Tokens) -> None:
+    def show(self, tokens: StripTokens) -> None:
         """Show a text's tokens."""
         before, self._tokens = self._tokens, tokens
         if tokens == before:

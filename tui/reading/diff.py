@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Difference(Heat):
+class DifferenceHeat(Heat):
     """The difference as a picture, and both sides' numbers.
 
     Attributes:
@@ -33,7 +33,7 @@ class Difference(Heat):
     ids: bool = False
 
 
-def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, against: Against) -> Difference:
+def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, against: Against) -> DifferenceHeat:
     """Read all three and quantise. Runs on the engine's thread."""
     reference = session.expect_reference()
     apart = reference.difference(session.trace, plane.stage)
@@ -51,7 +51,7 @@ def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, a
     if alone is not None:
         codes[alone] = MASKED
     both = (_read(value, plane, bounds) for value in (ours, theirs))
-    return Difference(bounds, window, codes, scale, *both, ids=ours.holds_ids)
+    return DifferenceHeat(bounds, window, codes, scale, *both, ids=ours.holds_ids)
 
 
 def _read(value: Value, plane: Plane, bounds: Bounds) -> Window:
@@ -66,15 +66,15 @@ def _alone(plane: Plane, bounds: Bounds, against: Against) -> np.ndarray | None:
         return None
     rows = np.arange(bounds.row, bounds.last_row)
     columns = np.arange(bounds.column, bounds.last_column)
-    found = np.zeros((len(rows), len(columns)), dtype=bool)
+    alone = np.zeros((len(rows), len(columns)), dtype=bool)
     if plane.row_axis == "batch" and plane.column_axis in TOKEN_AXES:
         for at, row in enumerate(rows):
-            found[at] = np.isin(columns, against.alone[row] if row < len(against.alone) else ())
-        return found
+            alone[at] = np.isin(columns, against.alone[row] if row < len(against.alone) else ())
+        return alone
     text = plane.text(0)
     places = against.alone[text] if text < len(against.alone) else ()
     if plane.row_axis in TOKEN_AXES and plane.rows > 1:
-        found |= np.isin(rows, places)[:, None]
+        alone |= np.isin(rows, places)[:, None]
     if plane.column_axis in TOKEN_AXES and plane.columns > 1:
-        found |= np.isin(columns, places)[None, :]
-    return found
+        alone |= np.isin(columns, places)[None, :]
+    return alone

@@ -75,7 +75,7 @@ def _tour(session: Session) -> TourPage | None:
 
 def forks_of(session: Session) -> tuple[Fork, ...]:
     """The tree of forks, from the original down."""
-    found: list[Fork] = []
+    forks: list[Fork] = []
 
     def add(parent: int | None, depth: int, above: tuple[str, ...]) -> None:
         for branch in session.branches.branches.values():
@@ -83,11 +83,11 @@ def forks_of(session: Session) -> tuple[Fork, ...]:
                 patches = tuple(patch.text for patch in getattr(branch.trace, "patches", ()))
                 both = zip(patches, above, strict=False)
                 shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
-                found.append(Fork(branch.number, depth, patches[shared:]))
+                forks.append(Fork(branch.number, depth, patches[shared:]))
                 add(branch.number, depth + 1, patches)
 
     add(None, 0, ())
-    return tuple(found)
+    return tuple(forks)
 
 
 def _worth(point: Breakpoint, session: Session) -> str:

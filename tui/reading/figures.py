@@ -62,7 +62,7 @@ def _entropies(session: Session, plane: Plane) -> tuple[tuple[float, ...], int]:
     if not len(real):
         return (), 0
     step = max(1, BLOCK // max(1, plane.columns))
-    found: list[float] = []
+    means: list[float] = []
     for head in range(plane.shape[-3]):
         total = 0.0
         for start in range(0, plane.rows, step):
@@ -71,5 +71,5 @@ def _entropies(session: Session, plane: Plane) -> tuple[tuple[float, ...], int]:
             rows = value.read(index)[real[(real >= start) & (real < stop)] - start].astype(np.float64)
             logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
             total -= float((rows * logs).sum())
-        found.append(total / len(real))
-    return tuple(found), len(real)
+        means.append(total / len(real))
+    return tuple(means), len(real)

@@ -87,32 +87,32 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     """Explain an element; of its terms only those from `start` to `stop` are made."""
     from ...engine.analysis.why import exactness, explain
 
-    found = explain(session.trace, stage, index)
+    explanation = explain(session.trace, stage, index)
     parts, rows, first = [], [], 0
-    for number, sum_ in enumerate(found.sums):
+    for number, sum_ in enumerate(explanation.sums):
         terms = sum_.terms
         parts.append(_part(sum_.title, terms, first))
         low, high = max(0, start - first), max(0, min(len(terms), stop - first))
-        rows += [(number, row) for row in found.rows(number, low, high)] if low < high else []
+        rows += [(number, row) for row in explanation.rows(number, low, high)] if low < high else []
         first += len(terms)
-    culprit = _culprit(found)
+    culprit = _culprit(explanation)
     return Why(
-        found.index, np.asarray(session.trace.value(stage).read(found.index))[()], found.place, found.short,
-        found.formula, tuple(exactness(found)), _brief(found), found.holds,
-        "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in found.facts.items()),
-        (*map(said, found.notes), *culprit), tuple(found.names.items()), tuple(parts), start, tuple(rows),
+        explanation.index, np.asarray(session.trace.value(stage).read(explanation.index))[()], explanation.place, explanation.short,
+        explanation.formula, tuple(exactness(explanation)), _brief(explanation), explanation.holds,
+        "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in explanation.facts.items()),
+        (*map(said, explanation.notes), *culprit), tuple(explanation.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
 
-def _brief(found: Explanation) -> str:
-    if found.sum is None:
+def _brief(explanation: Explanation) -> str:
+    if explanation.sum is None:
         return ""
-    count = len(found.terms)
+    count = len(explanation.terms)
     terms = trn(count, "{count} term", "{count} terms")
-    if not found.difference:
+    if not explanation.difference:
         return f"{terms}, {tr('exactly the stored number')}"
-    mark = "" if found.holds else "✗ "
-    return f"{terms}, {tr('off by')} {found.difference:.2g} ({mark}{tr('may be')} {found.bound:.2g})"
+    mark = "" if explanation.holds else "✗ "
+    return f"{terms}, {tr('off by')} {explanation.difference:.2g} ({mark}{tr('may be')} {explanation.bound:.2g})"
 
 
 def _part(title: str, terms: Any, first: int) -> Part:
@@ -125,14 +125,14 @@ def _part(title: str, terms: Any, first: int) -> Part:
     return Part(title, write_count(terms), len(terms), first, largest, aligned_for(terms.values))
 
 
-def _culprit(found: Explanation) -> tuple[str, ...]:
+def _culprit(explanation: Explanation) -> tuple[str, ...]:
     """Where a NaN or an infinity comes from."""
-    if math.isfinite(found.stored):
+    if math.isfinite(explanation.stored):
         return ()
-    bad = found.culprit
+    bad = explanation.culprit
     if bad is None:
-        return (f"no operand is NaN or infinite: {short(found.stored)} arises here",)
-    number = found.number_of(bad)
+        return (f"no operand is NaN or infinite: {short(explanation.stored)} arises here",)
+    number = explanation.number_of(bad)
     follow = f"; `follow {number}` goes there" if number else f", in {bad.name}"
     return (f"the first operand that is not finite is {bad.place} = {short(bad.value)}{follow}",)
 
@@ -164,16 +164,16 @@ def _operand(
     from ...engine.analysis.why import explain
     from ...engine.messages.errors import InputError
 
-    found = explain(session.trace, stage, index)
+    explanation = explain(session.trace, stage, index)
     if number is not None:
-        return found.short, found.operand(number)
-    for part, sum_ in enumerate(found.sums):
+        return explanation.short, explanation.operand(number)
+    for part, sum_ in enumerate(explanation.sums):
         if term < len(sum_.terms):
-            row = found.rows(part, term, term + 1)[0]
+            row = explanation.rows(part, term, term + 1)[0]
             followed = [number for number in row.numbers if number]
             if followed:
-                return found.short, found.operand(followed[min(factor, len(followed) - 1)])
+                return explanation.short, explanation.operand(followed[min(factor, len(followed) - 1)])
             behind = " · ".join(operand.place for operand in row.term.factors) or row.term.how
             raise InputError(f"nothing to follow: {behind or 'this term'} comes from no other stage")
         term -= len(sum_.terms)
-    raise InputError(f"{found.short} is no sum of terms, so there is nothing to follow")
+    raise InputError(f"{explanation.short} is no sum of terms, so there is nothing to follow")

@@ -12,7 +12,7 @@ from ...engine.messages.translation import tr
 from ..drawing.text import cut, fit, wrapped
 from ..panes import program_tree as marks
 from ..panes.lines import Lines, Spans
-from .over import Page
+from .over import LinesScreen
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable
@@ -65,7 +65,7 @@ class KeyLines(Lines[Line], can_focus=True):
         return [("keys--key", f" {fit(key, KEY_WIDTH)}"), ("keys--usage", shown[:split]), ("keys--text", shown[split:])]
 
 
-class KeysScreen(Page):
+class KeysScreen(LinesScreen):
     """Every key, grouped; any key that does not scroll closes it."""
 
     def __init__(self, table: CommandTable) -> None:

@@ -16,14 +16,14 @@ from ...engine.messages.translation import language, tr
 from ...engine.program.index import TOKEN_AXES
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
-from ..panes.explanation import Explanation
+from ..panes.explanation import ExplanationPane
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
-from ..panes.token_strip import Tokens, TokenStrip
+from ..panes.token_strip import StripTokens, TokenStrip
 from ..state.completion import Completion
-from ..state.plane import clipped, plane_at
+from ..state.plane import plane_at, within_plane
 from ..state.position import Position
 from ..state.subject import Subject, subject_of
 from ..state.view_state import ViewState
@@ -65,7 +65,7 @@ class MainScreen(Screen[None]):
         self.inspector: Inspector
         self.breakpoints = BreakpointList(id="breakpoints")
         self.console = Console(complete, id="console")
-        self.explanation = Explanation(id="explanation")
+        self.explanation = ExplanationPane(id="explanation")
         self.footer = Footer(id="footer")
         self._rule, self._below_rule = Rule(id="rule"), Rule("┼", id="below-rule")
         self._room = Vertical(id="room")
@@ -180,7 +180,7 @@ class MainScreen(Screen[None]):
             )
 
 
-def tokens_of(state: ViewState, position: Position) -> Tokens:
+def tokens_of(state: ViewState, position: Position) -> StripTokens:
     """The token strip for a state: which text, and which tokens the cell looked at belongs to."""
     world = position.world
     tokens = world.tokens
@@ -189,13 +189,13 @@ def tokens_of(state: ViewState, position: Position) -> Tokens:
     if state.stage in world.program and state.beside not in world.program[state.stage].symbols:
         stage = world.program[state.stage]
         plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
-        cell = clipped(state, plane)
+        cell = within_plane(state, plane)
         text = plane.text(cell.row) if "batch" in stage.axes else state.text
         row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None
         column = cell.column if plane.column_axis in TOKEN_AXES and plane.columns > 1 else None
     text = max(0, min(text, len(tokens.strings) - 1))
     cut = tokens.cut[text] if text < len(tokens.cut) else 0
-    return Tokens(
+    return StripTokens(
         tokens.strings[text], row, column, text, len(tokens.strings), _prompt_end(tokens, text), cut, tokens.cut_left
     )
 

@@ -40,7 +40,7 @@ class Over:
         raise NotImplementedError
 
 
-class Page(Over, ModalScreen[None]):
+class LinesScreen(Over, ModalScreen[None]):
     """Lines to be read; any key that does not scroll closes them.
 
     Args:
@@ -75,7 +75,7 @@ class Page(Over, ModalScreen[None]):
         return False
 
 
-class Palette(Over, CommandPalette):
+class PaletteScreen(Over, CommandPalette):
     """Textual's list of everything that can be done."""
 
     def pressed(self, event: events.Key) -> bool:

@@ -46,13 +46,13 @@ class TableProvider(Provider):
     def _offers(self) -> Iterator[Offer]:
         chooser = cast("Chooser", self.app)
         for command in chooser.table:
-            for line, shown, help_ in lines_of(command):
+            for line, shown, help_ in command_lines(command):
                 yield shown, help_, partial(chooser.choose, line)
         for name in sorted(self.app.available_themes):
             yield f"theme {name}", tr("Change the colours."), partial(setattr, self.app, "theme", name)
 
 
-def lines_of(command: Command) -> Iterator[tuple[str, str, str]]:
+def command_lines(command: Command) -> Iterator[tuple[str, str, str]]:
     """Lines a command can be run with as they stand, or its name, to be completed, where it needs more.
 
     Yields:

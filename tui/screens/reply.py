@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from ...engine.messages.translation import tr
 from ..drawing.text import letters_of, plain
-from ..panes.console import is_prose, wrapped
+from ..panes.console import is_prose, said_lines
 from ..panes.lines import Lines, Spans
-from .over import Page
+from .over import LinesScreen
 
 
 class ReplyLines(Lines[str], can_focus=True):
@@ -35,7 +35,7 @@ class ReplyLines(Lines[str], can_focus=True):
 
     def _pieces(self, line: str) -> list[str]:
         if is_prose(line):
-            return [mark + text for _, mark, text in wrapped(("note", "", line), max(1, self.width))]
+            return [mark + text for _, mark, text in said_lines(("note", "", line), max(1, self.width))]
         return [from_cell(line, self.left)]
 
     def spans(self, face: str, width: int) -> Spans:
@@ -43,7 +43,7 @@ class ReplyLines(Lines[str], can_focus=True):
         return [("", face)]
 
 
-class ReplyScreen(Page):
+class ReplyScreen(LinesScreen):
     """An answer to be read; any key that does not scroll closes it.
 
     Args:

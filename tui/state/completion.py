@@ -51,11 +51,11 @@ def complete(line: str, table: CommandTable, program: Program | None, beside: Be
     kind = command.completes
     if isinstance(kind, tuple):
         word = line.rpartition(" ")[2]
-        found = _extend(line, word, kind, finish="")
+        completion = _extend(line, word, kind, finish="")
         # `info` takes words and stages alike
         return (
-            found
-            if found.choices or found.line != line or "STAGE" not in command.usage
+            completion
+            if completion.choices or completion.line != line or "STAGE" not in command.usage
             else _stage(line, program, beside)
         )
     if kind == "stage":

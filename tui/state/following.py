@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...engine.messages.errors import InputError
 from ...engine.program.index import parse_index, split_index
-from .plane import LOOKUP_AXES, clipped, plane_at
+from .plane import LOOKUP_AXES, plane_at, within_plane
 from .position import World
 from .view_state import Spot, ViewState
 
@@ -16,7 +16,7 @@ def cell_of(state: ViewState, world: World) -> tuple[int, ...]:
     """The full index of the element under the cell cursor."""
     stage = world.program[state.stage]
     plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
-    cell = clipped(state, plane)
+    cell = within_plane(state, plane)
     return plane.cell(cell.row, cell.column)
 
 

@@ -126,10 +126,10 @@ def with_layer(state: ViewState, argument: str, world: World) -> ViewState:
     Raises:
         InputError: there is no such layer, or it has no such stage.
     """
-    program, found = world.program, _LAYER.search(state.stage)
-    if not found:
+    program, numbered = world.program, _LAYER.search(state.stage)
+    if not numbered:
         raise InputError(f"{state.stage} is in no layer; name one: `look layers.0.output`")
-    wanted = int(found[1]) + {"next": 1, "previous": -1}.get(argument, 0)
+    wanted = int(numbered[1]) + {"next": 1, "previous": -1}.get(argument, 0)
     wanted = wanted if argument in ("next", "previous") else int(argument)
     if not 0 <= wanted < program.layers:
         raise InputError(f"no layer {wanted}; there are {program.layers}, 0 to {program.layers - 1}")
@@ -145,8 +145,8 @@ def found_stages(text: str, world: World) -> list[str]:
     What stages are called in explanations, in either language, is looked through as well: `注意力得分` finds the scores.
     """
     names = [stage.name for stage in world.program]
-    found = [name for name in names if text.lower() in name.lower()] or world.program.match(text)
-    return found or _titled(text.lower(), world)
+    named = [name for name in names if text.lower() in name.lower()] or world.program.match(text)
+    return named or _titled(text.lower(), world)
 
 
 def _titled(text: str, world: World) -> list[str]:
@@ -173,11 +173,11 @@ def next_found(state: ViewState, world: World, step: int) -> tuple[ViewState, in
     Raises:
         InputError: nothing is looked for, or nothing found.
     """
-    if not state.found:
+    if not state.sought:
         raise InputError("nothing has been looked for; write `find TEXT`")
-    names = found_stages(state.found, world)
+    names = found_stages(state.sought, world)
     if not names:
-        raise InputError(f"no stage's name contains {state.found!r}")
+        raise InputError(f"no stage's name contains {state.sought!r}")
     places = [world.program.index(name) for name in names]
     here = world.program.index(state.stage) if state.stage in world.program else -1
     if step > 0:

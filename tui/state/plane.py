@@ -94,7 +94,7 @@ def paged(axes: Sequence[str]) -> str:
     return next((axis for axis in axes[:-2] if axis in PAGED_AXES), "")
 
 
-def clipped(state: ViewState, plane: Plane) -> ViewState:
+def within_plane(state: ViewState, plane: Plane) -> ViewState:
     """The state with its cell inside the plane."""
     row, column = _clip(state.row, plane.rows), _clip(state.column, plane.columns)
     return state if (row, column) == (state.row, state.column) else replace(state, row=row, column=column)
@@ -107,7 +107,7 @@ def moved(where: str, state: ViewState, plane: Plane, page: tuple[int, int] = (1
         where: left, right, up, down, page-up, page-down, row-start, row-end, top, bottom.
         page: how many rows and columns are on screen.
     """
-    state = clipped(state, plane)
+    state = within_plane(state, plane)
     last_row, last_column = max(0, plane.rows - 1), max(0, plane.columns - 1)
     row, column = {
         "left": (state.row, state.column - 1),
@@ -121,7 +121,7 @@ def moved(where: str, state: ViewState, plane: Plane, page: tuple[int, int] = (1
         "top": (0, state.column),
         "bottom": (last_row, state.column),
     }.get(where, (state.row, state.column))
-    return clipped(replace(state, row=row, column=column), plane)
+    return within_plane(replace(state, row=row, column=column), plane)
 
 
 def scaled(direction: str, state: ViewState) -> ViewState:

@@ -163,8 +163,8 @@ def _nearest_with_heads(program: Program, position: int) -> str:
 
 def nearest_with_keys(program: Program, position: int) -> str:
     """The stage with queries and keys that is meant at a position; attention weights come before scores and masks."""
-    found = [place for place, stage in enumerate(program) if stage.axes[-2:] == ("query", "key")]
-    return _nearest(program, position, [place for place in found if program[place].part == "weights"] or found)
+    places = [place for place, stage in enumerate(program) if stage.axes[-2:] == ("query", "key")]
+    return _nearest(program, position, [place for place in places if program[place].part == "weights"] or places)
 
 
 def in_every_layer(program: Program, stage_name: str) -> tuple[str, ...]:
@@ -177,8 +177,8 @@ def in_every_layer(program: Program, stage_name: str) -> tuple[str, ...]:
     return tuple(name for name in names if name in program and program[name].axes == stage.axes)
 
 
-def _nearest(program: Program, position: int, found: list[int]) -> str:
+def _nearest(program: Program, position: int, places: list[int]) -> str:
     # of two as near, the one in the same layer is meant
     here = program[position].layer
-    best = min(found, key=lambda place: (program[place].layer != here, abs(place - position)), default=None)
+    best = min(places, key=lambda place: (program[place].layer != here, abs(place - position)), default=None)
     return program[best].name if best is not None else ""

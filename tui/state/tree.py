@@ -59,13 +59,13 @@ def grow(program: Program) -> tuple[Node, ...]:
 
 def words(name: str) -> tuple[str, ...]:
     """The words of a name, numbers with what they number: `layers.0`, `attention`, `scores`."""
-    found: list[str] = []
+    joined: list[str] = []
     for word in name.split("."):
-        if word.isdigit() and found:
-            found[-1] += f".{word}"
+        if word.isdigit() and joined:
+            joined[-1] += f".{word}"
         else:
-            found.append(word)
-    return tuple(found)
+            joined.append(word)
+    return tuple(joined)
 
 
 def _grow(named: Sequence[tuple[int, tuple[str, ...]]], depth: int, above: tuple[str, ...]) -> Iterator[Node]:
@@ -128,12 +128,12 @@ def path_to(roots: Sequence[Node], position: int) -> tuple[Node, ...]:
 
 def rows(roots: Sequence[Node], folds: Folds, here: Sequence[int]) -> list[Node]:
     """The nodes that have a line, from top to bottom."""
-    found: list[Node] = []
+    nodes: list[Node] = []
     for node in roots:
-        found.append(node)
+        nodes.append(node)
         if folds.is_open(node, here):
-            found.extend(rows(node.children, folds, here))
-    return found
+            nodes.extend(rows(node.children, folds, here))
+    return nodes
 
 
 def line_of(shown: Sequence[Node], position: int) -> int:

@@ -37,7 +37,7 @@ class ViewState:
         row, column: the cell cursor in the plane that is shown.
         gain: steps of colour scale, each a factor of two; 0 fits the largest magnitude.
         zoomed: whether the value has the whole screen.
-        found: what was last looked for in the tree.
+        sought: what was last looked for in the tree.
         term: which term of the explanation is chosen, those of all its sums counted on; factor: which of its operands
             that can be followed.
         trail: the numbers that were left for one of their operands, the latest last.
@@ -52,7 +52,7 @@ class ViewState:
     column: int = 0
     gain: int = 0
     zoomed: bool = False
-    found: str = ""
+    sought: str = ""
     term: int = 0
     factor: int = 0
     trail: tuple[Spot, ...] = ()

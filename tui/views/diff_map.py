@@ -13,14 +13,14 @@ from rich.style import Style
 from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut
-from ..reading.diff import Difference, read_difference
+from ..reading.diff import DifferenceHeat, read_difference
 from ..reading.heat import Heat
 from ..reading.window import Bounds
 from ..state.plane import Plane, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .heat_map import HeatMap
-from .value_view import Request, Shown, Words
+from .value_view import PictureRequest, Shown, Words
 
 NEVER = "Nothing compared yet: try :compare dtype float64"
 LARGEST = 1 << 22  # cells; three windows are kept of it
@@ -47,11 +47,11 @@ class DiffMap(HeatMap):
     def refusal(self, subject: Subject) -> str:
         return tr(NEVER) if subject.against is None else subject.against.refused
 
-    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> Request:
+    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> PictureRequest:
         gain, against, cells = self.state.gain, subject.against, bounds.cells
         assert against is not None
         key = (subject, plane, bounds, gain)
-        return Request(key, lambda session: read_difference(session, plane, bounds, gain, against), cells * 25)
+        return PictureRequest(key, lambda session: read_difference(session, plane, bounds, gain, against), cells * 25)
 
     def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
         """The numbers of this view are not the value's."""
@@ -85,7 +85,7 @@ class DiffMap(HeatMap):
         return math.floor(math.log10(largest)) if 0 < largest < 0.1 else 0
 
     def numbers_in(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
-        if isinstance(heat, Difference) and heat.ids:
+        if isinstance(heat, DifferenceHeat) and heat.ids:
             return ["≠" if number else "=" for number in numbers]
         power = self._power(heat)
         if power:
@@ -95,9 +95,9 @@ class DiffMap(HeatMap):
         return super().numbers_in(heat, numbers, width)
 
     def _three(self, shown: Shown) -> Words:
-        found: Difference = shown.frame
+        picture: DifferenceHeat = shown.frame
         row, column = self.cell
-        numbers = [window.at(row, column) for window in (found.ours, found.theirs, found.window)]
+        numbers = [window.at(row, column) for window in (picture.ours, picture.theirs, picture.window)]
         texts = ["…" if number is None else exact(number) for number in numbers]
         if self._is_alone(shown, row, column):
             texts[1:] = [tr("no partner"), "-"]
@@ -106,7 +106,7 @@ class DiffMap(HeatMap):
         bold = self.ink("note") + Style(bold=True)
         for values in (texts, short):
             apart = f"A−B {values[2]}"
-            if found.ids and numbers[2] is not None:
+            if picture.ids and numbers[2] is not None:
                 apart = tr("they differ") if numbers[2] else tr("equal")
             written = f"A {values[0]}  B {values[1]}  {apart}"
             for form in (*place, ""):
@@ -118,7 +118,7 @@ class DiffMap(HeatMap):
     def _is_alone(shown: Shown, row: int, column: int) -> bool:
         from ..drawing.colours import MASKED
 
-        heat: Difference = shown.frame
+        heat: DifferenceHeat = shown.frame
         down, across = row - heat.bounds.row, column - heat.bounds.column
         inside = 0 <= down < heat.codes.shape[0] and 0 <= across < heat.codes.shape[1]
         return inside and heat.codes[down, across] == MASKED

@@ -21,7 +21,7 @@ from ..state.plane import Plane, origin_for, paged, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.gallery import GalleryLayout, gallery_of
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 CORNERS = "┏┓┗┛━┃"
 
@@ -53,14 +53,14 @@ class HeadGallery(ValueView):
     def plane_of(self, subject: Subject) -> Plane:
         return plane_of(subject, replace(self.state, head=0))
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         layout = self._layout_for(subject, plane)
         height, width = layout.pooled
         at = subject.axes.index(paged(subject.axes))
         fixed = plane.fixed
         planes = [replace(plane, fixed=(*fixed[:at], head, *fixed[at + 1 :])) for head in range(subject.shape[at])]
         key = (subject, planes[0] if planes else None, height, width)
-        return Request(
+        return PictureRequest(
             key,
             lambda session: read_heads(session, planes, height, width, subject.dtype),
             len(planes) * height * width * 9,

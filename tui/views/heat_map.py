@@ -23,7 +23,7 @@ from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, w
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 
 class HeatMap(ValueView):
@@ -41,7 +41,7 @@ class HeatMap(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         if reads_whole(plane, self.most_cells):
             bounds = all_of(plane)
         else:
@@ -54,11 +54,11 @@ class HeatMap(ValueView):
             bounds = held if held and inside else bounds_around(plane, row, last_row, column, last_column)
         return self.request_of(subject, plane, bounds)
 
-    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> Request:
+    def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> PictureRequest:
         """What paints a window of a plane."""
         gain, dtype = self.state.gain, subject.dtype
         key = (subject, plane, bounds, gain)
-        return Request(key, lambda session: read_heat(session, plane, bounds, gain, dtype), bounds.cells * 9)
+        return PictureRequest(key, lambda session: read_heat(session, plane, bounds, gain, dtype), bounds.cells * 9)
 
     @property
     def foot(self) -> int:

@@ -23,7 +23,7 @@ from ..state.plane import Plane, origin_for, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
-from .value_view import Request, Shown, Trouble, ValueView, Words
+from .value_view import PictureRequest, Shown, Trouble, ValueView, Words
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
@@ -83,7 +83,7 @@ class LayerGrid(ValueView):
             stage=nearest,
         )
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         """The next layer that is due; its result is kept by this view itself."""
         sheet = self._sheet
         if sheet is None or not self._due:
@@ -93,7 +93,7 @@ class LayerGrid(ValueView):
         def run(session: Session) -> LayerRow:
             return read_layer(session, stage, sheet.text, sheet.height, sheet.width)
 
-        return Request((sheet, stage), run)
+        return PictureRequest((sheet, stage), run)
 
     def _ask(self) -> bool:
         """See to it that every layer is at hand or due; whether the whole picture has to be painted."""
@@ -293,9 +293,9 @@ class LayerGrid(ValueView):
         return [*words, (EDGE if before else " ", framed)]
 
     def _paint_thumbnail(self, layout: GridLayout, stage: str, head: int, line: int) -> Line:
-        found, codes = self._rows.get(stage), self._codes.get(stage, ())
+        read, codes = self._rows.get(stage), self._codes.get(stage, ())
         if head >= len(codes):
-            mark = TROUBLED if isinstance(found, Trouble) else WAITING if found is None else ""
+            mark = TROUBLED if isinstance(read, Trouble) else WAITING if read is None else ""
             return [(fit(mark if line == 0 else "", layout.width, "center"), self.ink("quiet"))]
         picture = codes[head]
         if not self.has_colours:
@@ -333,14 +333,14 @@ class LayerGrid(ValueView):
     def _status(self, shown: Shown) -> Words:
         """Where the chosen head is strongest."""
         layer, head, width = self._layer, self._head, self.size.width
-        found = self._rows.get(shown.subject.layers[layer])
+        read = self._rows.get(shown.subject.layers[layer])
         name = tr("layer {layer} head {head}", layer=layer, head=head)
-        if isinstance(found, Trouble):
-            return [(cut(f"{name}: {found.text}", width), self.ink("warning"))]
-        if found is None or head >= len(found.pictures):
-            words = tr("reading…") if found is None else tr("this recording does not hold it")
+        if isinstance(read, Trouble):
+            return [(cut(f"{name}: {read.text}", width), self.ink("warning"))]
+        if read is None or head >= len(read.pictures):
+            words = tr("reading…") if read is None else tr("this recording does not hold it")
             return [(cut(f"{name}: {words}", width), self.ink("note"))]
-        picture = found.pictures[head]
+        picture = read.pictures[head]
         plane = plane_of(shown.subject, replace(self.state, head=head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
         peak = short(picture.peak)

@@ -23,7 +23,7 @@ from ..state.plane import Plane, column_labels, fitted, row_labels, written_plac
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.link import LinkLayout, links_of, origin_near
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
 LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7
@@ -70,11 +70,11 @@ class LinkView(ValueView):
             stage=nearest,
         )
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         dtype = subject.dtype
         if reads_whole(plane, SMALL):
             bounds = all_of(plane)
-            return Request(
+            return PictureRequest(
                 (subject, plane), lambda session: read_links(session, plane, bounds, -1, dtype), plane.size * 8
             )
         layout = self._layout_for(subject, plane)
@@ -84,7 +84,7 @@ class LinkView(ValueView):
         inside = held is not None and held.hold(top, ends[0], left, ends[1])
         bounds = held if held and inside else bounds_around(plane, top, ends[0], left, ends[1])
         query = max(0, min(self.state.row, plane.rows - 1))
-        return Request(
+        return PictureRequest(
             (subject, plane, bounds, query),
             lambda session: read_links(session, plane, bounds, query, dtype),
             (bounds.cells + plane.columns) * 8,
@@ -158,11 +158,11 @@ class LinkView(ValueView):
         shares = self._key_shares = self._shares(self._numbers)
         start = layout.middle(row - self._origins[0])
         for key in np.argsort(shares, kind="stable").tolist():
-            found = _style(float(shares[key]))
-            if found is not None:
+            style = _style(float(shares[key]))
+            if style is not None:
                 # a key far off the screen is far away, but the line to it is to be seen for a while
                 end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
-                self._canvas.line(start, end, int(self._codes[key]), thick=found[0], gap=found[1])
+                self._canvas.line(start, end, int(self._codes[key]), thick=style[0], gap=style[1])
 
     def _draw_others(self, shown: Shown, layout: LinkLayout) -> None:
         """What other queries on screen take most from, faintly."""

@@ -18,7 +18,7 @@ from ..reading.window import Bounds, Window, bounds_around, read_window
 from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 GAP = 2
 BAD = Style(color="#000000", bgcolor="#ff2bd6", bold=True)
@@ -41,7 +41,7 @@ class NumberGrid(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         rows, columns = self._rows, max(1, self.size.width // 4)  # as many as there could be at their narrowest
         row, column = self._origin_in(plane, rows, self._columns)
         last_row, last_column = min(plane.rows, row + rows), min(plane.columns, column + columns)
@@ -52,7 +52,7 @@ class NumberGrid(ValueView):
         else:
             bounds = bounds_around(plane, row, last_row, column, last_column)
         cells = (bounds.last_row - bounds.row) * (bounds.last_column - bounds.column)
-        return Request((subject, plane, bounds), lambda session: read_window(session, plane, bounds), cells * 8)
+        return PictureRequest((subject, plane, bounds), lambda session: read_window(session, plane, bounds), cells * 8)
 
     @property
     def _rows(self) -> int:
@@ -79,10 +79,10 @@ class NumberGrid(ValueView):
     def arrived(self, shown: Shown) -> None:
         self._strips.clear()
         window: Window = shown.frame
-        found = Worded(window.words) if window.words else aligned_for(window.numbers)
+        needed = Worded(window.words) if window.words else aligned_for(window.numbers)
         of = (shown.subject, shown.plane.fixed)
         # while one value is looked at columns may grow wider but never narrower, or they would dance
-        self._format = _together(self._format, found) if self._formatted == of else found
+        self._format = _together(self._format, needed) if self._formatted == of else needed
         self._formatted = of
         self._row_labels = row_labels(shown.plane, shown.subject)
         longest = widest(self._row_labels)

@@ -16,7 +16,7 @@ from ..reading.figures import Figures, read_figures
 from ..state.plane import Plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 if TYPE_CHECKING:
     from ...engine.program.stats import Stats
@@ -39,8 +39,8 @@ class Statistics(ValueView):
         self._lines: list[Line] = []
         self._top = 0
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
-        return Request((subject, plane), lambda session: read_figures(session, subject, plane))
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
+        return PictureRequest((subject, plane), lambda session: read_figures(session, subject, plane))
 
     def arrived(self, shown: Shown) -> None:
         self._lines = self._write(shown)

@@ -22,7 +22,7 @@ from ..drawing.numbers import exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.window import Window
 from ..reading.work import Wanted, Work
-from ..state.plane import Plane, clipped, moved, plane_of
+from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 
@@ -37,7 +37,7 @@ Words = Iterable[tuple[str, Style]]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PictureRequest:
     """What a view needs to paint.
 
     Attributes:
@@ -108,7 +108,7 @@ class ValueView(Widget):
         self.subject: Subject | None = None
         self.shown: Shown | None = None
         self.trouble = ""
-        self._awaited: Request | None = None
+        self._awaited: PictureRequest | None = None
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
         self._timer: Timer | None = None
@@ -117,7 +117,7 @@ class ValueView(Widget):
     # -- what subclasses say ---------------------------------------------------------------------------------
 
     @abstractmethod
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         """What is needed to paint this plane at the present size and state; None when it cannot be painted."""
 
     @abstractmethod
@@ -214,7 +214,7 @@ class ValueView(Widget):
             self._send(subject, plane, request)
         return False
 
-    def _send(self, subject: Subject, plane: Plane, request: Request) -> None:
+    def _send(self, subject: Subject, plane: Plane, request: PictureRequest) -> None:
         from ...engine.messages.errors import InputError, one_line
 
         def run(session: Session) -> Any:
@@ -238,7 +238,7 @@ class ValueView(Widget):
         if wanted:
             self._adopt(self.subject, plane, frame)
 
-    def _keep(self, request: Request, frame: Any) -> None:
+    def _keep(self, request: PictureRequest, frame: Any) -> None:
         self._results[request.key] = (frame, request.cost)
         self._results.move_to_end(request.key)
         while len(self._results) > 1 and sum(cost for _, cost in self._results.values()) > KEPT_BYTES:
@@ -284,7 +284,7 @@ class ValueView(Widget):
         """Row and column of the cell cursor in the plane on screen."""
         if self.shown is None:
             return 0, 0
-        state = clipped(self.state, self.shown.plane)
+        state = within_plane(self.state, self.shown.plane)
         return state.row, state.column
 
     def render_line(self, y: int) -> Strip:
@@ -393,5 +393,5 @@ class ValueView(Widget):
     def _wheel(self, event: events.MouseEvent, rows: int) -> None:
         if self.shown is not None:
             event.stop()
-            state = clipped(self.state, self.shown.plane)
-            self.post_message(self.Asked(clipped(replace(state, row=state.row + rows), self.shown.plane)))
+            state = within_plane(self.state, self.shown.plane)
+            self.post_message(self.Asked(within_plane(replace(state, row=state.row + rows), self.shown.plane)))

@@ -12,12 +12,12 @@ from ..drawing.bars import across
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, cut, fit
 from ..reading.why import Why, read_why, tile_of
-from ..state.plane import Plane, clipped
+from ..state.plane import Plane, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts import why as layout
 from .layouts.why import STAGE, Block, Columns, Page
-from .value_view import Request, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, ValueView, Words
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row
@@ -45,12 +45,14 @@ class WhyView(ValueView):
             return "A weight was learned, not computed: it is the sum of nothing. W shows the next one, or the value."
         return "" if self.plane_of(subject).size else "an axis has size 0: there is nothing in it"
 
-    def request(self, subject: Subject, plane: Plane) -> Request | None:
-        state = clipped(self.state, plane)
+    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
+        state = within_plane(self.state, plane)
         index = plane.cell(state.row, state.column)
         start, stop = tile_of(self.state.term)
         key = (subject, index, start)
-        return Request(key, lambda session: read_why(session, subject.stage, index, start, stop), (stop - start) * 1000)
+        return PictureRequest(
+            key, lambda session: read_why(session, subject.stage, index, start, stop), (stop - start) * 1000
+        )
 
     def arrived(self, shown: Shown) -> None:
         why: Why = shown.frame
@@ -103,8 +105,8 @@ class WhyView(ValueView):
         return shown.frame.number if shown is not None and same else None
 
     @staticmethod
-    def _followed(found: tuple[int, Row] | None) -> list[Operand]:
-        return [operand for operand in found[1].term.factors if operand.kind == STAGE] if found else []
+    def _followed(numbered: tuple[int, Row] | None) -> list[Operand]:
+        return [operand for operand in numbered[1].term.factors if operand.kind == STAGE] if numbered else []
 
     # -- painting --------------------------------------------------------------------------------------------
 
@@ -123,10 +125,10 @@ class WhyView(ValueView):
             return self._head[y]
         if y >= head + self._room:
             return self._feet(why)[y - head - self._room]
-        found = self._page.at(self._top + y - len(self._head)) if self._page else None
-        if found is None:
+        spot = self._page.at(self._top + y - len(self._head)) if self._page else None
+        if spot is None:
             return []
-        block, line = found
+        block, line = spot
         return self._row(why, block.first + line) if block.count else self._words(block, line)
 
     def _words(self, block: Block, line: int) -> Words:
@@ -150,10 +152,10 @@ class WhyView(ValueView):
 
     def _row(self, why: Why, term: int) -> Line:
         """Rank, value, bar, share up to here, operands."""
-        here, found = term == self._term(why), why.row(term)
-        if found is None:
+        here, numbered = term == self._term(why), why.row(term)
+        if numbered is None:
             return [("  …", self.ink("quiet"))]
-        (number, row), columns = found, self._columns[found[0]]
+        (number, row), columns = numbered, self._columns[numbered[0]]
         part = why.parts[number]
         note, quiet = self.ink("note"), self.ink("quiet")
         rank = f"{'▸' if here else ' '}{row.rank + 1:>{columns.rank - 2}} "
@@ -187,10 +189,10 @@ class WhyView(ValueView):
 
     def _feet(self, why: Why) -> list[Line]:
         """Where Enter goes; which keys there are."""
-        width, found = self.size.width, why.row(self._term(why))
-        operand = self._chosen(found[1]) if found else None
+        width, numbered = self.size.width, why.row(self._term(why))
+        operand = self._chosen(numbered[1]) if numbered else None
         label, note = self.ink("label"), self.ink("note")
-        first: Line = [(cut(_no_way(found[1]) if found else tr("nothing to follow"), width), label)]
+        first: Line = [(cut(_no_way(numbered[1]) if numbered else tr("nothing to follow"), width), label)]
         if operand is not None:
             bracket = operand.place.partition("[")[2]
             value = f" = {operand.value:.7g}"

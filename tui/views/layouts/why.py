@@ -52,8 +52,8 @@ class Page:
         """The block of a line, and which of its lines it is."""
         if not 0 <= y < self.height:
             return None
-        found = bisect_right(self.tops, y) - 1
-        return self.blocks[found], y - self.tops[found]
+        block = bisect_right(self.tops, y) - 1
+        return self.blocks[block], y - self.tops[block]
 
     def line_of(self, term: int) -> int:
         """The line on which a term stands."""
@@ -64,8 +64,8 @@ class Page:
 
     def term_at(self, y: int) -> int | None:
         """The term that stands on a line."""
-        found = self.at(y)
-        return found[0].first + found[1] if found and found[0].count else None
+        line = self.at(y)
+        return line[0].first + line[1] if line and line[0].count else None
 
     def top_for(self, top: int, term: int, terms: int, room: int) -> int:
         """The first line to show so that the chosen term is seen; with the first and last term the ends are, too."""
@@ -134,7 +134,7 @@ def columns_of(why: Why, part: int, width: int) -> Columns:
     """The fullest way to write the operands of a sum's terms that fits."""
     rows = [row for of, row in why.rows if of == part]
     shares, aligned = why.parts[part].largest > 0, width >= WIDE
-    rank = len(str(max(found.count for found in why.parts))) + 2
+    rank = len(str(max(sum_.count for sum_ in why.parts))) + 2
     value = why.parts[part].format.width
     if not aligned:
         value = max((len(brief(row.term.value)) for row in rows), default=1)
@@ -195,12 +195,12 @@ def operand_text(operand: Operand, form: int, varying: frozenset[int]) -> str:
 def _varying(rows: list[Row]) -> tuple[frozenset[int], ...]:
     """For each place of an operand the axes whose index differs from term to term."""
     most = max((len(row.term.factors) for row in rows), default=0)
-    found: list[frozenset[int]] = []
+    varying: list[frozenset[int]] = []
     for at in range(most):
         operands = [row.term.factors[at] for row in rows if at < len(row.term.factors)]
         indices: dict[tuple[str, int], list[tuple[int, ...]]] = {}
         for operand in operands:
             indices.setdefault((operand.name, len(operand.index)), []).append(operand.index)
         axes = {axis for same in indices.values() for axis in range(len(same[0])) if len({i[axis] for i in same}) > 1}
-        found.append(frozenset(axes))
-    return tuple(found)
+        varying.append(frozenset(axes))
+    return tuple(varying)

@@ -14,8 +14,8 @@ import torch
 from encoder_tui.engine import Encoder, InputError, Run, Stage, load
 from encoder_tui.engine.analysis.why import EXPLAINERS, Explanation, explain, write_why
 from encoder_tui.engine.analysis.why.curves import CURVES
-from encoder_tui.engine.analysis.why.parts import STAGE
 from encoder_tui.engine.ops import ACTIVATIONS
+from encoder_tui.engine.program.explanation import STAGE
 from encoder_tui.engine.program.trace import Trace
 from encoder_tui.engine.program.value import Value
 from hypothesis import given, settings

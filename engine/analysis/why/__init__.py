@@ -3,12 +3,12 @@
     explanation = explain(run, "layers.0.attention.scores", 'head=3, query="the", key="cross"')
     print(write_why(explanation))
 
-`parts` is the data, `explain` makes it (`products`, `rows`, `curves`, `moves` and `inputs` know the operations), `writing`
-puts it in words. Nothing here needs torch, so recordings are explained as well, as far as no weights are needed.
+`program.explanation` is the data, `explain` makes it (`products`, `rows`, `curves`, `moves` and `inputs` know the operations),
+`writing` puts it in words. Nothing here needs torch, so recordings are explained as well, as far as no weights are needed.
 """
 
+from ...program.explanation import Explanation, Operand, Row, Sum, Term, Terms
 from .explain import EXPLAINERS, explain
-from .parts import Explanation, Operand, Row, Sum, Term, Terms
 from .writing import exactness, write_count, write_why
 
 __all__ = [

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import rounding
-from .parts import Explanation, Term, Terms
-from .reading import Element, at
+from ...ops import rounding
+from ...ops.element import Element, at
+from ...program.explanation import Explanation, Term, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...messages.errors import InputError
+from ...ops import rounding
+from ...ops.element import ALL, Element, at, clipped
 from ...program.dtypes import FLOATS
-from . import rounding
-from .parts import Explanation, Term, Terms
+from ...program.explanation import Explanation, Term, Terms
 from .products import dot
-from .reading import ALL, Element, at, clipped
 
 
 def table(element: Element) -> Explanation:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...messages.errors import InputError
+from ...ops.element import Element, Place
+from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
+from ...program.value import Value
 from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
-from .parts import Explanation
-from .reading import Element, one_element
 
 # By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
 EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
@@ -109,9 +111,33 @@ def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
         InputError: no such stage, an index that does not fit or leaves more than one element, or a recording that
             lacks what is needed.
     """
-    found = trace.program[trace.program.resolve(stage)]
-    element = Element(trace, found, one_element(trace.value(found.name), index))
-    return EXPLAINERS.get(found.kind, _unknown)(element)
+    asked = trace.program[trace.program.resolve(stage)]
+    element = Element(trace, asked, _one_element(trace.value(asked.name), index))
+    return EXPLAINERS.get(asked.kind, _unknown)(element)
+
+
+def _one_element(value: Value, index: Index | str) -> Place:
+    """The number for each axis; axes of size one need none.
+
+    Raises:
+        InputError: the index does not fit, or leaves more than one element; the message says along which axes.
+    """
+    places: list[int] = []
+    missing: list[str] = []
+    for axis, part, size in zip(value.axes, value.bind(index), value.shape, strict=True):
+        if not isinstance(part, slice):  # a token that stands elsewhere in each text leaves the batch open, before it
+            places.append(part if isinstance(part, int) else part.of(places[0]))
+            continue
+        left = range(*part.indices(size))
+        if len(left) != 1:
+            missing.append(f"{axis} (0 to {size - 1})")
+        places.append(left[0] if left else 0)
+    if missing:
+        example = ", ".join(f"{axis}={place}" for axis, place in zip(value.axes, places, strict=True))
+        raise InputError(
+            f"why takes one element, and the index leaves {' and '.join(missing)} open; write why {value.name}[{example}]"
+        )
+    return tuple(places)
 
 
 def _unknown(element: Element) -> Explanation:

@@ -6,10 +6,10 @@ import numpy as np
 
 from ...messages.errors import InputError
 from ...messages.visible import quoted
-from . import rounding
+from ...ops import rounding
+from ...ops.element import ALL, Element, Place, at
+from ...program.explanation import Explanation, Sum, Term, Terms
 from .moves import same
-from .parts import Explanation, Sum, Term, Terms
-from .reading import ALL, Element, Place, at
 
 
 def patches(element: Element) -> Explanation:

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from ...messages.errors import InputError
+from ...ops import rounding
+from ...ops.element import ALL, Element, Place, at
 from ...program.dtypes import FLOATS
+from ...program.explanation import Explanation, Term, Terms, plain
 from ...program.givers import GIVEN, PROCESSOR, giver
 from ...program.trace import LiveTrace
-from . import rounding
-from .parts import Explanation, Term, Terms, plain
-from .reading import ALL, Element, Place, at
 
 
 def lookup(element: Element) -> Explanation:

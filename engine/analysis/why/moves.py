@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import rounding
-from .parts import Explanation, Operand, Term, Terms
-from .reading import ALL, Element, Place, at
+from ...ops import rounding
+from ...ops.element import ALL, Element, Place, at
+from ...program.explanation import Explanation, Operand, Term, Terms
 
 
 def split_heads(element: Element) -> Explanation:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import rounding
-from .parts import Explanation, Floats, Term, Terms
-from .reading import ALL, Element, at
+from ...ops import rounding
+from ...ops.element import ALL, Element, at
+from ...program.explanation import Explanation, Floats, Term, Terms
 
 LEAST = 1e-9
 

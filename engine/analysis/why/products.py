@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ...messages.errors import InputError
-from . import rounding
-from .parts import Explanation, Floats, Sum, Term, Terms
-from .reading import ALL, Element, Place, at, clipped
+from ...ops import rounding
+from ...ops.element import ALL, Element, Place, at, clipped
+from ...program.explanation import Explanation, Floats, Sum, Term, Terms
 
 
 def linear(element: Element) -> Explanation:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ...messages.errors import InputError
-from . import rounding
-from .parts import Explanation, Sum, Term, Terms
-from .reading import ALL, Element, at
+from ...ops import rounding
+from ...ops.element import ALL, Element, at
+from ...program.explanation import Explanation, Sum, Term, Terms
 
 # How near to a whole number the float32 logarithm of a bucket must be for rounding to choose between two.
 NEAR_A_STEP = 1e-4

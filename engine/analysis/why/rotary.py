@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from . import rounding
+from ...ops import rounding
+from ...ops.element import Element, at
+from ...program.explanation import Explanation, Term, Terms
 from .images import pixels
-from .parts import Explanation, Term, Terms
-from .reading import Element, at
 
 
 def rotate(element: Element) -> Explanation:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ...messages.errors import InputError
-from . import rounding
-from .parts import Explanation, Floats, Operand, Sum, Term, Terms, exact_sum
-from .reading import ALL, Element, at
+from ...ops import rounding
+from ...ops.element import ALL, Element, at
+from ...program.explanation import Explanation, Floats, Operand, Sum, Term, Terms, exact_sum
 
 
 def softmax(element: Element) -> Explanation:

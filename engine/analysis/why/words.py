@@ -7,10 +7,11 @@ import math
 import numpy as np
 
 from ...messages.errors import InputError
+from ...ops import rounding
+from ...ops.element import ALL, Element, Place, at
+from ...program.explanation import Explanation, Operand, Term, Terms
 from ...program.index import offset
-from . import curves, rounding
-from .parts import Explanation, Operand, Term, Terms
-from .reading import ALL, Element, Place, at
+from . import curves
 
 
 def around(element: Element) -> Explanation:

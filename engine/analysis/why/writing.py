@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from ...messages.translation import said, tr, trn
+from ...program.explanation import STAGE, Explanation, Operand, Row, Terms
 from ...program.writing import cells, write_number
-from .parts import STAGE, Explanation, Operand, Row, Terms
 
 MOST = 12
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...messages.errors import InputError
-from ...program.element import text_of, word_at
-from ...program.per_text import Index
-from ...program.stage import Stage, write_shape
-from ...program.trace import Trace
-from ...program.value import Value
-from .parts import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain
+from ..program.element import text_of, word_at
+from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain
+from ..program.per_text import Index
+from ..program.stage import Stage, write_shape
+from ..program.trace import Trace
+from ..program.value import Value
 
 Place = tuple[int, ...]
 ALL = slice(None)
@@ -143,16 +142,17 @@ class Element:
         """
         pairs = zip(self.value.axes, self.index, _words(self.value, self.index), strict=True)
         place = ", ".join(f"{axis}={number}" + (f" {word!r}" if word else "") for axis, number, word in pairs)
-        found = Explanation(
+        explanation = Explanation(
             self.stage.name, self.index, self.stage.kind, f"{self.stage.name}[{place}]",
             self.stage.part + self._at(self.value, self.index), f"{self.name} = {formula}", self.stored,
             self.value.dtype, Sum("", terms) if terms is not None else None, tuple(parts), dict(facts or {}),
             tuple(notes), self._names, bound,
         )  # fmt: skip
         if self.stage.name not in self.trace.patched:
-            return found
+            return explanation
         by_hand = "this number was put there by hand; the terms say what the stage would have computed"
-        return replace(found, notes=(*found.notes, "this stage is patched" if found.holds else by_hand))
+        note = "this stage is patched" if explanation.holds else by_hand
+        return replace(explanation, notes=(*explanation.notes, note))
 
 
 def _words(value: Value, index: Place) -> list[str]:
@@ -169,27 +169,3 @@ def at(*parts: Any) -> str:
 def clipped(value: Value, index: Sequence[int]) -> Place:
     """The same place in a value some of whose axes are one for all: the mask, which is the same for every head."""
     return tuple(0 if size == 1 else place for place, size in zip(index, value.shape, strict=True))
-
-
-def one_element(value: Value, index: Index | str) -> Place:
-    """The number for each axis; axes of size one need none.
-
-    Raises:
-        InputError: the index does not fit, or leaves more than one element; the message says along which axes.
-    """
-    found: list[int] = []
-    missing: list[str] = []
-    for axis, part, size in zip(value.axes, value.bind(index), value.shape, strict=True):
-        if not isinstance(part, slice):  # a token that stands elsewhere in each text leaves the batch open, before it
-            found.append(part if isinstance(part, int) else part.of(found[0]))
-            continue
-        places = range(*part.indices(size))
-        if len(places) != 1:
-            missing.append(f"{axis} (0 to {size - 1})")
-        found.append(places[0] if places else 0)
-    if missing:
-        example = ", ".join(f"{axis}={place}" for axis, place in zip(value.axes, found, strict=True))
-        raise InputError(
-            f"why takes one element, and the index leaves {' and '.join(missing)} open; write why {value.name}[{example}]"
-        )
-    return tuple(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .parts import Terms
+from ..program.explanation import Terms
 
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 # What may vanish altogether: the smallest normal number (some kernels flush), in float16 the smallest there is.

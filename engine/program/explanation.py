@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from ...messages.errors import InputError
+from ..messages.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 STAGE, WEIGHT, CONSTANT = "stage", "weight", "constant"
@@ -231,8 +231,8 @@ class Explanation:
         """Where the number is NaN or infinite: the first operand that is, NaN before infinite."""
         if math.isfinite(self.stored):
             return None
-        found = [bad for sum_ in self.sums if (bad := sum_.terms.first_bad()) is not None]
-        return next((bad for bad in found if math.isnan(bad.value)), found[0] if found else None)
+        culprits = [bad for sum_ in self.sums if (bad := sum_.terms.first_bad()) is not None]
+        return next((bad for bad in culprits if math.isnan(bad.value)), culprits[0] if culprits else None)
 
     def rows(self, part: int = 0, start: int = 0, stop: int | None = None) -> list[Row]:
         """The terms of one of `sums`, for a view; only those asked for are made."""

@@ -1,4 +1,4 @@
-"""What every operation has: it computes, it can write its formula, it bounds its result, and it has a card."""
+"""What every operation has: it computes, writes its formula, bounds its result, explains an element of it, and has a card."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeAlias
 
+from ..program.explanation import Explanation
 from ..program.kinds import CARDS, Card
 from ..program.stage import Shape
+from .element import Element
 from .lazy import torch
 from .sizes import NO_RULE, Sizes
 
@@ -45,6 +47,7 @@ class Op(ABC):
         # A dataclass with slots makes its class a second time, which is why the card is no argument of the class.
         if CARDS.setdefault(cls.__name__, card) != card:
             raise TypeError(f"there is another operation called {cls.__name__}, with another card; call it otherwise")
+        OPERATIONS[cls.__name__] = cls
 
     @abstractmethod
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -91,6 +94,27 @@ class Op(ABC):
     @abstractmethod
     def write(self, *operands: str) -> str:
         """The right-hand side of the formula, with the operands (inputs, then weights) written as given."""
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """Why one element of the result is what it is: the terms it is the sum of, and how far rounding may take it from that.
+
+        It has no operation at hand but the stage's options, so that a recorded stage is explained as well, and it reads rows and
+        single numbers, never a whole tensor. `rounding` has the bounds, `terms` what several operations say alike.
+        """
+        return unexplained(element)
+
+
+def unexplained(element: Element) -> Explanation:
+    """Of an operation without an explanation by terms: its inputs at least have names."""
+    kind = element.stage.kind
+    what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
+    made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
+    return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])
+
+
+# By the name of its class, which is what a recording calls it.
+OPERATIONS: dict[str, type[Op]] = {}
 
 
 def no_memory() -> None:

@@ -12,7 +12,7 @@ import torch
 from encoder_tui.engine import load, open_snapshot, save
 from encoder_tui.engine.analysis.compare.rounding import kept_in
 from encoder_tui.engine.analysis.cost import costs
-from encoder_tui.engine.analysis.why import EXPLAINERS
+from encoder_tui.engine.analysis.why.explain import EXPLAINERS
 from encoder_tui.engine.ops import (
     Activation,
     AddBias,
@@ -53,6 +53,7 @@ from encoder_tui.engine.ops import (
     TokenFirstLinear,
     no_memory,
 )  # fmt: skip
+from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.ops.patches import Average, EndToken, Prepend, TokenAt
 from encoder_tui.engine.ops.words import PickIds, WordBias
 from encoder_tui.engine.program.kinds import CARDS, UNKNOWN, Card
@@ -174,7 +175,8 @@ def test_a_class_without_a_card_cannot_be_made() -> None:
 def test_every_operation_has_a_card_by_its_name() -> None:
     assert {kind.__name__: kind.card for kind in operations()} == CARDS
     assert len(CARDS) > 70
-    assert EXPLAINERS.keys() == CARDS.keys()
+    assert CARDS.keys() == OPERATIONS.keys()
+    assert [name for name, op in OPERATIONS.items() if op.explain is Op.explain and name not in EXPLAINERS] == []
 
 
 def test_a_stage_of_an_unknown_kind_is_taken_the_careful_way() -> None:

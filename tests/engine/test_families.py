@@ -6,9 +6,10 @@ import random
 import pytest
 import torch
 from encoder_tui.engine import Debugger
-from encoder_tui.engine.analysis.why import EXPLAINERS, explain
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
+from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.traces.shapes import shadows_of
 from family_kit import Sample, differences, open_pair, random_model, reference_values, samples, tokens_for
 from hypothesis import HealthCheck, given, settings
@@ -142,7 +143,7 @@ def test_why_holds_at_every_stage(sample, pair):
     run = encoder.run(tokens_for(sample, encoder, [6, 4]))
     chance = random.Random(0)
     for stage in run.program:
-        assert stage.kind in EXPLAINERS, f"{stage.name} is a {stage.kind}"
+        assert stage.kind in OPERATIONS, f"{stage.name} is a {stage.kind}"
         for _ in range(3):
             index = tuple(chance.randrange(size) for size in run.shapes[stage.name])
             found = explain(run, stage.name, index)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, load, open_snapshot, save
-from encoder_tui.engine.analysis.why import EXPLAINERS, explain
+from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
+from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.traces.shapes import shadows_of
 from torch.nn import functional
 from word_models import TEXTS, WORDS, reference, save_words
@@ -170,7 +171,7 @@ def test_another_seed_draws_others(directory, tmp_path, run):
 def test_why_holds_at_every_stage(directory, dtype):
     run, chance = load(directory, "cpu", dtype).run(TEXTS), random.Random(0)
     for stage in run.program:
-        assert stage.kind in EXPLAINERS
+        assert stage.kind in OPERATIONS
         for _ in range(12):
             index = tuple(chance.randrange(size) for size in run.shapes[stage.name])
             found = explain(run, stage.name, index)

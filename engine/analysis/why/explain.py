@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...messages.errors import InputError
+from ...ops.base import OPERATIONS, unexplained
 from ...ops.element import Element, Place
 from ...program.explanation import Explanation
 from ...program.per_text import Index
@@ -113,7 +114,8 @@ def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
     """
     asked = trace.program[trace.program.resolve(stage)]
     element = Element(trace, asked, _one_element(trace.value(asked.name), index))
-    return EXPLAINERS.get(asked.kind, _unknown)(element)
+    operation = OPERATIONS.get(asked.kind)
+    return EXPLAINERS.get(asked.kind, operation.explain if operation is not None else unexplained)(element)
 
 
 def _one_element(value: Value, index: Index | str) -> Place:
@@ -138,11 +140,3 @@ def _one_element(value: Value, index: Index | str) -> Place:
             f"why takes one element, and the index leaves {' and '.join(missing)} open; write why {value.name}[{example}]"
         )
     return tuple(places)
-
-
-def _unknown(element: Element) -> Explanation:
-    """An operation without an explanation by terms: its inputs at least have names."""
-    kind = element.stage.kind
-    what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
-    made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
-    return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])

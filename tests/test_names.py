@@ -42,7 +42,6 @@ SHARED = {
     "sides": FAMILY,
     "sight": FAMILY,
     "Sizes": LATER,
-    "split_heads": STEP,
     "Sum": LATER,
     "table": LATER,
     "together": LATER,

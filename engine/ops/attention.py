@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from ..program.explanation import Explanation, Floats, Sum, Term, Terms
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import ALL, Element, at, clipped
 from .lazy import torch
 from .sizes import NO_RULE, ROOM, Sizes, largest, of_product
+from .terms import dot, same
 
 # Added to the most negative float32, numbers below this leave it as it is.
 LOST_BESIDE_A_MASK = 1e30
@@ -43,6 +49,13 @@ class SplitHeads(Op):
     def write(self, *operands: str) -> str:
         return f"{operands[0]} cut into {self.heads} heads"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """heads[h, t, d] = x[t, h · head_dim + d]."""
+        batch, head, token, d = element.index
+        size = element.value.shape[-1]
+        return same(element, (batch, token, head * size + d), f"{head} · {size} + {d} = {head * size + d}")
+
 
 @dataclass(frozen=True, slots=True)
 class Scores(Op):
@@ -65,6 +78,16 @@ class Scores(Op):
         query, key = operands
         return f"{query} · {key}ᵀ"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """scores[q, k] = Σ_d Q[q, d] · K[k, d] (Vaswani et al. 2017, section 3.2.1)."""
+        batch, head, query, key = element.index
+        q, k = element.input_name(0), element.input_name(1)
+        formula = f"Σₖ {q}{at(batch, head, query, 'k')} · {k}{at(batch, head, key, 'k')}"
+        left = element.read(0, (batch, head, query, ALL))
+        right = element.read(1, (batch, head, key, ALL))
+        return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, key, k)))
+
 
 @dataclass(frozen=True, slots=True)
 class Scale(Op):
@@ -82,6 +105,16 @@ class Scale(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} / √{self.head_dim}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """scaled = scores · 1/√head_dim."""
+        head_dim = int(element.options["head_dim"])
+        x = element.one(0, element.index)
+        factor = element.constant(f"1/√{head_dim}", head_dim**-0.5)
+        terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (x, factor)))
+        formula = f"{element.input_name(0)}{at(*element.index)} / √{head_dim}"
+        return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +139,41 @@ class AddMask(Op):
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """masked = scaled + mask: what is hidden becomes so negative that the softmax gives it 0."""
+        x = element.one(0, element.index)
+        mask = element.one(1, clipped(element.input(1), element.index))
+        pair = (x, mask)
+        terms = Terms([x.value, mask.value], lambda i: Term(pair[i].value, (pair[i],)))
+        formula = f"{element.input_name(0)}{at(*element.index)} + {element.input_name(1)}{at(*mask.index)}"
+        bound = rounding.of_steps(element.value.dtype, 2, abs(terms.total) if math.isfinite(terms.total) else 0)
+        return element.explain(formula, terms, notes=[_why_hidden(element, mask.value)], bound=bound)
+
+
+def _why_hidden(element: Element, mask: float) -> str:
+    """Whether the key may be seen, and which token says so."""
+    batch, key = element.index[0], element.index[-1]
+    who = element.token("key", key)
+    if not mask:
+        return f"{who} may be seen: the mask adds 0"
+    trace = element.trace
+    source = trace.program[element.stage.inputs[1]]
+    why = ""
+    if source.kind == "AdditiveMask" and trace.has(source.inputs[0]):
+        stands = float(trace.value(source.inputs[0]).read((batch, key)))
+        here = f"{source.inputs[0]}{at(batch, key)} = {stands:g}"
+        distance = abs(key - element.index[-2])
+        if not stands:
+            why = f": {here}, it is padding"
+        elif source.options.get("causal") and key > element.index[-2]:
+            why = ": it comes after the query, and the mask is causal"
+        elif source.options.get("window") is not None and distance > int(source.options["window"]):
+            why = f": it is {distance} tokens away, and attention is local here"
+        else:
+            why = f", although {here} says a token stands there"
+    return f"{who} is hidden{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +203,47 @@ class Softmax(Op):
     def write(self, *operands: str) -> str:
         return f"softmax({operands[0]}) over {self.over}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """weight = exp(x − max) / Σₖ exp(x[k] − max), the maximum taken off so that nothing overflows."""
+        *lead, k = element.index
+        name, axis = element.input_name(0), element.value.axes[-1]
+        x = element.read(0, (*lead, ALL))
+        with np.errstate(all="ignore"):
+            maximum = float(x.max())
+            raised = np.exp(x - maximum)
+
+        def competitor(i: int) -> Term:
+            return Term(raised[i], (element.operand(0, (*lead, i), x[i]),), "exp(x − max)")
+
+        row = Terms(raised, competitor)
+        total = row.total
+        with np.errstate(all="ignore"):
+            weight = float(np.float64(raised[k]) / total)
+            distances = np.where(raised > 0, np.abs(x - maximum), 0.0)
+            mean_distance = float((distances * raised).sum() / total)
+        operand = element.operand(0, (*lead, k), x[k])
+        terms = Terms([weight], lambda _: Term(weight, (operand,), "exp(x − max) / row sum"))
+        dtype = "float32" if element.options.get("single") and element.value.dtype == "float64" else element.value.dtype
+        bound = rounding.of_softmax(dtype, weight, float(distances[k]), mean_distance, len(x))
+        facts = {"x": float(x[k]), "row maximum": maximum, "numerator": float(raised[k]), "row sum": total}
+        formula = f"exp({name}{at(*element.index)} − max) / Σₖ exp({name}{at(*lead, 'k')} − max)"
+        parts = [Sum(f"row sum Σₖ exp({name}{at(*lead, 'k')} − max)", row)]
+        return element.explain(formula, terms, parts, facts, _about_row(element, x, raised, axis), bound)
+
+
+def _about_row(element: Element, x: Floats, raised: Floats, axis: str) -> list[str]:
+    if np.isnan(x).any():
+        return [f"a NaN anywhere in the row makes all of it NaN: {int(np.isnan(x).sum())} of {len(x)} are"]
+    notes = [f"the row's maximum stands at {element.token(axis, int(x.argmax()))}"]
+    hidden = int((raised == 0).sum())
+    lowest = -0.5 * float(np.finfo(np.float16 if element.value.dtype == "float16" else np.float32).max)
+    if x.max() <= lowest:
+        notes.append(f"every {axis} of this row is hidden, so the weights are as good as equal and mean nothing")
+    elif hidden:
+        notes.append(f"{hidden} of {len(x)} numerators are 0: hidden, or too far below the maximum")
+    return notes
+
 
 @dataclass(frozen=True, slots=True)
 class Context(Op):
@@ -154,6 +263,16 @@ class Context(Op):
 
     def write(self, *operands: str) -> str:
         return " · ".join(operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """context[t, d] = Σₖ weights[t, k] · V[k, d], over keys (Vaswani et al. 2017, section 3.2.1)."""
+        batch, head, query, size = element.index
+        weights, v = element.input_name(0), element.input_name(1)
+        formula = f"Σₖ {weights}{at(batch, head, query, 'k')} · {v}{at(batch, head, 'k', size)}"
+        left = element.read(0, (batch, head, query, ALL))
+        right = element.read(1, (batch, head, ALL, size))
+        return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, k, size)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +297,10 @@ class Concat(Op):
 
     def write(self, *operands: str) -> str:
         return f"heads of {operands[0]} side by side"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """x[t, j] = heads[j div head_dim, t, j mod head_dim]."""
+        batch, token, j = element.index
+        size = element.input(0).shape[-1]
+        return same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")

@@ -7,9 +7,9 @@ import numpy as np
 from ...messages.errors import InputError
 from ...ops import rounding
 from ...ops.element import ALL, Element, at, clipped
+from ...ops.terms import dot
 from ...program.dtypes import FLOATS
 from ...program.explanation import Explanation, Term, Terms
-from .products import dot
 
 
 def table(element: Element) -> Explanation:

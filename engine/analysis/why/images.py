@@ -8,8 +8,8 @@ from ...messages.errors import InputError
 from ...messages.visible import quoted
 from ...ops import rounding
 from ...ops.element import ALL, Element, Place, at
+from ...ops.terms import same
 from ...program.explanation import Explanation, Sum, Term, Terms
-from .moves import same
 
 
 def patches(element: Element) -> Explanation:

@@ -5,22 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...ops import rounding
-from ...ops.element import ALL, Element, Place, at
-from ...program.explanation import Explanation, Operand, Term, Terms
-
-
-def split_heads(element: Element) -> Explanation:
-    """heads[h, t, d] = x[t, h · head_dim + d]."""
-    batch, head, token, d = element.index
-    size = element.value.shape[-1]
-    return same(element, (batch, token, head * size + d), f"{head} · {size} + {d} = {head * size + d}")
-
-
-def concat(element: Element) -> Explanation:
-    """x[t, j] = heads[j div head_dim, t, j mod head_dim]."""
-    batch, token, j = element.index
-    size = element.input(0).shape[-1]
-    return same(element, (batch, j // size, token, j % size), f"{j} = {j // size} · {size} + {j % size}")
+from ...ops.element import ALL, Element, at
+from ...ops.terms import same
+from ...program.explanation import Explanation, Term, Terms
 
 
 def dropout_mask(element: Element) -> Explanation:
@@ -70,17 +57,3 @@ def best(element: Element) -> Explanation:
     which = f"number {rank + 1} by size" if rank else "the largest"
     formula = f"place of {which} among {element.input_name(0)}{at(*lead, 'v')}"
     return element.explain(formula, terms, notes=notes)
-
-
-def same(element: Element, place: Place, why: str, number: int = 0) -> Explanation:
-    """An element of an input that is passed on as it is.
-
-    Args:
-        place: its index.
-        why: what is said of it.
-        number: which input.
-    """
-    operand: Operand = element.one(number, place)
-    terms = Terms([operand.value], lambda _: Term(operand.value, (operand,)))
-    formula = f"{element.input_name(number)}{at(*place)}" + (f"    ({why})" if why else "")
-    return element.explain(formula, terms, notes=["the same number in another place"])

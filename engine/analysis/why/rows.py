@@ -9,48 +9,7 @@ import numpy as np
 from ...messages.errors import InputError
 from ...ops import rounding
 from ...ops.element import ALL, Element, at
-from ...program.explanation import Explanation, Floats, Operand, Sum, Term, Terms, exact_sum
-
-
-def softmax(element: Element) -> Explanation:
-    """weight = exp(x − max) / Σₖ exp(x[k] − max), the maximum taken off so that nothing overflows."""
-    *lead, k = element.index
-    name, axis = element.input_name(0), element.value.axes[-1]
-    x = element.read(0, (*lead, ALL))
-    with np.errstate(all="ignore"):
-        largest = float(x.max())
-        raised = np.exp(x - largest)
-
-    def competitor(i: int) -> Term:
-        return Term(raised[i], (element.operand(0, (*lead, i), x[i]),), "exp(x − max)")
-
-    row = Terms(raised, competitor)
-    total = row.total
-    with np.errstate(all="ignore"):
-        weight = float(np.float64(raised[k]) / total)
-        distances = np.where(raised > 0, np.abs(x - largest), 0.0)
-        mean_distance = float((distances * raised).sum() / total)
-    operand = element.operand(0, (*lead, k), x[k])
-    terms = Terms([weight], lambda _: Term(weight, (operand,), "exp(x − max) / row sum"))
-    dtype = "float32" if element.options.get("single") and element.value.dtype == "float64" else element.value.dtype
-    bound = rounding.of_softmax(dtype, weight, float(distances[k]), mean_distance, len(x))
-    facts = {"x": float(x[k]), "row maximum": largest, "numerator": float(raised[k]), "row sum": total}
-    formula = f"exp({name}{at(*element.index)} − max) / Σₖ exp({name}{at(*lead, 'k')} − max)"
-    parts = [Sum(f"row sum Σₖ exp({name}{at(*lead, 'k')} − max)", row)]
-    return element.explain(formula, terms, parts, facts, _about_row(element, x, raised, axis), bound)
-
-
-def _about_row(element: Element, x: Floats, raised: Floats, axis: str) -> list[str]:
-    if np.isnan(x).any():
-        return [f"a NaN anywhere in the row makes all of it NaN: {int(np.isnan(x).sum())} of {len(x)} are"]
-    notes = [f"the row's maximum stands at {element.token(axis, int(x.argmax()))}"]
-    hidden = int((raised == 0).sum())
-    lowest = -0.5 * float(np.finfo(np.float16 if element.value.dtype == "float16" else np.float32).max)
-    if x.max() <= lowest:
-        notes.append(f"every {axis} of this row is hidden, so the weights are as good as equal and mean nothing")
-    elif hidden:
-        notes.append(f"{hidden} of {len(x)} numerators are 0: hidden, or too far below the maximum")
-    return notes
+from ...program.explanation import Explanation, Operand, Sum, Term, Terms, exact_sum
 
 
 def layer_norm(element: Element) -> Explanation:

@@ -42,7 +42,6 @@ SHARED = {
     "sides": FAMILY,
     "sight": FAMILY,
     "Sizes": LATER,
-    "Sum": LATER,
     "table": LATER,
     "together": LATER,
     "tokens": BLOCKS,

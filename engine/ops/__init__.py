@@ -2,6 +2,7 @@
 
 from . import patches as patches  # every card is known once this package is
 from . import words as words
+from .activations import ACTIVATIONS, Activation
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads
 from .base import Op, Out, Tensors, no_memory
 from .disentangled import (
@@ -19,7 +20,7 @@ from .disentangled import (
 from .dropout import Dropout, DropoutMask
 from .gate import ClampInfinite, Gate
 from .heads import Best, FirstToken, Normalize, Pick
-from .linear import ACTIVATIONS, Activation, LayerNorm, Linear, Multiply, Sum
+from .linear import LayerNorm, Linear, Multiply, Sum
 from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool, WithoutPrompt
 from .positions import PositionsAfterPadding, PositionsFrom, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..program.explanation import Explanation, Floats, Sum, Term, Terms
+from ..program.explanation import Explanation, Floats, NamedSum, Term, Terms
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from . import rounding
@@ -228,7 +228,7 @@ class Softmax(Op):
         bound = rounding.of_softmax(dtype, weight, float(distances[k]), mean_distance, len(x))
         facts = {"x": float(x[k]), "row maximum": maximum, "numerator": float(raised[k]), "row sum": total}
         formula = f"exp({name}{at(*element.index)} − max) / Σₖ exp({name}{at(*lead, 'k')} − max)"
-        parts = [Sum(f"row sum Σₖ exp({name}{at(*lead, 'k')} − max)", row)]
+        parts = [NamedSum(f"row sum Σₖ exp({name}{at(*lead, 'k')} − max)", row)]
         return element.explain(formula, terms, parts, facts, _about_row(element, x, raised, axis), bound)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..program.element import text_of, word_at
-from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, Operand, Sum, Terms, plain
+from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, plain
 from ..program.per_text import Index
 from ..program.stage import Stage, write_shape
 from ..program.trace import Trace
@@ -130,7 +130,7 @@ class Element:
         self,
         formula: str,
         terms: Terms | None,
-        parts: Iterable[Sum] = (),
+        parts: Iterable[NamedSum] = (),
         facts: Mapping[str, float] | None = None,
         notes: Iterable[str] = (),
         bound: float = 0.0,
@@ -145,7 +145,7 @@ class Element:
         explanation = Explanation(
             self.stage.name, self.index, self.stage.kind, f"{self.stage.name}[{place}]",
             self.stage.part + self._at(self.value, self.index), f"{self.name} = {formula}", self.stored,
-            self.value.dtype, Sum("", terms) if terms is not None else None, tuple(parts), dict(facts or {}),
+            self.value.dtype, NamedSum("", terms) if terms is not None else None, tuple(parts), dict(facts or {}),
             tuple(notes), self._names, bound,
         )  # fmt: skip
         if self.stage.name not in self.trace.patched:

@@ -1,18 +1,24 @@
-"""Products with a weight matrix, sums, norms and activations."""
+"""Products with a weight matrix, sums and norms."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import numpy as np
+
+from ..messages.errors import InputError
+from ..program.explanation import Explanation, NamedSum, Operand, Term, Terms, exact_sum
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import ALL, Element, at
 from .lazy import functional, torch
-from .sizes import NO_RULE, ROOM, Sizes, largest, of_sum, of_weight
+from .sizes import ROOM, Sizes, of_sum, of_weight
 
 # The call that norms into given memory takes 36 microseconds more than the plain one; page faults cost more than that
 # only for a result of a megabyte (measured on 2 cores of an AMD EPYC, 2026-11-22).
@@ -54,6 +60,35 @@ class Linear(Op):
         x, matrix, *bias = operands
         return f"{x} · {matrix}ᵀ" + "".join(f" + {b}" for b in bias)
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = Σₖ x[k] · W[j, k] + b[j] (`torch.nn.Linear`)."""
+        *lead, j = element.index
+        x = element.read(0, (*lead, ALL))
+        name, matrix = element.input_name(0), element.symbol(0, "W")
+        formula = f"Σₖ {name}{at(*lead, 'k')} · {matrix}{at(j, 'k')}"
+        biased = len(element.stage.weights) > 1
+        if biased:
+            formula += f" + {element.symbol(1, 'b')}{at(j)}"
+        try:
+            w, b = element.weight(0, (j, ALL)), float(element.weight(1, (j,))) if biased else 0.0
+        except InputError as error:
+            single = Terms(x, lambda k: Term(x[k], (element.operand(0, (*lead, k), x[k]),)))
+            return element.explain(
+                formula, None, [NamedSum(f"inputs {name}{at(*lead, 'k')}", single)], notes=[str(error)]
+            )
+        with np.errstate(all="ignore"):
+            values = np.append(x * w, [b] * biased)
+
+        def make(k: int) -> Term:
+            if k == len(x):
+                return Term(b, (element.parameter(1, "b", (j,), b),))
+            return Term(values[k], (element.operand(0, (*lead, k), x[k]), element.parameter(0, "W", (j, k), w[k])))
+
+        terms = Terms(values, make, np.append(np.ones(len(x), np.int64), [0] * biased))
+        bound = rounding.of_products(element.value.dtype, terms, element.stored, b)
+        return element.explain(formula, terms, bound=bound)
+
 
 @dataclass(frozen=True, slots=True)
 class Sum(Op):
@@ -78,6 +113,15 @@ class Sum(Op):
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """The inputs added from left to right."""
+        operands = [element.one(number, element.index) for number in range(len(element.stage.inputs))]
+        terms = Terms([operand.value for operand in operands], lambda i: Term(operands[i].value, (operands[i],)))
+        place = at(*element.index)
+        formula = " + ".join(f"{element.input_name(number)}{place}" for number in range(len(operands)))
+        return element.explain(formula, terms, bound=rounding.of_additions(element.value.dtype, terms))
+
 
 @dataclass(frozen=True, slots=True)
 class Multiply(Op):
@@ -100,6 +144,15 @@ class Multiply(Op):
 
     def write(self, *operands: str) -> str:
         return f"{self.written} · {operands[0]}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = c · x, with a number c of the program."""
+        x = element.one(0, element.index)
+        factor = element.constant(str(element.options["written"]), float(element.options["factor"]))
+        terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (factor, x)))
+        formula = f"{factor.name} · {element.input_name(0)}{at(*element.index)}"
+        return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,72 +179,55 @@ class LayerNorm(Op):
         x, gamma, *beta = operands
         return f"({x} − mean) / √(variance + {self.epsilon:g}) · {gamma}" + "".join(f" + {b}" for b in beta)
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016, equation 4).
 
-def _gelu(approximate: str) -> Callable[..., torch.Tensor]:
-    return lambda x, out: functional.gelu(x, approximate=approximate) if out is None else torch.ops.aten.gelu.out(
-        x, approximate=approximate, out=out
-    )  # fmt: skip
+        The variance is the mean of (x − mean)², not that over n − 1.
+        """
+        *lead, j = element.index
+        epsilon = float(element.options["epsilon"])
+        name = element.input_name(0)
+        x = element.read(0, (*lead, ALL))
+        with np.errstate(all="ignore"):
+            mean = exact_sum(x) / len(x)
+            squares = (x - mean) ** 2 / len(x)
 
+        def part_of_variance(i: int) -> Term:
+            return Term(squares[i], (element.operand(0, (*lead, i), x[i]),), "(x − mean)² / n")
 
-def _gelu_new(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-    # transformers' NewGELUActivation, operation by operation: torch's own tanh form differs in the last bits.
-    return torch.mul(0.5 * x, 1.0 + torch.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * torch.pow(x, 3.0))), out=out)
-
-
-def _gelu_python(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-    return torch.mul(x * 0.5, 1.0 + torch.erf(x / math.sqrt(2.0)), out=out)
-
-
-def _quick_gelu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-    return torch.mul(x, torch.sigmoid(1.702 * x), out=out)
-
-
-def _relu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-    return torch.relu(x) if out is None else torch.clamp_min(x, 0, out=out)
-
-
-def _silu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
-    return functional.silu(x) if out is None else torch.ops.aten.silu.out(x, out=out)
-
-
-# Name in a config -> (what computes it, how it is written).
-ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
-    "gelu": (_gelu("none"), "gelu({x}) = {x} · Φ({x})"),
-    "gelu_python": (_gelu_python, "gelu({x}) = {x} · Φ({x})"),
-    "gelu_pytorch_tanh": (_gelu("tanh"), "gelu_tanh({x})"),
-    "gelu_new": (_gelu_new, "gelu_tanh({x})"),
-    "quick_gelu": (_quick_gelu, "{x} · sigmoid(1.702 {x})"),
-    "relu": (_relu, "max(0, {x})"),
-    "sigmoid": (lambda x, out: torch.sigmoid(x, out=out), "sigmoid({x})"),
-    "silu": (_silu, "{x} · sigmoid({x})"),
-    "swish": (_silu, "{x} · sigmoid({x})"),
-    "tanh": (lambda x, out: torch.tanh(x, out=out), "tanh({x})"),
-}
-
-
-# |f(x)| is at most |x| for every x.
-NO_LARGER = frozenset({"gelu", "gelu_python", "gelu_pytorch_tanh", "gelu_new", "relu", "silu", "swish", "tanh"})
-
-
-def activation_bound(kind: str, sizes: Sizes) -> float:
-    """No larger than what it is of; some cube that on the way, so that may not overflow either."""
-    most = sizes.most(0)
-    small = kind in NO_LARGER and most <= largest(sizes.dtype) ** (1 / 4)
-    return ROOM * most if small else NO_RULE
+        spread = Terms(squares, part_of_variance)
+        variance = spread.total
+        root = math.sqrt(variance + epsilon)
+        inverse = 1 / root if root else math.inf
+        normal = (float(x[j]) - mean) * inverse
+        facts = {"x": float(x[j]), "mean": mean, "variance": variance, "ε": epsilon, "1/√(variance + ε)": inverse}
+        symbols = [element.symbol(number, "γβ"[number]) for number in range(len(element.stage.weights))]
+        formula = f"({name}{at(*element.index)} − mean) / √(variance + {epsilon:g})"
+        formula += "".join(f" {sign} {symbol}{at(j)}" for sign, symbol in zip("·+", symbols, strict=False))
+        parts = [NamedSum(f"variance Σₖ ({name}{at(*lead, 'k')} − mean)² / {len(x)}", spread)]
+        try:
+            affine = [
+                element.parameter(number, symbol, (j,), float(element.weight(number, (j,))))
+                for number, symbol in enumerate(symbols)
+            ]
+        except InputError as error:
+            return element.explain(formula, None, parts, facts | {"(x − mean) / √(variance + ε)": normal}, [str(error)])
+        facts |= {operand.place[0]: operand.value for operand in affine}
+        terms = _affine(element.operand(0, (*lead, j), x[j]), normal, affine)
+        gamma, beta = (*(abs(operand.value) for operand in affine), *(1.0, 0.0)[len(affine) :])
+        with np.errstate(all="ignore"):
+            size = float(gamma * inverse * (abs(x[j]) + abs(mean) + np.abs(x).mean()) + beta)
+        bound = math.nan
+        if math.isfinite(size) and math.isfinite(variance):
+            spread_here = gamma * abs(normal)
+            bound = rounding.of_norm(element.value.dtype, size, spread_here, mean, variance, epsilon, len(x))
+        return element.explain(formula, terms, parts, facts, bound=bound)
 
 
-@dataclass(frozen=True, slots=True)
-class Activation(Op):
-    """A function of each element alone, named as in transformers' `ACT2FN`."""
-
-    kind: str
-    card: ClassVar[Card] = Card(elementwise=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return ACTIVATIONS[self.kind][0](inputs[0], out=out())
-
-    def bound(self, sizes: Sizes) -> float:
-        return activation_bound(self.kind, sizes)
-
-    def write(self, *operands: str) -> str:
-        return ACTIVATIONS[self.kind][1].format(x=operands[0])
+def _affine(x: Operand, normal: float, affine: list[Operand]) -> Terms:
+    """γ times what was normalised, and β, where the layer norm has them."""
+    how = "(x − mean) / √(variance + ε)" + " · γ" * bool(affine)
+    value = normal * (affine[0].value if affine else 1.0)
+    pair = [Term(value, (x, *affine[:1]), how), *(Term(beta.value, (beta,)) for beta in affine[1:])]
+    return Terms([term.value for term in pair], pair.__getitem__, [1, 0][: len(pair)])

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from ..messages.errors import InputError
+from ..program.explanation import Explanation, NamedSum, Term, Terms
 from ..program.kinds import Card
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import ALL, Element, at
 from .lazy import functional, torch
 
 
@@ -46,6 +53,41 @@ class RMSNorm(Op):
     def write(self, *operands: str) -> str:
         x, gamma = operands
         return f"{x} / √(mean of {x}² + {self.epsilon:g}) · {gamma}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = x / √(mean of x² + ε) · γ over the last axis (Zhang and Sennrich 2019, equation 4)."""
+        *lead, j = element.index
+        epsilon = float(element.options["epsilon"])
+        name, dtype = element.input_name(0), element.value.dtype
+        x = element.read(0, (*lead, ALL))
+        with np.errstate(all="ignore"):
+            squares = x * x / len(x)
+
+        def part_of_mean(i: int) -> Term:
+            return Term(squares[i], (element.operand(0, (*lead, i), x[i]),), "x² / n")
+
+        row = Terms(squares, part_of_mean)
+        root = math.sqrt(row.total + epsilon)
+        inverse = 1 / root if root else math.inf
+        normal = float(x[j]) * inverse
+        facts = {"x": float(x[j]), "mean of x²": row.total, "ε": epsilon, "1/√(mean + ε)": inverse}
+        formula = f"{name}{at(*element.index)} / √(mean of {name}{at(*lead, 'k')}² + {epsilon:g})"
+        formula += f" · {element.symbol(0, 'γ')}{at(j)}"
+        parts = [NamedSum(f"mean Σₖ {name}{at(*lead, 'k')}² / {len(x)}", row)]
+        try:
+            gamma = element.parameter(0, "γ", (j,), float(element.weight(0, (j,))))
+        except InputError as error:
+            return element.explain(formula, None, parts, facts, [str(error)])
+        value = normal * gamma.value
+        operand = element.operand(0, (*lead, j), x[j])
+        terms = Terms([value], lambda _: Term(value, (operand, gamma), "x / √(mean of x² + ε) · γ"))
+        # The mean of squares and its root are in float32 whatever the dtype; a half may round what was normalised.
+        narrow = max(rounding.unit(dtype), rounding.UNIT["float32"])
+        bound = rounding.gamma(len(x) / 2 + 6, rounding.UNIT["float32"]) * abs(value) + 3 * narrow * abs(value)
+        tiny = rounding.TINY.get(dtype, 0.0)
+        bound += abs(gamma.value) * tiny
+        return element.explain(formula, terms, parts, facts | {"γ": gamma.value}, bound=bound + tiny)
 
 
 def is_half(dtype: torch.dtype) -> bool:

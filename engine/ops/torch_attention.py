@@ -9,9 +9,10 @@ from typing import ClassVar
 
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from .activations import ACTIVATIONS, Activation, activation_bound
 from .base import Op, Out, Tensors
 from .lazy import functional, torch
-from .linear import ACTIVATIONS, activation_bound
+from .linear import Linear
 from .sizes import ROOM, Sizes, of_weight
 
 
@@ -31,6 +32,7 @@ class TokenFirstLinear(Op):
     frozen: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
     card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"))
+    explain = staticmethod(Linear.explain)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights
@@ -81,6 +83,7 @@ class TokenFirstActivation(Op):
 
     kind: str
     card: ClassVar[Card] = Card(elementwise=True)
+    explain = staticmethod(Activation.explain)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return ACTIVATIONS[self.kind][0](inputs[0].transpose(0, 1).contiguous(), out=None).transpose(0, 1)

@@ -136,7 +136,7 @@ class Terms(Sequence[Term]):
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class NamedSum:
     """A sum with a name: the number itself (""), or something it is made from: `row sum Σₖ exp(x[k] − max)`."""
 
     title: str
@@ -185,15 +185,15 @@ class Explanation:
     formula: str
     stored: float
     dtype: str
-    sum: Sum | None = None
-    parts: tuple[Sum, ...] = ()
+    sum: NamedSum | None = None
+    parts: tuple[NamedSum, ...] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     bound: float = 0.0
 
     @property
-    def sums(self) -> tuple[Sum, ...]:
+    def sums(self) -> tuple[NamedSum, ...]:
         """The number's own sum, where it is known, and the parts."""
         return (self.sum, *self.parts) if self.sum is not None else self.parts
 

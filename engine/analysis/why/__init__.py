@@ -7,11 +7,20 @@
 `writing` puts it in words. Nothing here needs torch, so recordings are explained as well, as far as no weights are needed.
 """
 
-from ...program.explanation import Explanation, Operand, Row, Sum, Term, Terms
+from ...program.explanation import Explanation, NamedSum, Operand, Row, Term, Terms
 from .explain import EXPLAINERS, explain
 from .writing import exactness, write_count, write_why
 
 __all__ = [
-    "EXPLAINERS", "Explanation", "Operand", "Row", "Sum", "Term", "Terms", "exactness", "explain", "write_count",
+    "EXPLAINERS",
+    "Explanation",
+    "NamedSum",
+    "Operand",
+    "Row",
+    "Term",
+    "Terms",
+    "exactness",
+    "explain",
+    "write_count",
     "write_why",
 ]  # fmt: skip

@@ -11,15 +11,11 @@ from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
 from ...program.value import Value
-from . import curves, disentangled, images, inputs, moves, pooling, products, relative, rotary, rows, words
+from . import disentangled, images, inputs, moves, pooling, relative, rotary, rows, words
 
 # By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
 EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
-    "Linear": products.linear,
-    "Multiply": products.multiply,
     "Sinusoid": inputs.sinusoid,
-    "Sum": products.added,
-    "LayerNorm": rows.layer_norm,
     "MeanPool": pooling.mean_pool,
     "WithoutPrompt": pooling.without_prompt,
     "WeightedMeanPool": pooling.weighted_mean,
@@ -28,7 +24,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "LastSeen": pooling.last_seen,
     "Beside": pooling.beside,
     "Normalize": rows.normalize,
-    "Activation": curves.activation,
     "Dropout": moves.dropout,
     "DropoutMask": moves.dropout_mask,
     "FirstToken": moves.first_token,
@@ -51,7 +46,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PositionToContent": relative.position_to_content,
     "PositionsFrom": relative.positions_from,
     "PositionsAfterPadding": relative.positions_after_padding,
-    "RMSNorm": relative.rms_norm,
     "RelativeIndex": relative.relative_index,
     "AddToEach": disentangled.add_to_each,
     "Convolution": disentangled.convolution,
@@ -73,8 +67,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Rotate": rotary.rotate,
     "Part": rotary.part,
     "ScaleQuery": rotary.scale_query,
-    "TokenFirstActivation": curves.activation,
-    "TokenFirstLinear": products.linear,
     "OutputLookup": inputs.lookup,
     "Around": words.around,
     "AroundMask": words.around_mask,

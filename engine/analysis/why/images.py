@@ -9,7 +9,7 @@ from ...messages.visible import quoted
 from ...ops import rounding
 from ...ops.element import ALL, Element, Place, at
 from ...ops.terms import same
-from ...program.explanation import Explanation, Sum, Term, Terms
+from ...program.explanation import Explanation, NamedSum, Term, Terms
 
 
 def patches(element: Element) -> Explanation:
@@ -39,7 +39,7 @@ def patches(element: Element) -> Explanation:
     except InputError as error:
         single = Terms(x.ravel(), lambda k: Term(x.flat[k], (element.operand(0, pixel(k), x.flat[k]),)))
         return element.explain(
-            formula, None, [Sum(f"pixels of patch {row},{column}", single)], notes=[note, str(error)]
+            formula, None, [NamedSum(f"pixels of patch {row},{column}", single)], notes=[note, str(error)]
         )
     with np.errstate(all="ignore"):
         values = np.append((x * w).ravel(), [b] * biased)

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...messages.errors import InputError
 from ...ops import rounding
-from ...ops.element import ALL, Element, at
-from ...program.explanation import Explanation, Sum, Term, Terms
+from ...ops.element import Element, at
+from ...program.explanation import Explanation, Term, Terms
 
 # How near to a whole number the float32 logarithm of a bucket must be for rounding to choose between two.
 NEAR_A_STEP = 1e-4
@@ -150,41 +150,6 @@ def _over_root(
     terms = Terms([product], lambda _: Term(product, (x, factor)))  # type: ignore[arg-type]
     bound = rounding.of_steps(element.value.dtype, 3, abs(product)) + 2 * rounding.UNIT["float32"] * abs(product)
     return element.explain(f"{formula} / √{size}", terms, notes=notes or (), bound=bound)
-
-
-def rms_norm(element: Element) -> Explanation:
-    """y = x / √(mean of x² + ε) · γ over the last axis (Zhang and Sennrich 2019, equation 4)."""
-    *lead, j = element.index
-    epsilon = float(element.options["epsilon"])
-    name, dtype = element.input_name(0), element.value.dtype
-    x = element.read(0, (*lead, ALL))
-    with np.errstate(all="ignore"):
-        squares = x * x / len(x)
-
-    def part_of_mean(i: int) -> Term:
-        return Term(squares[i], (element.operand(0, (*lead, i), x[i]),), "x² / n")
-
-    row = Terms(squares, part_of_mean)
-    root = math.sqrt(row.total + epsilon)
-    inverse = 1 / root if root else math.inf
-    normal = float(x[j]) * inverse
-    facts = {"x": float(x[j]), "mean of x²": row.total, "ε": epsilon, "1/√(mean + ε)": inverse}
-    formula = f"{name}{at(*element.index)} / √(mean of {name}{at(*lead, 'k')}² + {epsilon:g}) · {element.symbol(0, 'γ')}{at(j)}"
-    parts = [Sum(f"mean Σₖ {name}{at(*lead, 'k')}² / {len(x)}", row)]
-    try:
-        gamma = element.parameter(0, "γ", (j,), float(element.weight(0, (j,))))
-    except InputError as error:
-        return element.explain(formula, None, parts, facts, [str(error)])
-    value = normal * gamma.value
-    operand = element.operand(0, (*lead, j), x[j])
-    terms = Terms([value], lambda _: Term(value, (operand, gamma), "x / √(mean of x² + ε) · γ"))
-    # The mean of squares and its root are in float32 whatever the dtype; a half may round what was normalised.
-    narrow = max(rounding.unit(dtype), rounding.UNIT["float32"])
-    bound = rounding.gamma(len(x) / 2 + 6, rounding.UNIT["float32"]) * abs(value) + 3 * narrow * abs(value)
-    low = abs(gamma.value) * rounding.TINY.get(dtype, 0.0)
-    return element.explain(
-        formula, terms, parts, facts | {"γ": gamma.value}, bound=bound + low + rounding.TINY.get(dtype, 0.0)
-    )
 
 
 def gate(element: Element) -> Explanation:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ...messages.errors import InputError
 from ...ops import rounding
+from ...ops.activations import SIGMOID
 from ...ops.element import ALL, Element, Place, at
 from ...program.explanation import Explanation, Operand, Term, Terms
 from ...program.index import offset
-from . import curves
 
 
 def around(element: Element) -> Explanation:
@@ -174,7 +174,7 @@ def sigmoid(element: Element) -> Explanation:
     """σ(x) = 1 / (1 + exp(−x)), or of −x."""
     x = element.one(0, element.index)
     sign = -1.0 if element.options.get("negated") else 1.0
-    value = curves.SIGMOID.output(sign * x.value)
+    value = SIGMOID.output(sign * x.value)
     written = f"σ({'−' if sign < 0 else ''}{x.place})"
     terms = Terms([value], lambda _: Term(value, (x,), f"1 / (1 + exp({'' if sign < 0 else '−'}x))"))
     facts = {"input": x.value, "output": value, "slope": sign * value * (1 - value)}

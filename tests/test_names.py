@@ -19,7 +19,6 @@ LATER = "to be renamed with the files that are being rewritten"
 
 # A name that two modules may have at their top, and why.
 SHARED = {
-    "additive_mask": STEP,
     "attention": BLOCKS,
     "best": STEP,
     "buckets": STEP,
@@ -27,7 +26,6 @@ SHARED = {
     "decodes": "a table of foreign names says what belongs to a decoder: taken by the module's name",
     "distances": STEP,
     "embeddings": BLOCKS,
-    "given": STEP,
     "halves": OPERATION,
     "layers": BLOCKS,
     "limits": FAMILY,
@@ -52,7 +50,6 @@ SHARED = {
 STILL_FOUND = (
     "engine/analysis/compare/rounding.py",
     "engine/analysis/cost.py",
-    "engine/analysis/why/",
     "engine/debugger/unexpected.py",
     "engine/models/families/",
     "engine/traces/ranges/",

@@ -9,9 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import Element, at
 from .lazy import torch
 
 LONGEST_WAVE = 10000.0
@@ -65,6 +68,33 @@ class Sinusoid(Op):
         power = f"2i/{self.hidden}" if self.layout == "halves" else f"i/{half - 1}"
         return f"sin of {operands[0]} / 10000^({power}), then cos"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """PE(p, j) = sin or cos of p / 10000^(2i/d), 2i being j or the even number before it (Vaswani et al. 2017, 3.5).
+
+        Other layouts have all sines first.
+        """
+        batch, token, j = element.index
+        position = element.one(0, (batch, token))
+        layout, size = element.options.get("layout", "turns"), int(element.options["hidden"])
+        even, cosine = j - j % 2, j % 2 == 1
+        if layout != "turns":
+            half = size // 2 if layout == "spread" else size - size // 2  # an odd column is one of sines in Marian's
+            even, cosine = j % half, j >= half
+            even, size = (2 * even, size) if layout == "halves" else (even, half - 1)
+            if j >= 2 * half or int(position.value) == int(element.options["padding"]):
+                terms = Terms([0.0], lambda _: Term(0.0, (position,), "no wave: 0"))
+                return element.explain("0", terms)
+        angle = position.value / 10000.0 ** (even / size)
+        wave = "cos" if cosine else "sin"
+        value = math.cos(angle) if cosine else math.sin(angle)
+        terms = Terms([value], lambda _: Term(value, (position,), f"{wave}(p / 10000^({even}/{size}))"))
+        length = 2 * math.pi * 10000.0 ** (even / size)
+        notes = [f"this feature's wave comes round every {length:,.4g} positions"]
+        bound = rounding.of_steps("float32", 16, abs(angle)) + rounding.of_steps(element.value.dtype, 2, 1.0)
+        formula = f"{wave}({element.input_name(0)}{at(batch, token)} / 10000^({even}/{size}))"
+        return element.explain(formula, terms, facts={"angle": angle, "wavelength": length}, notes=notes, bound=bound)
+
 
 def halves(hidden: int, rows: int) -> torch.Tensor:
     """Marian's table, (rows, hidden): sines in float64, then cosines, rounded to float32."""
@@ -104,6 +134,14 @@ class PositionsFrom(Op):
     def write(self, *operands: str) -> str:
         return f"{self.first} + which token it is of {operands[0]}, from 0"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """The first token's position and how many tokens stand before this one."""
+        token, first = element.index[-1], int(element.options["first"])
+        parts = (("the first token's", float(first)), ("tokens before it", float(token)))
+        terms = Terms([value for _, value in parts], lambda i: Term(parts[i][1], (), parts[i][0]))
+        return element.explain(f"{first} + {token}", terms)
+
 
 @dataclass(frozen=True, slots=True)
 class PositionsAfterPadding(Op):
@@ -127,3 +165,22 @@ class PositionsAfterPadding(Op):
 
     def write(self, *operands: str) -> str:
         return f"{self.padding} + which token it is, from 1, of those in {operands[0]} that are not {self.padding}; {self.padding} where it is {self.padding}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """The padding's id and how many tokens there are up to this one that are not padding."""
+        batch, token = element.index
+        padding = int(element.options["padding"])
+        ids = element.read(0, (batch, slice(0, token + 1)))
+        counted = (ids != padding).astype(np.float64) if ids[-1] != padding else np.zeros(1)
+
+        def make(i: int) -> Term:
+            if i == len(counted):
+                return Term(float(padding), (), "the padding's id")
+            return Term(counted[i], (element.operand(0, (batch, i), ids[i]),), f"1 unless {padding}")
+
+        terms = Terms(np.append(counted, padding), make, np.append(np.ones(len(counted), np.int64), [0]))
+        note = f"token {int(counted.sum())} of those that are not padding, counted from 1"
+        note = "padding keeps its own place" if ids[-1] == padding else note
+        counting = f"how many of {element.input_name(0)}{at(batch, f'0 … {token}')} are not {padding}"
+        return element.explain(f"{padding} + {counting}", terms, notes=[note])

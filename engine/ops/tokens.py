@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from ..messages.errors import InputError
+from ..messages.visible import quoted
+from ..program.dtypes import FLOATS
+from ..program.explanation import Explanation, Term, Terms, plain
+from ..program.givers import GIVEN, PROCESSOR, giver
 from ..program.kinds import Card
 from ..program.stage import Shape
+from ..program.trace import LiveTrace
 from .base import Op, Out, Tensors
+from .element import ALL, Element, Place, at
 from .lazy import torch
 from .sizes import Sizes
 
@@ -29,6 +39,38 @@ class Given(Op):
     def write(self, *operands: str) -> str:
         return self.what
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """What the tokenizer gave, or who stood in for it: here every chain ends."""
+        batch, token = element.index
+        trace, tokens, part = element.trace, element.trace.original_tokens, element.stage.part
+        strings = tokens.strings[batch] if batch < len(tokens.strings) else ()
+        word = strings[token] if token < len(strings) else ""
+        pads, who = not int(tokens.mask[batch, token]), giver(trace)
+        places = tokens.places[batch] if batch < len(tokens.places) else ()
+        first, end = places[token] if token < len(places) else (0, 0)
+        notes = [f"token {token} of text {batch} is {word!r}"]
+        if who == PROCESSOR:
+            notes = [f"token {token} of image {batch} is {word!r}"]
+            notes.append("a patch, by row and column" if "," in word else "a vector of its own, before the patches")
+        elif pads:
+            notes.append("padding, so that all rows are of one length")
+        elif who == GIVEN:
+            notes.append("there is no text that it would stand for a part of")
+        elif first == end:
+            notes.append("added by the tokenizer; it stands for no part of the text")
+        else:
+            second = tokens.is_second(batch, token)
+            text = tokens.pair if second and tokens.pair is not None else tokens.texts[batch]
+            where = "the second text" if second else f"text {batch}"
+            notes.append(f"it stands for {text[first:end]!r}, characters {first} to {end - 1} of {where}")
+        value = element.stored
+        if element.stage.name in trace.patched and isinstance(trace, LiveTrace):
+            # what was given is not what was put in its place
+            value = float(tokens.given(element.stage.name)[batch, token])
+        terms = Terms([value], lambda _: Term(value, (), "given"), 0)
+        return element.explain(f"{part} from the {who}" if who else f"{part} as given", terms, notes=notes)
+
 
 @dataclass(frozen=True, slots=True)
 class GivenNumbers(Given):
@@ -48,6 +90,27 @@ class GivenNumbers(Given):
 
     def highest(self, tokens: int, rows: int) -> int | None:
         return None
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """What the run was given: here every chain ends."""
+        if "channel" in element.value.axes:
+            return _pixels(element)
+        terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
+        return element.explain(f"{element.stage.part} as given to the run", terms)
+
+
+def _pixels(element: Element) -> Explanation:
+    """What the image processor gave: here every chain ends."""
+    batch, channel, y, x = element.index
+    trace = element.trace
+    notes = [f"channel {channel}, row {y}, column {x} of image {batch}: {quoted(trace.tokens.texts[batch])}"]
+    for user in (trace.program[name] for name in trace.program.users(element.stage.name)):
+        if user.kind == "Patches":
+            tall, wide = trace.weight_shapes[user.weights[0]][-2:]
+            notes.append(f"it lies in patch {y // tall},{x // wide}")
+    terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
+    return element.explain(f"{element.stage.part} from the image processor", terms, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +139,18 @@ class OneHot(Op):
     def write(self, *operands: str) -> str:
         return f"1 at {operands[0]}, 0 elsewhere, of {self.size} places"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """1 in the place of the token's id, 0 elsewhere."""
+        *lead, place = element.index
+        ids = element.one(0, tuple(lead))
+        value = float(int(ids.value) == place)
+        terms = Terms([value], lambda _: Term(value, (ids,), f"1 if id = {place}, else 0"))
+        word = element.trace.word(int(ids.value))
+        who = element.token("token", lead[1]) if len(lead) == 2 else ids.place
+        note = f"the id of {who} is {ids.value:g} {word!r}" + (", this place" if value else f", not {place}")
+        return element.explain(f"1 if {ids.place} = {place}, else 0", terms, notes=[note])
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Op):
@@ -100,6 +175,68 @@ class Lookup(Op):
     def write(self, *operands: str) -> str:
         ids, table = operands
         return f"rows of {table} at {ids}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[t, j] = E[id, j]."""
+        return looked_up(element, "E")
+
+
+def looked_up(element: Element, symbol: str) -> Explanation:
+    """The one-hot row of an id times the table, of which a lookup reads the one row that counts.
+
+    Args:
+        symbol: what the table is called.
+    """
+    *place, j = element.index
+    ids, table = element.input_name(0), element.symbol(0, symbol)
+    number = int(element.input(0).read(tuple(place)))
+    picked = f"{symbol}{at(number, j)}"
+    one_hot = _one_hot(element)
+    if one_hot is None:
+        source = element.operand(0, tuple(place), number)
+        formula = f"{table}{at(number, j)} with {ids}{at(*place)} = {number}"
+    else:
+        one = float(element.trace.value(one_hot).read((*place, number)))
+        source = element.of_stage(one_hot, (*place, number), one)
+        formula = f"Σᵥ {one_hot}{at(*place, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
+    row: Place = (*_before(element), number)
+    try:
+        entry = float(element.weight(0, (*row, j)))
+    except InputError as error:
+        terms = Terms([element.stored], lambda _: Term(element.stored, (source,), picked))
+        return element.explain(formula, terms, notes=[str(error)])
+    parameter = element.parameter(0, symbol, (*row, j), entry)
+    terms = Terms([entry], lambda _: Term(entry, (source, parameter), "" if one_hot else picked))
+    word = f"{ids}{at(*place)} {element.trace.word(number)!r}"
+    notes = [f"row {number} of the table, for {element.token('token', place[1]) if len(place) == 2 else word}"]
+    if one_hot is not None:
+        notes.append(_product(element, one_hot, symbol, entry))
+    return element.explain(formula, terms, notes=notes)
+
+
+def _before(element: Element) -> Place:
+    """Zeros for the axes of size one that may stand before a table's own two."""
+    return (0,) * (len(element.trace.weight_shapes.get(element.stage.weights[0], (0, 0))) - 2)
+
+
+def _one_hot(element: Element) -> str | None:
+    """The stage that holds the one-hot rows of these ids."""
+    program, inputs = element.trace.program, element.stage.inputs
+    return next((stage.name for stage in program if stage.kind == "OneHot" and stage.inputs == inputs), None)
+
+
+def _product(element: Element, one_hot: str, symbol: str, entry: float) -> str:
+    """The product that a lookup saves, carried out for this one element."""
+    *place, j = element.index
+    row, column = plain(element.trace.value(one_hot).read((*place, ALL))), element.weight(0, (ALL, j))
+    with np.errstate(all="ignore"):
+        product = float((row[: len(column)] * column[: len(row)]).sum())
+    what = f"the product of the one-hot row with column {j} of {symbol}, {len(row):,} terms, is {product:.9g}"
+    if product == entry or (math.isnan(product) and math.isnan(entry)):
+        return f"{what}: the same number"
+    bad = int(np.flatnonzero(~np.isfinite(column))[0]) if not np.isfinite(column).all() else -1
+    return what + (f": row {bad} of the table is not finite, which a lookup does not see" if bad >= 0 else "")
 
 
 def all_seen(mask: torch.Tensor) -> bool:
@@ -167,3 +304,31 @@ class AdditiveMask(Op):
         if also:
             return f"0 where {operands[0]} = 1{also}, {lowest} elsewhere"
         return f"0 where {operands[0]} = 1, {lowest} where 0, for every query"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """0 where the key may be seen, the lowest number of the dtype where not."""
+        batch, _, query, key = element.index
+        stands = element.one(0, (batch, key))
+        options = element.options
+        dtype = str(options.get("dtype", element.value.dtype))
+        lowest = -math.inf if options.get("infinite") else FLOATS[dtype].lowest
+        causal, window = bool(options.get("causal", False)), options.get("window")
+        after = causal and key > query
+        far = window is not None and abs(key - query) > int(window)
+        value = 0.0 if stands.value and not after and not far else lowest
+        also = " or key > query" * causal + (f" or |query − key| > {window}" if window is not None else "")
+        rule = f"0 if 1, {lowest:.4g} if 0{also}"
+        terms = Terms([value], lambda _: Term(value, (stands,), rule))
+        who = element.token("key", key)
+        if not stands.value:
+            note = f"{who} is padding: hidden from every query"
+        elif after:
+            note = f"{who} comes after the query: a causal mask hides it"
+        elif far:
+            note = f"{who} is {abs(key - query)} tokens away: local attention sees {window} on either side"
+        else:
+            note = f"{who} may be seen"
+        also = " and key ≤ query" * causal + (f" and |query − key| ≤ {window}" if window is not None else "")
+        formula = f"0 where {element.input_name(0)}{at(batch, key)} = 1{also}, {lowest:.4g} elsewhere"
+        return element.explain(formula, terms, notes=[note])

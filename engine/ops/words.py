@@ -11,12 +11,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..program.explanation import Explanation
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from .base import Op, Out, Tensors
+from .element import Element
 from .lazy import torch
 from .sizes import ROOM, Sizes
-from .tokens import Lookup
+from .tokens import Lookup, looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,11 @@ class OutputLookup(Lookup):
 
     symbols: ClassVar[tuple[str, ...]] = ("W",)
     card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[t, j] = W[id, j]."""
+        return looked_up(element, "W")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
 from ...program.value import Value
-from . import disentangled, images, inputs, moves, pooling, relative, rotary, rows, words
+from . import disentangled, images, moves, pooling, relative, rotary, rows, words
 
 # By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
 EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
-    "Sinusoid": inputs.sinusoid,
     "MeanPool": pooling.mean_pool,
     "WithoutPrompt": pooling.without_prompt,
     "WeightedMeanPool": pooling.weighted_mean,
@@ -29,10 +28,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "FirstToken": moves.first_token,
     "Pick": moves.pick,
     "Best": moves.best,
-    "Lookup": inputs.lookup,
-    "OneHot": inputs.one_hot,
-    "AdditiveMask": inputs.additive_mask,
-    "Given": inputs.given,
     "AddBias": relative.add_bias,
     "Buckets": relative.buckets,
     "ClampInfinite": relative.clamp_infinite,
@@ -44,8 +39,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Places": relative.places,
     "PositionBias": relative.position_bias,
     "PositionToContent": relative.position_to_content,
-    "PositionsFrom": relative.positions_from,
-    "PositionsAfterPadding": relative.positions_after_padding,
     "RelativeIndex": relative.relative_index,
     "AddToEach": disentangled.add_to_each,
     "Convolution": disentangled.convolution,
@@ -54,7 +47,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
-    "GivenNumbers": rotary.given_numbers,
     "Patches": images.patches,
     "ForEach": images.for_each,
     "Prepend": images.prepend,
@@ -67,7 +59,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "Rotate": rotary.rotate,
     "Part": rotary.part,
     "ScaleQuery": rotary.scale_query,
-    "OutputLookup": inputs.lookup,
     "Around": words.around,
     "AroundMask": words.around_mask,
     "PlaceSum": words.place_sum,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ...messages.errors import InputError
-from ...messages.visible import quoted
 from ...ops import rounding
 from ...ops.element import ALL, Element, Place, at
 from ...ops.terms import same
@@ -126,16 +125,3 @@ def average(element: Element) -> Explanation:
     place = at(*element.index)
     formula = f"({element.input_name(0)}{place} + {element.input_name(1)}{place}) / 2"
     return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 2, terms.magnitude))
-
-
-def pixels(element: Element) -> Explanation:
-    """What the image processor gave: here every chain ends."""
-    batch, channel, y, x = element.index
-    trace = element.trace
-    notes = [f"channel {channel}, row {y}, column {x} of image {batch}: {quoted(trace.tokens.texts[batch])}"]
-    for user in (trace.program[name] for name in trace.program.users(element.stage.name)):
-        if user.kind == "Patches":
-            tall, wide = trace.weight_shapes[user.weights[0]][-2:]
-            notes.append(f"it lies in patch {y // tall},{x // wide}")
-    terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
-    return element.explain(f"{element.stage.part} from the image processor", terms, notes=notes)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ...messages.errors import InputError
 from ...ops import rounding
 from ...ops.element import Element, at
@@ -171,36 +169,3 @@ def clamp_infinite(element: Element) -> Explanation:
     changed = abs(x.value) > 64504.0 or math.isinf(x.value)
     notes = ["brought into range"] if element.stored != x.value else ["in range as it is"]
     return element.explain(f"{x.place}, within ±{most:g}", terms, notes=notes, bound=1000.0 if changed else 0.0)
-
-
-def positions_from(element: Element) -> Explanation:
-    """The first token's position and how many tokens stand before this one."""
-    token, first = element.index[-1], int(element.options["first"])
-    parts = (("the first token's", float(first)), ("tokens before it", float(token)))
-    terms = Terms([value for _, value in parts], lambda i: Term(parts[i][1], (), parts[i][0]))
-    return element.explain(f"{first} + {token}", terms)
-
-
-def positions_after_padding(element: Element) -> Explanation:
-    """The padding's id and how many tokens there are up to this one that are not padding."""
-    batch, token = element.index
-    padding = int(element.options["padding"])
-    ids = element.read(0, (batch, slice(0, token + 1)))
-    counted = (ids != padding).astype(np.float64) if ids[-1] != padding else np.zeros(1)
-
-    def make(i: int) -> Term:
-        if i == len(counted):
-            return Term(float(padding), (), "the padding's id")
-        return Term(counted[i], (element.operand(0, (batch, i), ids[i]),), f"1 unless {padding}")
-
-    terms = Terms(np.append(counted, padding), make, np.append(np.ones(len(counted), np.int64), [0]))
-    note = (
-        "padding keeps its own place"
-        if ids[-1] == padding
-        else f"token {int(counted.sum())} of those that are not padding, counted from 1"
-    )
-    return element.explain(
-        f"{padding} + how many of {element.input_name(0)}{at(batch, f'0 … {token}')} are not {padding}",
-        terms,
-        notes=[note],
-    )

@@ -7,7 +7,6 @@ import math
 from ...ops import rounding
 from ...ops.element import Element, at
 from ...program.explanation import Explanation, Term, Terms
-from .images import pixels
 
 
 def rotate(element: Element) -> Explanation:
@@ -75,11 +74,3 @@ def scale_query(element: Element) -> Explanation:
     terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (x, factor)))
     formula = f"{element.input_name(0)}{at(*element.index)} · √(1/{head_dim})"
     return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
-
-
-def given_numbers(element: Element) -> Explanation:
-    """What the run was given: here every chain ends."""
-    if "channel" in element.value.axes:
-        return pixels(element)
-    terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
-    return element.explain(f"{element.stage.part} as given to the run", terms)

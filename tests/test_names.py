@@ -20,7 +20,6 @@ LATER = "to be renamed with the files that are being rewritten"
 # A name that two modules may have at their top, and why.
 SHARED = {
     "attention": BLOCKS,
-    "best": STEP,
     "buckets": STEP,
     "build": FAMILY,
     "decodes": "a table of foreign names says what belongs to a decoder: taken by the module's name",
@@ -31,8 +30,6 @@ SHARED = {
     "limits": FAMILY,
     "Names": LATER,
     "Part": OPERATION,
-    "patches": STEP,
-    "pick": LATER,
     "plain": LATER,
     "pooler": BLOCKS,
     "reasons": "a table of foreign names gives its own reasons: taken by the module's name",
@@ -40,7 +37,6 @@ SHARED = {
     "sides": FAMILY,
     "sight": FAMILY,
     "Sizes": LATER,
-    "table": LATER,
     "together": LATER,
     "tokens": BLOCKS,
     "words": BLOCKS,

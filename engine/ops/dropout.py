@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import Element, at
 from .lazy import torch
 from .sizes import NO_RULE, ROOM, Sizes
 
@@ -40,6 +43,18 @@ class DropoutMask(Op):
     def write(self, *operands: str) -> str:
         return f"0 with probability {self.rate:g}, else {1 / (1 - self.rate):.6g}, for each of {operands[0]}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """0 if the draw said so, else 1 / (1 − rate)."""
+        rate = float(element.options["rate"])
+        value = 1 / (1 - rate) if element.stored else 0.0
+        what = "kept" if element.stored else "dropped"
+        kept = element.constant(f"1/(1 − {rate:g})", 1 / (1 - rate))
+        terms = Terms([value], lambda _: Term(value, (kept,), what), 0)
+        notes = [f"{what} by the draw of seed {element.options['seed']}, as one in {1 / rate:.4g} is dropped"]
+        formula = f"0 with probability {rate:g}, else 1/(1 − {rate:g})"
+        return element.explain(formula, terms, notes=notes, bound=rounding.of_steps(element.value.dtype, 2, value))
+
 
 @dataclass(frozen=True, slots=True)
 class Dropout(Op):
@@ -55,3 +70,11 @@ class Dropout(Op):
 
     def write(self, *operands: str) -> str:
         return " · ".join(operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = x · mask: 0 where the mask drops it, else x / (1 − rate)."""
+        x, mask = element.one(0, element.index), element.one(1, element.index)
+        terms = Terms([x.value * mask.value], lambda _: Term(x.value * mask.value, (x, mask)), 2)
+        formula = f"{element.input_name(0)}{at(*element.index)} · {element.input_name(1)}{at(*element.index)}"
+        return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 1, terms.magnitude))

@@ -11,9 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from ..program.explanation import Explanation, Floats, Term, Terms
 from ..program.kinds import Card
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import ALL, Element, at
 from .lazy import torch
 from .sizes import NO_RULE, Sizes
 
@@ -48,6 +53,17 @@ class WithoutPrompt(Op):
         mask, prompt = operands
         return f"{mask} · (1 − {prompt})"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[t] = mask[t] · (1 − prompt[t])."""
+        mask, prompt = element.one(0, element.index), element.one(1, element.index)
+        value = mask.value * (1.0 - prompt.value)
+        terms = Terms([value], lambda _: Term(value, (mask, prompt), "mask · (1 − prompt)"))
+        who = element.token("token", element.index[1])
+        hidden = "is of the prompt, and does not count" if mask.value else "is padding"
+        note = f"{who} {'counts' if value else hidden}"
+        return element.explain(f"{mask.place} · (1 − {prompt.place})", terms, notes=[note])
+
 
 @dataclass(frozen=True, slots=True)
 class MeanPool(Pool):
@@ -66,6 +82,18 @@ class MeanPool(Pool):
     def write(self, *operands: str) -> str:
         x, mask = operands
         return f"Σ {x} · {mask} / {'√' * self.root}Σ {mask} over tokens"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = Σₜ x[t, j] · mask[t] / Σₜ mask[t], over the tokens that are not padding; or divided by the root of that."""
+        batch, _ = element.index
+        mask = element.read(1, (batch, ALL))
+        count = max(float(mask.sum()), LEAST)
+        root = bool(element.options.get("root", False))
+        seen = element.input_name(1)
+        below = f"{'√' * root}Σₜ {seen}{at(batch, 't')}"
+        divisor = count**0.5 if root else count
+        return _weighted(element, mask, divisor, f"{seen}{at(batch, 't')}", below, {f"Σ {seen}": count})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +119,38 @@ class WeightedMeanPool(Pool):
         x, mask = operands[:2]
         return f"Σ t · {x} · {mask} / Σ t · {mask} over tokens t = 1, 2, ..."
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = Σₜ t · x[t, j] · mask[t] / Σₜ t · mask[t], t from 1 at the first token that is not padding."""
+        batch, _ = element.index
+        mask = element.read(1, (batch, ALL))
+        whole = element.read(2, (batch, ALL)) if len(element.stage.inputs) > 2 else mask
+        weights = mask * (np.arange(1, len(mask) + 1) - int(whole.argmax()))
+        total = max(float(weights.sum()), LEAST)
+        seen = element.input_name(1)
+        written = f"t · {seen}{at(batch, 't')}"
+        return _weighted(element, weights, total, written, f"Σₜ {written}", {"Σ weights": total})
+
+
+def _weighted(
+    element: Element, weights: Floats, divisor: float, written: str, below: str, facts: dict[str, float]
+) -> Explanation:
+    """A sum over tokens, each by its weight, divided by one number."""
+    batch, j = element.index
+    x = element.read(0, (batch, ALL, j))
+    with np.errstate(all="ignore"):
+        values = x * weights / divisor
+
+    def make(t: int) -> Term:
+        share = element.constant(f"{weights[t]:g}/{divisor:.6g}", weights[t] / divisor)
+        return Term(values[t], (element.operand(0, (batch, t, j), x[t]), share))
+
+    terms = Terms(values, make)
+    formula = f"Σₜ {element.input_name(0)}{at(batch, 't', j)} · {written} / {below}"
+    bound = rounding.of_products(element.value.dtype, terms, element.stored)
+    bound += rounding.of_steps("float32" if element.value.dtype != "float64" else "float64", 4, abs(element.stored))
+    return element.explain(formula, terms, facts=facts, bound=bound + 2 * rounding.UNIT["float64"])
+
 
 @dataclass(frozen=True, slots=True)
 class MaxPool(Pool):
@@ -110,6 +170,22 @@ class MaxPool(Pool):
         x, mask = operands
         return f"max of {x} over tokens with {mask} = 1"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = maxₜ x[t, j] over the tokens that are not padding."""
+        batch, j = element.index
+        x, mask = element.read(0, (batch, ALL, j)), element.read(1, (batch, ALL))
+        shown = np.where(mask != 0, x, -np.inf)
+        place = int(shown.argmax())
+        operand = element.operand(0, (batch, place, j), x[place])
+        terms = Terms([shown[place]], lambda _: Term(shown[place], (operand,), "largest"))
+        second = np.delete(shown, place)
+        notes = [f"the largest stands at {element.token('token', place)}"]
+        if second.size and np.isfinite(second.max()):
+            notes.append(f"the next is {second.max():.6g}")
+        formula = f"maxₜ {element.input_name(0)}{at(batch, 't', j)} where the mask is 1"
+        return element.explain(formula, terms, notes=notes)
+
 
 @dataclass(frozen=True, slots=True)
 class FirstSeen(Pool):
@@ -124,6 +200,11 @@ class FirstSeen(Pool):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} at the first token with {operands[1]} = 1"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = x[t, j] at the first token that is not padding."""
+        return _one_token(element, int(element.read(1, (element.index[0], ALL)).argmax()), "first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +225,23 @@ class LastSeen(Pool):
     def write(self, *operands: str) -> str:
         return f"{operands[0]} at the last token with {operands[1]} = 1"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = x[t, j] at the last token that is not padding."""
+        mask = element.read(1, (element.index[0], ALL))
+        return _one_token(element, len(mask) - 1 - int(mask[::-1].argmax()) if mask.any() else 0, "last")
+
+
+def _one_token(element: Element, place: int, which: str) -> Explanation:
+    """The vector of one token that is there, the first or the last."""
+    batch, j = element.index
+    x = element.one(0, (batch, place, j))
+    stands = float(element.input(1).read((batch, place)))
+    value = x.value if which == "first" else x.value * stands
+    terms = Terms([value], lambda _: Term(value, (x,), f"{which} token"))
+    formula = f"{element.input_name(0)}{at(batch, place, j)}, the {which} token that is not padding"
+    return element.explain(formula, terms)
+
 
 @dataclass(frozen=True, slots=True)
 class Beside(Op):
@@ -162,6 +260,19 @@ class Beside(Op):
 
     def write(self, *operands: str) -> str:
         return f"{', '.join(operands)} one after another"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = x₁, x₂, ... one after another."""
+        *lead, j = element.index
+        for number in range(len(element.stage.inputs)):
+            size = element.input(number).shape[-1]
+            if j < size:
+                x = element.one(number, (*lead, j))
+                terms = Terms([x.value], lambda _, x=x: Term(x.value, (x,)))
+                return element.explain(f"{element.input_name(number)}{at(*lead, j)}", terms)
+            j -= size
+        raise AssertionError(element.index)
 
 
 POOLINGS: dict[str, tuple[str, Op]] = {

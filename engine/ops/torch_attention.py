@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from . import rounding
 from .activations import ACTIVATIONS, Activation, activation_bound
 from .base import Op, Out, Tensors
+from .element import Element, at
 from .lazy import functional, torch
 from .linear import Linear
 from .sizes import ROOM, Sizes, of_weight
@@ -74,6 +77,16 @@ class ScaleQuery(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} · √(1/{self.head_dim})"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y = query · √(1/head_dim), as torch.nn scales before the product of queries and keys."""
+        head_dim = int(element.options["head_dim"])
+        x = element.one(0, element.index)
+        factor = element.constant(f"√(1/{head_dim})", math.sqrt(1.0 / head_dim))
+        terms = Terms([x.value * factor.value], lambda _: Term(x.value * factor.value, (x, factor)))
+        formula = f"{element.input_name(0)}{at(*element.index)} · √(1/{head_dim})"
+        return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 3, terms.magnitude))
 
 
 @dataclass(frozen=True, slots=True)

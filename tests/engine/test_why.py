@@ -15,6 +15,7 @@ from encoder_tui.engine import Encoder, InputError, Run, Stage, load
 from encoder_tui.engine.analysis.why import Explanation, explain, write_why
 from encoder_tui.engine.ops import ACTIVATIONS
 from encoder_tui.engine.ops.activations import CURVES
+from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.program.explanation import STAGE
 from encoder_tui.engine.program.trace import Trace
 from encoder_tui.engine.program.value import Value

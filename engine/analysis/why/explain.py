@@ -11,30 +11,15 @@ from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
 from ...program.value import Value
-from . import disentangled, images, moves, pooling, relative, rotary, rows, words
+from . import disentangled, relative, words
 
 # By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
 EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
-    "MeanPool": pooling.mean_pool,
-    "WithoutPrompt": pooling.without_prompt,
-    "WeightedMeanPool": pooling.weighted_mean,
-    "MaxPool": pooling.max_pool,
-    "FirstSeen": pooling.first_seen,
-    "LastSeen": pooling.last_seen,
-    "Beside": pooling.beside,
-    "Normalize": rows.normalize,
-    "Dropout": moves.dropout,
-    "DropoutMask": moves.dropout_mask,
-    "FirstToken": moves.first_token,
-    "Pick": moves.pick,
-    "Best": moves.best,
     "AddBias": relative.add_bias,
     "Buckets": relative.buckets,
-    "ClampInfinite": relative.clamp_infinite,
     "ContentToPosition": relative.content_to_position,
     "Distances": relative.distances,
     "DivideByRoot": relative.divide_by_root,
-    "Gate": relative.gate,
     "LogBuckets": relative.log_buckets,
     "Places": relative.places,
     "PositionBias": relative.position_bias,
@@ -47,18 +32,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
-    "Patches": images.patches,
-    "ForEach": images.for_each,
-    "Prepend": images.prepend,
-    "TokenAt": images.token_at,
-    "EndToken": images.end_token,
-    "PatchMean": images.patch_mean,
-    "Average": images.average,
-    "UnitLength": rows.normalize,
-    "RotaryTable": rotary.table,
-    "Rotate": rotary.rotate,
-    "Part": rotary.part,
-    "ScaleQuery": rotary.scale_query,
     "Around": words.around,
     "AroundMask": words.around_mask,
     "PlaceSum": words.place_sum,

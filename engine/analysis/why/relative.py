@@ -148,24 +148,3 @@ def _over_root(
     terms = Terms([product], lambda _: Term(product, (x, factor)))  # type: ignore[arg-type]
     bound = rounding.of_steps(element.value.dtype, 3, abs(product)) + 2 * rounding.UNIT["float32"] * abs(product)
     return element.explain(f"{formula} / √{size}", terms, notes=notes or (), bound=bound)
-
-
-def gate(element: Element) -> Explanation:
-    """y = a · b."""
-    pair = (element.one(0, element.index), element.one(1, element.index))
-    value = pair[0].value * pair[1].value
-    terms = Terms([value], lambda _: Term(value, pair), 2)
-    formula = " · ".join(f"{element.input_name(number)}{at(*element.index)}" for number in (0, 1))
-    return element.explain(formula, terms, bound=rounding.of_steps(element.value.dtype, 1, abs(value)))
-
-
-def clamp_infinite(element: Element) -> Explanation:
-    """The same number, unless any of the tensor is infinite: then it is brought within a limit."""
-    x = element.one(0, element.index)
-    always = element.options.get("when") == "always"
-    most = 65504.0 - 1000.0 if always or not math.isfinite(x.value) else 65504.0
-    value = x.value if math.isnan(x.value) else min(max(x.value, -most), most)
-    terms = Terms([value], lambda _: Term(value, (x,)))
-    changed = abs(x.value) > 64504.0 or math.isinf(x.value)
-    notes = ["brought into range"] if element.stored != x.value else ["in range as it is"]
-    return element.explain(f"{x.place}, within ±{most:g}", terms, notes=notes, bound=1000.0 if changed else 0.0)

@@ -12,7 +12,6 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted(path for part in ("engine", "tui") for path in (ROOT / part).rglob("*.py"))
 
 FAMILY = "a word of the Family protocol: every family's module has it"
-STEP = "a family's block writes the stage of that name, and `why` explains an element of it"
 OPERATION = "an operation of ours and a word of the screen; neither side imports the other's"
 BLOCKS = "two blocks of which a family takes one: written alike, taken by their module's name"
 LATER = "to be renamed with the files that are being rewritten"
@@ -20,10 +19,8 @@ LATER = "to be renamed with the files that are being rewritten"
 # A name that two modules may have at their top, and why.
 SHARED = {
     "attention": BLOCKS,
-    "buckets": STEP,
     "build": FAMILY,
     "decodes": "a table of foreign names says what belongs to a decoder: taken by the module's name",
-    "distances": STEP,
     "embeddings": BLOCKS,
     "halves": OPERATION,
     "layers": BLOCKS,

@@ -1,6 +1,7 @@
 """The operations encoders are made of. Each computes, writes its formula, and some can compute rows alone."""
 
-from . import patches as patches  # every card is known once this package is
+from . import patches as patches  # every operation is known once this package is
+from . import word_losses as word_losses
 from . import words as words
 from .activations import ACTIVATIONS, Activation
 from .attention import AddMask, Concat, Context, Scale, Scores, Softmax, SplitHeads

@@ -11,11 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..messages.errors import InputError
+from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import Element, at
 from .lazy import torch
 from .sizes import ROOM, Sizes, of_sum
+from .terms import by_root
+
+# How near to a whole number the float32 logarithm of a bucket must be for rounding to choose between two.
+NEAR_A_STEP = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,14 @@ class Places(Op):
     def write(self, *operands: str) -> str:
         return f"0, 1, 2, ... along {operands[0]}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """0, 1, 2, ...: the place itself."""
+        place = element.index[0] if element.options["along"] == "query" else element.index[1]
+        terms = Terms([float(place)], lambda _: Term(float(place), (), "the place"), 0)
+        word = element.token(str(element.options["along"]), place)
+        return element.explain(f"{place}, the place of {word}", terms)
+
 
 @dataclass(frozen=True, slots=True)
 class Distances(Op):
@@ -65,6 +81,18 @@ class Distances(Op):
 
     def write(self, *operands: str) -> str:
         return " − ".join(operands[::-1] if self.ahead else operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """distance = key − query, or query − key."""
+        query, key = element.index
+        ahead = bool(element.options["ahead"])
+        pair = [element.one(0, (query, 0)), element.one(1, (0, key))]
+        signs = (-1.0, 1.0) if ahead else (1.0, -1.0)
+        values = [sign * operand.value for sign, operand in zip(signs, pair, strict=True)]
+        terms = Terms(values, lambda i: Term(values[i], (pair[i],), "" if signs[i] > 0 else "taken away"))
+        order = pair[::-1] if ahead else pair
+        return element.explain(" − ".join(operand.place for operand in order), terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +130,28 @@ class Buckets(Op):
     def write(self, *operands: str) -> str:
         return f"bucket of {operands[0]}: {self.count} of them, the last from a distance of {self.distance} on"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """T5's buckets: one for each small distance, then wider and wider ones, on either side."""
+        count, most = int(element.options["count"]), int(element.options["distance"])
+        relative = element.one(0, element.index)
+        far, side = abs(int(relative.value)), count // 2
+        alone = side // 2
+        after = side if relative.value > 0 else 0
+        exact = alone + math.log(far / alone) / math.log(most / alone) * (side - alone) if far >= alone else float(far)
+        within = min(int(exact), side - 1)
+        value = float(after + within)
+        terms = Terms([value], lambda _: Term(value, (relative,), "bucket of"))
+        whose = f"of {side}, for keys {'after' if after else 'up to'} the query"
+        if far < alone:
+            notes = [f"bucket {within} {whose}: it is for the distance {far} alone"]
+        else:
+            grown = f"{alone} + log({far} / {alone}) / log({most} / {alone}) · {side - alone}"
+            notes = [f"bucket {within} {whose}: {grown} = {exact:.4g}"]
+            notes += ["the last one, for all that are as far or farther"] * (within == side - 1)
+        bound = 1.0 if far >= alone and abs(exact - round(exact)) < NEAR_A_STEP else 0.0
+        return element.explain(f"bucket of {relative.place}", terms, notes=notes, bound=bound)
+
 
 @dataclass(frozen=True, slots=True)
 class LogBuckets(Op):
@@ -132,6 +182,23 @@ class LogBuckets(Op):
         half = self.count // 2
         return f"{operands[0]} up to ±{half}, beyond ± ⌈log(|{operands[0]}| / {half}) / log({self.distance - 1} / {half}) · {half - 1}⌉ + {half}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """DeBERTa's buckets: near distances as they are, far ones drawn together by the logarithm."""
+        count, most = int(element.options["count"]), int(element.options["distance"])
+        relative = element.one(0, element.index)
+        far, half = abs(int(relative.value)), count // 2
+        exact = float(far)
+        notes = [f"up to ±{half} every distance is its own bucket"]
+        if far > half:
+            exact = math.log(far / half) / math.log((most - 1) / half) * (half - 1) + half
+            grown = f"⌈log({far} / {half}) / log({most - 1} / {half}) · {half - 1}⌉ + {half}"
+            notes = [f"{grown} = ⌈{exact:.4g}⌉, with the sign"]
+        value = math.copysign(math.ceil(exact), relative.value) if far else 0.0
+        terms = Terms([value], lambda _: Term(value, (relative,), "bucket of"))
+        bound = 1.0 if far > half and abs(exact - round(exact)) < NEAR_A_STEP else 0.0
+        return element.explain(f"bucket of {relative.place}", terms, notes=notes, bound=bound)
+
 
 @dataclass(frozen=True, slots=True)
 class PositionBias(Op):
@@ -156,6 +223,22 @@ class PositionBias(Op):
         buckets, table = operands
         return f"{table} at {buckets}, a column for each head"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """bias[h, q, k] = E[bucket of q and k, h]."""
+        head, query, key = element.index
+        bucket = element.one(0, (query, key))
+        number = int(bucket.value)
+        formula = f"{element.symbol(0, 'E')}{at(number, head)} with {bucket.place} = {number}"
+        try:
+            entry = float(element.weight(0, (number, head)))
+        except InputError as error:
+            terms = Terms([element.stored], lambda _: Term(element.stored, (bucket,), f"E{at(number, head)}"))
+            return element.explain(formula, terms, notes=[str(error)])
+        parameter = element.parameter(0, "E", (number, head), entry)
+        terms = Terms([entry], lambda _: Term(entry, (bucket, parameter), f"E{at(number, head)}"))
+        return element.explain(formula, terms, notes=[f"bucket {number}, for every pair of tokens that far apart"])
+
 
 @dataclass(frozen=True, slots=True)
 class AddBias(Op):
@@ -172,6 +255,15 @@ class AddBias(Op):
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """score + bias, which is the same for every text where it has no axis for them."""
+        missing = len(element.index) - len(element.input(1).shape)
+        pair = (element.one(0, element.index), element.one(1, element.index[missing:]))
+        terms = Terms([operand.value for operand in pair], lambda i: Term(pair[i].value, (pair[i],)))
+        formula = " + ".join(f"{element.input_name(number)}{at(*operand.index)}" for number, operand in enumerate(pair))
+        return element.explain(formula, terms, bound=rounding.of_additions(element.value.dtype, terms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +289,13 @@ class DivideByRoot(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} / √{self.size}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """x / √size."""
+        size = int(element.options["size"])
+        x = element.one(0, element.index)
+        return by_root(element, x, f"{element.input_name(0)}{at(*element.index)}", size)
 
 
 def root(size: int, dtype: torch.dtype) -> torch.Tensor:

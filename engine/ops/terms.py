@@ -1,8 +1,9 @@
-"""Terms that elements of several operations have alike: a product of two rows, a number in another place."""
+"""Terms that elements of several operations have alike: a product of two rows, a number in another place, one by a root."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -42,3 +43,16 @@ def same(element: Element, place: Place, why: str, number: int = 0) -> Explanati
     terms = Terms([operand.value], lambda _: Term(operand.value, (operand,)))
     formula = f"{element.input_name(number)}{at(*place)}" + (f"    ({why})" if why else "")
     return element.explain(formula, terms, notes=["the same number in another place"])
+
+
+def by_root(element: Element, x: Operand, formula: str, size: int, notes: Sequence[str] = ()) -> Explanation:
+    """An element of an input, divided by the root of a size.
+
+    Args:
+        formula: how that element is written.
+    """
+    factor = element.constant(f"1/√{size}", 1 / math.sqrt(size))
+    product = x.value * factor.value
+    terms = Terms([product], lambda _: Term(product, (x, factor)))
+    bound = rounding.of_steps(element.value.dtype, 3, abs(product)) + 2 * rounding.UNIT["float32"] * abs(product)
+    return element.explain(f"{formula} / √{size}", terms, notes=notes, bound=bound)

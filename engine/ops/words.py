@@ -1,4 +1,4 @@
-"""The operations of word2vec (Mikolov et al. 2013): words around a word, their sum, the loss, and negative sampling.
+"""Words around a word, and the sum and the mean of their vectors, as word2vec has them (Mikolov et al. 2013).
 
 A row of the batch is a sentence, and every word of it is one example, with up to `2 · reach` words around it: its places.
 """
@@ -11,14 +11,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..program.explanation import Explanation
-from ..program.kinds import Card, Products
+from ..program.explanation import Explanation, Term, Terms
+from ..program.index import offset
+from ..program.kinds import Card
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
-from .element import Element
+from .element import ALL, Element, at
 from .lazy import torch
-from .sizes import ROOM, Sizes
-from .tokens import Lookup, looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,20 @@ class Around(Op):
     def write(self, *operands: str) -> str:
         return f"{operands[0]} at −{self.reach} ... −1, 1 ... {self.reach} from each token"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """ids[t, place] = tokens.ids[t + offset], the padding id beyond the ends of the text."""
+        batch, token, place = element.index
+        far, there = _offset(element), _there(element)
+        what = f"place {place} is {far:+d} from {element.token('token', token)}"
+        if there is None:
+            terms = Terms([element.stored], lambda _: Term(element.stored, (), "padding"), 0)
+            return element.explain("padding", terms, notes=[f"{what}: beyond the end of the text"])
+        operand = element.one(0, (batch, there))
+        terms = Terms([operand.value], lambda _: Term(operand.value, (operand,)))
+        formula = f"{element.input_name(0)}{at(batch, _sum(token, far))}"
+        return element.explain(formula, terms, notes=[f"{what}: {element.trace.word(int(operand.value))!r}"])
+
 
 @dataclass(frozen=True, slots=True)
 class AroundMask(Op):
@@ -66,6 +80,36 @@ class AroundMask(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} at −{self.reach} ... −1, 1 ... {self.reach} from each token · {operands[0]}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """mask[t, place] = tokens.mask[t + offset] · tokens.mask[t], 0 beyond the ends of the text."""
+        batch, token, _ = element.index
+        far, there = _offset(element), _there(element)
+        if there is None:
+            terms = Terms([0.0], lambda _: Term(0.0, (), "beyond the end"), 0)
+            return element.explain("0 beyond the ends of the text", terms, notes=["the text has no word here"])
+        pair = (element.one(0, (batch, there)), element.one(0, (batch, token)))
+        value = pair[0].value * pair[1].value
+        terms = Terms([value], lambda _: Term(value, pair), 2)
+        name = element.input_name(0)
+        return element.explain(f"{name}{at(batch, _sum(token, far))} · {name}{at(batch, token)}", terms)
+
+
+def _offset(element: Element) -> int:
+    """How far the place is from its token."""
+    return offset(element.index[-1], element.value.shape[-1])
+
+
+def _sum(token: int, far: int) -> str:
+    """`3 − 2`."""
+    return f"{token} {'−' if far < 0 else '+'} {abs(far)}"
+
+
+def _there(element: Element) -> int | None:
+    """The token at the place; None beyond the ends of the text."""
+    there = element.index[1] + _offset(element)
+    return there if 0 <= there < element.value.shape[1] else None
 
 
 def _around(x: torch.Tensor, reach: int, padding: int) -> torch.Tensor:
@@ -92,6 +136,26 @@ class PlaceSum(Op):
         vectors, mask = operands
         return f"Σ {vectors} · {mask} over places"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[j] = Σ_place x[place, j] · mask[place]: the one-hot rows of the context, added, times the shared table."""
+        batch, token, j = element.index
+        x, mask = element.read(0, (batch, token, ALL, j)), element.read(1, (batch, token, ALL))
+        with np.errstate(all="ignore"):
+            values = np.where(mask != 0, x, 0.0)
+
+        def make(place: int) -> Term:
+            vector = element.operand(0, (batch, token, place, j), x[place])
+            return Term(values[place], (vector, element.operand(1, (batch, token, place), mask[place])))
+
+        terms = Terms(values, make, 2)
+        formula = (
+            f"Σₚ {element.input_name(0)}{at(batch, token, 'p', j)} · {element.input_name(1)}{at(batch, token, 'p')}"
+        )
+        note = f"{int((mask != 0).sum())} of {len(mask)} places around {element.token('token', token)} hold a word"
+        bound = rounding.of_additions(element.value.dtype, terms)
+        return element.explain(formula, terms, notes=[note], bound=bound)
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceMean(Op):
@@ -108,177 +172,18 @@ class PlaceMean(Op):
         total, mask = operands
         return f"{total} / Σ {mask} over places"
 
-
-@dataclass(frozen=True, slots=True)
-class WordBias(Op):
-    """A number of its own added to each entry of the last axis: (batch, token, vocabulary) -> the same."""
-
-    symbols: ClassVar[tuple[str, ...]] = ("b",)
-    rows: ClassVar[tuple[bool, ...] | None] = (True,)
-    card: ClassVar[Card] = Card(elementwise=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return torch.add(inputs[0], weights[0], out=out())
-
-    def bound(self, sizes: Sizes) -> float:
-        return ROOM * (sizes.most(0) + sizes.weight_most(0))
-
-    def write(self, *operands: str) -> str:
-        return " + ".join(operands)
-
-
-@dataclass(frozen=True, slots=True)
-class PickIds(Op):
-    """From each row the entries at given ids: (batch, token, vocabulary) and (batch, token[, place]) -> as the ids."""
-
-    card: ClassVar[Card] = Card(moves=True, elementwise=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        rows, ids = inputs
-        if ids.dim() == rows.dim():
-            return torch.gather(rows, -1, ids, out=out())
-        return torch.gather(rows, -1, ids.unsqueeze(-1)).squeeze(-1)
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return inputs[1]
-
-    def write(self, *operands: str) -> str:
-        return f"{operands[0]} at {operands[1]}"
-
-
-@dataclass(frozen=True, slots=True)
-class NegativeLog(Op):
-    """−log p where the mask is 1, and 0 where there is nothing to guess; the natural logarithm, so the unit is the nat."""
-
-    card: ClassVar[Card] = Card()
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        p, mask = inputs
-        return torch.log(p).neg().masked_fill(mask == 0, 0)
-
-    def write(self, *operands: str) -> str:
-        return f"−log {operands[0]} where {operands[1]} = 1"
-
-
-@dataclass(frozen=True, slots=True)
-class MeanLoss(Op):
-    """The mean over a sentence's examples: (batch, token[, place]) -> (batch). A sentence with none has 0."""
-
-    card: ClassVar[Card] = Card()
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        loss, mask = (x.flatten(1) for x in inputs)
-        return torch.div(loss.sum(1), mask.sum(1).clamp(min=1).to(loss.dtype), out=out())
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return inputs[0][:1]
-
-    def write(self, *operands: str) -> str:
-        loss, mask = operands
-        return f"Σ {loss} / Σ {mask} of each text"
-
-
-@dataclass(frozen=True, slots=True)
-class Negatives(Op):
-    """Words drawn as counterexamples to each target, never the target itself: ids -> ids of one axis more, `negative`.
-
-    They are drawn with the weights given (in word2vec the count of each word to the power ¾; Mikolov et al. 2013,
-    "Distributed Representations of Words and Phrases", section 2.2). The random numbers depend on the seed and the place
-    in the sentence alone, so that a text has the same counterexamples in every batch, on every device and in every dtype.
-
-    Attributes:
-        count: how many for each target.
-        seed: of the random numbers.
-    """
-
-    count: int
-    seed: int
-    symbols: ClassVar[tuple[str, ...]] = ("noise",)
-    card: ClassVar[Card] = Card(whole_numbers=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        (target,), (noise,) = inputs, weights
-        ends = noise.double().cumsum(0)  # word w has the stretch from ends[w] − noise[w] to ends[w]
-        numbers = np.random.default_rng(self.seed).random((*target.shape[1:], self.count))
-        random = torch.from_numpy(numbers).to(target.device)
-        own = noise.double()[target].unsqueeze(-1)  # (batch, token[, place], 1)
-        before = ends[target].unsqueeze(-1) - own
-        drawn = random * (ends[-1] - own)
-        drawn = torch.where(drawn >= before, drawn + own, drawn)  # the target's stretch is left out
-        return torch.searchsorted(ends, drawn, right=True).clamp(max=len(noise) - 1)
-
-    def highest(self, tokens: int, rows: int) -> int | None:
-        return rows - 1
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return (*inputs[0], self.count)
-
-    def write(self, *operands: str) -> str:
-        target, noise = operands
-        return f"{self.count} words ≠ {target}, drawn by {noise} with seed {self.seed}"
-
-
-@dataclass(frozen=True, slots=True)
-class OutputLookup(Lookup):
-    """Rows of the matrix that turns vectors into scores, one for each word: a lookup in another table."""
-
-    symbols: ClassVar[tuple[str, ...]] = ("W",)
-    card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
-
     @staticmethod
     def explain(element: Element) -> Explanation:
-        """y[t, j] = W[id, j]."""
-        return looked_up(element, "W")
-
-
-@dataclass(frozen=True, slots=True)
-class Dots(Op):
-    """Each vector times the token's: (batch, token, ..., hidden) and (batch, token, hidden) -> (batch, token, ...)."""
-
-    card: ClassVar[Card] = Card(products=Products.ROW)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        vectors, x = inputs
-        flat = vectors.reshape(*x.shape[:2], -1, x.shape[-1])  # (batch, token, any, hidden)
-        return torch.matmul(flat, x.unsqueeze(-1)).reshape(vectors.shape[:-1])
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return inputs[0][:-1]
-
-    def write(self, *operands: str) -> str:
-        return " · ".join(operands)
-
-
-@dataclass(frozen=True, slots=True)
-class Sigmoid(Op):
-    """1 / (1 + exp(−x)): the probability that a pair was found in the text; of −x, that it was drawn at random.
-
-    Attributes:
-        negated: whether it is taken of −x.
-    """
-
-    negated: bool = False
-    card: ClassVar[Card] = Card()
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        x = inputs[0].neg() if self.negated else inputs[0]
-        return torch.sigmoid(x, out=out())
-
-    def write(self, *operands: str) -> str:
-        return f"σ({'−' if self.negated else ''}{operands[0]})"
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingLoss(Op):
-    """−log σ(target) − Σ log σ(−negative) where the mask is 1, else 0 (Mikolov et al. 2013, equation 4, times −1)."""
-
-    card: ClassVar[Card] = Card()
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        target, negatives, mask = inputs
-        total = torch.log(target) + torch.log(negatives).sum(-1)
-        return total.neg().masked_fill(mask == 0, 0)
-
-    def write(self, *operands: str) -> str:
-        target, negatives, mask = operands
-        return f"−log {target} − Σ log {negatives} where {mask} = 1"
+        """y[j] = sum[j] / how many words it is of, at least 1."""
+        batch, token, _ = element.index
+        x = element.one(0, element.index)
+        count = float(element.read(1, (batch, token, ALL)).sum())
+        divisor = max(count, 1.0)
+        value = x.value / divisor
+        terms = Terms([value], lambda _: Term(value, (x, element.constant(f"1/{divisor:g}", 1 / divisor))))
+        notes = (
+            [] if count else [f"no word stands around {element.token('token', token)}, so there is nothing to average"]
+        )
+        formula = f"{element.input_name(0)}{at(*element.index)} / Σₚ {element.input_name(1)}{at(batch, token, 'p')}"
+        bound = rounding.of_steps(element.value.dtype, 4, abs(value))
+        return element.explain(formula, terms, facts={"words around": count}, notes=notes, bound=bound)

@@ -55,7 +55,7 @@ from encoder_tui.engine.ops import (
 )  # fmt: skip
 from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.ops.patches import Average, EndToken, Prepend, TokenAt
-from encoder_tui.engine.ops.words import PickIds, WordBias
+from encoder_tui.engine.ops.word_losses import PickIds, WordBias
 from encoder_tui.engine.program.kinds import CARDS, UNKNOWN, Card
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage

@@ -11,18 +11,11 @@ from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
 from ...program.value import Value
-from . import disentangled, relative, words
+from . import disentangled, relative
 
 # By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
 EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
-    "AddBias": relative.add_bias,
-    "Buckets": relative.buckets,
     "ContentToPosition": relative.content_to_position,
-    "Distances": relative.distances,
-    "DivideByRoot": relative.divide_by_root,
-    "LogBuckets": relative.log_buckets,
-    "Places": relative.places,
-    "PositionBias": relative.position_bias,
     "PositionToContent": relative.position_to_content,
     "RelativeIndex": relative.relative_index,
     "AddToEach": disentangled.add_to_each,
@@ -32,18 +25,6 @@ EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
     "PairMask": disentangled.pair_mask,
     "RelativeScores": disentangled.relative_scores,
     "Table": disentangled.table,
-    "Around": words.around,
-    "AroundMask": words.around_mask,
-    "PlaceSum": words.place_sum,
-    "PlaceMean": words.place_mean,
-    "WordBias": words.word_bias,
-    "PickIds": words.pick,
-    "NegativeLog": words.negative_log,
-    "MeanLoss": words.mean_loss,
-    "Dots": words.dots,
-    "Sigmoid": words.sigmoid,
-    "SamplingLoss": words.sampling_loss,
-    "Negatives": words.negatives,
 }
 
 

@@ -17,21 +17,18 @@ from dataclasses import dataclass
 
 from ...messages.errors import InputError
 from ...ops import Best, Linear, Lookup, OneHot, Softmax
-from ...ops.words import (
-    Around,
-    AroundMask,
+from ...ops.word_losses import (
     Dots,
     MeanLoss,
     NegativeLog,
     Negatives,
     OutputLookup,
     PickIds,
-    PlaceMean,
-    PlaceSum,
     SamplingLoss,
     Sigmoid,
     WordBias,
 )
+from ...ops.words import Around, AroundMask, PlaceMean, PlaceSum
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts

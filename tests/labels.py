@@ -58,7 +58,7 @@ def looked_up() -> dict[str, str]:
     return found | dict.fromkeys((NOT_KNOWN, BY_HAND), "worked numbers") | dict.fromkeys(FACTS, "why")
 
 
-# Words among the names of facts in `engine/why`; symbols are the same everywhere.
+# Words among the names of facts in `engine/analysis/why`; symbols are the same everywhere.
 FACTS = (
     "row maximum", "numerator", "row sum", "mean", "variance", "input", "output", "slope", "length", "words around",
     "its weight", "its chance", "angle", "wavelength", "frequency", "mean of x²", "1/√(variance + ε)", "1/√(mean + ε)",

@@ -12,6 +12,7 @@ from encoder_tui.engine.commands.document import commands_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+TOPS = ("engine", "tui", "tests", "samples")  # where our files are
 
 
 def test_the_table_is_the_command_table() -> None:
@@ -42,6 +43,32 @@ def test_every_package_is_installed() -> None:
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_every_file_and_module_that_is_named_is_there() -> None:
+    """In prose, docstrings and comments alike: what moves is otherwise found only by whoever follows the path."""
+    kinds = (".py", ".md", ".toml", ".yaml")
+    texts = [README, *(text for top in TOPS for text in read_below(ROOT / top, kinds))]
+    paths = {
+        path for text in texts for path in re.findall(rf"(?<![\w./~{{-])(?:{'|'.join(TOPS)})/[\w./*-]*[\w*]", text)
+    }
+    # engine.models.loading.load: all but the last, a class or a function, is a module; further on stand attributes
+    dotted = rf"(?<![\w./])(?:encoder_tui\.)?((?:{'|'.join(TOPS)})(?:\.[a-z]\w*)+)\.\w+"
+    modules = {module.replace(".", "/") for text in texts for module in re.findall(dotted, text)}
+    assert len(paths) > 50
+    assert len(modules) > 20
+    assert sorted(path for path in paths if not is_there(path)) == []
+    assert sorted(module for module in modules if not is_there(module)) == []
+
+
+def read_below(folder: Path, kinds: tuple[str, ...]) -> list[str]:
+    return [path.read_text("utf-8") for path in folder.rglob("*") if path.suffix in kinds]
+
+
+def is_there(path: str) -> bool:
+    """Whether a file or a folder is called that; NAME and the like stand for any."""
+    anything = re.sub(r"(?<![A-Z])(?:NAME|KIND|WHAT)(?![A-Z])", "*", path)
+    return any(True for ending in ("", ".py") for _ in ROOT.glob(anything + ending))
 
 
 def test_the_families_are_those_that_are_tested(monkeypatch: pytest.MonkeyPatch) -> None:

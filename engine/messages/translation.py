@@ -3,7 +3,7 @@
 `tr("breakpoints")` is the label in the language in use; a catalogue is a TOML file in `translations/` from the English
 text to the other, because it needs no build step, can be read and mended with any editor, and a missing or a stale line
 is found by a test (`gettext` would want compiled files in the tree). Commands, stages, axes and their names are part of
-what people type, and the same in every language. Longer texts about stages are in `explanations/`.
+what people type, and the same in every language. Longer texts about stages are in `engine/analysis/explain/*.toml`.
 """
 
 from __future__ import annotations

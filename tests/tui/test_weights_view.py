@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driving import lines_of, press, running
+from driving import lines_of, press, running, settled, until
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.reading.facts import look
@@ -58,6 +58,27 @@ async def test_a_position_table_is_seen_whole_and_in_every_view(monkeypatch: pyt
         assert lines_of(app.main.inspector.view)[0].startswith("A weight was learned, not computed")
         await press(pilot, "enter")
         assert "a weight comes from no other stage" in " ".join(lines_of(app.main.console.query_one("#said")))
+
+
+async def test_a_weight_is_not_held_against_anything_and_says_so() -> None:
+    """Whether something was compared or not: `Nothing compared yet` would be wrong after `compare`."""
+    async with running(lambda progress: session(), ["goto layers.0.ffn.up"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "6", "W")
+        view = app.main.inspector.view
+        assert lines_of(view)[0] == "Values are compared, weights are not. W shows the next one, or the value."
+        app.controller.run("compare dtype float64", "console")
+        await settled(pilot)
+        assert lines_of(view)[0] == "Values are compared, weights are not. W shows the next one, or the value."
+        await press(pilot, "W", "W")
+        await until(pilot, lambda: "B is dtype float64" in lines_of(view)[-1], "the difference of the value")
+
+
+async def test_what_is_said_of_a_weight_is_said_in_chinese(chinese: None) -> None:
+    async with running(lambda progress: session(), ["goto layers.0.ffn.up"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "W", "5")
+        assert lines_of(app.main.inspector.view)[0].startswith("权重是学出来的")
+        await press(pilot, "6")
+        assert lines_of(app.main.inspector.view)[0].startswith("比较的是值，不是权重")
 
 
 async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> None:

@@ -45,6 +45,8 @@ class DiffMap(HeatMap):
         super().show(state, subject)
 
     def refusal(self, subject: Subject) -> str:
+        if subject.is_weight:
+            return tr("Values are compared, weights are not. W shows the next one, or the value.")
         return tr(NEVER) if subject.against is None else subject.against.refused
 
     def request_of(self, subject: Subject, plane: Plane, bounds: Bounds) -> PictureRequest:

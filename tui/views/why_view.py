@@ -42,8 +42,10 @@ class WhyView(ValueView):
 
     def refusal(self, subject: Subject) -> str:
         if subject.is_weight:
-            return "A weight was learned, not computed: it is the sum of nothing. W shows the next one, or the value."
-        return "" if self.plane_of(subject).size else "an axis has size 0: there is nothing in it"
+            return tr(
+                "A weight was learned, not computed: it is the sum of nothing. W shows the next one, or the value."
+            )
+        return "" if self.plane_of(subject).size else tr("an axis has size 0: there is nothing in it")
 
     def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         state = within_plane(self.state, plane)

@@ -66,6 +66,8 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     names = (
         trace.addresses(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
     )
+    if names == [ONE_HOT]:
+        raise InputError(f"{ONE_HOT} is not written, since tokens.ids says the same; write `export PATH tokens.ids`")
     values, refusal = _written(trace, names)
     if not values:
         what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"

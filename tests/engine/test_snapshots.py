@@ -114,6 +114,12 @@ def test_selected_stages_only(small, tmp_path):
         recording["output"].read()
 
 
+def test_one_hot_codes_asked_for_by_name_are_refused_with_the_reason(run, tmp_path):
+    with pytest.raises(InputError, match=r"tokens\.one_hot is not written, since tokens\.ids says the same"):
+        save(run, tmp_path / "codes.safetensors", select="tokens.one_hot")
+    assert not list(tmp_path.iterdir())
+
+
 def test_only_what_was_reached(small, tmp_path):
     saved = save(small.run("one"), tmp_path / "s.safetensors", upto=6)
     assert saved.names[-1] == small.program.stages[6].name

@@ -17,9 +17,11 @@ def test_a_decoder_is_stored_and_not_used(family):
             encoder.program.resolve(name)
 
 
-def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path):
+@pytest.mark.parametrize("said", ['{"tokenizer_class": "MarianTokenizer"}', "{}"])
+def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path, said):
+    """By its name, also where the family alone says which it is."""
     random_model(sample_of("Marian")).save_pretrained(tmp_path)
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
+    (tmp_path / "tokenizer_config.json").write_text(said)
     encoder = load(tmp_path, "cpu", tell=lambda note: None)
     with pytest.raises(
         InputError, match=r"'MarianTokenizer' is not implemented; give ids in place of a text \(--ids\)"

@@ -97,7 +97,8 @@ def _kind(settings: TokenizerSettings, model_type: str, config_kind: Any) -> str
     registered = REGISTERED.get(model_type)
     if model_type in REGISTERED and registered is None and said != BYTES:
         return ""
-    kind = SAME.get(said or registered or "", said or registered or "")
+    said = said or registered or ""
+    kind = SAME.get(said, said)
     if kind in KINDS or kind == BYTES:
         return kind
     if kind in IN_PYTHON:

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
 from ..program.addresses import AT
+from ..program.foreign.transformer_lens import ENCODER
 from ..program.kinds import CARDS, UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
@@ -39,6 +40,11 @@ FORMAT = 1
 ENTRY = "encoder_tui"
 ONE_HOT = "tokens.one_hot"
 ARRAYS = ("ids", "mask", "segments", "positions")
+BLOCK_OF_T5 = "encoder.block."
+WITHOUT_MODULES = (
+    "recorded by an encoder-tui that did not keep transformers' names of modules which hold others (encoder.layer.0); "
+    "names of stages and of single modules work"
+)
 
 __all__ = ["FORMAT", "Recording", "Saved", "manifest", "open_snapshot", "save"]
 
@@ -138,7 +144,7 @@ def manifest(trace: Trace, values: Sequence[Value]) -> str:
             "tokens": plain,
             "stages": stages,
             "aliases": trace.program.aliases,
-            "modules": asdict(trace.program.modules),
+            **({} if WITHOUT_MODULES in trace.model_notes else {"modules": asdict(trace.program.modules)}),
             "weights": {name: list(shape) for name, shape in trace.weight_shapes.items()},
             "beside": [
                 {"name": value.name, "axes": value.axes, "shape": value.shape, "dtype": value.dtype}
@@ -243,8 +249,9 @@ class Recording(Trace):
             [_stage(stage) for stage in facts["stages"]],
             facts["aliases"],
             {name: tuple(shape) for name, shape in facts["weights"].items()},
-            modules=_modules(facts.get("modules")),
+            modules=_modules(facts),
         )
+        self.model_notes = () if "modules" in facts else (WITHOUT_MODULES,)
         self._check()
 
     def _check(self) -> None:
@@ -362,10 +369,12 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
     )
 
 
-def _modules(facts: Mapping[str, Any] | None) -> Modules:
-    """The table of modules that hold others; an empty one of recordings from before they kept it."""
+def _modules(manifest: Mapping[str, Any]) -> Modules:
+    """The table of modules that hold others; of a recording from before it was kept, only whether it is of a T5."""
+    facts = manifest.get("modules")
     if facts is None:
-        return Modules()
+        of_t5 = any(stage["module"].startswith(BLOCK_OF_T5) for stage in manifest["stages"])
+        return Modules(blocks=ENCODER) if of_t5 else Modules()
     tables = {name: dict(facts[name]) for name in ("whole", "parts", "heads", "none")}
     return Modules(
         tuple(facts["prefixes"]), facts["layer"], **tables, blocks=facts["blocks"], decoders=tuple(facts["decoders"])

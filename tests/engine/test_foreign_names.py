@@ -181,13 +181,33 @@ def test_a_recording_keeps_what_modules_are_called(minilm, tmp_path):
     with pytest.raises(InputError, match=r"no stage is encoder\.layer: it is a list of modules"):
         program.resolve("encoder.layer")
 
-    tensors, entry = load_file(path), json.loads(safe_open(path, "numpy").metadata()["encoder_tui"])
-    del entry["modules"]
-    save_file(tensors, path, {"encoder_tui": json.dumps(entry)})
+    without_modules(path)
     older = open_snapshot(path).program
     assert older.resolve("encoder.layer.0.attention.self.query") == "layers.0.attention.query"
     assert older.resolve("blocks.0.attn.hook_pattern") == "layers.0.attention.weights"
     assert older.match("encoder.layer.0.attention") == []
+
+
+def without_modules(path):
+    """Make a recording one from before modules were kept."""
+    tensors, entry = load_file(path), json.loads(safe_open(path, "numpy").metadata()["encoder_tui"])
+    del entry["modules"]
+    save_file(tensors, path, {"encoder_tui": json.dumps(entry)})
+
+
+def test_an_older_recording_says_which_names_it_lacks(tmp_path):
+    """Also once it was written again; hooks of a T5 it has all the same."""
+    run, _ = opened("T5")
+    path, again = tmp_path / "run.safetensors", tmp_path / "again.safetensors"
+    save(run, path)
+    assert not open_snapshot(path).notes
+    hook = "encoder_blocks.0.hook_resid_post"
+    assert open_snapshot(path).program.resolve(hook) == run.program.resolve(hook)
+    without_modules(path)
+    save(open_snapshot(path), again)
+    for older in (open_snapshot(path), open_snapshot(again)):
+        assert [note[:45] for note in older.notes] == ["recorded by an encoder-tui that did not keep "]
+        assert older.program.resolve(hook) == run.program.resolve(hook)
 
 
 def test_a_recording_of_a_few_stages_has_names_too(tmp_path):

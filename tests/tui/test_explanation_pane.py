@@ -138,6 +138,19 @@ async def test_what_has_not_run_has_a_text_and_no_number() -> None:
         shown = lines_of(app.main.explanation)
         assert shown[0].startswith("─ explanation · Attention weights ──")
         assert shown[5] == " number   none yet: the stage has not run (t runs to it)"
+
+
+async def test_what_was_looked_at_before_it_ran_has_its_number() -> None:
+    def peeking(progress: Callable[..., None]) -> Session:
+        session = start(progress)
+        session.peek("layers.0.attention.weights")
+        return session
+
+    async with running(peeking, ["step"]) as (app, pilot):
+        await press(pilot, "x", "d")
+        assert (
+            lines_of(app.main.explanation)[5] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
+        )
         await press(pilot, "t")
         assert lines_of(app.main.explanation)[5].startswith(" number   weights[")
 

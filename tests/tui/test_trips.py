@@ -56,6 +56,12 @@ async def test_one_trip_a_look(at_the_end: tuple[EncoderApp, Pilot[int], Counted
     assert (view.shown is before) == (not wanted)
 
 
+async def test_the_picture_comes_before_the_text_about_it(at_the_end: tuple[EncoderApp, Pilot[int], Counted]) -> None:
+    _, pilot, counted = at_the_end
+    await press(pilot, "x", "d")
+    assert counted.keys == ["explanation", "inspector.heat", "explanation"]
+
+
 async def test_a_motion_is_a_line_and_one_trip() -> None:
     async with running(lines=["goto layers.0.attention.scores"]) as (app, pilot):
         await settled(pilot)

@@ -58,8 +58,7 @@ class ExplanationPane(Lines[Face]):
         stage, generation = state.stage, position.generation
         of_weight = state.beside in position.world.program[stage].symbols  # and so is the cell
         index = None if of_weight else cell_of(state, position.world)
-        reached = position.world.program.index(stage) <= position.furthest
-        self._reached = reached
+        reached = self._reached = position.reached(stage)
         asked = (stage, index, generation, reached, language(), position.patched)
         if asked != self._asked:
             self._asked = asked
@@ -67,7 +66,7 @@ class ExplanationPane(Lines[Face]):
             def run(session: Session) -> Any:
                 return read_explanation(session, stage, index, numbers=reached)
 
-            self.post_message(Wanted(self, Work("explanation", run, generation)))
+            self.app.post_message(Wanted(self, Work("explanation", run, generation)))
 
     def receive(self, work: Work, result: StagePage) -> None:
         """Take the text."""

@@ -103,7 +103,7 @@ class Inspector(Vertical):
             return find_operand(session, state.stage, index, state.term, state.factor, number)
 
         generation = self._subject.generation if self._subject is not None else None
-        self.post_message(Wanted(self, Work("inspector.follow", run, generation)))
+        self.app.post_message(Wanted(self, Work("inspector.follow", run, generation)))
 
     def receive(self, work: Work, result: tuple[str, str, tuple[int, ...]]) -> None:
         """Take what was found."""

@@ -35,7 +35,11 @@ class Work:
 
 
 class Wanted(Message):
-    """A widget asks for work; the app sees to it and calls the widget's `receive(work, result)` on the UI's thread."""
+    """A widget asks for work; the app sees to it and calls the widget's `receive(work, result)` on the UI's thread.
+
+    It is posted to the app, not handed up from parent to parent: work is begun in the order in which it was asked for,
+    from however deep.
+    """
 
     def __init__(self, sender: Widget, work: Work) -> None:
         super().__init__()

@@ -96,6 +96,10 @@ class Position:
     peeked: frozenset[str] = field(default_factory=frozenset)
     tour: TourPage | None = None
 
+    def reached(self, stage: str) -> bool:
+        """Whether a stage's value may be looked at: it has run once, or was peeked at."""
+        return self.world.program.index(stage) <= self.furthest or stage in self.peeked
+
     def beside(self, stage: Stage) -> Mapping[str, str]:
         """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""
         weights = dict.fromkeys(stage.symbols, self.world.about.get("dtype", "float32")) if self.world.live else {}

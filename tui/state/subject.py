@@ -83,7 +83,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
     if beside in stage.symbols:
         return _subject_of_weight(position, stage, stage.symbols.index(beside))
     place: Place = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
-    reached, held = here <= position.furthest or stage_name in position.peeked, stage_name in world.held
+    reached, held = position.reached(stage_name), stage_name in world.held
     formula, formula_of_shapes = _formulas(world, stage)
     subject = Subject(
         stage_name,

@@ -225,7 +225,7 @@ class ValueView(Widget):
 
         if self._timer is None:
             self._timer = self.set_timer(LATE, self._is_late)
-        self.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run, subject.generation)))
+        self.app.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run, subject.generation)))
 
     def receive(self, work: Work, result: Any) -> None:
         """Take what came back from the engine's thread; what is no longer wanted is kept but not shown."""

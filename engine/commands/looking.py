@@ -170,9 +170,9 @@ MOST = {"digits": 17, "rows": 100_000, "columns": 100_000, "tables": 100_000}
 COMMANDS = (
     Command(
         "print", "print [STAGE][INDEX]", "Print a value or a window of it: print layers.0.attention.weights[head=3].",
-        _print, "values", ("p",), (), "stage",
+        _print, "values", ("p",), (), "address",
     ),
-    Command("stats", "stats [STAGE][INDEX]", "Print a value's statistics.", _stats, "values", (), (), "stage"),
+    Command("stats", "stats [STAGE][INDEX]", "Print a value's statistics.", _stats, "values", (), (), "address"),
     Command(
         "info", f"info {'|'.join(INFO)}|STAGE", "Print facts: all stages, the breakpoints, the model, one stage.",
         _info, "values", ("i",), (), (*INFO,),

@@ -68,7 +68,7 @@ COMMANDS = (
         (
             Key("u", "look up", "stage above"), Key("d", "look down", "stage below"),
             Key("H", "look here", "back to the cursor"),
-        ), "stage",
+        ), "address",
     ),
     Command(
         "view", f"view {'|'.join(VIEWS)}", "Show the value another way.",

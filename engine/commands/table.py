@@ -94,7 +94,8 @@ class Command:
         run: takes the session and the rest of the line; `OfTable`, the table as well.
         keys: keys bound to it.
         group: one of `GROUPS`.
-        completes: what Tab completes after it: `stage`, `command`, `path`, a list of words, or nothing.
+        completes: what Tab completes after it: `stage`, `address` (a stage, or what is beside one), `command`, `path`, a list
+            of words, or nothing.
     """
 
     name: str

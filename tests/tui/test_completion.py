@@ -43,7 +43,7 @@ def test_lines(line: str, longer: str, choices: tuple[str, ...]) -> None:
     [
         ("look layers.0.ffn.up@", "look layers.0.ffn.up@", ("W", "difference", "reference")),
         ("print layers.0.ffn.up@d", "print layers.0.ffn.up@difference", ()),
-        ("break if abs(layers.0.ffn.up@r", "break if abs(layers.0.ffn.up@reference", ()),
+        ("break if abs(layers.0.ffn.up@r", "break if abs(layers.0.ffn.up@r", ()),  # conditions take no addresses
         ("look layers.0.ffn.up@x", "look layers.0.ffn.up@x", ()),
         ("look nosuch@", "look nosuch@", ()),
     ],

@@ -56,9 +56,11 @@ def complete(line: str, table: CommandTable, program: Program | None, beside: Be
         return (
             completion
             if completion.choices or completion.line != line or "STAGE" not in command.usage
-            else _stage(line, program, beside)
+            else _stage(line, program)
         )
     if kind == "stage":
+        return _stage(line, program)
+    if kind == "address":
         return _stage(line, program, beside)
     if kind == "command":
         return _extend(line, line.rpartition(" ")[2], table.names, finish="")
@@ -76,7 +78,7 @@ def command_of(line: str, table: CommandTable) -> Command | None:
         return None
 
 
-def _stage(line: str, program: Program | None, beside: Beside) -> Completion:
+def _stage(line: str, program: Program | None, beside: Beside = lambda stage: ()) -> Completion:
     written = _NAME.search(line)
     word = written[0] if written else ""
     if program is None:

@@ -10,9 +10,6 @@ from .disentangled import (
     AddToEach,
     ContentToPosition,
     Convolution,
-    FillMasked,
-    MaskTokens,
-    PairMask,
     PositionToContent,
     RelativeIndex,
     RelativeScores,
@@ -22,6 +19,7 @@ from .dropout import Dropout, DropoutMask
 from .gate import ClampInfinite, Gate
 from .heads import Best, FirstToken, Normalize, Pick
 from .linear import LayerNorm, Linear, Multiply, Sum
+from .pair_masks import FillMasked, MaskTokens, PairMask
 from .pooling import Beside, FirstSeen, LastSeen, MaxPool, MeanPool, WeightedMeanPool, WithoutPrompt
 from .positions import PositionsAfterPadding, PositionsFrom, Sinusoid
 from .relative import AddBias, Buckets, Distances, DivideByRoot, LogBuckets, Places, PositionBias

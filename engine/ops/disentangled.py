@@ -1,4 +1,4 @@
-"""DeBERTa's disentangled attention (He et al. 2021): content looks at positions, positions at content, and masks are pairs."""
+"""DeBERTa's disentangled attention (He et al. 2021): content looks at positions, and positions at content."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from ..messages.errors import InputError
+from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from . import rounding
 from .base import Op, Out, Tensors
+from .element import ALL, Element, at
 from .lazy import functional, torch
 from .relative import root
-from .sizes import NO_RULE, ROOM, Sizes, largest, of_product
+from .sizes import ROOM, Sizes, of_product
+from .terms import by_root, dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,18 @@ class Table(Op):
     def write(self, *operands: str) -> str:
         return f"all rows of {operands[-1]}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """The weight as it is stored."""
+        _, row, j = element.index
+        symbol = element.symbol(0, "E")
+        try:
+            entry = float(element.weight(0, (row, j)))
+        except InputError as error:
+            return element.explain(f"{symbol}{at(row, j)}", None, notes=[str(error)])
+        parameter = element.parameter(0, "E", (row, j), entry)
+        return element.explain(f"{symbol}{at(row, j)}", Terms([entry], lambda _: Term(entry, (parameter,)), 0))
+
 
 @dataclass(frozen=True, slots=True)
 class RelativeIndex(Op):
@@ -47,6 +66,16 @@ class RelativeIndex(Op):
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} + {self.span}, from 0 to {2 * self.span - 1}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """index = distance + span, kept within the table."""
+        span = int(element.options["span"])
+        far = element.one(0, element.index)
+        value = min(max(far.value + span, 0.0), 2.0 * span - 1)
+        terms = Terms([value], lambda _: Term(value, (far,), f"+ {span}"))
+        notes = ["beyond the table: its end is taken"] * (value != far.value + span)
+        return element.explain(f"{far.place} + {span}, from 0 to {2 * span - 1}", terms, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,16 @@ class RelativeScores(Op):
         content, position = operands
         return f"{content} · {position}ᵀ"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """scores[t, r] = Σ_d content[t, d] · position[r, d] (He et al. 2021, section 3.1)."""
+        batch, head, token, row = element.index
+        content, position = element.input_name(0), element.input_name(1)
+        formula = f"Σₖ {content}{at(batch, head, token, 'k')} · {position}{at(0, head, row, 'k')}"
+        left = element.read(0, (batch, head, token, ALL))
+        right = element.read(1, (0, head, row, ALL))
+        return dot(element, formula, left, right, lambda k: ((batch, head, token, k), (0, head, row, k)))
+
 
 @dataclass(frozen=True, slots=True)
 class ContentToPosition(Op):
@@ -105,6 +144,15 @@ class ContentToPosition(Op):
     def write(self, *operands: str) -> str:
         scores, index = operands
         return f"{scores} at {index} / √{self.size}"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[q, k] = x[q, index[q, k]] / √size: which of the query's scores for distances is that of the key."""
+        batch, head, query, key = element.index
+        place = int(element.input(1).read((query, key)))
+        x = element.one(0, (batch, head, query, place))
+        formula = f"{element.input_name(0)}{at(batch, head, query, f'{element.input_name(1)}{at(query, key)}')}"
+        return by_root(element, x, formula, int(element.options["size"]), _distance(element, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,82 +182,19 @@ class PositionToContent(Op):
         scores, index = operands
         return f"{scores} of the key at {index} / √{self.size}"
 
-
-@dataclass(frozen=True, slots=True)
-class PairMask(Op):
-    """1 where query and key are both tokens and not padding, else 0: (batch, token) and (query, 1) -> (batch, 1, query, key).
-
-    Attributes:
-        causal: 0 as well where the key comes after the query.
-    """
-
-    causal: bool = False
-    rows: ClassVar[tuple[bool, ...] | None] = (False, True)
-    card: ClassVar[Card] = Card(whole_numbers=True, mask=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        mask, places = inputs
-        seen = (mask != 0).to(torch.int64)
-        query, key = seen.index_select(1, places.view(-1))[:, None, :, None], seen[:, None, None, :]
-        pairs = torch.mul(query, key, out=out())  # (batch, 1, query, key)
-        if self.causal:
-            pairs.mul_(torch.arange(mask.shape[1], device=mask.device) <= places)
-        return pairs
-
-    def highest(self, tokens: int, rows: int) -> int | None:
-        return 1
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        (batch, keys), (queries, _) = inputs
-        return (batch, 1, queries, keys)
-
-    def write(self, *operands: str) -> str:
-        return f"{operands[0]} of the query · {operands[0]} of the key" + ", 0 where key > query" * self.causal
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[q, k] = x[k, index[q, k]] / √size: which of the key's scores for distances is that of the query."""
+        batch, head, query, key = element.index
+        place = int(element.input(1).read((query, key)))
+        x = element.one(0, (batch, head, key, place))
+        formula = f"{element.input_name(0)}{at(batch, head, key, f'{element.input_name(1)}{at(query, key)}')}"
+        return by_root(element, x, formula, int(element.options["size"]), _distance(element, place))
 
 
-@dataclass(frozen=True, slots=True)
-class FillMasked(Op):
-    """The most negative number of the dtype in place of scores whose mask is 0: nothing is left of them."""
-
-    rows: ClassVar[tuple[bool, ...] | None] = (True, True)
-    card: ClassVar[Card] = Card(elementwise=True, hides=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        scores, mask = inputs
-        memory = out()
-        hidden = mask == 0
-        lowest = torch.finfo(scores.dtype).min
-        if memory is None:
-            return scores.masked_fill(hidden, lowest)
-        return memory.copy_(scores).masked_fill_(hidden, lowest)
-
-    def bound(self, sizes: Sizes) -> float:
-        limit = largest(sizes.dtype)
-        return limit if sizes.most(0) <= limit else NO_RULE  # the numbers, or the most negative one there is
-
-    def write(self, *operands: str) -> str:
-        return f"{operands[0]} where {operands[1]} = 1, the most negative number elsewhere"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskTokens(Op):
-    """Vectors of padding made zero: (batch, token, hidden) and (batch, token) -> (batch, token, hidden).
-
-    Attributes:
-        fill: put 0 there, whatever stands there; otherwise multiply with 0, which leaves NaN of NaN and infinity.
-    """
-
-    fill: bool = False
-    card: ClassVar[Card] = Card(elementwise=True)
-
-    def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        x, mask = inputs
-        if not self.fill:
-            return torch.mul(x, mask.unsqueeze(2).to(x.dtype), out=out())
-        return x.masked_fill((mask == 0).unsqueeze(2), 0)
-
-    def write(self, *operands: str) -> str:
-        return f"{operands[0]} where {operands[1]} = 1, 0 elsewhere" if self.fill else " · ".join(operands)
+def _distance(element: Element, place: int) -> list[str]:
+    query, key = element.token("query", element.index[2]), element.token("key", element.index[3])
+    return [f"row {place} of the relative positions, that of {query} and {key}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +221,39 @@ class Convolution(Op):
         x, kernel, bias = operands
         return f"Σ {kernel} · {x} over neighbours + {bias}"
 
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """y[t, o] = b[o] + Σᵢ Σₖ W[o, i, k] · x[t + k − (kernel − 1) / 2, i] (`torch.nn.Conv1d`)."""
+        batch, token, o = element.index
+        name, kernel = element.input_name(0), element.symbol(0, "W")
+        formula = f"Σᵢ Σₖ {kernel}{at(o, 'i', 'k')} · {name}{at(batch, f'{token} + k − middle', 'i')}"
+        formula += f" + {element.symbol(1, 'b')}{at(o)}"
+        try:
+            weight, bias = element.weight(0, (o, ALL, ALL)), float(element.weight(1, (o,)))
+        except InputError as error:
+            return element.explain(formula, None, notes=[str(error)])
+        channels, taps = weight.shape
+        first = o // (element.value.shape[-1] // int(element.options["groups"])) * channels
+        start = token - (taps - 1) // 2
+        inside = [k for k in range(taps) if 0 <= start + k < element.value.shape[1]]
+        low = start + inside[0]
+        rows = element.read(0, (batch, slice(low, low + len(inside)), slice(first, first + channels)))  # (tap, channel)
+        with np.errstate(all="ignore"):
+            values = np.append(rows * weight[:, inside].T, bias)
+
+        def make(i: int) -> Term:
+            if i == len(values) - 1:
+                return Term(bias, (element.parameter(1, "b", (o,), bias),))
+            tap, channel = divmod(i, channels)
+            place = (batch, low + tap, first + channel)
+            entry = float(weight[channel, inside[tap]])
+            parameter = element.parameter(0, "W", (o, channel, inside[tap]), entry)
+            return Term(values[i], (element.operand(0, place, rows[tap, channel]), parameter))
+
+        terms = Terms(values, make, np.append(np.ones(len(values) - 1, np.int64), [0]))
+        bound = rounding.of_products(element.value.dtype, terms, element.stored, bias)
+        return element.explain(formula, terms, bound=bound)
+
 
 @dataclass(frozen=True, slots=True)
 class AddToEach(Op):
@@ -252,3 +270,17 @@ class AddToEach(Op):
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """x + b."""
+        *_, j = element.index
+        x = element.one(0, element.index)
+        formula = f"{element.input_name(0)}{at(*element.index)} + {element.symbol(0, 'b')}{at(j)}"
+        try:
+            bias = element.parameter(0, "b", (j,), float(element.weight(0, (j,))))
+        except InputError as error:
+            return element.explain(formula, None, notes=[str(error)])
+        pair = (x, bias)
+        terms = Terms([x.value, bias.value], lambda i: Term(pair[i].value, (pair[i],)), [1, 0])
+        return element.explain(formula, terms, bound=rounding.of_additions(element.value.dtype, terms))

@@ -3,24 +3,15 @@
     explanation = explain(run, "layers.0.attention.scores", 'head=3, query="the", key="cross"')
     print(write_why(explanation))
 
-`program.explanation` is the data, `explain` makes it (`products`, `rows`, `curves`, `moves` and `inputs` know the operations),
-`writing` puts it in words. Nothing here needs torch, so recordings are explained as well, as far as no weights are needed.
+`program.explanation` is the data; each operation makes it of an element of its own (`ops`, whose `element` says what it may ask),
+`explain` finds the operation, and `writing` puts it in words. Nothing here needs torch, so recordings are explained as well, as
+far as no weights are needed.
 """
 
 from ...program.explanation import Explanation, NamedSum, Operand, Row, Term, Terms
-from .explain import EXPLAINERS, explain
+from .explain import explain
 from .writing import exactness, write_count, write_why
 
 __all__ = [
-    "EXPLAINERS",
-    "Explanation",
-    "NamedSum",
-    "Operand",
-    "Row",
-    "Term",
-    "Terms",
-    "exactness",
-    "explain",
-    "write_count",
-    "write_why",
+    "Explanation", "NamedSum", "Operand", "Row", "Term", "Terms", "exactness", "explain", "write_count", "write_why",
 ]  # fmt: skip

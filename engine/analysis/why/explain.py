@@ -1,8 +1,6 @@
-"""`explain`: which kind of operation is explained by what."""
+"""`explain`: one element of a stage, handed to the operation that knows what it is made of."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from ...messages.errors import InputError
 from ...ops.base import OPERATIONS, unexplained
@@ -11,21 +9,6 @@ from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
 from ...program.value import Value
-from . import disentangled, relative
-
-# By the name of the operation's class, so that a recording, which has no classes, can be explained as well.
-EXPLAINERS: dict[str, Callable[[Element], Explanation]] = {
-    "ContentToPosition": relative.content_to_position,
-    "PositionToContent": relative.position_to_content,
-    "RelativeIndex": relative.relative_index,
-    "AddToEach": disentangled.add_to_each,
-    "Convolution": disentangled.convolution,
-    "FillMasked": disentangled.fill_masked,
-    "MaskTokens": disentangled.mask_tokens,
-    "PairMask": disentangled.pair_mask,
-    "RelativeScores": disentangled.relative_scores,
-    "Table": disentangled.table,
-}
 
 
 def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
@@ -44,8 +27,8 @@ def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
     """
     asked = trace.program[trace.program.resolve(stage)]
     element = Element(trace, asked, _one_element(trace.value(asked.name), index))
-    operation = OPERATIONS.get(asked.kind)
-    return EXPLAINERS.get(asked.kind, operation.explain if operation is not None else unexplained)(element)
+    operation = OPERATIONS.get(asked.kind)  # by its name: a recording has no classes
+    return operation.explain(element) if operation is not None else unexplained(element)
 
 
 def _one_element(value: Value, index: Index | str) -> Place:

@@ -1,4 +1,4 @@
-"""The operations encoders are made of. Each computes, writes its formula, and some can compute rows alone."""
+"""The operations encoders are made of. Each computes, writes its formula, bounds its result and explains an element of it."""
 
 from . import patches as patches  # every operation is known once this package is
 from . import word_losses as word_losses

@@ -1,4 +1,4 @@
-"""What every operation has: it computes, writes its formula, bounds its result, explains an element of it, and has a card."""
+"""What every operation has: it computes, writes its formula, bounds its result, explains one element of it, and has a card."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeAlias
 
 from ..program.explanation import Explanation
-from ..program.kinds import CARDS, Card
+from ..program.kinds import Card
 from ..program.stage import Shape
 from .element import Element
 from .lazy import torch
@@ -22,7 +22,7 @@ Out: TypeAlias = "Callable[[], torch.Tensor | None]"
 class Op(ABC):
     """An operation of a stage. Subclasses are frozen dataclasses: an op is data, its numbers come with each call.
 
-    A class that is no ABC itself declares its `card`, or it cannot be made.
+    A class that is no ABC itself declares its `card`, and explains its elements, or it cannot be made.
 
     Attributes:
         card: what is known of it besides its numbers.
@@ -44,9 +44,18 @@ class Op(ABC):
         card = cls.__dict__.get("card")  # its own: an inherited one would be true of another operation
         if not isinstance(card, Card):
             raise TypeError(f"the operation {cls.__name__} has no card; give it one: card: ClassVar[Card] = Card(...)")
+        if cls.explain is Op.explain:
+            raise TypeError(
+                f"the operation {cls.__name__} explains no element of its result; give it a static method explain(element), "
+                "or say that it cannot: explain = staticmethod(unexplained)"
+            )
         # A dataclass with slots makes its class a second time, which is why the card is no argument of the class.
-        if CARDS.setdefault(cls.__name__, card) != card:
-            raise TypeError(f"there is another operation called {cls.__name__}, with another card; call it otherwise")
+        namesake = OPERATIONS.setdefault(cls.__name__, cls)
+        if (namesake.__module__, namesake.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(
+                f"there is another operation called {cls.__name__}, in {namesake.__module__}, and recordings tell operations "
+                "by their names; call it otherwise"
+            )
         OPERATIONS[cls.__name__] = cls
 
     @abstractmethod
@@ -102,18 +111,18 @@ class Op(ABC):
         It has no operation at hand but the stage's options, so that a recorded stage is explained as well, and it reads rows and
         single numbers, never a whole tensor. `rounding` has the bounds, `terms` what several operations say alike.
         """
-        return unexplained(element)
+        raise NotImplementedError
 
 
 def unexplained(element: Element) -> Explanation:
-    """Of an operation without an explanation by terms: its inputs at least have names."""
+    """The explanation of what has none by terms, or is not known here: its inputs at least have names."""
     kind = element.stage.kind
     what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
     made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
     return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])
 
 
-# By the name of its class, which is what a recording calls it.
+# Every operation there is, by the name of its class, which is what a recording calls it.
 OPERATIONS: dict[str, type[Op]] = {}
 
 

@@ -67,5 +67,3 @@ class Card:
 
 
 UNKNOWN = Card()
-# By the name of the operation's class, which is what a recording calls it.
-CARDS: dict[str, Card] = {}

@@ -23,7 +23,7 @@ from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
 from ..program.addresses import AT
 from ..program.foreign.transformer_lens import ENCODER
-from ..program.kinds import CARDS, UNKNOWN, Card
+from ..program.kinds import UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
@@ -224,9 +224,10 @@ class Recorded:
     @property
     def card(self) -> Card:
         """What is known of operations of that name; nothing where none is called so."""
-        from .. import ops  # noqa: F401  # whose cards they are; a recording opens without them
+        from ..ops.base import OPERATIONS  # with all there are; a recording opens without them
 
-        return CARDS.get(self.called, UNKNOWN)
+        operation = OPERATIONS.get(self.called)
+        return operation.card if operation is not None else UNKNOWN
 
     def write(self, *operands: str) -> str:
         """The formula as it was recorded."""

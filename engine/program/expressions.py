@@ -210,8 +210,6 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 
-_BESIDE = re.compile(r"@\w+")
-
 
 def parse(text: str, what: str = "expression") -> Expression:
     """Read an expression.
@@ -299,13 +297,6 @@ class _Parser:
         raise self._error("a number or a name")
 
     def _named(self, word: str, start: int) -> Expression:
-        beside = _BESIDE.match(self.text, self.at)
-        if beside:
-            address = f"{word}{beside.group()}"
-            raise InputError(
-                f"cannot read {self.what} {self.text!r}: it can speak of stages' own values, and {address} is beside one; "
-                f"`print {address}` shows it"
-            )
         if self._take("mark", "("):
             argument = self._deeper(self._or)
             self._close()

@@ -30,7 +30,12 @@ def program_of_vectors(program: Program) -> Program:
         InputError: a model that takes something else from the ids.
     """
     lookup, stages = _lookup(program), []
+    scaled = next((stage.name for stage in program if stage.kind == "Multiply" and stage.inputs == (lookup.name,)), "")
     for stage in program:
+        if stage.name == scaled:  # transformers scales what it looks up, and takes vectors as they are
+            continue
+        if scaled in stage.inputs:
+            stage = replace(stage, inputs=tuple(lookup.name if name == scaled else name for name in stage.inputs))
         if stage.name in ("tokens.ids", "tokens.one_hot"):
             continue
         if stage is lookup:
@@ -49,7 +54,8 @@ def program_of_vectors(program: Program) -> Program:
         stages.append(stage)
     used = {name for stage in stages for name in stage.weights}
     weights = {name: shape for name, shape in program.weights.items() if name in used}
-    return Program(stages, dict(program.aliases), weights, set(program.wide), program.modules)
+    aliases = {other: lookup.name if name == scaled else name for other, name in program.aliases.items()}
+    return Program(stages, aliases, weights, set(program.wide), program.modules)
 
 
 def in_place_of_tokens(tokens: Tokens, program: Program, longest: int | None) -> Tokens:

@@ -121,7 +121,7 @@ class PositionsFrom(Op):
     """
 
     first: int
-    card: ClassVar[Card] = Card(whole_numbers=True)
+    card: ClassVar[Card] = Card(whole_numbers=True, counts=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (ids,) = inputs

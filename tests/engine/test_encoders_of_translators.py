@@ -1,6 +1,7 @@
 """What is special about encoders that stand beside a decoder: it is stored and not used, named and not computed."""
 
 import pytest
+import torch
 from encoder_tui.engine import InputError, load
 from encoder_tui.engine.models.families.declarations import DECLARED
 from encoder_tui.engine.models.folders import likeness
@@ -27,6 +28,21 @@ def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path, sa
         InputError, match=r"'MarianTokenizer' is not implemented; give ids in place of a text \(--ids\)"
     ):
         encoder.run("a text")
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("family", ["BART", "Marian", "M2M100"])
+def test_vectors_are_taken_as_transformers_takes_them(family, scaled):
+    """Positions are counted where there are no ids, and what is not looked up is not scaled."""
+    sample = sample_of(family)
+    encoder, theirs = open_pair(sample, random_model(sample, scale_embedding=scaled), tell=lambda note: None)
+    size = theirs.get_input_embeddings().weight.shape[1]
+    vectors = torch.randn(2, 5, size, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    run = encoder.run_vectors(vectors, mask)
+    with torch.no_grad():
+        expected = theirs.get_encoder()(inputs_embeds=vectors, attention_mask=mask).last_hidden_state
+    assert torch.equal(run["output"].tensor(), expected)
 
 
 def test_families_say_what_marks_them():

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError, nearest
 from ..models.settings import Settings
-from ..program.tokens import PIXELS, TOKEN_VECTORS, Tokens
+from ..program.tokens import PIXELS, TOKEN_VECTORS, VECTORS, Tokens
 from ..program.trace import Trace
 
 if TYPE_CHECKING:
     from ..models.encoder import Encoder
     from .session import Session
 
-VECTORS = "input.vectors"
 USAGE = 'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N'
 
 

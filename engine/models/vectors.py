@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..messages.errors import InputError, one_line
-from ..program.tokens import Tokens
-from .families.torch_encoder import VECTORS
+from ..program.tokens import VECTORS, Tokens
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 MASK = "mask"

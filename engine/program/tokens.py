@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 PIXELS = "image.pixels"  # the stage that programs for images begin with
+VECTORS = "input.vectors"  # the stage that programs for vectors begin with
 TOKEN_VECTORS = "embeddings.token"  # the stage in whose place vectors may be given
 Ids = npt.NDArray[np.int64]
 

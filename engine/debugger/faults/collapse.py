@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ...program.program import Program
 from ...program.rows import same_rows
 from ...program.stage import Stage
-from ...program.tokens import PIXELS, Tokens
+from ...program.tokens import PIXELS, VECTORS, Tokens
 from ...program.trace import LiveTrace, Trace
 from .fault import Fault
 
@@ -26,7 +26,6 @@ Row = tuple[int, ...]
 FEWEST = 8
 # From here on a row of weights is one key's alone, and every query may well look at the same.
 SATURATED = 0.999
-VECTORS = "input.vectors"
 TOKENS, CONTEXT, TEXTS = "tokens", "context", "texts"
 NO_FEATURES = ("label", "rank", "token", "place", "query", "key", "vocabulary")
 

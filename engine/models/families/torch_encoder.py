@@ -37,6 +37,7 @@ from ...ops import (
     TokenFirstLinear,
 )
 from ...program.program import Program
+from ...program.tokens import VECTORS
 from ..config import Config
 from .blocks import attention as parts
 from .blocks.builder import HIDDEN, Builder
@@ -47,7 +48,6 @@ MODEL_TYPES = {"torch_transformer_encoder": ""}
 PREFIXES: tuple[str, ...] = ()
 TIED: dict[str, str] = {}
 WIDE = ("batch", "token", "intermediate")
-VECTORS = "input.vectors"
 MOST_LAYERS = 1000
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...messages.errors import InputError, one_line
+from ...program.tokens import VECTORS
 from ..encoder import Encoder
 from .parts import is_compiled
 
@@ -43,7 +44,7 @@ def expect_same_numbers(module: nn.Module, encoder: Encoder) -> None:
     parts = [(f"layers.{at}", f"layers.{at}.output", layer) for at, layer in enumerate(module.layers)]  # pyright: ignore
     if module.norm is not None:
         parts.append(("norm", "output", module.norm))  # pyright: ignore
-    before = "input.vectors"
+    before = VECTORS
     for where, after, part in parts:
         given, ours = (run[name].tensor().to(encoder.device, encoder.dtype) for name in (before, after))
         theirs = torch.stack([_alone(part, where, row) for row in given])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from ...messages.errors import InputError
-from ...ops.base import OPERATIONS, unexplained
-from ...ops.element import Element, Place
 from ...program.explanation import Explanation
 from ...program.per_text import Index
 from ...program.trace import Trace
@@ -25,13 +23,19 @@ def explain(trace: Trace, stage: str, index: Index | str = ()) -> Explanation:
         InputError: no such stage, an index that does not fit or leaves more than one element, or a recording that
             lacks what is needed.
     """
+    from ...ops.base import (
+        OPERATIONS,
+        unexplained,
+    )  # eighty classes: whoever imports `why` to name its types wants none
+    from ...ops.element import Element
+
     asked = trace.program[trace.program.resolve(stage)]
     element = Element(trace, asked, _one_element(trace.value(asked.name), index))
     operation = OPERATIONS.get(asked.kind)  # by its name: a recording has no classes
     return operation.explain(element) if operation is not None else unexplained(element)
 
 
-def _one_element(value: Value, index: Index | str) -> Place:
+def _one_element(value: Value, index: Index | str) -> tuple[int, ...]:
     """The number for each axis; axes of size one need none.
 
     Raises:

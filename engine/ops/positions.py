@@ -139,7 +139,7 @@ class PositionsFrom(Op):
         """The first token's position and how many tokens stand before this one."""
         token, first = element.index[-1], int(element.options["first"])
         parts = (("the first token's", float(first)), ("tokens before it", float(token)))
-        terms = Terms([value for _, value in parts], lambda i: Term(parts[i][1], (), parts[i][0]))
+        terms = Terms([value for _, value in parts], lambda i: Term(parts[i][1], (), parts[i][0]), 0)
         return element.explain(f"{first} + {token}", terms)
 
 

@@ -10,6 +10,7 @@ from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
 from encoder_tui.engine.ops.base import OPERATIONS
+from encoder_tui.engine.program.explanation import STAGE
 from encoder_tui.engine.traces.shapes import shadows_of
 from family_kit import Sample, differences, open_pair, random_model, reference_values, samples, tokens_for
 from hypothesis import HealthCheck, given, settings
@@ -148,6 +149,8 @@ def test_why_holds_at_every_stage(sample, pair):
             index = tuple(chance.randrange(size) for size in run.shapes[stage.name])
             found = explain(run, stage.name, index)
             assert found.holds, (stage.name, index, found.total, found.stored, found.bound)
+            for terms in (part.terms for part in found.sums):  # what is counted as an operand can be followed
+                assert terms.followed == sum(factor.kind == STAGE for term in terms for factor in term.factors)
 
 
 def test_nothing_unexpected_in_a_healthy_model(sample, pair):

@@ -187,9 +187,9 @@ class Explanation:
     dtype: str
     sum: NamedSum | None = None
     parts: tuple[NamedSum, ...] = ()
-    facts: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, float] = field(default_factory=dict[str, float])
     notes: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
     bound: float = 0.0
 
     @property
@@ -238,9 +238,10 @@ class Explanation:
         """The terms of one of `sums`, for a view; only those asked for are made."""
         terms = self.sums[part].terms
         before = sum(earlier.terms.followed for earlier in self.sums[:part])
-        rows = []
+        rows: list[Row] = []
         for rank in range(*slice(start, stop).indices(len(terms))):
-            term, number, numbers = terms[rank], before + terms.first_number(rank), []
+            term, number = terms[rank], before + terms.first_number(rank)
+            numbers: list[int] = []
             for factor in term.factors:
                 number += factor.kind == STAGE
                 numbers.append(number if factor.kind == STAGE else 0)

@@ -147,6 +147,7 @@ def test_it_is_scanned(encoder, run):
 def test_it_is_compared(run, small_dir):
     wide = with_detour(load(small_dir, "cpu", "float64")).run(TEXTS)
     row = compare(run, wide).row(STAGE)
+    assert row.rounding is not None
     assert 0 < row.added_relative <= row.rounding
     assert row.relative <= row.tolerance
     changed = with_detour(load(small_dir, "cpu"))

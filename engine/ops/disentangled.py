@@ -16,31 +16,48 @@ from . import rounding
 from .base import Op, Out, Tensors
 from .element import ALL, Element, at
 from .lazy import functional, torch
-from .relative import root
+from .relative import over_root, root
 from .sizes import ROOM, Sizes, of_product
 from .terms import by_root, dot
 
 
 @dataclass(frozen=True, slots=True)
 class Table(Op):
-    """A weight as it is stored, as a batch of one: (relative, hidden) -> (1, relative, hidden)."""
+    """A weight as it is stored, as a batch of one: (relative, hidden) -> (1, relative, hidden).
 
+    Attributes:
+        cut: only the rows about the middle that distances of a text have, whose places (query, 1) go in, as DeBERTa v1 has
+            it: as many on either side as there are tokens. A product with more rows may differ in its last bits.
+    """
+
+    cut: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("E",)
     card: ClassVar[Card] = Card(elementwise=True, takes_no_memory=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return weights[0].unsqueeze(0)
+        (table,) = weights
+        if self.cut:
+            middle = table.shape[0] // 2
+            span = min(inputs[0].shape[0], middle)
+            table = table[middle - span : middle + span]
+        return table.unsqueeze(0)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return (1, *weights[0])
+        rows, hidden = weights[0]
+        return (1, min(2 * inputs[0][0], rows) if self.cut else rows, hidden)
 
     def write(self, *operands: str) -> str:
+        if self.cut:
+            return f"rows of {operands[-1]} about its middle, one for each distance there is"
         return f"all rows of {operands[-1]}"
 
     @staticmethod
     def explain(element: Element) -> Explanation:
-        """The weight as it is stored."""
+        """The weight as it is stored, or its rows about the middle."""
         _, row, j = element.index
+        stored = element.trace.weight_shapes.get(element.stage.weights[0])
+        if stored is not None:  # what is cut off is half before, half after
+            row += (stored[0] - element.value.shape[1]) // 2
         symbol = element.symbol(0, "E")
         try:
             entry = float(element.weight(0, (row, j)))
@@ -52,30 +69,46 @@ class Table(Op):
 
 @dataclass(frozen=True, slots=True)
 class RelativeIndex(Op):
-    """Which row of the table of relative positions a distance has: distance + span, kept within 0 and 2 · span − 1."""
+    """Which row of the table of relative positions a distance has: distance + span, kept within 0 and 2 · span − 1.
+
+    Attributes:
+        span: how far distances go either way.
+        cut: no farther than there are tokens, since the table is cut so as well.
+    """
 
     span: int
+    cut: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
     card: ClassVar[Card] = Card(whole_numbers=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return torch.clamp(inputs[0] + self.span, 0, 2 * self.span - 1, out=out())
+        span = self.of_tokens(inputs[0].shape[-1])
+        return torch.clamp(inputs[0] + span, 0, 2 * span - 1, out=out())
+
+    def of_tokens(self, tokens: int) -> int:
+        """How far distances go in a text of so many tokens."""
+        return min(tokens, self.span) if self.cut else self.span
 
     def highest(self, tokens: int, rows: int) -> int | None:
-        return 2 * self.span - 1
+        return 2 * self.of_tokens(tokens) - 1
 
     def write(self, *operands: str) -> str:
+        if self.cut:
+            return f"{operands[0]} + n, from 0 to 2n − 1, n the number of tokens up to {self.span}"
         return f"{operands[0]} + {self.span}, from 0 to {2 * self.span - 1}"
 
     @staticmethod
     def explain(element: Element) -> Explanation:
         """index = distance + span, kept within the table."""
         span = int(element.options["span"])
+        if element.options.get("cut"):
+            span = min(span, element.value.shape[-1])
         far = element.one(0, element.index)
         value = min(max(far.value + span, 0.0), 2.0 * span - 1)
         terms = Terms([value], lambda _: Term(value, (far,), f"+ {span}"))
         notes = ["beyond the table: its end is taken"] * (value != far.value + span)
-        return element.explain(f"{far.place} + {span}, from 0 to {2 * span - 1}", terms, notes=notes)
+        formula = f"{far.place} + {span}, from 0 to {2 * span - 1}"
+        return element.explain(formula, terms, facts={"n": float(span)}, notes=notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +116,21 @@ class RelativeScores(Op):
     """Content · positionᵀ for every relative position there is, raw.
 
     (batch, head, token, head_dim) and (1, head, relative, head_dim) -> (batch, head, token, relative)
+
+    Attributes:
+        broadcast: one product that takes the positions for every text, as DeBERTa v1 has it; otherwise they are repeated, and
+            heads of all texts are one axis, as in v2. Laid out otherwise the product may differ in the last bit.
     """
 
+    broadcast: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
     card: ClassVar[Card] = Card(products=Products.ROW)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         content, position = inputs
+        if self.broadcast:
+            return torch.matmul(content, position.transpose(2, 3), out=out())
         batch, heads, tokens, size = content.shape
-        # The reference has the heads of all texts in one axis; laid out otherwise the product may differ in the last bit.
         left = content.reshape(batch * heads, tokens, size)
         right = position.repeat(batch, 1, 1, 1).view(batch * heads, -1, size).transpose(1, 2)
         memory = out()
@@ -124,6 +163,9 @@ class ContentToPosition(Op):
     """Of a query's scores for all relative positions those of its keys, scaled: y[q, k] = x[q, index[q, k]] / √size.
 
     (batch, head, query, relative) and (query, key) -> (batch, head, query, key)
+
+    Attributes:
+        size: under the root; 1 where they are scaled already.
     """
 
     size: int
@@ -143,7 +185,7 @@ class ContentToPosition(Op):
 
     def write(self, *operands: str) -> str:
         scores, index = operands
-        return f"{scores} at {index} / √{self.size}"
+        return f"{scores} at {index}" + over_root(self.size)
 
     @staticmethod
     def explain(element: Element) -> Explanation:
@@ -160,6 +202,9 @@ class PositionToContent(Op):
     """Of a key's scores for all relative positions those of its queries, scaled: y[q, k] = x[k, index[q, k]] / √size.
 
     (batch, head, key, relative) and (query, key) -> (batch, head, query, key)
+
+    Attributes:
+        size: under the root; 1 where they are scaled already.
     """
 
     size: int
@@ -180,7 +225,7 @@ class PositionToContent(Op):
 
     def write(self, *operands: str) -> str:
         scores, index = operands
-        return f"{scores} of the key at {index} / √{self.size}"
+        return f"{scores} of the key at {index}" + over_root(self.size)
 
     @staticmethod
     def explain(element: Element) -> Explanation:
@@ -257,13 +302,24 @@ class Convolution(Op):
 
 @dataclass(frozen=True, slots=True)
 class AddToEach(Op):
-    """A vector of weights added to every token's: x + b."""
+    """A vector of weights added to every token's: x + b.
 
+    Attributes:
+        heads: into how many of (batch, head, token, head_dim) the vector is cut; 0 where tokens' vectors are whole.
+    """
+
+    heads: int = 0
     symbols: ClassVar[tuple[str, ...]] = ("b",)
     card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
-        return torch.add(inputs[0], weights[0], out=out())
+        (x,), (bias,) = inputs, weights
+        if not self.heads:
+            return torch.add(x, bias, out=out())
+        apart = bias.view(1, 1, self.heads, -1).transpose(1, 2)  # (1, head, 1, head_dim)
+        return (
+            x + apart
+        )  # laid out as x is, on which the last bits of products depend: memory of ours would lie otherwise
 
     def bound(self, sizes: Sizes) -> float:
         return ROOM * (sizes.most(0) + sizes.weight_most(0))
@@ -275,6 +331,8 @@ class AddToEach(Op):
     def explain(element: Element) -> Explanation:
         """x + b."""
         *_, j = element.index
+        if element.options.get("heads"):
+            j += element.index[1] * element.value.shape[-1]
         x = element.one(0, element.index)
         formula = f"{element.input_name(0)}{at(*element.index)} + {element.symbol(0, 'b')}{at(j)}"
         try:

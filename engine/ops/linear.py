@@ -157,15 +157,26 @@ class Multiply(Op):
 
 @dataclass(frozen=True, slots=True)
 class LayerNorm(Op):
-    """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`; β may be absent."""
+    """(x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros and Hinton 2016), as `torch.nn.LayerNorm`.
+
+    β may be absent.
+
+    Attributes:
+        epsilon: ε.
+        single: step by step in place of torch's kernel, and up to the quotient in float32 whatever the dtype, as transformers'
+            `DebertaLayerNorm`.
+    """
 
     epsilon: float
+    single: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("γ", "β")
     card: ClassVar[Card] = Card(standardised=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (gamma, *more) = inputs, weights
         beta = more[0] if more else None
+        if self.single:
+            return self._stepwise(x, gamma, more, out)
         memory = out() if x.numel() >= WORTH_A_BUFFER else None
         if memory is None:
             return functional.layer_norm(x, x.shape[-1:], gamma, beta, self.epsilon)
@@ -174,6 +185,13 @@ class LayerNorm(Op):
         size = [x.shape[-1]]
         torch.ops.aten.native_layer_norm.out(x, size, gamma, beta, self.epsilon, out0=memory, out1=few[0], out2=few[1])
         return memory
+
+    def _stepwise(self, x: torch.Tensor, gamma: torch.Tensor, beta: Tensors, out: Out) -> torch.Tensor:
+        wide = x.float()
+        mean = wide.mean(-1, keepdim=True)
+        variance = (wide - mean).pow(2).mean(-1, keepdim=True)
+        normal = ((wide - mean) / torch.sqrt(variance + self.epsilon)).to(x.dtype)
+        return torch.add(gamma * normal, beta[0], out=out()) if beta else torch.mul(gamma, normal, out=out())
 
     def write(self, *operands: str) -> str:
         x, gamma, *beta = operands
@@ -220,8 +238,11 @@ class LayerNorm(Op):
             size = float(gamma * inverse * (abs(x[j]) + abs(mean) + np.abs(x).mean()) + beta)
         bound = math.nan
         if math.isfinite(size) and math.isfinite(variance):
-            spread_here = gamma * abs(normal)
-            bound = rounding.of_norm(element.value.dtype, size, spread_here, mean, variance, epsilon, len(x))
+            spread_here, dtype = gamma * abs(normal), element.value.dtype
+            stepwise = bool(element.options.get("single"))
+            inner = "float32" if stepwise and dtype == "float64" else dtype
+            bound = rounding.of_norm(inner, size, spread_here, mean, variance, epsilon, len(x))
+            bound += rounding.of_steps(dtype, 2, spread_here) if stepwise else 0.0  # quotient and product, rounded too
         return element.explain(formula, terms, parts, facts, bound=bound)
 
 

@@ -273,22 +273,31 @@ class DivideByRoot(Op):
     Attributes:
         size: under the root.
         rounded: the root is rounded to float32, and then to the dtype of x, before it divides, as DeBERTa has it.
+        single: it is rounded to float32 alone, as for the queries of DeBERTa v1's positions.
     """
 
     size: int
     rounded: bool = False
+    single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
     card: ClassVar[Card] = Card(elementwise=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs
-        return torch.div(x, root(self.size, x.dtype) if self.rounded else math.sqrt(self.size), out=out())
+        # Heads that are a view of tokens stay laid out so: the last bits of products depend on it.
+        return torch.div(x, self.divisor(x.dtype), out=out() if x.is_contiguous() else None)
+
+    def divisor(self, dtype: torch.dtype) -> torch.Tensor | float:
+        """What numbers of a dtype are divided by."""
+        if self.single:
+            return root(self.size, torch.float32)
+        return root(self.size, dtype) if self.rounded else math.sqrt(self.size)
 
     def bound(self, sizes: Sizes) -> float:
         return ROOM * sizes.most(0)  # the root of a whole number is no less than 1
 
     def write(self, *operands: str) -> str:
-        return f"{operands[0]} / √{self.size}"
+        return operands[0] + over_root(self.size)
 
     @staticmethod
     def explain(element: Element) -> Explanation:
@@ -296,6 +305,11 @@ class DivideByRoot(Op):
         size = int(element.options["size"])
         x = element.one(0, element.index)
         return by_root(element, x, f"{element.input_name(0)}{at(*element.index)}", size)
+
+
+def over_root(size: int) -> str:
+    """How a formula writes that √size divides: nothing where that is 1."""
+    return f" / √{size}" if size > 1 else ""
 
 
 def root(size: int, dtype: torch.dtype) -> torch.Tensor:

@@ -51,6 +51,8 @@ def by_root(element: Element, x: Operand, formula: str, size: int, notes: Sequen
     Args:
         formula: how that element is written.
     """
+    if size == 1:  # taken as it is
+        return element.explain(formula, Terms([x.value], lambda _: Term(x.value, (x,))), notes=notes)
     factor = element.constant(f"1/√{size}", 1 / math.sqrt(size))
     product = x.value * factor.value
     terms = Terms([product], lambda _: Term(product, (x, factor)))

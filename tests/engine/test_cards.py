@@ -82,6 +82,8 @@ EXAMPLES = {
     ScaleQuery(6): ([(2, 4, 6)], []), Scores(): ([HEADS, HEADS], []), Softmax(): ([SQUARE], []), SplitHeads(3): ([(2, 4, 6)], []),
     Sum(): ([(2, 6), (2, 6), (2, 6)], []), TokenAt(1): ([(2, 4, 6)], []), TokenFirstActivation("tanh"): ([(2, 4, 6)], []),
     TokenFirstLinear(): ([(2, 4, 6)], [(5, 6), (5,)]), WordBias(): ([(2, 4, 6)], [(6,)]),
+    AddToEach(heads=3): ([HEADS], [(18,)]), DivideByRoot(6, single=True): ([HEADS], []),
+    RelativeScores(broadcast=True): ([HEADS, (1, 3, 8, 6)], []),
 }  # fmt: skip
 ODD = (math.nan, math.inf, -math.inf, 3e38, -3e38, 1e31, 1e13, -5.0, 0.0)
 LONGER = {EndToken: (2, 4), OneHot: (2, 4)}  # whole numbers of other shapes than (4, 4)

@@ -95,10 +95,11 @@ class Builder:
         axes: Sequence[str] = HIDDEN,
         *,
         bias: bool = True,
+        single: bool = False,
     ) -> str:
-        """A layer norm."""
+        """A layer norm; `single` as of `LayerNorm`."""
         weights = [(f"{module}.weight", (size,)), (f"{module}.bias", (size,))]
-        return self.add(name, LayerNorm(epsilon), (x,), axes, weights[: 1 + bias], module)
+        return self.add(name, LayerNorm(epsilon, single), (x,), axes, weights[: 1 + bias], module)
 
     def activation(self, name: str, x: str, kind: str, axes: Sequence[str] = HIDDEN, module: str = "") -> str:
         """A function of each element."""

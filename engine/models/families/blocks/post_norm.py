@@ -28,13 +28,18 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Sizes of a layer, and what else it takes to compute one."""
+    """Sizes of a layer, and what else it takes to compute one.
+
+    Attributes:
+        single: whether its norms are computed step by step in float32 (`LayerNorm.single`).
+    """
 
     hidden: int
     heads: int
     intermediate: int
     activation: str
     epsilon: float
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,10 @@ def after_heads(
     hidden, attention, ffn = sizes.hidden, f"layers.{number}.attention", f"layers.{number}.ffn"
     output = drops.hidden(b.linear(f"{attention}.output", concat, f"{module}.{names.output}", hidden, hidden))
     residual = b.add(f"{attention}.residual", Sum(), (output, x))
-    x = b.norm(f"{attention}.norm", residual, f"{module}.{names.norm}", hidden, sizes.epsilon)
+    x = b.norm(f"{attention}.norm", residual, f"{module}.{names.norm}", hidden, sizes.epsilon, single=sizes.single)
 
     up = b.linear(f"{ffn}.up", x, f"{module}.{names.up}", hidden, sizes.intermediate, WIDE)
     active = b.activation(f"{ffn}.activation", up, sizes.activation, WIDE, f"{module}.{names.activation}")
     down = drops.hidden(b.linear(f"{ffn}.down", active, f"{module}.{names.down}", sizes.intermediate, hidden))
     residual = b.add(f"{ffn}.residual", Sum(), (down, x))
-    return b.norm(f"{ffn}.norm", residual, f"{module}.{names.last_norm}", hidden, sizes.epsilon)
+    return b.norm(f"{ffn}.norm", residual, f"{module}.{names.last_norm}", hidden, sizes.epsilon, single=sizes.single)

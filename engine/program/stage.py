@@ -163,6 +163,13 @@ class Stages:
         return {stage.name: (stage, stage.op) for stage in self.stages}
 
     @cached_property
+    def borrowed(self) -> frozenset[str]:
+        """Stages whose values were there before the computation: brought from outside, or a weight seen another way."""
+        return frozenset(
+            stage.name for stage in self.stages if stage.card.given or (stage.card.takes_no_memory and stage.weights)
+        )
+
+    @cached_property
     def anchors(self) -> frozenset[str]:
         """The stages that whole layers can be computed again from: what has another name as well, and what goes in."""
         return frozenset(self.aliases.values()) | {stage.name for stage in self.stages if not stage.inputs}

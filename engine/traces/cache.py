@@ -38,18 +38,23 @@ class MemoryPool:
         budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
         anchors: names to be kept longest, since whole layers can be computed again from them.
         device: where the values are; None for the CPU.
+        borrowed: names whose memory is somebody else's, a weight's say: it is never computed in.
 
     Attributes:
         plain: whether nothing is ever evicted nor used again, so that nobody needs to count.
     """
 
     def __init__(
-        self, budget: int | None = None, anchors: Collection[str] = (), device: torch.device | None = None
+        self,
+        budget: int | None = None,
+        anchors: Collection[str] = (),
+        device: torch.device | None = None,
+        borrowed: Collection[str] = (),
     ) -> None:
         self.budget = budget
         self._reuses = device is None or reuses(device)
         self.plain = budget is None and not self._reuses
-        self.anchors = frozenset(anchors)
+        self.anchors, self.borrowed = frozenset(anchors), frozenset(borrowed)
         self.evictions = 0
         self._numbers = count()
         self._caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
@@ -114,7 +119,8 @@ class MemoryPool:
 
     def remove(self, key: Key, tensor: torch.Tensor) -> None:
         """Count a tensor out; its memory is free once no other name shares it."""
-        if self._forget(key) and tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes():
+        whole = self._forget(key) and key[1] not in self.borrowed and tensor.is_contiguous()
+        if whole and tensor.nbytes == tensor.untyped_storage().nbytes():
             self._keep_free(tensor)
 
     def buffer(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:

@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+import family_deberta
 import family_deberta_v2
 import family_mpnet
 import family_t5
@@ -22,6 +23,7 @@ from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from transformers.models.t5.modeling_t5 import T5Attention
 
 T5, MPNET, DEBERTA = family_t5.SAMPLES[0], family_mpnet.SAMPLE, family_deberta_v2.SAMPLE
+FIRST = family_deberta.SAMPLE
 XLARGE = {
     "conv_kernel_size": 3, "conv_act": "gelu", "conv_groups": 2, "embedding_size": 12, "type_vocab_size": 2,
     "position_biased_input": True, "share_att_key": False, "head": "words",
@@ -39,6 +41,10 @@ VARIANTS = [
     (DEBERTA, {"head": "words", "legacy": False}, "float64"),
     (DEBERTA, {"relative_attention": False, "pos_att_type": None}, "bfloat16"),
     (DEBERTA, {"head": "classes"}, "float32"),
+    (FIRST, {"max_relative_positions": 9, "position_biased_input": True, "type_vocab_size": 2}, "float32"),
+    (FIRST, {"head": "words", "legacy": False}, "float16"),
+    (FIRST, {"pos_att_type": ["p2c"]}, "bfloat16"),
+    (FIRST, {"embedding_size": 12, "hidden_size": 48}, "float64"),
     (MPNET, {"head": "classes"}, "float32"),
     (MPNET, {"head": "answer"}, "float32"),
     (T5, {"head": "labels"}, "float32"),
@@ -94,7 +100,7 @@ def test_buckets_are_those_of_the_reference(tokens):
         assert torch.equal(LogBuckets(count, distance).compute([-ahead], [], no_memory), expected)
 
 
-@pytest.mark.parametrize("sample", [T5, MPNET, DEBERTA], ids=str)
+@pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
 def test_rows_are_those_of_the_whole(sample):
     """With little memory no square is kept, those of positions neither, and every number is the same."""
     encoder, _ = open_pair(sample, random_model(sample))
@@ -110,6 +116,20 @@ def test_rows_are_those_of_the_whole(sample):
         assert torch.equal(small[name].tensor(), whole[name].tensor()), name
     name = next(name for name in squares if name.endswith(("positions.buckets", "positions.index")))
     assert np.array_equal(small[name].read((slice(290, 3, -7), 5)), whole[name].read((slice(290, 3, -7), 5)))
+
+
+def test_no_weight_is_computed_in():
+    """The table of positions is a weight: when the value is evicted its memory is not taken for one of the same shape."""
+    encoder, _ = open_pair(FIRST, random_model(FIRST))
+    encoder.budget = 1_500_000
+    run = encoder.run(tokens_for(FIRST, encoder, [300, 170]))
+    before = run.weight("encoder.rel_embeddings.weight").copy()
+    for _ in range(2):
+        for stage in run.program:
+            if stage.name != "tokens.one_hot":
+                run[stage.name].tensor()
+    assert run.computation.cache.pool.evictions
+    assert np.array_equal(run.weight("encoder.rel_embeddings.weight"), before)
 
 
 def test_a_whole_t5_checkpoint(tmp_path):
@@ -150,7 +170,7 @@ def write_tokenizer(directory: Path) -> None:
     (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')  # as it stands
 
 
-@pytest.mark.parametrize("sample", [T5, MPNET, DEBERTA], ids=str)
+@pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
 def test_text_goes_in_and_the_checks_find_no_fault(sample, tmp_path):
     random_model(sample).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)
@@ -175,7 +195,7 @@ def test_a_mask_of_pairs_that_shows_padding_is_found(tmp_path):
     ("sample", "stage", "most"),
     [
         (DEBERTA, "mask.pairs", 1), (DEBERTA, "positions.index", 15), (DEBERTA, "positions.query", 2),
-        (T5, "positions.buckets", 7), (MPNET, "positions.buckets", 31), (MPNET, "tokens.positions", 513),
+        (FIRST, "positions.index", 5), (T5, "positions.buckets", 7), (MPNET, "positions.buckets", 31), (MPNET, "tokens.positions", 513),
     ],
 )  # fmt: skip
 def test_patches_beyond_a_table_are_refused(sample, stage, most, tmp_path):
@@ -243,6 +263,10 @@ def test_infinite_sums_are_brought_into_range_in_float16():
         (DEBERTA, {"norm_rel_ebd": "batch_norm"}, "norm_rel_ebd 'batch_norm' is not implemented"),
         (DEBERTA, {"conv_kernel_size": 4}, "conv_kernel_size is 4, and must be odd"),
         (DEBERTA, {"attention_head_size": 9}, "attention_head_size 9 is not implemented; only 8 is"),
+        (FIRST, {"talking_head": True}, "talking_head True is not implemented"),
+        (FIRST, {"pos_att_type": ["c2p", "p2p"]}, "pos_att_type 'p2p' is not implemented; known: c2p, p2c"),
+        (FIRST, {"pos_att_type": ["C2P"]}, "pos_att_type 'C2P' is not implemented"),
+        (FIRST, {"is_decoder": True}, "is_decoder True is not implemented"),
         (DEBERTA, {"position_buckets": 126}, "position_buckets 126 and max_relative_positions 64 do not go together"),
     ],
 )  # fmt: skip
@@ -278,7 +302,7 @@ def test_recordings_say_what_they_can(variant, tmp_path):
         assert recorded.shapes[stage.name] == run.shapes[stage.name]
 
 
-@pytest.mark.parametrize("sample", [T5, MPNET, DEBERTA], ids=str)
+@pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
 def test_another_dtype_and_another_text_are_compared(sample, tmp_path):
     random_model(sample).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)

@@ -31,7 +31,8 @@ FAMILIES = {
     "distilbert": (kinds.bert, hf.DistilBertConfig, DISTIL),
     "electra": (kinds.bert, hf.ElectraConfig, SIZES | {"embedding_size": 16}),
     "albert": (kinds.albert, hf.AlbertConfig, SIZES | {"embedding_size": 16}),
-    "deberta-v2": (kinds.deberta, hf.DebertaV2Config, SIZES | {"relative_attention": True, "position_buckets": 8}),
+    "deberta": (kinds.deberta, hf.DebertaConfig, SIZES | {"relative_attention": True}),
+    "deberta-v2": (kinds.deberta_v2, hf.DebertaV2Config, SIZES | {"relative_attention": True, "position_buckets": 8}),
     "nomic_bert": (kinds.bert, hf.NomicBertConfig, SIZES | {"head_dim": 8}),
     "t5": (kinds.t5, hf.T5Config, T5),
 }

@@ -4,6 +4,7 @@ import json
 
 import family_albert
 import family_bert
+import family_deberta
 import family_deberta_v2
 import family_distilbert
 import family_electra
@@ -24,8 +25,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 WORDS = [
-    family_albert.SAMPLE, family_bert.SAMPLE, family_deberta_v2.SAMPLE, family_distilbert.SAMPLE, family_electra.SAMPLE,
-    family_ernie.SAMPLE, family_modernbert.SAMPLE, family_mpnet.SAMPLE, family_nomic_bert.SAMPLE, *family_roberta.SAMPLES,
+    family_albert.SAMPLE, family_bert.SAMPLE, family_deberta.SAMPLE, family_deberta_v2.SAMPLE, family_distilbert.SAMPLE,
+    family_electra.SAMPLE, family_ernie.SAMPLE, family_modernbert.SAMPLE, family_mpnet.SAMPLE, family_nomic_bert.SAMPLE, *family_roberta.SAMPLES,
 ]  # fmt: skip
 SAID = {"true": {"tie_word_embeddings": True}, "false": {"tie_word_embeddings": False}, "silent": {}}
 

@@ -12,6 +12,7 @@ from encoder_tui.engine.models.text.tokenizer.files import open_tokenizer
 pytest.importorskip("sentencepiece")
 pytest.importorskip("google.protobuf")
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+BRACKETS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
 CLIP = ["<|startoftext|>", "<|endoftext|>"]
 
 
@@ -25,6 +26,10 @@ def mpnet(directory):
 
 def roberta(directory):
     odd.byte_pairs(directory, ROBERTA)
+
+
+def deberta(directory):
+    odd.byte_pairs(directory, BRACKETS)
 
 
 def clip(directory):
@@ -44,7 +49,7 @@ def fairseq(directory):
     odd.sentence_pieces(directory / "sentencepiece.bpe.model", unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
 
 
-def deberta(directory):
+def deberta_v2(directory):
     special = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
     pieces = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
     odd.sentence_pieces(directory / "spm.model", **special, **pieces, user_defined_symbols=["[MASK]", "<added>"])
@@ -89,8 +94,11 @@ KINDS = {
     "xlm-roberta": ("xlm-roberta", fairseq, {}),
     "minilm": ("bert", fairseq, {"tokenizer_class": "XLMRobertaTokenizer"}),
     "camembert": ("camembert", fairseq, {}),
-    "deberta": ("deberta-v2", deberta, {}),
-    "deberta lower": ("deberta-v2", deberta, {"do_lower_case": True, "split_by_punct": True}),
+    "deberta": ("deberta", deberta, {}),
+    "deberta spaced": ("deberta", deberta, {"add_prefix_space": True, "mask_token": "[MASK]", "model_max_length": 512}),
+    "deberta named": ("deberta", deberta, {"tokenizer_class": "DebertaTokenizerFast", "sep_token": "[PAD]"}),
+    "deberta-v2": ("deberta-v2", deberta_v2, {}),
+    "deberta-v2 lower": ("deberta-v2", deberta_v2, {"do_lower_case": True, "split_by_punct": True}),
     "byt5": ("t5", byt5, {"tokenizer_class": "ByT5Tokenizer"}),
 }  # fmt: skip
 

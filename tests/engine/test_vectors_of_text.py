@@ -2,6 +2,7 @@
 
 import family_albert
 import family_bert
+import family_deberta
 import family_deberta_v2
 import family_distilbert
 import family_electra
@@ -18,8 +19,8 @@ from encoder_tui.engine.commands import TABLE
 from family_kit import open_pair, random_model
 
 MODULES = (
-    family_albert, family_bert, family_deberta_v2, family_distilbert, family_electra, family_modernbert, family_mpnet,
-    family_nomic_bert, family_roberta, family_t5,
+    family_albert, family_bert, family_deberta, family_deberta_v2, family_distilbert, family_electra, family_modernbert,
+    family_mpnet, family_nomic_bert, family_roberta, family_t5,
 )  # fmt: skip
 SAMPLES = {
     sample.family: sample for module in MODULES for sample in getattr(module, "SAMPLES", None) or [module.SAMPLE]

@@ -195,7 +195,7 @@ def _albert(words: Words, settings: TokenizerSettings, special: Special) -> Toke
     return _unigram(words, 1, normalizers.Sequence(steps), _apart(), _spaced(settings))
 
 
-def _deberta(words: Words, settings: TokenizerSettings, special: Special) -> Tokenizer:
+def _deberta_v2(words: Words, settings: TokenizerSettings, special: Special) -> Tokenizer:
     from tokenizers import Regex, normalizers, pre_tokenizers
 
     piece = (token_text(special["unk_token"]), 0.0)
@@ -239,9 +239,14 @@ def _albert_ends(tokenizer: Tokenizer, settings: TokenizerSettings, special: Spe
     _template(tokenizer, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", {"[CLS]": "[CLS]", "[SEP]": "[SEP]"})
 
 
-def _one_segment(tokenizer: Tokenizer, settings: TokenizerSettings, special: Special) -> None:
-    tokens = {"bos": special["bos_token"], "eos": special["eos_token"]}
-    _template(tokenizer, "bos $A eos", "bos $A eos eos $B eos", tokens)
+def _one_segment(first: str, last: str) -> Callable[[Tokenizer, TokenizerSettings, Special], None]:
+    """Two of `last` between the texts of a pair, and all of it one segment."""
+
+    def around(tokenizer: Tokenizer, settings: TokenizerSettings, special: Special) -> None:
+        tokens = {"first": special[first], "last": special[last]}
+        _template(tokenizer, "first $A last", "first $A last last $B last", tokens)
+
+    return around
 
 
 def _ended(tokenizer: Tokenizer, settings: TokenizerSettings, special: Special) -> None:
@@ -267,6 +272,7 @@ def _byte_ends(first: str, last: str, spaces: bool | None) -> Callable[[Tokenize
 _PIECES = "sentencepiece.bpe.model"
 ANY_PIECES = "tokenizer.model"  # what the file of any SentencePiece model may be called
 _BERT = Kind("WordPiece", ("vocab.txt",), BRACKETS, _bert, _two_segments, segments=True)
+_BRACKETED = BRACKETS | {"bos_token": "[CLS]", "eos_token": "[SEP]"}
 _CLIP_ENDS = dict.fromkeys(("eos_token", "unk_token", "pad_token"), "<|endoftext|>") | {"bos_token": "<|startoftext|>"}
 KINDS: Mapping[str, Kind] = {
     "BertTokenizer": _BERT,
@@ -281,15 +287,20 @@ KINDS: Mapping[str, Kind] = {
     "CLIPTokenizer": Kind(
         "BPE", ("vocab.json", "merges.txt"), _CLIP_ENDS, _clip, _byte_ends("bos_token", "eos_token", False)
     ),
-    "XLMRobertaTokenizer": Kind("Unigram", (_PIECES,), ENDS, _xlm_roberta, _one_segment),
-    "CamembertTokenizer": Kind("Unigram", (_PIECES,), ENDS, _camembert, _one_segment, spaced=("mask_token",)),
+    "XLMRobertaTokenizer": Kind("Unigram", (_PIECES,), ENDS, _xlm_roberta, _one_segment("bos_token", "eos_token")),
+    "CamembertTokenizer": Kind(
+        "Unigram", (_PIECES,), ENDS, _camembert, _one_segment("bos_token", "eos_token"), spaced=("mask_token",)
+    ),
     "AlbertTokenizer": Kind(
         "Unigram", ("spiece.model",),
-        BRACKETS | {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "pad_token": "<pad>"},
+        _BRACKETED | {"unk_token": "<unk>", "pad_token": "<pad>"},
         _albert, _albert_ends, keeps_end=True,
     ),
+    "DebertaTokenizer": Kind(
+        "BPE", ("vocab.json", "merges.txt"), _BRACKETED, _roberta, _one_segment("cls_token", "sep_token"), segments=True
+    ),
     "DebertaV2Tokenizer": Kind(
-        "Unigram", ("spm.model",), BRACKETS | {"bos_token": "[CLS]", "eos_token": "[SEP]"}, _deberta, _two_segments,
+        "Unigram", ("spm.model",), _BRACKETED, _deberta_v2, _two_segments,
         segments=True,
     ),
     "T5Tokenizer": Kind(

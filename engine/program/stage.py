@@ -164,10 +164,8 @@ class Stages:
 
     @cached_property
     def borrowed(self) -> frozenset[str]:
-        """Stages whose values were there before the computation: brought from outside, or a weight seen another way."""
-        return frozenset(
-            stage.name for stage in self.stages if stage.card.given or (stage.card.takes_no_memory and stage.weights)
-        )
+        """Stages whose values are weights seen another way."""
+        return frozenset(stage.name for stage in self.stages if stage.card.takes_no_memory and stage.weights)
 
     @cached_property
     def anchors(self) -> frozenset[str]:

@@ -38,23 +38,19 @@ class MemoryPool:
         budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
         anchors: names to be kept longest, since whole layers can be computed again from them.
         device: where the values are; None for the CPU.
-        borrowed: names whose memory is somebody else's, a weight's say: it is never computed in.
 
     Attributes:
         plain: whether nothing is ever evicted nor used again, so that nobody needs to count.
     """
 
     def __init__(
-        self,
-        budget: int | None = None,
-        anchors: Collection[str] = (),
-        device: torch.device | None = None,
-        borrowed: Collection[str] = (),
+        self, budget: int | None = None, anchors: Collection[str] = (), device: torch.device | None = None
     ) -> None:
         self.budget = budget
         self._reuses = device is None or reuses(device)
         self.plain = budget is None and not self._reuses
-        self.anchors, self.borrowed = frozenset(anchors), frozenset(borrowed)
+        self.anchors = frozenset(anchors)
+        self._foreign: set[int] = set()  # where memory lies that is somebody else's
         self.evictions = 0
         self._numbers = count()
         self._caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
@@ -104,23 +100,25 @@ class MemoryPool:
                 if not self._held[key]:
                     del self._held[key]
 
-    def add(self, key: Key, tensor: torch.Tensor) -> None:
-        """Count a tensor in, and evict others until the budget is met."""
+    def add(self, key: Key, tensor: torch.Tensor, borrowed: bool) -> None:
+        """Count a tensor in, and evict others until the budget is met; what is borrowed is never computed in."""
         self._strike_off()
         storage = tensor.untyped_storage()
         place, size = storage.data_ptr(), storage.nbytes()
         if not self._users[place]:
             self._bytes += size
         self._users[place] += 1
+        if borrowed:
+            self._foreign.add(place)
         self._places[key[0]][key[1]] = (place, size)
         self._used[key[1] in self.anchors][key] = None
         if self.budget is not None and self._bytes > self.budget * (1 - IDLE_SHARE):
             self._evict(key, self.budget * (1 - IDLE_SHARE))
 
     def remove(self, key: Key, tensor: torch.Tensor) -> None:
-        """Count a tensor out; its memory is free once no other name shares it."""
-        whole = self._forget(key) and key[1] not in self.borrowed and tensor.is_contiguous()
-        if whole and tensor.nbytes == tensor.untyped_storage().nbytes():
+        """Count a tensor out; its memory is free once no other name shares it, unless it is somebody else's."""
+        free = self._forget(key) and tensor.is_contiguous()
+        if free and tensor.nbytes == tensor.untyped_storage().nbytes():
             self._keep_free(tensor)
 
     def buffer(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
@@ -150,7 +148,7 @@ class MemoryPool:
         self._free_bytes += tensor.nbytes
 
     def _forget(self, key: Key) -> bool:
-        """Strike a name off; whether it was the last that holds its storage."""
+        """Strike a name off; whether that leaves memory free: no other name holds it, and it is nobody else's."""
         number, name = key
         place, size = self._places[number].pop(name)
         del self._used[name in self.anchors][key]
@@ -159,7 +157,9 @@ class MemoryPool:
             return False
         del self._users[place]
         self._bytes -= size
-        return True
+        ours = place not in self._foreign
+        self._foreign.discard(place)
+        return ours
 
     def _strike_off(self) -> None:
         """Count out what caches held that are gone by now, tensors and all."""
@@ -189,10 +189,13 @@ class Cache:
 
     Args:
         pool: what it shares with the caches of forks.
+        borrowed: names whose memory is somebody else's: a weight's, say.
+        given: tensors from outside, whose memory is borrowed whatever lies in it is called.
     """
 
-    def __init__(self, pool: MemoryPool) -> None:
-        self.pool = pool
+    def __init__(self, pool: MemoryPool, borrowed: Collection[str] = (), given: Iterable[torch.Tensor] = ()) -> None:
+        self.pool, self._borrowed = pool, frozenset(borrowed)
+        self._given = {tensor.untyped_storage().data_ptr() for tensor in given}
         self._number = pool.enter(self)
         self._tensors: dict[str, torch.Tensor] = {}
         self._plain = pool.plain
@@ -216,7 +219,8 @@ class Cache:
         self.drop(name)
         self._tensors[name] = tensor
         if not self._plain:
-            self.pool.add((self._number, name), tensor)
+            borrowed = name in self._borrowed or tensor.untyped_storage().data_ptr() in self._given
+            self.pool.add((self._number, name), tensor, borrowed)
 
     def drop(self, name: str) -> None:
         """Forget a name."""

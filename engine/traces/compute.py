@@ -63,9 +63,10 @@ class Computation:
         self.lock = base.lock if base is not None else threading.RLock()
         self.shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
         shared = base.cache.pool if base is not None else pool
-        self.cache = Cache(shared or MemoryPool(budget, program.anchors, self.device, program.borrowed))
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = _brought(program, tokens, self.device, dtype)
+        memory = shared or MemoryPool(budget, program.anchors, self.device)
+        self.cache = Cache(memory, program.borrowed, self._given.values())
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""

@@ -5,6 +5,7 @@ import torch
 from conftest import THREE
 from encoder_tui.engine import load
 from encoder_tui.engine.traces import row_blocks as blocks_module
+from encoder_tui.engine.traces.cache import Cache, MemoryPool
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -134,3 +135,17 @@ def test_weights_are_not_written_to(small):
     first = small.run(THREE)["output"].tensor()
     small.run("something else entirely")["output"].tensor()
     assert torch.equal(small.run(THREE)["output"].tensor(), first)
+
+
+@pytest.mark.parametrize("borrowed", [{"given": True}, {"borrowed": ("y",)}, {}], ids=str)
+def test_memory_of_others_is_never_computed_in(borrowed):
+    """Neither what was given, whatever part of it a value is, nor a weight that is a value."""
+    given = torch.ones(4, 6)
+    more = {"given": [given]} if borrowed.get("given") else borrowed
+    cache = Cache(MemoryPool(), **more)
+    cache.put("y", given.view(2, 2, 6))
+    cache.put("z", given.view(2, 2, 6))
+    cache.drop("y")
+    cache.drop("z")
+    shared = cache.pool.buffer((2, 2, 6), torch.float32, given.device).data_ptr() == given.data_ptr()
+    assert shared == (not borrowed)  # what a run has computed itself is computed in again

@@ -67,4 +67,7 @@ def fuzzes() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # what was running has said so itself
+        sys.exit(130)

@@ -148,6 +148,7 @@ PLACEHOLDERS: dict[str, Callable[[Random], str]] = {
     "FACTOR": expression, "DEVIATION": lambda random: random.choice(NUMBERS), "SEED": lambda random: random.choice(NUMBERS),
     "PATH": path, "SNAPSHOT": path, "GLOB": stage, "TEXT": text, "WORD": lambda random: random.choice(["cat", "dog", "the", word(random)]),
     "A": lambda random: "cat", "B": lambda random: "dog", "C": word, "SYMBOL": lambda random: random.choice(["W", "b", "γ", word(random)]),
+    "WHAT": lambda random: random.choice(["W", "b", "reference", "difference", "*", word(random)]),
     "M": lambda random: random.choice(["{model}", "preset:gpt3-width", "none/such", word(random)]), "WEIGHT": lambda random: "W",
     "D": lambda random: random.choice(["float16", "float64", "cpu", "cuda:9", word(random)]),
     "COMMAND": lambda random: random.choice(["print", "break", "step", word(random)]), "CMD": lambda random: line(random), "SIZE": lambda random: random.choice(["1", "1KB", "512MiB", "2GB", "0", *NUMBERS]),

@@ -22,12 +22,27 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of download
 _STATE = tempfile.TemporaryDirectory(prefix="encoder-tui-tests-")  # faults that tests make are written down here
 os.environ["XDG_STATE_HOME"] = _STATE.name
 
-settings.register_profile(
-    "quick", max_examples=20
-)  # of 100; `python -m tests` takes it, `python -m tests all` does not
+# Of 100 examples; `python -m tests` takes it, `python -m tests all` does not.
+settings.register_profile("quick", max_examples=20)
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` asks what is a sweep
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave of each test marked `few(count)` so many of its cases, spread evenly; the others are sweeps."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("few"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for alike in cases.values():
+        mark = alike[0].get_closest_marker("few")
+        assert mark is not None
+        kept = {number * len(alike) // mark.args[0] for number in range(mark.args[0])}
+        for number, item in enumerate(alike):
+            if number not in kept:
+                item.add_marker(pytest.mark.sweep)
 
 
 @pytest.fixture

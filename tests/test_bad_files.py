@@ -156,6 +156,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_normaliser_bombs(bomb):
     with pytest.raises(InputError, match="is the most"):
@@ -257,6 +258,7 @@ def test_headers_of_absurd_size(copied, refused, length):
     refused("bert", folder)
 
 
+@pytest.mark.sweep
 def test_a_shard_named_a_million_times(copied, capfd):
     folder = copied("shards")
     index = json.loads((folder / "model.safetensors.index.json").read_text())

@@ -36,6 +36,7 @@ def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
     assert all(finding["holds"] for finding in written["findings"])
 
 
+@pytest.mark.sweep
 def test_a_section_on_the_cpu(tmp_path):
     done = gpu("--device", "cpu", "memory", "--write", str(tmp_path / "figures.json"))
     assert done.returncode == 0, done.stdout[-2000:]

@@ -205,7 +205,7 @@ def test_every_rule_is_tried() -> None:
 
 
 @pytest.mark.parametrize("op", EXAMPLES, ids=lambda op: type(op).__name__)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True)
 @given(data=some.data())
 def test_no_bound_is_exceeded(op: Op, data) -> None:
     """Nor does one hide what is not finite."""

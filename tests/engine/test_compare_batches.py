@@ -65,6 +65,7 @@ def test_what_a_real_token_sees_of_padding_is_part_of_the_verdict(encoder: Encod
     assert (first.name, first.place) == ("mask.additive", (1, 0, 2, 9))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_a_batch_is_judged_as_its_texts_alone(encoder: Encoder, dtype: str) -> None:
     other = load(None, "cpu", dtype)

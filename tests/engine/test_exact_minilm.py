@@ -49,6 +49,7 @@ def test_batch_of_pairs(minilm, reference):
     assert_equal_bits(run, reference_values(reference, run))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("texts", [SENTENCE, THREE], ids=["alone", "padded"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64], ids=str)
 def test_other_dtypes(minilm_dir, dtype, texts):

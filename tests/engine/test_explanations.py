@@ -84,6 +84,7 @@ def test_poolings_are_explained(small, mode):
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
+@pytest.mark.few(10)
 @settings(
     max_examples=4, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -63,6 +63,7 @@ def variant(request):
     return sample, encoder, theirs
 
 
+@pytest.mark.few(5)
 def test_variants_are_exact(variant):
     sample, encoder, theirs = variant
     for lengths in ([1], [40], [12, 1, 7]):
@@ -72,6 +73,7 @@ def test_variants_are_exact(variant):
         assert not differences(run, expected)
 
 
+@pytest.mark.few(5)
 def test_variants_are_explained(variant):
     sample, encoder, _ = variant
     run = encoder.run(tokens_for(sample, encoder, [30, 4]))
@@ -290,6 +292,7 @@ def test_hooks_of_a_gated_pre_norm_layer():
     assert {hook: encoder.program.resolve(hook) for hook in names} == names
 
 
+@pytest.mark.few(5)
 def test_recordings_say_what_they_can(variant, tmp_path):
     """A recording holds no weights: what takes one has no terms, or says so; nothing is a fault."""
     sample, encoder, _ = variant

@@ -130,6 +130,7 @@ def test_the_hand_wins(copy):
     assert less.tokens.shape[1] == 10
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_roberta_config.json"])
 def test_limits_come_from_where_the_library_takes_them(copy, name):
     (copy / "sentence_bert_config.json").unlink()
@@ -213,6 +214,7 @@ def test_a_model_without_prompts(small):
     assert small.read("text", prompt="").notes == ()
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("mode", ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_prompt_is_left_out_of_the_pooling(copy, mode, side):

@@ -73,6 +73,7 @@ def saved(words, tmp_path):
     return sample, model, encoder, tmp_path
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("said", SAID)
 def test_a_decoder_that_differs_is_used_as_it_is_stored(saved, said):
     """Both are stored and different: whatever the config says, and says not, neither stands for the other."""
@@ -99,6 +100,7 @@ def test_a_decoder_that_differs_is_used_as_it_is_stored(saved, said):
     assert not torch.equal(logits, torch.nn.functional.linear(x, encoder.weights[source]))
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("said", ["true", "silent"])
 def test_only_the_table_is_stored(saved, said):
     sample, model, _, directory = saved
@@ -108,6 +110,7 @@ def test_only_the_table_is_stored(saved, said):
     assert encoder.checkpoint.notes == []
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("said", ["true", "silent"])
 def test_only_the_decoder_is_stored(saved, said):
     """transformers ties both ways: the table is then the decoder's."""
@@ -144,6 +147,7 @@ def test_equal_ones_are_one(saved):
     assert again.checkpoint.unused(again.program) == []
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("sample", family_t5.SAMPLES, ids=str)
 @pytest.mark.parametrize("said", SAID)
 @pytest.mark.parametrize("stored", ["both", "shared", "own"])

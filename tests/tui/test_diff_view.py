@@ -106,6 +106,7 @@ async def test_a_stage_the_reference_lacks_says_so(session: Session) -> None:
     assert lines[0] == f"the reference (text The cat sat) has no {NORM}"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", [(1, 1), (17, 4), (23, 9), (50, 14), (84, 28), (200, 60)])
 async def test_no_size_is_too_small_or_too_large(session: Session, size: tuple[int, int]) -> None:
     TABLE.execute(session, 'compare text "A dog sat on the small mat"')

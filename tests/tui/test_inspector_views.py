@@ -149,6 +149,7 @@ async def test_header_says_what_it_is() -> None:
         ]
 
 
+@pytest.mark.few(16)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (10, 3), (17, 4), (23, 9), (50, 14), (84, 28), (200, 60)])
 async def test_no_size_is_too_small_or_too_large(view: str, size: tuple[int, int]) -> None:
@@ -165,6 +166,7 @@ async def test_too_small_says_so() -> None:
     assert await lines_of(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])
 async def test_empty_axes_do_no_harm(view: str, shape: tuple[int, int]) -> None:

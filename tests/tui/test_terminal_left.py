@@ -74,6 +74,7 @@ def check(terminal: Terminal, opened: Opened, status: int) -> None:
     assert opened.reports == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("keys", [b"q", b"?qq", b"\xff\xc3:\xff\x1b[", b"\x1b[<0;99999;9M"], ids=ascii)
 def test_keys(opened: Opened, keys: bytes) -> None:
     terminal = opened(answers=True)
@@ -83,6 +84,7 @@ def test_keys(opened: Opened, keys: bytes) -> None:
     check(terminal, opened, 0)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_it_once_the_terminal_is_as_it_was(opened: Opened, number: signal.Signals) -> None:
     terminal = opened()
@@ -90,6 +92,7 @@ def test_signals_end_it_once_the_terminal_is_as_it_was(opened: Opened, number: s
     check(terminal, opened, -number)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("before", ["", "trap '' HUP;"], ids=["hangup", "nohup"])
 def test_a_terminal_that_is_closed_ends_it(opened: Opened, before: str) -> None:
     terminal = opened(before=before)
@@ -133,6 +136,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("where", FAULTS)
 def test_a_fault_of_ours_leaves_one_line_and_a_script(opened: Opened, where: str) -> None:
     fails = "async def fails(self): return 1 // 0\n"

@@ -45,8 +45,10 @@ def test_without_fuzz_it_is_the_suite(monkeypatch):
         runner.subprocess, "run", lambda command, env: ran.append(command[2:]) or SimpleNamespace(returncode=0)
     )
     assert runner.main(["-k", "x"]) == 0
-    assert [command[0] for command in ran] == ["ruff", "ruff", "pyright", "pytest"]
+    assert [command[0] for command in ran] == ["ruff", "ruff", "pytest"]
     every = ["pytest", "-n", str(runner.WORKERS), "--dist", "loadfile"]
     assert ran[-1] == [*every, "-m", "not sweep", "--hypothesis-profile", "quick", "-k", "x"]
+    ran.clear()
     assert runner.main(["all", "-k", "x"]) == 0
+    assert [command[0] for command in ran] == ["ruff", "ruff", "pyright", "pytest"]
     assert ran[-1] == [*every, "-k", "x"]

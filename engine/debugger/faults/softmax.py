@@ -12,7 +12,7 @@ from ...program.trace import LiveTrace, Trace
 from ...program.value import Value
 from .dropout import dropout_rate, write_dropout
 from .fault import Fault, row_of
-from .masks import by_hand
+from .masks import by_hand, mask_name, real_along
 
 # How far the sum of a softmax row may be from 1, in units of the dtype's last place times the square root of its length.
 ROW_SUM_ULPS = 16
@@ -36,7 +36,7 @@ def softmax_fault(trace: Trace, stage: Stage) -> Fault | None:
     off = max(1 - low, high - 1)
     most = ROW_SUM_ULPS * FLOATS[kept].epsilon * value.shape[-1] ** 0.5
     if off > most:
-        sums = value.rows("sum")
+        sums = Value.rows(value, "sum")  # in float64 whatever it is made of: what is said is to be the sum itself
         worst = int(np.abs(sums - 1).argmax())
         place = row_of(value, worst)
         rate = dropped_from_softmax(trace, stage)
@@ -67,11 +67,13 @@ def dropped_from_softmax(trace: Trace, stage: Stage) -> float | None:
 
 def _padding(trace: Trace, stage: Stage, value: Value) -> Fault | None:
     """No padded key gets any weight from a token; what a padded query looks at, nobody reads."""
-    if not trace.has("tokens.mask") or all_shown(trace) or _hidden_surely(trace, stage):
+    name = mask_name(stage.sequence_along("key"))
+    if name not in trace.program or not trace.has(name) or all_shown(trace, name) or _hidden_surely(trace, stage):
         return None
-    padded = trace.value("tokens.mask").read() == 0  # (batch, key)
+    padded = trace.value(name).read() == 0  # (batch, key)
+    asking = real_along(trace, stage, "query")
     for row in np.flatnonzero(padded.any(axis=-1) & ~padded.all(axis=-1)):
-        queries = _stretches(~padded[row]) if value.shape[-2] == padded.shape[1] else [(0, value.shape[-2])]
+        queries = _stretches(asking[row]) if value.shape[-2] == asking.shape[1] else [(0, value.shape[-2])]
         for start, stop in _stretches(padded[row]):
             for first, last in queries:
                 window = (int(row), slice(None), slice(first, last), slice(start, stop))
@@ -95,9 +97,9 @@ def _hidden_surely(trace: Trace, stage: Stage) -> bool:
     return known is not None and dtype is not None and known[1] < -dtype.lowest / 4
 
 
-def all_shown(trace: Trace) -> bool:
-    """Whether it is known at once that nothing is padded."""
-    return (trace.quick("tokens.mask", "min") or 0) > 0
+def all_shown(trace: Trace, mask: str) -> bool:
+    """Whether it is known at once that nothing is padded, by the mask that is the stage of that name."""
+    return (trace.quick(mask, "min") or 0) > 0
 
 
 def _stretches(flags: np.ndarray) -> list[tuple[int, int]]:

@@ -19,7 +19,10 @@ WORTH_A_PRODUCT = 1 << 16
 def row_figures(tensor: torch.Tensor, figure: str, first: int | None = None) -> torch.Tensor:
     """The `sum` or `var` of each row, or of the first numbers of each; see `Value.rows`."""
     rows = tensor if first is None else tensor.narrow(-1, 0, min(first, tensor.shape[-1]))
-    return _FIGURES[figure](rows if rows.dtype in (torch.float32, torch.float64) else rows.float())
+    figures = _FIGURES[figure](rows if rows.dtype in (torch.float32, torch.float64) else rows.float())
+    if figures.dtype == torch.float64 or rows.device.type == "mps" or bool(torch.isfinite(figures).all()):
+        return figures
+    return _FIGURES[figure](rows.double())  # finite numbers whose sum is beyond float32 are not infinite
 
 
 def row_ends(tensor: torch.Tensor, figure: str, first: int | None = None) -> tuple[float, float]:

@@ -20,23 +20,25 @@ if TYPE_CHECKING:
     from .models.loading import load
     from .models.settings import Settings
     from .models.torch_module.reading import load_module
+    from .program.inputs import Inputs
     from .program.program import Program
     from .program.stage import Stage
     from .program.stats import Stats
     from .program.tokens import Tokens
     from .program.value import Value
-    from .traces.recording import Recording, open_snapshot, save
+    from .traces.recording import Recording, open_snapshot
     from .traces.run import Run
+    from .traces.saving import save
 
 _HOMES = {
     "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading",
-    "InputError": "messages.errors", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
-    "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.recording", "Stats": "program.stats", "Tokens": "program.tokens",
+    "InputError": "messages.errors", "Inputs": "program.inputs", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
+    "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.saving", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",
 }  # fmt: skip
 
 __all__ = [
-    "Breakpoint", "Debugger", "Encoder", "InputError", "Program", "Recording", "Run", "Session", "Settings", "Stage",
+    "Breakpoint", "Debugger", "Encoder", "InputError", "Inputs", "Program", "Recording", "Run", "Session", "Settings", "Stage",
     "Stats", "Stop", "Tokens", "Value", "load", "load_module", "open_snapshot", "save",
 ]  # fmt: skip
 

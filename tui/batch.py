@@ -15,7 +15,7 @@ from ..engine.debugger.writing import write_stop
 from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
-from ..engine.traces.recording import check_target, save
+from ..engine.traces.saving import check_target, save
 
 STOPPED = 3
 

@@ -11,7 +11,7 @@ EXPORT = "export PATH [GLOB]"
 
 
 def _export(session: Session, rest: str) -> Reply:
-    from ..traces.recording import save
+    from ..traces.saving import save
 
     words = shell_words(rest, EXPORT)
     if not 1 <= len(words) <= 2:

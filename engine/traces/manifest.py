@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+FORMAT = 1  # what is written; what is of a higher one is not read
+ENTRY = "encoder_tui"  # of the metadata, where it stands
 LARGEST = 1 << 53  # no size, id or place is larger; JSON's own numbers are exact up to there
 
 # A list of one kind holds any number of it; a dict of one kind, by `...`, any names; others hold these names, `?` where it may lack.
 NUMBERS, WORDS = [int], [str]
 STAGE: dict[Any, Any] = {
     "name": str, "inputs": WORDS, "weights": WORDS, "axes": WORDS, "module": str, "formula": str, "formula_of_shapes": str,
-    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS, "source?": str,
+    "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS, "source?": str, "sequences?": WORDS,
 }  # fmt: skip
 TOKENS: dict[Any, Any] = {
     "texts": WORDS, "pair": (str, type(None)), "ids": [NUMBERS], "mask": [NUMBERS], "segments": [NUMBERS], "positions": [NUMBERS],
@@ -23,7 +25,7 @@ MODULES: dict[Any, Any] = {
 }  # fmt: skip
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},
-    "patched": WORDS, "words": {...: str}, "modules?": MODULES,
+    "patched": WORDS, "words": {...: str}, "modules?": MODULES, "sequences?": {...: TOKENS},
     "beside?": [{"name": str, "axes": WORDS, "shape": NUMBERS, "dtype": str}],
 }  # fmt: skip
 OPTIONS = (str, int, float, bool, type(None), list)

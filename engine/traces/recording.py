@@ -6,11 +6,10 @@ that says everything else (program, tokens, formulas). It opens without torch.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,139 +22,27 @@ from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
 from ..program.addresses import AT
 from ..program.foreign.transformer_lens import ENCODER
+from ..program.index import NO_TOKENS
+from ..program.inputs import Inputs
 from ..program.kinds import UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
 from ..program.stage import Shape, Stage
-from ..program.tokens import Tokens
+from ..program.tokens import PARTS, Tokens
 from ..program.trace import Trace
 from ..program.value import ArrayValue, ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
-from .manifest import expect
+from .manifest import ENTRY, FORMAT, expect
 from .one_hot import OneHotValue
-from .tensor_file import Saved, TensorFile, write_npz, write_safetensors
+from .tensor_file import TensorFile
 
-FORMAT = 1
-ENTRY = "encoder_tui"
 ONE_HOT = "tokens.one_hot"
-ARRAYS = ("ids", "mask", "segments", "positions")
 BLOCK_OF_T5 = "encoder.block."
 WITHOUT_MODULES = (
     "recorded by an encoder-tui that did not keep transformers' names of modules which hold others (encoder.layer.0); "
     "names of stages and of single modules work"
 )
-
-__all__ = ["FORMAT", "Recording", "Saved", "manifest", "open_snapshot", "save"]
-
-
-def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | None = None) -> Saved:
-    """Write values to a file: .safetensors (a snapshot, can be opened again) or .npz (for numpy).
-
-    The file appears whole or not at all: it is written beside the target and renamed. `tokens.one_hot` is not written,
-    since the ids say the same; an opened snapshot has it all the same.
-
-    Args:
-        trace: a run or a recording.
-        path: where to; a file that is there is replaced.
-        select: an address or glob, `layers.*.ffn.up`, `layers.*.ffn.up@W`; None for the values of all stages.
-        upto: only stages up to this position, unless `select` names them.
-
-    Returns:
-        Which stages were written, and how many bytes.
-
-    Raises:
-        InputError: another suffix, nothing selected, or a path that cannot be written.
-    """
-    target = check_target(path)
-    program = trace.program
-    names = (
-        trace.addresses(select) if select is not None else [stage.name for stage in program][: _count(upto, program)]
-    )
-    if names == [ONE_HOT]:
-        raise InputError(f"{ONE_HOT} is not written, since tokens.ids says the same; write `export PATH tokens.ids`")
-    values, refusal = _written(trace, names)
-    if not values:
-        what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"
-        raise refusal or InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
-    write = write_npz if target.suffix == ".npz" else write_safetensors
-    return write(target, values, {ENTRY: manifest(trace, values)})
-
-
-def _written(trace: Trace, names: Iterable[str]) -> tuple[list[Value], InputError | None]:
-    """Those values that can be had, and why the first that cannot is not: a weight of a recording, what the reference lacks."""
-    values: list[Value] = []
-    refusal: InputError | None = None
-    for name in names:
-        if name == ONE_HOT or not (AT in name or trace.has(name)):
-            continue
-        try:
-            value = trace[name]
-        except InputError as error:
-            refusal = refusal or error
-            continue
-        if isinstance(value, ShapeAlone):
-            refusal = refusal or InputError(value.refusal)
-        else:
-            values.append(value)
-    return values, refusal
-
-
-def check_target(path: str | Path) -> Path:
-    """Where an export goes, before anything is computed for it.
-
-    Raises:
-        InputError: another suffix than .safetensors and .npz, or no such directory.
-    """
-    target = Path(os.path.expanduser(path))
-    if target.suffix not in (".safetensors", ".npz"):
-        raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
-    if not target.parent.is_dir():
-        wrong = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
-        raise InputError(f"cannot write {str(path)!r}: {os.strerror(wrong)}")
-    return target
-
-
-def manifest(trace: Trace, values: Sequence[Value]) -> str:
-    """The JSON that tells a snapshot's reader everything but the numbers of the values that are written."""
-    tokens = trace.tokens
-    ids = set(tokens.ids.ravel().tolist())
-    for value in values:
-        if value.holds_ids:
-            ids |= set(np.unique(value.read()).tolist())
-    plain = asdict(replace(tokens, arrays={})) | {name: getattr(tokens, name).tolist() for name in ARRAYS}
-    del plain["arrays"]  # whatever else went in is a stage of its own
-    stages = []
-    for stage in trace.program:
-        written, sized = trace.formulas(stage.name)
-        stages.append(
-            {
-                "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
-                "kind": stage.kind, "options": stage.options, "module": stage.module,
-                "labels": stage.labels, "symbols": stage.symbols, "source": stage.source,
-                "formula": written, "formula_of_shapes": sized,
-                "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
-            }
-        )  # fmt: skip
-    return json.dumps(
-        {
-            "format": FORMAT,
-            "about": dict(trace.about),
-            "tokens": plain,
-            "stages": stages,
-            "aliases": trace.program.aliases,
-            **({} if WITHOUT_MODULES in trace.model_notes else {"modules": asdict(trace.program.modules)}),
-            "weights": {name: list(shape) for name, shape in trace.weight_shapes.items()},
-            "beside": [
-                {"name": value.name, "axes": value.axes, "shape": value.shape, "dtype": value.dtype}
-                for value in values
-                if AT in value.name
-            ],
-            "patched": sorted(trace.patched),
-            "words": {str(number): trace.word(number) for number in sorted(ids)},
-        },
-        ensure_ascii=False,
-    )
 
 
 def open_snapshot(path: str | Path) -> Recording:
@@ -201,10 +88,6 @@ def _visible(facts: Any) -> Any:
     return facts
 
 
-def _count(upto: int | None, program: Program) -> int:
-    return len(program) if upto is None else upto + 1
-
-
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """The operation of a recorded stage: what it wrote is known, what it does is not needed.
@@ -245,7 +128,8 @@ class Recording(Trace):
         self._patched = frozenset(facts["patched"])
         self._beside = {beside["name"]: beside for beside in facts.get("beside", ())}
         self.about = {str(name): str(fact) for name, fact in facts["about"].items()}
-        self.tokens = _tokens(facts["tokens"])
+        others = {name: _tokens(sequence) for name, sequence in facts.get("sequences", {}).items()}
+        self.inputs = Inputs(_tokens(facts["tokens"]), others)
         self.program = Program(
             [_stage(stage) for stage in facts["stages"]],
             facts["aliases"],
@@ -258,7 +142,8 @@ class Recording(Trace):
     def _check(self) -> None:
         """Refuse a manifest that contradicts itself or the tensors (`ValueError`): nobody else looks again."""
         size = self.tokens.shape
-        _check_tokens(self.tokens)
+        for sequence in self.inputs.sequences.values():
+            _check_tokens(sequence)
         for stage in self.program:
             if unknown := [name for name in stage.weights if name not in self.program.weights]:
                 raise ValueError(f"{stage.name} uses {unknown[0]!r}, whose shape it does not say")
@@ -268,6 +153,8 @@ class Recording(Trace):
                 raise ValueError(f"{name}: shape {shape} and axes {axes}")
             if not all(isinstance(axis, str) for axis in axes):
                 raise ValueError(f"{name}: axes {axes}")
+            if unknown := [of for of in self.program[name].sequences if of and of not in self.inputs.sequences]:
+                raise ValueError(f"{name} is of the sequence {unknown[0]!r}, which is not there")
             if name in self._file and self._file.kind(name) != (self._facts[name]["dtype"], shape):
                 raise ValueError(f"{name} is not what the tensor of that name is")
         for name, beside in self._beside.items():
@@ -311,7 +198,7 @@ class Recording(Trace):
         facts = self._beside[address]
         value = RecordedValue(address, tuple(facts["axes"]), self._file.array(address), facts["dtype"])
         value.word, value.labels = self.reader(stage), stage.labels
-        value.tokens = self.tokens.strings if "batch" in value.axes else ()
+        value.tokens = self.inputs.strings_along(stage) if "batch" in value.axes else NO_TOKENS
         return value
 
     def value(self, name: str) -> Value:
@@ -323,7 +210,7 @@ class Recording(Trace):
         else:
             refusal = f"{name} is not in this recording; export it as well: export PATH {name!r}"
             value = ShapeAlone(name, stage.axes, self.shapes[name], str(facts["dtype"]), refusal)
-        value.tokens, value.word, value.labels = self.tokens.strings, self.reader(stage), stage.labels
+        value.tokens, value.word, value.labels = self.inputs.strings_along(stage), self.reader(stage), stage.labels
         return value
 
 
@@ -367,6 +254,7 @@ def _stage(facts: Mapping[str, Any]) -> Stage:
         facts["module"],
         tuple(map(str, facts.get("labels", ()))),
         facts.get("source", ""),
+        tuple(facts.get("sequences", ())),
     )
 
 
@@ -383,7 +271,7 @@ def _modules(manifest: Mapping[str, Any]) -> Modules:
 
 
 def _tokens(facts: Mapping[str, Any]) -> Tokens:
-    ids, mask, segments, positions = (np.array(facts[name], dtype=np.int64) for name in ARRAYS)
+    ids, mask, segments, positions = (np.array(facts[name], dtype=np.int64) for name in PARTS)
     strings = tuple(tuple(map(str, row)) for row in facts["strings"])
     places = tuple(tuple((int(a), int(b)) for a, b in row) for row in facts["places"])
     return Tokens(

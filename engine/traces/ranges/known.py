@@ -115,7 +115,7 @@ class Extents:
         """What the inputs say; NaN where they say nothing, or where there is no number so large."""
         if stage.name in self._computation.patches:
             return math.nan
-        found = op.bound(Inputs(self, self._computation, stage))
+        found = op.bound(SizesOfInputs(self, self._computation, stage))
         return found if found <= largest(self._computation.dtype(stage.name)) else math.nan  # NaN compares false
 
     def known_most(self, name: str) -> float:
@@ -132,7 +132,7 @@ class Extents:
         return name in self._ends or self._computation.known(name) is not None
 
 
-class Inputs:
+class SizesOfInputs:
     """What is known of a stage's inputs, for the `bound` of its operation; see `Sizes`."""
 
     __slots__ = ("_computation", "_extents", "_stage")

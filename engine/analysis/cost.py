@@ -111,7 +111,7 @@ def times(encoder: Encoder, trace: Trace, stopped: Callable[[], bool] = lambda: 
     best: dict[str, float] = {}
     run = None
     for _ in range(PASSES):
-        run = encoder.run(trace.original_tokens, instead_of=run)
+        run = encoder.run(trace.original_inputs, instead_of=run)
         for position, stage in enumerate(run.program):
             if stopped():
                 return best

@@ -50,14 +50,14 @@ def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
         )
     trace = session.trace
     stages = trace.program.expect(pattern)
-    return pattern, condition(written, trace.program, stages, trace.shapes, trace.tokens.strings)
+    return pattern, condition(written, trace, stages)
 
 
 def _watch(session: Session, rest: str) -> Reply:
     if not rest:
         raise InputError("watch what? write `watch absmax > 100` or `watch STAGE[INDEX]`")
     trace = session.trace
-    wanted = watch(rest, trace.program, trace.shapes, trace.tokens.strings)
+    wanted = watch(rest, trace)
     point = session.debugger.add("*", watch=wanted)
     now = None if session.debugger.stage is None else wanted.value(trace, session.debugger.stage)
     return Reply(f"watch {point.number}: {rest} ({write_watched(now)})")

@@ -38,18 +38,18 @@ def _target(session: Session, text: str, usage: str) -> tuple[str, Index]:
     run = expect_live(session.trace)
     name, index = split_index(text)
     name = session.stage_or_here(name)
-    stage = run.program[name]
-    if stage.kind == "OneHot":
+    if run.program[name].kind == "OneHot":
         raise InputError(f"{name} is never built; patch tokens.ids instead")
-    return name, window_of(run.shapes[name], stage.axes, parse_index(index or ""), run.tokens.strings)
+    return name, window_of(run, name, parse_index(index or ""))
 
 
 def _put(session: Session, name: str, text: str, change: Change, *windows: Index, note: str = "") -> Reply:
     """Put a change on a stage and say what follows from it, and where, if a token's name means another place in each text."""
     from ..program.patch import Patch
 
-    axes, tokens = session.trace.program[name].axes, session.trace.tokens.strings
-    named = [write_texts(axes, index, tokens) for index in windows if not is_rectangle(index)]
+    stage = session.trace.program[name]
+    along = session.trace.inputs.strings_along(stage)
+    named = [write_texts(stage.axes, index, along) for index in windows if not is_rectangle(index)]
     session.branches.patch(Patch(name, text, change), lambda run: check_range(run, name))
     session.changed()
     later = len(session.trace.program.downstream(name))
@@ -145,7 +145,7 @@ def _swap(session: Session, rest: str) -> Reply:
         )
     name, one = _target(session, parts[1], SWAP)
     run = expect_live(session.trace)
-    other = window_of(run.shapes[name], run.program[name].axes, parse_index(parts[2]), run.tokens.strings)
+    other = window_of(run, name, parse_index(parts[2]))
     value = run.value(name)
     if value.window_shape(one) != value.window_shape(other):
         raise InputError(

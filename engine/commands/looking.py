@@ -10,8 +10,9 @@ from ..debugger.watches import write_watched
 from ..messages.errors import InputError, nearest
 from ..messages.translation import language, tr, use
 from ..messages.visible import quoted, visible
-from ..program.stage import write_shape
-from ..program.tokens import PIXELS
+from ..program.stage import MAIN, write_shape
+from ..program.tokens import PIXELS, Tokens
+from ..program.trace import Trace
 from ..program.writing import write_stats, write_value
 from .session import Session
 from .table import Command, CommandTable, OfTable, Reply, is_number
@@ -42,6 +43,9 @@ def _info_model(session: Session) -> str:
     trace = session.trace
     facts = {**trace.about, "stages": str(len(trace.program)), "layers": str(trace.program.layers)}
     facts["batch"] = f"{trace.tokens.shape[0]} x {trace.tokens.shape[1]} tokens"
+    for name, (_, tokens) in trace.inputs.sizes.items():
+        if name != MAIN:
+            facts["batch"] += f", {name} {tokens}"
     if session.encoder is not None:
         facts |= session.encoder.facts()
     return "\n".join(f"{name:<14}{visible(fact)}" for name, fact in facts.items())
@@ -73,8 +77,16 @@ def _info_breakpoints(session: Session) -> str:
 
 
 def _info_tokens(session: Session) -> str:
-    tokens, lines = session.trace.tokens, []
-    images = PIXELS in session.trace.program  # whose tokens are patches, with neither ids nor segments
+    inputs, lines = session.trace.inputs, []
+    for name, tokens in inputs.sequences.items():
+        lines += [f"{name}:"] * bool(inputs.others) + _tokens_of(session.trace, tokens)
+    return "\n".join(lines)
+
+
+def _tokens_of(trace: Trace, tokens: Tokens) -> list[str]:
+    """A table of one sequence."""
+    lines: list[str] = []
+    images = PIXELS in trace.program  # whose tokens are patches, with neither ids nor segments
     vectors = any(name.endswith("vectors") for name in tokens.arrays)  # which were given, and stand for no word
     for row, words in enumerate(tokens.strings):
         lines.append(f"{'image' if images else 'text'} {row}: {quoted(tokens.texts[row])}")
@@ -85,7 +97,7 @@ def _info_tokens(session: Session) -> str:
             lines.append(
                 f"{at:>4}  {mask:>4}  {word}" if images else f"{at:>4} {known:>6}  {mask:>4}  {segment:>7}  {word}"
             )
-    return "\n".join(lines)
+    return lines
 
 
 def _info_stage(session: Session, name: str) -> str:

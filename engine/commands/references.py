@@ -140,7 +140,7 @@ def _otherwise(session: Session, encoder: Encoder, settings: Settings) -> Trace:
     from ..models.encoder import Encoder
 
     other = Encoder(encoder.name, encoder.checkpoint, settings)
-    run = other.run(session.trace.original_tokens)
+    run = other.run(session.trace.original_inputs)
     patches = getattr(session.trace, "patches", ())
     if patches:
         run.set_patches(patches)

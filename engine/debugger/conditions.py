@@ -100,12 +100,11 @@ class Predicate:
         return islice(trace.ranges(stage.name, "max" if word == "x" else word), 1)
 
 
-def condition(text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> Predicate:
+def condition(text: str, trace: Trace, stages: Collection[str]) -> Predicate:
     """Parse a condition and check it against the stages it is for.
 
     Args:
         stages: canonical names of the stages it will be asked of; an index of `x` must fit at least one.
-        shapes, tokens: of the trace.
 
     Raises:
         InputError: it cannot be read, or a name, function, index or comparison in it can never work.
@@ -113,16 +112,17 @@ def condition(text: str, program: Program, stages: Collection[str], shapes: Any,
     expression = parse(text, "condition")
     if not isinstance(expression, Inequality | Logic | Name):
         raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
+    program = trace.program
     for part in expression.parts():
-        _check(part, text, program, stages, shapes, tokens)
-    by_text = check_windows(expression, f"condition {text!r}", program, stages, shapes, tokens, each_text=True)
+        _check(part, text, program, stages)
+    by_text = check_windows(expression, f"condition {text!r}", trace, stages, each_text=True)
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
     return Predicate(text, expression, by_head, demand_of(expression), by_text)
 
 
-def _check(part: Expression, text: str, program: Program, stages: Collection[str], shapes: Any, tokens: Any) -> None:
+def _check(part: Expression, text: str, program: Program, stages: Collection[str]) -> None:
     if isinstance(part, QuotedToken):
         raise InputError(
             f"condition {text!r} has the text {part.text!r} outside an index; write x[query={part.text!r}]"
@@ -145,10 +145,8 @@ def _check(part: Expression, text: str, program: Program, stages: Collection[str
 def check_windows(
     expression: Expression,
     said: str,
-    program: Program,
+    trace: Trace,
     stages: Collection[str],
-    shapes: Any,
-    tokens: Any,
     each_text: bool = False,
 ) -> bool:
     """Refuse an index that fits none of the stages, or that gives many numbers where one is meant.
@@ -169,29 +167,28 @@ def check_windows(
     for part in expression.parts():
         if isinstance(part, Indexed):
             single = id(part) not in inside
-            by_text |= _of_each_text(part, said, program, stages, shapes, tokens, single=single, each_text=each_text)
+            by_text |= _of_each_text(part, said, trace, stages, single=single, each_text=each_text)
     return by_text
 
 
 def _of_each_text(
     part: Indexed,
     said: str,
-    program: Program,
+    trace: Trace,
     stages: Collection[str],
-    shapes: Any,
-    tokens: Any,
     *,
     single: bool,
     each_text: bool,
 ) -> bool:
     """Whether a window is one number of each text, whichever that is, at the first stage that it fits."""
+    program, shapes = trace.program, trace.shapes
     names = sorted(stages, key=program.index) if part.word == "x" else [program.resolve(part.word)]
     here = f"{said} (column {part.at + 1})"
     unsaid = each_text and not part.index.positional and "batch" not in dict(part.index.named)
     problem: InputError | None = None
     for name in names:
         try:
-            index = bind_index(part.index, shapes[name], program[name].axes, tokens)
+            index = bind_index(part.index, shapes[name], program[name].axes, trace.inputs.strings_along(program[name]))
         except NotOneToken as error:  # it would fit, were it not for the text
             raise InputError(f"{here}: {error}") from None
         except InputError as error:
@@ -311,7 +308,7 @@ class StageScope:
         alone, tokens = dict(self._alone), value.tokens
         if "batch" in alone and dict(zip(value.axes, value.shape, strict=True)).get("batch", 1) == 1:
             text = alone.pop("batch")
-            tokens = tokens[text : text + 1]
+            tokens = {axis: strings[text : text + 1] for axis, strings in tokens.items()}
         if not index.positional:
             said = dict(index.named)
             more = [(axis, at) for axis, at in alone.items() if axis in value.axes and axis not in said]

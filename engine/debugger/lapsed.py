@@ -22,9 +22,8 @@ def _refusal(trace: Trace, breakpoint: Breakpoint) -> str:
         return ""
     try:
         check_windows(
-            asked.expression, repr(asked.text), trace.program, breakpoint.stages, trace.shapes, trace.tokens.strings,
-            each_text=isinstance(asked, Predicate),
-        )  # fmt: skip
+            asked.expression, repr(asked.text), trace, breakpoint.stages, each_text=isinstance(asked, Predicate)
+        )
     except InputError as error:
         return f"breakpoint {breakpoint.number} cannot stop here: {error}"
     return ""

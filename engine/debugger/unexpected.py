@@ -21,10 +21,10 @@ from ..program.trace import Trace
 from .faults.collapse import collapse
 from .faults.fault import Fault, named, row_of
 from .faults.masks import (
-    MASK,
     by_hand,
     finite_or_hidden,
     mask_faults,
+    mask_name,
     masked_fault,
     never,
     real_tokens,
@@ -101,11 +101,12 @@ def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
 
 def _given(trace: Trace, stage: Stage) -> Fault | None:
     """The mask that goes in: beside the tokenizer's, and whether any token of a text is seen at all."""
-    if stage.name != MASK:
+    sequence = stage.sequence
+    if stage.name != mask_name(sequence):
         return None
-    if not by_hand(trace, MASK) and real_tokens(trace).any(axis=1).all():
+    if not by_hand(trace, stage.name) and real_tokens(trace, sequence).any(axis=1).all():
         return None
-    faults = [fault for fault in token_faults(trace) if fault.kind != "tokenizer"]
+    faults = [fault for fault in token_faults(trace, sequence) if fault.kind != "tokenizer"]
     return faults[0] if faults else None
 
 

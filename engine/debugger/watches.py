@@ -11,7 +11,6 @@ import numpy as np
 from ..messages.errors import InputError, nearest
 from ..program.expressions import Call, Expression, Indexed, Name, QuotedToken, parse
 from ..program.figures import WORDS
-from ..program.program import Program
 from ..program.stage import Stage
 from ..program.trace import Trace
 from ..program.writing import write_number
@@ -48,13 +47,13 @@ class Watch:
         return None if math.isnan(value) else float(value)
 
 
-def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
+def watch(text: str, trace: Trace) -> Watch:
     """Parse an expression to be watched: a window of a stage, a figure, a comparison.
 
     Raises:
         InputError: it cannot be read, or speaks of what is not there.
     """
-    expression = parse(text, "watch")
+    program, expression = trace.program, parse(text, "watch")
     needs: list[str] = []
     here = False
     for part in expression.parts():
@@ -73,7 +72,7 @@ def watch(text: str, program: Program, shapes: Any, tokens: Any) -> Watch:
             )
     if not needs and not here:
         raise InputError(f"watch {text!r} never changes; write a figure (`absmax`), or STAGE[INDEX]")
-    check_windows(expression, f"watch {text!r}", program, [stage.name for stage in program], shapes, tokens)
+    check_windows(expression, f"watch {text!r}", trace, [stage.name for stage in program])
     return Watch(text, expression, tuple(needs), "" if here else max(needs, key=program.index))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..messages.errors import InputError
+from ..program.inputs import Inputs, Size, sequences_of
 from ..program.program import Program
 from ..program.tokens import TOKEN_VECTORS, Tokens
 from ..program.trace import Trace
@@ -67,7 +68,7 @@ class Encoder:
             )
         self.weights = Weights(checkpoint, self.program.weights, self.device, self.dtype, self.program.wide)
         self._weight_sizes = WeightSizes(self.weights)
-        self._shadows: dict[tuple[bool, tuple[int, int]], dict[str, Shadow]] = {}
+        self._shadows: dict[tuple[bool, tuple[Size, ...]], dict[str, Shadow]] = {}
 
     @property
     def budget(self) -> int | None:
@@ -96,7 +97,7 @@ class Encoder:
 
     def trace(
         self,
-        texts: str | Sequence[str] | Tokens = (),
+        texts: str | Sequence[str] | Tokens | Inputs = (),
         pair: str | None = None,
         max_length: int | None = None,
         images: Paths = (),
@@ -105,8 +106,8 @@ class Encoder:
         """A run, or an outline where there are no numbers; see `run`."""
         if self.has_numbers:
             return self.run(texts, pair, max_length, images=images, prompt=prompt)
-        tokens = texts if isinstance(texts, Tokens) else self.read(texts, pair, max_length, prompt)
-        outline = Outline(self._program_of(tokens), tokens, self._shadows_of(tokens), self.about)
+        inputs = self.inputs(texts, pair, max_length, images, prompt)
+        outline = Outline(self._program_of(inputs), inputs, self._shadows_of(inputs), self.about)
         outline.model_notes = tuple(self.checkpoint.notes)
         return outline
 
@@ -119,9 +120,40 @@ class Encoder:
         if side != self.side:
             raise InputError(_wrong_side(self.name, self.checkpoint.config.model_type, side))
 
+    def inputs(
+        self,
+        texts: str | Sequence[str] | Tokens | Inputs = (),
+        pair: str | None = None,
+        max_length: int | None = None,
+        images: Paths = (),
+        prompt: str | None = None,
+    ) -> Inputs:
+        """What goes into a run, read by the tokenizer or the image processor; what they did to it is told; see `run`.
+
+        Raises:
+            InputError: text or images the model cannot take, or not the sequences that it has.
+        """
+        if isinstance(texts, Tokens | Inputs):
+            return self._expected(Inputs.of(texts))
+        if images and texts:
+            raise InputError("a run takes texts or images, not both")
+        tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length, prompt)
+        for note in tokens.notes:
+            self.tell(note)
+        return self._expected(Inputs(tokens))
+
+    def _expected(self, inputs: Inputs) -> Inputs:
+        """These, as long as they are the sequences that the program has."""
+        given, wanted = tuple(inputs.sequences), sequences_of(self.program)
+        if set(given) != set(wanted):
+            raise InputError(
+                f"{self.name} takes the sequences {', '.join(wanted)}, and {', '.join(given)} were given; give each of its own"
+            )
+        return inputs
+
     def run(
         self,
-        texts: str | Sequence[str] | Tokens = (),
+        texts: str | Sequence[str] | Tokens | Inputs = (),
         pair: str | None = None,
         max_length: int | None = None,
         instead_of: Run | None = None,
@@ -131,7 +163,7 @@ class Encoder:
         """A run over a batch. Nothing is computed until a value is read.
 
         Args:
-            texts: one text, several, or tokens already read.
+            texts: one text, several, or what was read already: tokens, or several sequences of them.
             pair: a second segment for each text.
             max_length: cut longer texts to this many tokens.
             instead_of: an earlier run whose values are no longer needed; the new one computes in its memory, which
@@ -144,20 +176,13 @@ class Encoder:
         """
         if not self.has_numbers:
             raise InputError(f"{self.name} has no numbers to run with, only shapes and costs; open it with `cost`")
-        if isinstance(texts, Tokens):
-            tokens = texts
-        else:
-            tokens = self.look(images) if images or self.side == IMAGE else self.read(texts, pair, max_length, prompt)
-            if images and texts:
-                raise InputError("a run takes texts or images, not both")
-            for note in tokens.notes:
-                self.tell(note)
+        inputs = self.inputs(texts, pair, max_length, images, prompt)
         computation = Computation(
-            self._program_of(tokens), self.weights, tokens, self.device, self.dtype, self.budget,
-            pool=instead_of.release() if instead_of is not None else None, shadows=self._shadows_of(tokens),
+            self._program_of(inputs), self.weights, inputs, self.device, self.dtype, self.budget,
+            pool=instead_of.release() if instead_of is not None else None, shadows=self._shadows_of(inputs),
         )  # fmt: skip
         word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
-        run = Run(computation, tokens, self.about, self._weight_sizes, word)
+        run = Run(computation, inputs, self.about, self._weight_sizes, word)
         run.model_notes = tuple(self.checkpoint.notes)
         return run
 
@@ -273,16 +298,16 @@ class Encoder:
     def _of_vectors(self) -> Program:
         return program_of_vectors(self.program)
 
-    def _program_of(self, tokens: Tokens) -> Program:
+    def _program_of(self, inputs: Inputs) -> Program:
         """What is computed of these tokens: where vectors stand for them, none are looked up."""
-        return self._of_vectors if TOKEN_VECTORS in tokens.arrays else self.program
+        return self._of_vectors if TOKEN_VECTORS in inputs.tokens.arrays else self.program
 
-    def _shadows_of(self, tokens: Tokens) -> dict[str, Shadow]:
-        key = TOKEN_VECTORS in tokens.arrays, tokens.shape
+    def _shadows_of(self, inputs: Inputs) -> dict[str, Shadow]:
+        key = TOKEN_VECTORS in inputs.tokens.arrays, tuple(inputs.sizes.values())
         if key not in self._shadows:
             if len(self._shadows) >= KEPT_SHADOWS:
                 self._shadows.clear()
-            self._shadows[key] = shadows_of(self._program_of(tokens), self.dtype, tokens.shape)
+            self._shadows[key] = shadows_of(self._program_of(inputs), self.dtype, inputs.sizes)
         return self._shadows[key]
 
 

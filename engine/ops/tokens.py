@@ -43,7 +43,9 @@ class Given(Op):
     def explain(element: Element) -> Explanation:
         """What the tokenizer gave, or who stood in for it: here every chain ends."""
         batch, token = element.index
-        trace, tokens, part = element.trace, element.trace.original_tokens, element.stage.part
+        trace, part = element.trace, element.stage.part
+        inputs = trace.original_inputs
+        tokens = inputs.sequences[element.stage.sequence]
         strings = tokens.strings[batch] if batch < len(tokens.strings) else ()
         word = strings[token] if token < len(strings) else ""
         pads, who = not int(tokens.mask[batch, token]), giver(trace)
@@ -67,7 +69,7 @@ class Given(Op):
         value = element.stored
         if element.stage.name in trace.patched and isinstance(trace, LiveTrace):
             # what was given is not what was put in its place
-            value = float(tokens.given(element.stage.name)[batch, token])
+            value = float(inputs.given(element.stage)[batch, token])
         terms = Terms([value], lambda _: Term(value, (), "given"), 0)
         return element.explain(f"{part} from the {who}" if who else f"{part} as given", terms, notes=notes)
 
@@ -249,6 +251,8 @@ def all_seen(mask: torch.Tensor) -> bool:
 class AdditiveMask(Op):
     """0 where a key may be seen, the most negative number of the dtype where not: (batch, token) -> (batch, 1, query, key).
 
+    Where queries are another sequence's, that one's mask comes first: (batch, query), (batch, key) -> (batch, 1, query, key).
+
     Equal to `eager_mask` of transformers' `masking_utils`. Where every query sees the same keys, the rows share memory;
     where nothing at all is hidden transformers adds no mask, the zeros then take no memory, and `AddMask` sees that. Causal
     and local masks are whole squares, of which rows can be made alone.
@@ -275,7 +279,7 @@ class AdditiveMask(Op):
         return self.compute_rows(inputs, weights, out, 0, inputs[0].shape[1])
 
     def compute_rows(self, inputs: Tensors, weights: Tensors, out: Out, start: int, stop: int) -> torch.Tensor:
-        (mask,) = inputs
+        mask = inputs[-1]
         dtype, device = getattr(torch, self.dtype), mask.device
         batch, tokens = mask.shape
         everywhere = not self.causal and (self.window is None or self.window >= tokens - 1)
@@ -293,8 +297,8 @@ class AdditiveMask(Op):
         return torch.where(seen, zero, lowest).expand(batch, 1, stop - start, tokens)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        batch, tokens = inputs[0]
-        return (batch, 1, tokens, tokens)
+        (batch, queries), (_, keys) = inputs[0], inputs[-1]
+        return (batch, 1, queries, keys)
 
     def write(self, *operands: str) -> str:
         lowest = "-inf" if self.infinite else f"{torch.finfo(getattr(torch, self.dtype)).min:.4g}"
@@ -302,14 +306,16 @@ class AdditiveMask(Op):
         if self.window is not None:
             also += f" and |query − key| ≤ {self.window}"
         if also:
-            return f"0 where {operands[0]} = 1{also}, {lowest} elsewhere"
-        return f"0 where {operands[0]} = 1, {lowest} where 0, for every query"
+            return f"0 where {operands[-1]} = 1{also}, {lowest} elsewhere"
+        asked = f" of {operands[0]}" * (len(operands) > 1)
+        return f"0 where {operands[-1]} = 1, {lowest} where 0, for every query{asked}"
 
     @staticmethod
     def explain(element: Element) -> Explanation:
         """0 where the key may be seen, the lowest number of the dtype where not."""
         batch, _, query, key = element.index
-        stands = element.one(0, (batch, key))
+        source = len(element.stage.inputs) - 1
+        stands = element.one(source, (batch, key))
         options = element.options
         dtype = str(options.get("dtype", element.value.dtype))
         lowest = -math.inf if options.get("infinite") else FLOATS[dtype].lowest
@@ -330,5 +336,5 @@ class AdditiveMask(Op):
         else:
             note = f"{who} may be seen"
         also = " and key ≤ query" * causal + (f" and |query − key| ≤ {window}" if window is not None else "")
-        formula = f"0 where {element.input_name(0)}{at(batch, key)} = 1{also}, {lowest:.4g} elsewhere"
+        formula = f"0 where {element.input_name(source)}{at(batch, key)} = 1{also}, {lowest:.4g} elsewhere"
         return element.explain(formula, terms, notes=[note])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .index import WORD_AXES, token_in
+from .index import WORD_AXES, texts_of, token_in
 from .per_text import Index, element_of
 from .value import Value
 
@@ -41,7 +41,7 @@ def word_at(value: Value, axis: str, at: int, rows: Iterable[int]) -> str:
 
 def text_of(value: Value, place: Sequence[int]) -> int:
     """The text that an element belongs to; the first where it belongs to none alone."""
-    return place[0] if value.axes[:1] == ("batch",) and place[0] < len(value.tokens) else 0
+    return place[0] if value.axes[:1] == ("batch",) and place[0] < texts_of(value.tokens) else 0
 
 
 def write_place(axes: Sequence[str], place: Place) -> str:

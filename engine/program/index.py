@@ -12,8 +12,9 @@ A token's name means that token of each text by itself: bound to a batch in whic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..messages.errors import InputError, nearest
 from ..messages.visible import quoted
@@ -23,6 +24,10 @@ from .token_names import Nth, place_in_each, written_name
 
 WORD_AXES = ("vocabulary", "label")
 TOKEN_AXES = ("token", "query", "key")
+# The tokens' strings by the axis whose places they are: `along["key"][batch][token]`.
+Strings = Sequence[Sequence[str]]
+Along = Mapping[str, Strings]
+NO_TOKENS: Along = MappingProxyType({})
 MOST_DIGITS = 18  # what an int64 holds; Python itself refuses to read thousands
 
 PLACE_AXIS = "place"
@@ -40,17 +45,21 @@ def offset(place: int, places: int) -> int:
     return place - reach if place < reach else place - reach + 1
 
 
-def token_in(tokens: Sequence[Sequence[str]], axis: str, at: int, rows: Iterable[int] = (0,)) -> str:
+def token_in(along: Along, axis: str, at: int, rows: Iterable[int] = (0,)) -> str:
     """The token at a place along an axis; "" where the axis has none, or texts disagree on it.
 
     Args:
-        tokens: the tokens' strings, `tokens[batch][token]`.
+        along: the tokens' strings along each axis.
         rows: the texts that are meant.
     """
-    if axis not in TOKEN_AXES:
-        return ""
+    tokens = along.get(axis, ())
     words = {tokens[row][at] for row in rows if row < len(tokens) and at < len(tokens[row])}
     return words.pop() if len(words) == 1 else ""
+
+
+def texts_of(along: Along) -> int:
+    """How many texts there are; 0 where no axis has tokens."""
+    return max(map(len, along.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ def bind_index(
     written: Written,
     shape: Shape,
     axes: Sequence[str],
-    tokens: Sequence[Sequence[str]] = (),
+    along: Along = NO_TOKENS,
     labels: Sequence[str] = (),
 ) -> Index:
     """Match an index to a value: one entry for each axis, ints not negative, slices within the axis.
@@ -99,7 +108,7 @@ def bind_index(
 
     Args:
         shape, axes: of the value.
-        tokens: the tokens' strings, `tokens[batch][token]`, for selectors such as `query="cat"`.
+        along: the tokens' strings along each axis, for selectors such as `query="cat"`.
         labels: names of the places along the axis `label`.
 
     Raises:
@@ -110,6 +119,7 @@ def bind_index(
         if axis == "label" and isinstance(selector, str):
             selector = _label(selector, labels)
         elif isinstance(selector, str | Nth):
+            tokens = along.get(axis, ())
             selector = _token(selector, axis, tokens, _texts(bound, axes, shape, tokens))
         if isinstance(selector, PerText):
             bound.append(_of_texts(selector, axis, size, _texts(bound, axes, shape, selector.places)))
@@ -182,7 +192,7 @@ def _place(written: Written, shape: Shape, axes: Sequence[str]) -> list[Selector
 
 def _token(name: str | Nth, axis: str, tokens: Sequence[Sequence[str]], rows: range | None) -> int | PerText:
     """Where the token of a name stands in each of the texts `rows`; in all of them alike where a value is one for all."""
-    if axis not in TOKEN_AXES or not tokens:
+    if not tokens:
         raise InputError(f"axis {axis!r} has no tokens; give a number instead of {written_name(name)}")
     places = place_in_each(name, tokens, range(len(tokens)) if rows is None else rows)
     if rows is not None:

@@ -12,6 +12,7 @@ from .kinds import UNKNOWN, Card
 from .modules import Modules
 
 Shape = tuple[int, ...]
+MAIN = "tokens"  # the sequence that every program has
 
 
 class Operation(Protocol):
@@ -35,6 +36,7 @@ class Stage:
         module: the Hugging Face module whose output this is, or "".
         labels: names of the places along the axis `label`, or of what the numbers along `rank` stand for; () for tokens.
         source: file and line that added it, `engine/models/families/bert.py:41`; "" where that is not known.
+        sequences: for each axis the sequence whose tokens its places are, "" where they are none; () where all are of `tokens`.
     """
 
     name: str
@@ -45,6 +47,16 @@ class Stage:
     module: str = ""
     labels: tuple[str, ...] = ()
     source: str = field(default="", compare=False)
+    sequences: tuple[str, ...] = ()
+
+    @property
+    def sequence(self) -> str:
+        """The sequence of its first axis over tokens."""
+        return next(filter(None, self.sequences), MAIN)
+
+    def sequence_along(self, axis: str) -> str:
+        """The sequence whose tokens the places along an axis are."""
+        return (self.sequences[self.axes.index(axis)] or MAIN) if self.sequences else MAIN
 
     @property
     def block(self) -> str:
@@ -133,6 +145,8 @@ class Stages:
             if stage.name in self._index or unknown:
                 raise ValueError(f"program is not straight-line at {stage.name}: {unknown or 'assigned twice'}")
             self._index[stage.name] = position
+            if stage.sequences and len(stage.sequences) != len(stage.axes):
+                raise ValueError(f"{stage.name} has the axes {stage.axes}, and sequences for {stage.sequences}")
         dangling = [name for name in self.aliases.values() if name not in self._index]
         if dangling:
             raise ValueError(f"alias for a stage that is not there: {dangling}")

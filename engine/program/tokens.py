@@ -12,6 +12,7 @@ import numpy.typing as npt
 PIXELS = "image.pixels"  # the stage that programs for images begin with
 VECTORS = "input.vectors"  # the stage that programs for vectors begin with
 TOKEN_VECTORS = "embeddings.token"  # the stage in whose place vectors may be given
+PARTS = ("ids", "mask", "segments", "positions")  # of a sequence, each of which may go in at a stage of its own
 Ids = npt.NDArray[np.int64]
 
 
@@ -56,11 +57,6 @@ class Tokens:
     cut_left: bool = False
     unknown: str = ""
     known_in: tuple[tuple[str, str], ...] = ()
-
-    def given(self, stage: str) -> npt.NDArray[Any]:
-        """What goes in at a stage: `tokens.ids`, `image.pixels`."""
-        front, _, what = stage.partition(".")
-        return getattr(self, what) if front == "tokens" else self.arrays[stage]
 
     @property
     def prompt(self) -> Ids:

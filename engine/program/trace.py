@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..messages.errors import InputError
 from .addresses import AT, Beside, has_none, matching, value_beside
 from .index import split_index
+from .inputs import Inputs
 from .per_text import Index
 from .program import Program
 from .rows import far_apart
@@ -32,20 +33,30 @@ class Trace(ABC):
 
     Attributes:
         program: the stages.
-        tokens: what went in.
+        inputs: what went in, sequence by sequence.
         about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
         model_notes: what is to be said of how the model was read, a sentence each.
     """
 
     program: Program
-    tokens: Tokens
+    inputs: Inputs
     about: Mapping[str, str]
     model_notes: tuple[str, ...] = ()
 
     @property
-    def original_tokens(self) -> Tokens:
+    def original_inputs(self) -> Inputs:
         """What the tokenizer gave, whatever has been patched since."""
-        return self.tokens
+        return self.inputs
+
+    @property
+    def tokens(self) -> Tokens:
+        """What went in, of the sequence that every program has."""
+        return self.inputs.tokens
+
+    @property
+    def original_tokens(self) -> Tokens:
+        """The same as the tokenizer gave it."""
+        return self.original_inputs.tokens
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..messages.errors import InputError
-from .index import Written, bind_index, parse_index
+from .index import NO_TOKENS, Along, Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
 from .stage import Shape
 from .stats import Stats, gather
@@ -33,7 +33,7 @@ class Value(ABC):
         axes: a name for each axis, `("batch", "head", "query", "key")`.
         shape: a size for each axis.
         dtype: as torch calls it: `float32`, `bfloat16`, `int64`, `bool`.
-        tokens: the tokens' strings, `tokens[batch][token]`.
+        tokens: the tokens' strings along each axis that has any: `tokens["key"][batch][token]`.
         word: the token of an id, for values that hold ids and for axes over the vocabulary; of labels, their names.
         labels: names of the places along the axis `label`.
     """
@@ -42,7 +42,7 @@ class Value(ABC):
     axes: tuple[str, ...]
     shape: Shape
     dtype: str
-    tokens: Sequence[Sequence[str]] = ()
+    tokens: Along = NO_TOKENS
     word: Callable[[int], str] = str
     labels: Sequence[str] = ()
 
@@ -156,7 +156,7 @@ class ArrayValue(Value):
         axes: tuple[str, ...],
         array: npt.NDArray[Any],
         dtype: str | None = None,
-        tokens: Sequence[Sequence[str]] = (),
+        tokens: Along = NO_TOKENS,
     ) -> None:
         self.name, self.axes, self.array = name, axes, array
         self.shape = tuple(array.shape)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..messages.translation import tr
 from .element import word_at
-from .index import PLACE_AXIS, TOKEN_AXES, offset
+from .index import PLACE_AXIS, Along, offset, texts_of
 from .per_text import Index, PerText, is_rectangle, of_text, rows_of
 from .value import Value
 
@@ -87,17 +87,17 @@ def write_value(value: Value, index: Index, layout: Layout = Layout()) -> str:
     return "\n\n".join(tables)
 
 
-def write_texts(axes: Sequence[str], index: Index, tokens: Sequence[Sequence[str]], most: int = 6) -> str:
+def write_texts(axes: Sequence[str], index: Index, along: Along, most: int = 6) -> str:
     """Where the tokens stand that an index names, text by text: `text 0 key=5 [SEP], text 1 key=8 [SEP]`."""
-    rows = rows_of(index, len(tokens))
-    texts = [f"{tr('text')} {row} {_named(axes, index, tokens, row)}" for row in rows[:most]]
+    rows = rows_of(index, texts_of(along))
+    texts = [f"{tr('text')} {row} {_named(axes, index, along, row)}" for row in rows[:most]]
     return ", ".join(texts) + ", …" * (len(rows) > most)
 
 
-def _named(axes: Sequence[str], index: Index, tokens: Sequence[Sequence[str]], row: int) -> str:
+def _named(axes: Sequence[str], index: Index, along: Along, row: int) -> str:
     """The tokens of one text that an index names: `query=4 it, key=7 [SEP]`."""
     named = [(axis, part.of(row)) for axis, part in zip(axes, index, strict=True) if isinstance(part, PerText)]
-    return ", ".join(f"{axis}={at} {tokens[row][at]}" for axis, at in named)
+    return ", ".join(f"{axis}={at} {along[axis][row][at]}" for axis, at in named)
 
 
 def _at(index: Index, axis: int, at: int) -> Index:
@@ -107,9 +107,11 @@ def _at(index: Index, axis: int, at: int) -> Index:
 
 def _of_unlike_texts(value: Value, index: Index, axes: Sequence[int]) -> bool:
     """Whether the table would name places by tokens, and has texts in it that are not of the same tokens."""
-    if value.axes[0] != "batch" or axes[0] != 0 or not any(value.axes[axis] in TOKEN_AXES for axis in axes):
+    if value.axes[0] != "batch" or axes[0] != 0:
         return False
-    return len({tuple(value.tokens[row]) for row in rows_of(index, value.shape[0]) if row < len(value.tokens)}) > 1
+    named = [strings for axis in axes if (strings := value.tokens.get(value.axes[axis]))]
+    rows = rows_of(index, value.shape[0])
+    return any(len({tuple(strings[row]) for row in rows if row < len(strings)}) > 1 for strings in named)
 
 
 def _place(value: Value, index: Index) -> str:
@@ -119,7 +121,7 @@ def _place(value: Value, index: Index) -> str:
             word = _token(value, index, axis, part)
             parts.append(f"{axis}={part}" + (f" {word!r}" if word else ""))
         elif isinstance(part, PerText):
-            words = dict.fromkeys(value.tokens[row][part.of(row)] for row in rows_of(index, value.shape[0]))
+            words = dict.fromkeys(value.tokens[axis][row][part.of(row)] for row in rows_of(index, value.shape[0]))
             parts.append(f"{axis}={'|'.join(map(repr, words))}")
         else:
             whole = part.indices(size) == (0, size, 1)
@@ -131,7 +133,7 @@ def _place(value: Value, index: Index) -> str:
 def _token(value: Value, index: Index, axis: str, at: int) -> str:
     if axis == PLACE_AXIS:
         return f"{offset(at, value.shape[value.axes.index(axis)]):+d}"
-    rows = rows_of(index, value.shape[0]) if value.axes[0] == "batch" else range(len(value.tokens))
+    rows = rows_of(index, value.shape[0]) if value.axes[0] == "batch" else range(texts_of(value.tokens))
     return word_at(value, axis, at, rows)
 
 

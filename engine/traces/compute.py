@@ -11,9 +11,9 @@ from functools import cached_property
 import torch
 
 from ..ops import Op, no_memory
+from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
-from ..program.tokens import Tokens
 from .cache import Cache, Key, MemoryPool, reuses
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -23,7 +23,6 @@ from .shapes import Shadow, shadows_of
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
 LARGEST_SHARE = 0.25
-MASK = "tokens.mask"
 
 
 class Computation:
@@ -32,7 +31,7 @@ class Computation:
     Args:
         program: what to compute.
         weights: every weight of the program, on the device and in the dtype to compute with.
-        tokens: what goes in.
+        inputs: what goes in.
         device, dtype: where and in what to compute.
         budget: bytes of values to keep; the rest is computed again from what is left, the same to the last bit.
         pool: that of an earlier run which is no longer needed, to compute in its memory.
@@ -44,7 +43,7 @@ class Computation:
         self,
         program: Program,
         weights: Mapping[str, torch.Tensor],
-        tokens: Tokens,
+        inputs: Inputs,
         device: torch.device,
         dtype: torch.dtype,
         budget: int | None = None,
@@ -55,16 +54,16 @@ class Computation:
         self.program, self.weights, self.budget, self._dtype = program, weights, budget, dtype
         self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
         self._reuses = reuses(self.device)
-        self._length = tokens.shape[1]
+        self._length = max(length for _, length in inputs.sizes.values())
         self.stale: frozenset[str] = frozenset()
         self._patches = PatchSet()
         self._base = base
         self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
         self.lock = base.lock if base is not None else threading.RLock()
-        self.shadows = shadows if shadows is not None else shadows_of(program, dtype, tokens.shape)
+        self.shadows = shadows if shadows is not None else shadows_of(program, dtype, inputs.sizes)
         shared = base.cache.pool if base is not None else pool
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
-        self._given = _brought(program, tokens, self.device, dtype)
+        self._given = _brought(program, inputs, self.device, dtype)
         memory = shared or MemoryPool(budget, program.anchors, self.device)
         self.cache = Cache(memory, program.borrowed, self._given.values())
 
@@ -152,13 +151,13 @@ class Computation:
             self.stale = frozenset(name for name in had if self.known(name) is None)
         return frozenset(changed)
 
-    def fork(self, tokens: Tokens) -> Computation:
+    def fork(self, inputs: Inputs) -> Computation:
         """Another with the same patches, to be patched apart; upstream of that, values are shared."""
         base = self
         while base._base is not None and base._patches.all == base._base._patches.all:
             base = base._base  # the one between has nothing of its own to be shared
         child = Computation(
-            self.program, self.weights, tokens, self.device, self._dtype, self.budget, shadows=self.shadows, base=base
+            self.program, self.weights, inputs, self.device, self._dtype, self.budget, shadows=self.shadows, base=base
         )
         child.change(self._patches)
         child.stale = frozenset()
@@ -303,11 +302,11 @@ class Computation:
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
 
 
-def _brought(program: Program, tokens: Tokens, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def _brought(program: Program, inputs: Inputs, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
     given = {stage.name: program.pairs[stage.name][1] for stage in program if stage.card.given}
-    tensors = {name: torch.from_numpy(tokens.given(name)) for name in given}
-    whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == tokens.shape]
+    tensors = {name: torch.from_numpy(inputs.given(program[name])) for name in given}
+    whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == inputs.tokens.shape]
     there = (
         torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()
     )
@@ -316,6 +315,7 @@ def _brought(program: Program, tokens: Tokens, device: torch.device, dtype: torc
         for name, tensor in tensors.items()
     }
     brought = rest | dict(zip(whole, there, strict=False))
-    if MASK in brought:
-        brought[MASK].all_seen = bool((tokens.mask != 0).all())  # type: ignore[attr-defined]  # see `ops.tokens.all_seen`
+    for name, sequence in inputs.sequences.items():
+        if (mask := brought.get(f"{name}.mask")) is not None:
+            mask.all_seen = bool((sequence.mask != 0).all())  # type: ignore[attr-defined]  # see `ops.tokens.all_seen`
     return brought

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape
-from ..program.tokens import Tokens
 from ..program.trace import Trace
 from ..program.value import ArrayValue, ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
@@ -20,15 +20,15 @@ class Outline(Trace):
 
     Args:
         program: what would run.
-        tokens: what would go in.
+        inputs: what would go in.
         shadows: shape and dtype of every value.
         about: facts for people.
     """
 
     def __init__(
-        self, program: Program, tokens: Tokens, shadows: Mapping[str, Shadow], about: Mapping[str, str]
+        self, program: Program, inputs: Inputs, shadows: Mapping[str, Shadow], about: Mapping[str, str]
     ) -> None:
-        self.program, self.tokens, self.about = program, tokens, dict(about)
+        self.program, self.inputs, self.about = program, inputs, dict(about)
         self._shadows = shadows
         self._shapes = {name: shadow.shape for name, shadow in shadows.items()}
 
@@ -43,10 +43,10 @@ class Outline(Trace):
         stage = self.program[name]
         dtype = str(self._shadows[name].dtype).removeprefix("torch.")
         if self.has(name):
-            value: Value = ArrayValue(name, stage.axes, np.asarray(self.tokens.given(name)), dtype)
+            value: Value = ArrayValue(name, stage.axes, np.asarray(self.inputs.given(stage)), dtype)
         else:
             value = self._shape_alone(name, stage.axes, self._shapes[name], dtype)
-        value.tokens = self.tokens.strings
+        value.tokens = self.inputs.strings_along(stage)
         return value
 
     def weight_value(self, weight: StageWeight) -> Value:

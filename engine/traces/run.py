@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy.typing as npt
@@ -12,9 +13,10 @@ import torch
 from ..messages.errors import InputError
 from ..messages.visible import visible
 from ..program.index import Index
+from ..program.inputs import Inputs
 from ..program.patch import Patch
 from ..program.stage import Shape, write_shape
-from ..program.tokens import Tokens
+from ..program.tokens import PARTS, Ids
 from ..program.trace import LiveTrace
 from ..program.value import Value
 from .cache import MemoryPool
@@ -36,7 +38,7 @@ class Run(LiveTrace):
 
     Args:
         computation: what computes and keeps them.
-        tokens: what goes in.
+        inputs: what goes in.
         about: facts for people.
         weight_sizes: of an earlier run with the same weights, which have then been looked at.
         word: the token of an id.
@@ -49,13 +51,13 @@ class Run(LiveTrace):
     def __init__(
         self,
         computation: Computation,
-        tokens: Tokens,
+        inputs: Inputs,
         about: Mapping[str, str] | None = None,
         weight_sizes: WeightSizes | None = None,
         word: Callable[[int], str | None] | None = None,
     ) -> None:
         self.computation, self.program = computation, computation.program
-        self.tokens = self._original = tokens
+        self.inputs = self._original = inputs
         self.about = dict(about or {})
         self._word = word
         self.extents = Extents(computation, weight_sizes or WeightSizes(computation.weights))
@@ -117,7 +119,9 @@ class Run(LiveTrace):
         value = self._values.get(name)
         if value is None:
             stage = self.program[name]
-            value = RunValue(self.computation, self.extents, stage, self.tokens.strings, self.reader(stage))
+            value = RunValue(
+                self.computation, self.extents, stage, self.inputs.strings_along(stage), self.reader(stage)
+            )
             self._values[name] = value
         return value
 
@@ -176,7 +180,7 @@ class Run(LiveTrace):
         return self.computation.patches.names
 
     @property
-    def original_tokens(self) -> Tokens:
+    def original_inputs(self) -> Inputs:
         return self._original
 
     @property
@@ -242,9 +246,17 @@ class Run(LiveTrace):
 
     def _read_tokens(self, changed: Iterable[str]) -> None:
         """Read what goes in again, where a patch has changed it."""
-        if any(name.startswith("tokens.") for name in changed):
-            arrays = ("ids", "mask", "segments", "positions")
-            now = {name: self.tensor(f"tokens.{name}") for name in arrays if f"tokens.{name}" in self.program}
-            self.tokens = self._original.changed({name: to_numpy(tensor) for name, tensor in now.items()}, self.word)
-            for value in self._values.values():
-                value.tokens = self.tokens.strings
+        if self._parts.keys().isdisjoint(changed):
+            return
+        arrays: dict[str, dict[str, Ids]] = {}
+        for name, (sequence, part) in self._parts.items():
+            arrays.setdefault(sequence, {})[part] = to_numpy(self.tensor(name))
+        self.inputs = self._original.changed(arrays, self.word)
+        for value in self._values.values():
+            value.tokens = self.inputs.strings_along(value.stage)
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[str, str]]:
+        """The stages that parts of sequences go in at: `{"tokens.ids": ("tokens", "ids")}`."""
+        every = {f"{sequence}.{part}": (sequence, part) for sequence in self._original.sequences for part in PARTS}
+        return {name: of for name, of in every.items() if name in self.program}

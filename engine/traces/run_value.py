@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ..ops import OneHot, Op
+from ..program.index import Along
 from ..program.per_text import Index, PerText, Rectangle, by_text, is_rectangle
 from ..program.stage import Stage
 from ..program.value import Value
@@ -29,7 +30,7 @@ class RunValue(Value):
     Args:
         computation: what computes it; extents: how large it and what goes into it are.
         stage: whose value.
-        tokens: of each text; word: what the numbers are called, or the places along the last axis.
+        tokens: along each axis; word: what the numbers are called, or the places along the last axis.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class RunValue(Value):
         computation: Computation,
         extents: Extents,
         stage: Stage,
-        tokens: Sequence[Sequence[str]],
+        tokens: Along,
         word: Callable[[int], str],
     ) -> None:
         self.computation, self.extents, self.stage = computation, extents, stage

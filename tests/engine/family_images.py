@@ -88,7 +88,7 @@ def ended_texts(lengths: Sequence[int], random: np.random.Generator, encoder: En
 
 
 def pixels(tokens: Tokens) -> dict[str, torch.Tensor]:
-    return {"pixel_values": torch.from_numpy(tokens.given("image.pixels"))}
+    return {"pixel_values": torch.from_numpy(tokens.arrays["image.pixels"])}
 
 
 def pixels_and_mask(tokens: Tokens) -> dict[str, torch.Tensor]:

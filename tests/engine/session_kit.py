@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from encoder_tui.engine import Program, Session, Tokens
+from encoder_tui.engine import Inputs, Program, Session, Tokens
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.traces.compute import Computation
 from encoder_tui.engine.traces.run import Run
@@ -24,7 +24,8 @@ def walk(run: Any) -> None:
 
 
 def run_of(
-    program: Program, weights: Mapping[str, torch.Tensor], tokens: Tokens, device: str = "cpu", **more: Any
+    program: Program, weights: Mapping[str, torch.Tensor], tokens: Tokens | Inputs, device: str = "cpu", **more: Any
 ) -> Run:
     """A run without an encoder, in float32."""
-    return Run(Computation(program, weights, tokens, torch.device(device), torch.float32, **more), tokens)
+    inputs = Inputs.of(tokens)
+    return Run(Computation(program, weights, inputs, torch.device(device), torch.float32, **more), inputs)

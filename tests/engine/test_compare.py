@@ -124,7 +124,7 @@ def test_difference_as_a_value(encoder: Encoder) -> None:
     assert np.isfinite(whole).all()  # every token of ours has a partner
     TABLE.execute(session, 'compare text "The cat sat."')
     whole = session.expect_reference().difference(session.trace, "layers.0.output").numpy()
-    pair = align(session.trace.tokens, session.reference.trace.tokens).pairs[0]  # type: ignore[union-attr]
+    pair = align(session.trace.inputs, session.reference.trace.inputs).pairs[0]  # type: ignore[union-attr]
     assert np.isnan(whole[0, list(pair.lonely_ours)]).all()
     assert np.isfinite(whole[0, pair.ours]).all()
     masked = session.expect_reference().difference(session.trace, "mask.additive")

@@ -80,7 +80,7 @@ def test_depth_and_length_are_bounded() -> None:
 def stop(run, pattern: str, text: str):
     debugger = Debugger(run)
     program = run.program
-    wanted = condition(text, program, program.expect(pattern), run.shapes, run.tokens.strings)
+    wanted = condition(text, run, program.expect(pattern))
     debugger.add(pattern, wanted)
     return debugger.cont()
 
@@ -152,14 +152,14 @@ def test_layer_narrows_a_glob(minilm_run) -> None:
 def test_a_bad_condition_is_refused_when_it_is_set(minilm_run, text: str, says: str) -> None:
     debugger = Debugger(minilm_run)
     with pytest.raises(InputError) as error:
-        condition(text, minilm_run.program, [WEIGHTS], minilm_run.shapes, minilm_run.tokens.strings)
+        condition(text, minilm_run, [WEIGHTS])
     assert says in str(error.value)
     assert not debugger.breakpoints
 
 
 def test_entropy_where_there_is_no_softmax_is_refused(minilm_run) -> None:
     with pytest.raises(InputError, match="entropy is of softmax rows"):
-        condition("entropy < 1", minilm_run.program, ["layers.0.ffn.up"], minilm_run.shapes, ())
+        condition("entropy < 1", minilm_run, ["layers.0.ffn.up"])
 
 
 def test_a_watch_stops_where_it_changes_both_ways(minilm) -> None:

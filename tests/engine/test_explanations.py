@@ -63,7 +63,7 @@ def test_sentence_embeddings_are_explained(minilm_run):
 def test_presets_are_explained(name):
     """Their shapes alone are needed, so that the largest cost nothing."""
     program = preset(name).program(Options())
-    shadows = shadows_of(program, torch.float32, (1, 5))
+    shadows = shadows_of(program, torch.float32, {"tokens": (1, 5)})
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
@@ -71,7 +71,7 @@ def test_training_is_explained():
     """Every dropout and its mask."""
     program = preset("transformer-base").program(Options(train_seed=1))
     assert any(stage.kind == "DropoutMask" for stage in program)
-    shadows = shadows_of(program, torch.float32, (1, 5))
+    shadows = shadows_of(program, torch.float32, {"tokens": (1, 5)})
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
@@ -80,7 +80,7 @@ def test_poolings_are_explained(small, mode):
     modules = [Module("Pooling", "1_Pooling", {"pooling_mode": [mode, "mean" if mode != "mean" else "cls"]})]
     modules += [Module("Dense", "2_Dense", {"in_features": 64, "out_features": 5}), Module("Normalize", "3", {})]
     program = with_sentence(small.program, Sentence("", tuple(modules)))
-    shadows = shadows_of(program, torch.float32, (1, 5))
+    shadows = shadows_of(program, torch.float32, {"tokens": (1, 5)})
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 

@@ -38,7 +38,7 @@ class Plain(LiveTrace):
 
     def __init__(self, run) -> None:
         self.run = run
-        self.program, self.tokens, self.about = run.program, run.tokens, run.about
+        self.program, self.inputs, self.about = run.program, run.inputs, run.about
 
     def value(self, name):
         from encoder_tui.engine.program.value import ArrayValue
@@ -64,7 +64,7 @@ Plain.__abstractmethods__ = frozenset()  # it is looked at and never changed
 def every_stop(trace, said):
     debugger = Debugger(trace)
     asked = Unexpected() if said == "unexpected" else condition(
-        said, trace.program, [stage.name for stage in trace.program], trace.shapes, trace.tokens.strings
+        said, trace, [stage.name for stage in trace.program]
     )  # fmt: skip
     debugger.add("*", asked)
     stops = []

@@ -5,7 +5,7 @@ import random
 
 import pytest
 import torch
-from encoder_tui.engine import Debugger
+from encoder_tui.engine import Debugger, Inputs
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
@@ -84,7 +84,7 @@ def values_on_meta(encoder, tokens, make_out):
     values = {}
     for stage in program:
         if isinstance(stage.op, Given):
-            values[stage.name] = torch.from_numpy(tokens.given(stage.name)).to("meta")
+            values[stage.name] = torch.from_numpy(Inputs.of(tokens).given(stage)).to("meta")
             if not stage.card.whole_numbers:
                 values[stage.name] = values[stage.name].float()
         else:
@@ -99,7 +99,7 @@ def test_on_the_meta_device(sample, pair):
     """No op makes CPU tensors, with memory given or not, and shapes and dtypes are what the ops foretell."""
     encoder, _ = pair
     tokens = tokens_for(sample, encoder, [7, 4])
-    shadows = shadows_of(encoder.program, torch.float32, tokens.shape)
+    shadows = shadows_of(encoder.program, torch.float32, {"tokens": tokens.shape})
 
     def buffer(name):
         return lambda: torch.empty(shadows[name].shape, dtype=shadows[name].dtype, device="meta")

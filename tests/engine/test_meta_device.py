@@ -34,7 +34,7 @@ def test_no_op_makes_cpu_tensors(program):
 
 def test_with_memory_given_too(program):
     """Buffers take another branch in most ops: `out=` refuses a tensor of another device."""
-    shadows = shadows_of(program, torch.float32, (2, 7))
+    shadows = shadows_of(program, torch.float32, {"tokens": (2, 7)})
 
     def buffer(name):
         return lambda: torch.empty(shadows[name].shape, dtype=shadows[name].dtype, device="meta")
@@ -73,7 +73,7 @@ def test_reads_on_another_device_stay_there(minilm):
 
 def test_shadows_are_what_the_meta_device_says(program):
     """Two ways to the same shapes: each op's own rule, and the op run on nothing."""
-    shadows = shadows_of(program, torch.float32, (2, 7))
+    shadows = shadows_of(program, torch.float32, {"tokens": (2, 7)})
     for name, value in meta_values(program, torch.float32, lambda name: no_memory).items():
         assert (shadows[name].shape, shadows[name].dtype) == (tuple(value.shape), value.dtype), name
         assert shadows[name].nbytes == value.numel() * value.itemsize

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError, load, open_snapshot, save
-from encoder_tui.engine.analysis.compare.align import align, patched_tokens
+from encoder_tui.engine.analysis.compare.align import align, patched_inputs
 from encoder_tui.engine.analysis.compare.view import AlignedValue, DifferenceValue
 from encoder_tui.engine.program.element import first_place
-from encoder_tui.engine.program.index import Written, bind_index, parse_index
+from encoder_tui.engine.program.index import TOKEN_AXES, Written, bind_index, parse_index
 from encoder_tui.engine.program.per_text import PerText
 from encoder_tui.engine.program.token_names import Nth, forms, place_in_each, places_of
 from encoder_tui.engine.program.value import ArrayValue
@@ -29,7 +29,7 @@ AXES = ("batch", "head", "query", "key")
 
 
 def bound(text: str, shape=(2, 4, 6, 6), axes=AXES, tokens=TOKENS):
-    return bind_index(parse_index(text), shape, axes, tokens)
+    return bind_index(parse_index(text), shape, axes, dict.fromkeys(TOKEN_AXES, tokens))
 
 
 def test_a_name_is_an_int_where_all_texts_that_are_meant_agree():
@@ -97,13 +97,13 @@ def test_a_value_that_is_one_for_all_texts_has_no_place_for_each():
 
 
 def test_a_bound_index_is_bound_again_as_it_is():
-    value = ArrayValue("x", AXES, np.zeros((2, 4, 6, 6)), None, TOKENS)
+    value = ArrayValue("x", AXES, np.zeros((2, 4, 6, 6)), None, dict.fromkeys(TOKEN_AXES, TOKENS))
     index = value.bind('query="[SEP]", key="[SEP]"')
     assert value.bind(index) == index
     assert value.bind((1, *index[1:]))[2:] == (5, 5)
     assert value.window_shape(index) == (2, 4)
     one = bound('batch=1:, key="[SEP]"', (3, 4, 6, 6), AXES, (*TOKENS, TOKENS[0]))
-    other = ArrayValue("x", AXES, np.zeros((3, 4, 6, 6)), None, (*TOKENS, TOKENS[0]))
+    other = ArrayValue("x", AXES, np.zeros((3, 4, 6, 6)), None, dict.fromkeys(TOKEN_AXES, (*TOKENS, TOKENS[0])))
     with pytest.raises(InputError, match="not one for each text"):
         other.bind((slice(None), *one[1:]))
     with pytest.raises(InputError, match="not one for each text"):
@@ -154,7 +154,7 @@ def test_a_batch_reads_what_its_texts_read_alone(tokens, data):
     """Any window with names in it: each text's part is what that text gives as a batch of one."""
     size = len(tokens[0])
     array = np.arange(len(tokens) * 2 * size * size, dtype=np.float32).reshape(len(tokens), 2, size, size)
-    value = ArrayValue("x", AXES, array, None, tokens)
+    value = ArrayValue("x", AXES, array, None, dict.fromkeys(TOKEN_AXES, tokens))
     chosen = data.draw(
         st.permutations([("query", data.draw(st.sampled_from(NAMED))), ("key", data.draw(st.sampled_from(NAMED)))])
     )
@@ -165,7 +165,7 @@ def test_a_batch_reads_what_its_texts_read_alone(tokens, data):
     rows = range(len(tokens))[slice(*(int(part) if part else None for part in f"{step}:".split(":")[:3]))]
     read = value.read(f"batch={step}, {names}")
     alone = [
-        ArrayValue("x", AXES, array[row : row + 1], None, tokens[row : row + 1]).read(names) for row in rows
+        ArrayValue("x", AXES, array[row : row + 1], None, dict.fromkeys(TOKEN_AXES, tokens[row : row + 1])).read(names) for row in rows
     ]  # fmt: skip
     assert np.array_equal(read, np.concatenate(alone) if alone else read[:0])
     index = value.bind(f"batch={step}, {names}")
@@ -229,14 +229,14 @@ def test_a_recording_in_bfloat16_is_read_by_text(small_dir, tmp_path):
 
 def test_a_reference_is_read_by_text_in_our_coordinates(small):
     ours, theirs = small.run(TEXTS), small.run(["the dog sat because it was tired", "now it is a dog"])
-    both = align(patched_tokens(ours), patched_tokens(theirs))
+    both = align(patched_inputs(ours), patched_inputs(theirs))
     assert not both.same
     for made in (AlignedValue, DifferenceValue):
-        value = made(ours[WEIGHTS], theirs[WEIGHTS], both)
+        value = made(ours[WEIGHTS], theirs[WEIGHTS], both, ours.program[WEIGHTS])
         whole = value.read()
         read = value.read('query="it", key="[SEP]"')
         assert np.array_equal(read, expected(whole), equal_nan=True)
         assert not np.isnan(read).any()
-    mine = align(patched_tokens(ours), patched_tokens(ours))
+    mine = align(patched_inputs(ours), patched_inputs(ours))
     assert mine.same
-    assert not DifferenceValue(ours[WEIGHTS], ours[WEIGHTS], mine).read('key="[SEP]"').any()
+    assert not DifferenceValue(ours[WEIGHTS], ours[WEIGHTS], mine, ours.program[WEIGHTS]).read('key="[SEP]"').any()

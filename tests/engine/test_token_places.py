@@ -9,7 +9,7 @@ from encoder_tui.engine import InputError, Session
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.conditions import StageScope
-from encoder_tui.engine.program.index import parse_index
+from encoder_tui.engine.program.index import TOKEN_AXES, parse_index
 from encoder_tui.engine.program.value import ArrayValue
 from session_kit import do
 
@@ -266,7 +266,9 @@ def test_a_value_that_all_texts_share_is_asked_at_each_texts_own_token(small):
     """Beside one of each text: a bias of T5, or a mask that is one for all, has no batch and yet is of that text's tokens."""
     session = Session(small.run(TEXTS), small)
     run, stage = session.trace, session.trace.program[WEIGHTS]
-    shared = ArrayValue("bias", ("head", "query", "key"), np.zeros((4, 9, 9)), None, run.tokens.strings)
+    shared = ArrayValue(
+        "bias", ("head", "query", "key"), np.zeros((4, 9, 9)), None, dict.fromkeys(TOKEN_AXES, run.tokens.strings)
+    )
     shared.array[0, 1, 5] = 7
     index = parse_index('head=0, query="it", key="[SEP]"')
     scopes = [StageScope(run, stage, None, text) for text in (0, 1)]

@@ -331,7 +331,7 @@ class Counting(Trace):
     """A trace that counts the numbers that are read."""
 
     def __init__(self, run: Run) -> None:
-        self.run, self.program, self.tokens, self.about = run, run.program, run.tokens, run.about
+        self.run, self.program, self.inputs, self.about = run, run.program, run.inputs, run.about
         self.numbers: list[int] = []
 
     def value(self, name: str) -> Value:

@@ -195,7 +195,7 @@ def test_formulas_name_what_goes_in(run):
 
 def test_on_the_meta_device(encoder):
     program = encoder.program
-    shadows = shadows_of(program, torch.float32, (2, 7))
+    shadows = shadows_of(program, torch.float32, {"tokens": (2, 7)})
     weights = {name: torch.empty(shape, device="meta") for name, shape in program.weights.items()}
     for make_out in (lambda name: no_memory, lambda name: lambda: empty(shadows[name])):
         values = {}

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.engine.program.index import Index
+from encoder_tui.engine.program.index import TOKEN_AXES, Along, Index
+from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.patch import Patch
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Shape, Stage
@@ -44,7 +45,7 @@ class Does:
 class OneHot(Value):
     """Rows of the identity, made when they are read; refuses to be read whole, as the real one would suffer to be."""
 
-    def __init__(self, name: str, ids: Array, size: int, tokens: Sequence[Sequence[str]]) -> None:
+    def __init__(self, name: str, ids: Array, size: int, tokens: Along) -> None:
         self.name, self.axes, self.dtype, self.tokens = name, ("batch", "token", "vocabulary"), "float32", tokens
         self.ids, self.shape = ids, (*ids.shape, size)
         self.largest = 0
@@ -63,7 +64,7 @@ class FakeTrace(LiveTrace):
     """A recording whose values are all in memory; `reached` counts how far it was asked to run."""
 
     def __init__(self, program: Program, tokens: Tokens, values: Mapping[str, Value]) -> None:
-        self.program, self.tokens, self.values = program, tokens, dict(values)
+        self.program, self.inputs, self.values = program, Inputs(tokens), dict(values)
         self.about = {"model": "fake", "family": "bert", "device": "cpu", "dtype": "float32"}
         self.reached = -1
         self.by_hand: frozenset[str] = frozenset()
@@ -122,7 +123,9 @@ class _Builder:
         symbols = tuple("W" for _ in weights)
         self.stages.append(Stage(name, Does(how, symbols), tuple(inputs), tuple(weights), tuple(axes.split())))
         stored = array.astype(np.float32) if array.dtype == np.float64 else array
-        self.values[name] = ArrayValue(name, tuple(axes.split()), stored, None, self.tokens.strings)
+        self.values[name] = ArrayValue(
+            name, tuple(axes.split()), stored, None, dict.fromkeys(TOKEN_AXES, self.tokens.strings)
+        )
         return stored.astype(
             np.float64
         )  # computed in float64, the last bits of float32 are the same on every processor
@@ -158,7 +161,7 @@ def fake_trace() -> FakeTrace:
     build.stages.append(
         Stage("tokens.one_hot", Does("one_hot({0})"), ("tokens.ids",), (), ("batch", "token", "vocabulary"))
     )
-    build.values["tokens.one_hot"] = OneHot("tokens.one_hot", tokens.ids, VOCABULARY, STRINGS)
+    build.values["tokens.one_hot"] = OneHot("tokens.one_hot", tokens.ids, VOCABULARY, {"token": STRINGS})
     size = (*tokens.shape, HIDDEN)
     looked_up = build.random.standard_normal(size)
     looked_up = build.add(

@@ -9,7 +9,7 @@ from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.reading.facts import look
-from encoder_tui.tui.state.against import against_of
+from encoder_tui.tui.state.against import Against, against_of
 from encoder_tui.tui.state.view_state import ViewState
 from inspector_app import InspectorApp
 from rich.cells import cell_len
@@ -60,23 +60,28 @@ async def test_three_numbers_and_figures(session: Session) -> None:
     assert lines[-2].startswith("within tolerance ")
 
 
+def against(session: Session, stage: str) -> Against:
+    """What is said of a stage beside its reference."""
+    held = against_of(look(session, None).compared, session.trace.program[stage])
+    assert held is not None
+    return held
+
+
 async def test_the_first_stage_beyond_is_said_there_and_elsewhere(session: Session) -> None:
     TABLE.execute(session, "fork")
     TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")
     TABLE.execute(session, "compare fork 0")
-    assert against_of(look(session, None).compared, "embeddings.sum").verdict == "✗ the first stage beyond tolerance 0"
-    assert against_of(look(session, None).compared, NORM).verdict == "✗ beyond tolerance 0; first: embeddings.sum (D)"
-    assert against_of(look(session, None).compared, "embeddings.token").verdict == (
-        "equal to the last bit; first: embeddings.sum (D)"
-    )
+    assert against(session, "embeddings.sum").verdict == "✗ the first stage beyond tolerance 0"
+    assert against(session, NORM).verdict == "✗ beyond tolerance 0; first: embeddings.sum (D)"
+    assert against(session, "embeddings.token").verdict == "equal to the last bit; first: embeddings.sum (D)"
     assert (await seen(session, ViewState("embeddings.sum", view="diff")))[-2] == "✗ the first stage beyond tolerance 0"
 
 
 async def test_after_a_change_the_old_figures_are_not_shown(session: Session) -> None:
     TABLE.execute(session, "compare dtype float64")
     TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")
-    against = against_of(look(session, None).compared, NORM)
-    assert (against.figures, against.verdict) == (
+    shown = against(session, NORM)
+    assert (shown.figures, shown.verdict) == (
         (), "values have changed since: `compare dtype float64` again for figures",
     )  # fmt: skip
 

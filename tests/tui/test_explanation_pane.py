@@ -39,7 +39,7 @@ def start(_: Callable[..., None]) -> Session:
     ]
     rows = (STRINGS[0][:2],)
     values = {
-        stage.name: ArrayValue(stage.name, SQUARE, array, None, rows)
+        stage.name: ArrayValue(stage.name, SQUARE, array, None, {"query": rows, "key": rows})
         for stage, array in zip(stages, (masked, weights), strict=True)
     }
     return Session(FakeTrace(Program(stages), tokens, values))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from encoder_tui.engine.commands.screen import MOVES
+from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state.plane import (
     Plane,
@@ -24,7 +25,7 @@ SQUARE = ("batch", "head", "query", "key")
 
 
 def subject(shape: tuple[int, ...], axes: tuple[str, ...]) -> Subject:
-    return Subject("x", shape, axes, tokens=STRINGS)
+    return Subject("x", shape, axes, tokens=tuple((axis, STRINGS) for axis in axes if axis in TOKEN_AXES))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,11 @@ def test_the_nearest_stage_with_heads_is_in_the_same_layer() -> None:
 def test_an_axis_of_labels_shows_their_names() -> None:
     names = ("O", "B-PER", "I-PER")
     labels = Subject(
-        "head.labels.logits", (1, 2, 3), ("batch", "token", "label"), tokens=(("the", "cat"),), labels=names
+        "head.labels.logits",
+        (1, 2, 3),
+        ("batch", "token", "label"),
+        tokens=(("token", (("the", "cat"),)),),
+        labels=names,
     )
     plane = plane_of(labels, ViewState())
     assert [column_label(plane, labels, 0, column) for column in range(3)] == list(names)

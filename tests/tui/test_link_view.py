@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.program.index import TOKEN_AXES
+from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.value import Value
 from encoder_tui.tui.drawing.braille import BLANK, Canvas
 from encoder_tui.tui.state.view_state import ViewState
@@ -123,7 +125,8 @@ class Counted(Value):
 
     def __init__(self, length: int) -> None:
         self.shape, self.most = (1, 1, length, length), 0
-        self.tokens = [[f"t{place}" for place in range(length)]]
+        strings = (tuple(f"t{place}" for place in range(length)),)
+        self.tokens = dict.fromkeys(TOKEN_AXES, strings)
 
     def read(self, index: object = ()) -> np.ndarray:
         bound = self.bind(index)  # type: ignore[arg-type]
@@ -136,7 +139,7 @@ class Counted(Value):
 async def test_of_a_long_text_one_row_and_the_screen_are_read() -> None:
     session, value = small(), Counted(2000)
     session.trace.values[WEIGHTS] = value  # type: ignore[attr-defined]
-    session.trace.tokens = replace(session.trace.tokens, strings=tuple(map(tuple, value.tokens)))
+    session.trace.inputs = Inputs(replace(session.trace.tokens, strings=value.tokens["key"]))
     app = InspectorApp(session, ViewState(WEIGHTS, view="lines", row=1000, column=1500))
     async with app.run_test(size=(84, 28)) as pilot:
         await pilot.pause()

@@ -25,7 +25,7 @@ def session() -> Session:
 
 def world() -> World:
     trace = fake_trace()
-    return World(trace.program, trace.tokens, trace.shapes, trace.about, live=True)
+    return World(trace.program, trace.inputs, trace.shapes, trace.about, live=True)
 
 
 async def test_the_key_shows_the_weights_one_after_the_other_and_the_value_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 from driving import lines_of, press, running, settled, until, write
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.program.index import Index
+from encoder_tui.engine.program.index import TOKEN_AXES, Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
@@ -55,7 +55,11 @@ def session_of(stages: dict[str, tuple[Stage, Any]], weights: dict[str, np.ndarr
     tokens = fake_tokens()
     values: dict[str, Any] = {}
     for name, (stage, value) in stages.items():
-        values[name] = value if isinstance(value, OneHot) else ArrayValue(name, stage.axes, value, None, tokens.strings)
+        values[name] = (
+            value
+            if isinstance(value, OneHot)
+            else ArrayValue(name, stage.axes, value, None, dict.fromkeys(TOKEN_AXES, tokens.strings))
+        )
     trace = WeighedTrace(Program([stage for stage, _ in stages.values()]), tokens, values)
     trace.numbers = weights or {}
     session = Session(trace)
@@ -83,7 +87,7 @@ def looked_up() -> Session:
     """A lookup from one-hot rows."""
     tokens = fake_tokens()
     table = np.arange(30_522 * 2, dtype=np.float32).reshape(-1, 2)
-    hot = OneHot("tokens.one_hot", tokens.ids, 30_522, tokens.strings)
+    hot = OneHot("tokens.one_hot", tokens.ids, 30_522, {"token": tokens.strings})
     stages = {
         "tokens.ids": (Stage("tokens.ids", Op("Given"), (), (), ("batch", "token")), tokens.ids),
         "tokens.one_hot": (Stage("tokens.one_hot", Op("OneHot"), ("tokens.ids",), (), hot.axes), hot),
@@ -262,7 +266,7 @@ async def test_a_weight_is_named_and_leads_nowhere() -> None:
 
 def world() -> World:
     trace = scores().trace
-    return World(trace.program, trace.tokens, trace.shapes, {})
+    return World(trace.program, trace.inputs, trace.shapes, {})
 
 
 @given(st.integers(0, 1), st.integers(0, 13), st.integers(0, 3))

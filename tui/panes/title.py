@@ -90,9 +90,11 @@ def facts_of(position: Position) -> tuple[str, ...]:
     """Model, family, how it attends if that is unusual, device and dtype, size of the batch."""
     world = position.world
     about = dict(world.about)
-    texts, tokens = world.tokens.shape
+    texts = world.tokens.shape[0]
+    longest = [tokens for _, tokens in world.inputs.sizes.values()]  # of each sequence
+    counted = " + ".join([*map(str, longest[:-1]), trn(longest[-1], "{count} token", "{count} tokens")])
     computes = " ".join(about[fact] for fact in ("device", "dtype") if about.get(fact))
-    batch = f"{trn(texts, '{count} text', '{count} texts')} × {trn(tokens, '{count} token', '{count} tokens')}"
+    batch = f"{trn(texts, '{count} text', '{count} texts')} × {counted}"
     seen = tr(about.get("attention", ""))
     left = "" if world.live else tr("recording")
     facts = [about.get("model", ""), about.get("family", ""), seen, computes, batch, left]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..drawing.text import plain
-from ..state.against import Compared
+from ..state.against import Compared, PlacesOfTexts, StringsOfTexts
 
 if TYPE_CHECKING:
     from ...engine.analysis.compare import Alignment, Reference
@@ -24,7 +24,7 @@ def compared_of(session: Session, before: Position | None) -> Compared | None:
         before: the copy made before; what it knows is kept if nothing has changed since.
     """
     from ...engine.analysis.compare import align
-    from ...engine.analysis.compare.align import patched_tokens
+    from ...engine.analysis.compare.align import patched_inputs
 
     reference, trace = session.reference, session.trace
     if reference is None:
@@ -39,8 +39,9 @@ def compared_of(session: Session, before: Position | None) -> Compared | None:
     if reference.trace is trace:
         return Compared(reference.title, session.compared, itself=True)
     current = reference.ours is trace
-    alignment = reference.alignment if current else align(patched_tokens(trace), patched_tokens(reference.trace))
-    tokens, alone = _labels(_Held(alignment))
+    alignment = reference.alignment if current else align(patched_inputs(trace), patched_inputs(reference.trace))
+    labels = {name: _labels(_Held(each)) for name, each in alignment.every.items()}
+    alone = None if alignment.same else {name: lonely for name, (_, lonely) in labels.items()}
     comparison = reference.comparison
     beside, refused = _beside(session, replace(reference, ours=trace, alignment=alignment))
     return Compared(
@@ -48,7 +49,7 @@ def compared_of(session: Session, before: Position | None) -> Compared | None:
         session.compared,
         False,
         refused,
-        tokens,
+        {name: tokens for name, (tokens, _) in labels.items()},
         alone,
         _notes(alignment),
         {row.name: row for row in comparison.rows} if comparison else {},
@@ -92,8 +93,8 @@ class _Held:
         return id(self.alignment)
 
 
-@lru_cache(maxsize=2)
-def _labels(held: _Held) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[int, ...], ...] | None]:
+@lru_cache(maxsize=8)
+def _labels(held: _Held) -> tuple[StringsOfTexts, PlacesOfTexts]:
     """Tokens as both sides call them, and where there is only one side."""
     alignment = held.alignment
     ours, theirs = alignment.ours.strings, alignment.theirs.strings
@@ -104,8 +105,8 @@ def _labels(held: _Held) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[int, 
             alone[pair.row].discard(mine)
             if ours[pair.row][mine] != theirs[pair.other][other]:
                 rows[pair.row][mine] += f"≠{plain(theirs[pair.other][other])}"
-    if alignment.same:
-        return tuple(map(tuple, rows)), None
+    if alignment.same:  # padding has its partner too
+        return tuple(map(tuple, rows)), ((),) * len(rows)
     for row, places in enumerate(alone):
         for place in places:
             rows[row][place] += f"≠{NO_PARTNER}"

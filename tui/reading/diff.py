@@ -67,14 +67,19 @@ def _alone(plane: Plane, bounds: Bounds, against: Against) -> np.ndarray | None:
     rows = np.arange(bounds.row, bounds.last_row)
     columns = np.arange(bounds.column, bounds.last_column)
     alone = np.zeros((len(rows), len(columns)), dtype=bool)
+    along = dict(against.alone)
+
+    def places(axis: str, text: int) -> tuple[int, ...]:
+        texts = along.get(axis, ())
+        return texts[text] if text < len(texts) else ()
+
     if plane.row_axis == "batch" and plane.column_axis in TOKEN_AXES:
         for at, row in enumerate(rows):
-            alone[at] = np.isin(columns, against.alone[row] if row < len(against.alone) else ())
+            alone[at] = np.isin(columns, places(plane.column_axis, int(row)))
         return alone
     text = plane.text(0)
-    places = against.alone[text] if text < len(against.alone) else ()
     if plane.row_axis in TOKEN_AXES and plane.rows > 1:
-        alone |= np.isin(rows, places)[:, None]
+        alone |= np.isin(rows, places(plane.row_axis, text))[:, None]
     if plane.column_axis in TOKEN_AXES and plane.columns > 1:
-        alone |= np.isin(columns, places)[None, :]
+        alone |= np.isin(columns, places(plane.column_axis, text))[None, :]
     return alone

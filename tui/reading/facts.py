@@ -23,7 +23,7 @@ def look(session: Session, before: Position | None) -> Position:
     """
     trace, debugger = session.trace, session.debugger
     world = before.world if before else None
-    if world is None or world.program is not trace.program or world.tokens is not trace.tokens:
+    if world is None or world.program is not trace.program or world.inputs is not trace.inputs:
         world = world_of(trace)
     points = tuple(debugger.breakpoints[number] for number in sorted(debugger.breakpoints))
     return Position(
@@ -50,7 +50,7 @@ def world_of(trace: Trace) -> World:
     names = [stage.name for stage in trace.program]
     return World(
         trace.program,
-        trace.tokens,
+        trace.inputs,
         dict(trace.shapes),
         dict(trace.about),
         isinstance(trace, LiveTrace),
@@ -58,7 +58,6 @@ def world_of(trace: Trace) -> World:
         frozenset(name for name in names if trace.has(name)),
         {name: trace.formulas(name) for name in names},
         dict(trace.weight_shapes),
-        tuple(map(tuple, trace.tokens.strings)),
         tuple(tuple(map(int, row)) for row in trace.tokens.positions),
     )
 

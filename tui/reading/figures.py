@@ -56,7 +56,9 @@ def is_attention(subject: Subject) -> bool:
 
 def _entropies(session: Session, plane: Plane) -> tuple[tuple[float, ...], int]:
     """Mean entropy of each head over the tokens of the text that is shown; padding asks nothing and is left out."""
-    value, mask = session.trace[plane.stage], session.trace.tokens.mask
+    value, trace = session.trace[plane.stage], session.trace
+    asking = trace.inputs.tokens_along(trace.program[plane.stage], "query")
+    mask = asking.mask if asking is not None else trace.tokens.mask
     text = plane.text(0)
     real = np.flatnonzero(mask[text]) if text < len(mask) and mask.shape[1] == plane.rows else np.arange(plane.rows)
     if not len(real):

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from ...engine.messages.translation import language, tr
 from ...engine.program.index import TOKEN_AXES
+from ...engine.program.stage import MAIN
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import Console
 from ..panes.explanation import ExplanationPane
@@ -183,9 +184,7 @@ class MainScreen(Screen[None]):
 def tokens_of(state: ViewState, position: Position) -> StripTokens:
     """The token strip for a state: which text, and which tokens the cell looked at belongs to."""
     world = position.world
-    tokens = world.tokens
-    row = column = None
-    text = state.text
+    sequence, row, column, text = MAIN, None, None, state.text
     if state.stage in world.program and state.beside not in world.program[state.stage].symbols:
         stage = world.program[state.stage]
         plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
@@ -193,6 +192,12 @@ def tokens_of(state: ViewState, position: Position) -> StripTokens:
         text = plane.text(cell.row) if "batch" in stage.axes else state.text
         row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None
         column = cell.column if plane.column_axis in TOKEN_AXES and plane.columns > 1 else None
+        above = stage.sequence_along(plane.column_axis) if column is not None else MAIN
+        sequence = stage.sequence_along(plane.row_axis) if row is not None else above
+        column = (
+            column if above == sequence else None
+        )  # its tokens are another sequence's: they stand above the numbers
+    tokens = world.inputs.sequences[sequence]
     text = max(0, min(text, len(tokens.strings) - 1))
     cut = tokens.cut[text] if text < len(tokens.cut) else 0
     return StripTokens(

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...engine.program.index import TOKEN_AXES
+
 if TYPE_CHECKING:
     from ...engine.analysis.compare import Difference
+    from ...engine.program.index import Along
+    from ...engine.program.stage import Stage
+
+
+StringsOfTexts = tuple[tuple[str, ...], ...]  # [batch][token]
+PlacesOfTexts = tuple[tuple[int, ...], ...]
+StringsOfAxes = tuple[tuple[str, StringsOfTexts], ...]
+PlacesOfAxes = tuple[tuple[str, PlacesOfTexts], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +27,8 @@ class Against:
     Attributes:
         title: the reference, as it was typed; number: how many were compared before, and it.
         refused: why this stage cannot be compared; "" when it can.
-        tokens: labels of rows and columns: both tokens where they differ.
-        alone: for each text, places of tokens that have no partner; None where all have.
+        tokens: labels of places along each axis over tokens: both tokens where they differ.
+        alone: along each such axis, for each text, places of tokens that have no partner; None where all have.
         figures: largest, mean and relative difference and so on, the most important first.
         verdict: whether it is beyond tolerance, and which stage is the first that is.
         beyond: whether it is.
@@ -28,8 +38,8 @@ class Against:
     title: str
     number: int
     refused: str = ""
-    tokens: tuple[tuple[str, ...], ...] = ()
-    alone: tuple[tuple[int, ...], ...] | None = None
+    tokens: StringsOfAxes = ()
+    alone: PlacesOfAxes | None = None
     figures: tuple[str, ...] = ()
     verdict: str = ""
     beyond: bool = False
@@ -44,7 +54,8 @@ class Compared:
         title: the reference, as it was typed; number: how many were compared before, and it.
         itself: whether the reference is what is looked at.
         refused: why a stage cannot be compared, for those that cannot.
-        tokens, alone, notes: as in `Against`.
+        tokens, alone: as in `Against`, by sequence.
+        notes: as there.
         rows: the figures of every stage; first: the first stage beyond tolerance.
         holds: whether they were taken of the values as they are now.
         beside: what each stage has besides its value by the comparison, `STAGE@difference`, and of which dtype.
@@ -54,8 +65,8 @@ class Compared:
     number: int
     itself: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
-    tokens: tuple[tuple[str, ...], ...] = ()
-    alone: tuple[tuple[int, ...], ...] | None = None
+    tokens: Mapping[str, StringsOfTexts] = field(default_factory=dict)
+    alone: Mapping[str, PlacesOfTexts] | None = None
     notes: tuple[str, ...] = ()
     rows: Mapping[str, Difference] = field(default_factory=dict)
     first: Difference | None = None
@@ -63,17 +74,26 @@ class Compared:
     beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def against_of(compared: Compared | None, stage: str) -> Against | None:
+def strings_of(along: Along, axes: Sequence[str]) -> StringsOfAxes:
+    """The strings along axes, as a value that can be told from others."""
+    return tuple((axis, tuple(map(tuple, along[axis]))) for axis in axes if axis in along)
+
+
+def against_of(compared: Compared | None, stage: Stage) -> Against | None:
     """What a stage is held against; None before anything was compared."""
     if compared is None:
         return None
     title, number = compared.title, compared.number
     if compared.itself:
         return Against(title, number, f"this run is {title} itself: compare it with another")
-    if stage in compared.refused:
-        return Against(title, number, compared.refused[stage])
-    figures, verdict, beyond = _judged(compared, stage)
-    return Against(title, number, "", compared.tokens, compared.alone, figures, verdict, beyond, compared.notes)
+    if stage.name in compared.refused:
+        return Against(title, number, compared.refused[stage.name])
+    figures, verdict, beyond = _judged(compared, stage.name)
+    axes = {axis: stage.sequence_along(axis) for axis in stage.axes if axis in TOKEN_AXES}
+    tokens = tuple((axis, compared.tokens[name]) for axis, name in axes.items())
+    lonely = compared.alone
+    alone = None if lonely is None else tuple((axis, lonely[name]) for axis, name in axes.items())
+    return Against(title, number, "", tokens, alone, figures, verdict, beyond, compared.notes)
 
 
 def _judged(compared: Compared, stage: str) -> tuple[tuple[str, ...], str, bool]:

@@ -83,7 +83,7 @@ def with_beside(state: ViewState, what: str, position: Position) -> ViewState:
     stage = position.world.program[state.stage]
     if what in stage.symbols:
         return with_weight(state, what, position.world)
-    against, beside = against_of(position.compared, stage.name), position.beside(stage)
+    against, beside = against_of(position.compared, stage), position.beside(stage)
     if what not in beside:
         raise InputError(against.refused) if against and against.refused else has_none(stage, beside, what)
     return replace(state, beside=what, view="heat" if state.view in OF_VALUES_ALONE else state.view)

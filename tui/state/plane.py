@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...engine.messages.translation import tr
-from ...engine.program.index import PLACE_AXIS, TOKEN_AXES, offset, token_in
+from ...engine.program.index import PLACE_AXIS, TOKEN_AXES, offset
 from ..drawing.text import cell_len, fit, plain
 from .subject import Subject
 from .view_state import ViewState
@@ -144,7 +144,7 @@ def label(axis: str, index: int, size: int, tokens: Sequence[str]) -> str:
         return "any"
     if axis == PLACE_AXIS:
         return f"{offset(index, size):+d}"
-    name = tokens[index] if axis == "label" and index < len(tokens) else token_in((tokens,), axis, index)
+    name = tokens[index] if index < len(tokens) else ""
     return plain(name) if name else str(index)
 
 
@@ -211,7 +211,7 @@ def _words(subject: Subject, axis: str, text: int) -> Sequence[str]:
     """What the places of an axis are called, where they are called anything."""
     if axis == "label":
         return subject.labels
-    return subject.tokens[text] if text < len(subject.tokens) else ()
+    return subject.strings(axis, text)
 
 
 def _clip(index: int, size: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.debugger.cursor import Breakpoint
+    from ...engine.program.inputs import Inputs
     from ...engine.program.program import Program
     from ...engine.program.stage import Shape, Stage
     from ...engine.program.tokens import Tokens
@@ -21,7 +22,7 @@ class World:
 
     Attributes:
         program: the stages, immutable.
-        tokens: what went in.
+        inputs: what went in.
         shapes: of every stage's value.
         about: facts for people: model, family, device, dtype.
         live: whether values can be computed and changed.
@@ -29,11 +30,11 @@ class World:
         held: stages whose numbers can be had; a recording may hold only some.
         formulas: every stage's, with names and again with shapes, as operations write them.
         weights: shape of every weight.
-        strings: the tokens' strings, `strings[batch][token]`; positions: their positions.
+        positions: where the tokens stand, `positions[batch][token]`.
     """
 
     program: Program
-    tokens: Tokens
+    inputs: Inputs
     shapes: Mapping[str, Shape]
     about: Mapping[str, str]
     live: bool = False
@@ -41,8 +42,12 @@ class World:
     held: frozenset[str] = frozenset()
     formulas: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     weights: Mapping[str, Shape] = field(default_factory=dict)
-    strings: tuple[tuple[str, ...], ...] = ()
     positions: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def tokens(self) -> Tokens:
+        """What went in, of the sequence that every program has."""
+        return self.inputs.tokens
 
     def size(self, stage: str, axis: str) -> int:
         """Length of one axis of a stage's value, 0 where it has no such axis."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ...engine.messages.translation import language
 from ...engine.program.addresses import AT
 from ...engine.program.stage import write_shape
-from .against import Against, against_of
+from .against import Against, StringsOfAxes, against_of, strings_of
 
 if TYPE_CHECKING:
     from ...engine.program.program import Program
@@ -25,7 +25,7 @@ class Subject:
     Attributes:
         stage: canonical name, or the address of what is shown of it, `embeddings.position@E`; shape, axes, dtype: of that.
         formula: with names; formula_of_shapes: the same with shapes.
-        tokens: the tokens' strings, `tokens[batch][token]`.
+        tokens: the tokens' strings along each axis that has any: `(("query", strings), ("key", strings))`.
         labels: names of the places along the axis `label`.
         positions: where the stage is made of the tokens' positions, those, `positions[batch][token]`.
         place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight lies nowhere.
@@ -46,7 +46,7 @@ class Subject:
     dtype: str = "float32"
     formula: str = ""
     formula_of_shapes: str = ""
-    tokens: tuple[tuple[str, ...], ...] = ()
+    tokens: StringsOfAxes = ()
     place: Place = "done"
     readable: bool = True
     missing: bool = False
@@ -64,6 +64,11 @@ class Subject:
     def is_weight(self) -> bool:
         """Whether this is a weight of a stage rather than its value."""
         return self.place == "weight"
+
+    def strings(self, axis: str, text: int) -> tuple[str, ...]:
+        """The tokens along an axis, of one text; () where it has none."""
+        rows = dict(self.tokens).get(axis, ())
+        return rows[text] if text < len(rows) else ()
 
     def size(self, axis: str) -> int:
         """Size of an axis; 0 when the value has no such axis."""
@@ -92,7 +97,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         world.dtypes[stage_name],
         formula,
         formula_of_shapes,
-        world.strings,
+        strings_of(world.inputs.strings_along(stage), stage.axes),
         place,
         reached and held,
         reached and not held,
@@ -102,7 +107,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         nearest_with_keys(world.program, here),
         in_every_layer(world.program, stage_name),
         world.positions if "tokens.positions" in stage.inputs else (),
-        against_of(position.compared, stage_name),
+        against_of(position.compared, stage),
         stage.labels,
         language(),
     )
@@ -120,7 +125,7 @@ def _besides(subject: Subject, position: Position, stage: Stage, what: str) -> S
         dtype=position.beside(stage)[what],
         formula=f"{what} = {stage.part} − {theirs}" if what == "difference" else f"{what} = {theirs}",
         formula_of_shapes="",
-        tokens=compared.tokens,
+        tokens=against.tokens if (against := subject.against) is not None else (),
         patched=False,
     )
 

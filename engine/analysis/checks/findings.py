@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...debugger.faults.fault import Fault
 from ...messages.visible import quoted
-from ...program.index import token_in
+from ...program.index import texts_of, token_in
 from ...program.trace import Trace
 
 
@@ -90,15 +90,16 @@ def finding_of(trace: Trace, stage: str, fault: Fault) -> Finding:
 
 def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | None) -> str:
     """`text 1 'A cat.', head 0, query 3 'cat', key 7 '[PAD]'`."""
-    parts, strings = [], trace.tokens.strings
+    parts: list[str] = []
+    along = trace.inputs.strings_along(trace.program[stage])
     if row is not None:
         parts.append(
             f"text {row} {quoted(trace.tokens.texts[row][:40])}" if row < len(trace.tokens.texts) else f"text {row}"
         )
     if place is not None:
-        text = row if row is not None else place[0] if place[0] < len(strings) else 0
+        text = row if row is not None else place[0] if place[0] < texts_of(along) else 0
         for axis, at in zip(trace.program[stage].axes, place, strict=False):
-            word = token_in(strings, axis, at, (text,))
+            word = token_in(along, axis, at, (text,))
             if axis != "batch":
                 parts.append(f"{axis} {at} {word!r}" if word else f"{axis} {at}")
     return ", ".join(parts)

@@ -9,7 +9,16 @@ import numpy as np
 
 from ...debugger.faults.dropout import write_dropout
 from ...debugger.faults.fault import NOT_FINITE, Fault
-from ...debugger.faults.masks import blind_texts, mask_faults, masked_fault, real_tokens, shared_positions, token_faults
+from ...debugger.faults.masks import (
+    blind_texts,
+    mask_faults,
+    mask_name,
+    masked_fault,
+    real_along,
+    real_tokens,
+    shared_positions,
+    token_faults,
+)
 from ...debugger.faults.patterns import Pattern
 from ...debugger.faults.softmax import EVAL, dropped_from_softmax
 from ...debugger.faults.squares import HIDES, MaskSums, Stopped, extremes, pairs, windows
@@ -36,7 +45,10 @@ class _Masks:
 
     def __init__(self, trace: Trace, stopped: Stopped) -> None:
         self.trace, self.stopped = trace, stopped
-        self.real = real_tokens(trace)  # (batch, token): what the tokenizer says
+        self.real = {
+            name: real_tokens(trace, name) for name in trace.inputs.sequences
+        }  # (batch, token), as the tokenizer says
+        self.padded = any(not real.all() for real in self.real.values())
         self.findings: list[Finding] = []
         self.looked: list[str] = []
         # Where `break unexpected` stops: what is there before the mask comes to the scores is no fault of the mask.
@@ -55,7 +67,7 @@ class _Masks:
         self._masked(masked)
         self._weights(weights)
         self._risks()
-        if self.real.all():
+        if not self.padded:
             self.looked.append(
                 "no text is padded, so nothing had to be hidden: give texts of different length to see more"
             )
@@ -77,18 +89,20 @@ class _Masks:
 
     def _tokens(self) -> None:
         """The tokenizer's own mask, what the program was given for it, and positions that are counted by it."""
-        self._add_all("tokens.mask", token_faults(self.trace))
         self._add_all("tokens.positions", shared_positions(self.trace))
-        padding = int((~self.real).sum())
-        self.looked.append(
-            f"tokens.mask against {whose_mask(self.trace)}: {padding} place{'s' * (padding != 1)} of padding"
-        )
+        for sequence, real in self.real.items():
+            name = mask_name(sequence)
+            self._add_all(name, token_faults(self.trace, sequence))
+            padding = int((~real).sum())
+            self.looked.append(
+                f"{name} against {whose_mask(self.trace)}: {padding} place{'s' * (padding != 1)} of padding"
+            )
 
     # -- the additive mask -----------------------------------------------------------------------------------
 
     def _mask(self, stage: Stage, score: float) -> None:
         value = self.trace.value(stage.name)
-        sums = MaskSums.of(value, self.real, self.stopped)
+        sums = MaskSums.of(value, real_along(self.trace, stage, "query"), self.stopped)
         pattern = Pattern.of(stage)
         asked = ["polarity", "axis"] * (pattern is None)
         asked += [f"size against scores up to {score:.4g}"] * math.isfinite(score)
@@ -149,7 +163,7 @@ class _Masks:
         hit = next((one for one in weights if one.name in after), None)
         if hit is None or stage.room == "mask":
             return
-        lost = self._bad_row(self.trace.value(hit.name))
+        lost = self._bad_row(hit, self.trace.value(hit.name))
         rows = f", and so rows of {hit.name} are NaN" if lost and math.isnan(lost[1]) else ""
         said = f"{fault.text}{rows}: no fault of the mask"
         self._add(
@@ -160,7 +174,7 @@ class _Masks:
         """Whether the mask has reached the scores: a padded key's masked score is far below the others."""
         faults = [(stage, masked_fault(self.trace, stage, self.stopped)) for stage in stages]
         self._first_of([(stage, fault) for stage, fault in faults if fault is not None])
-        hidden = not any(fault for _, fault in faults) and not self.real.all()
+        hidden = not any(fault for _, fault in faults) and self.padded
         self.looked.append(f"masked scores of {len(stages)} attentions{': padded keys are hidden' * hidden}")
 
     def _weights(self, stages: list[Stage]) -> None:
@@ -176,15 +190,15 @@ class _Masks:
         after = {name for stage in told for name in self.trace.program.downstream(stage)}
         for stage in stages:
             value = self.trace.value(stage.name)
-            leak = self._leak(value)
+            leak = self._leak(stage, value)
             leaks += [(stage, leak)] if leak else []
-            bad = self._bad_row(value)
+            bad = self._bad_row(stage, value)
             odd += bad is not None
             if bad is not None and (rows or not (math.isnan(bad[1]) and stage.name in after)):
                 rows.append((stage, bad[0] if math.isnan(bad[1]) else self._row_fault(stage, bad[0])))
         self._first_of(rows)
         self._first_of(leaks)
-        unseen = not leaks and not self.real.all() and not blind_texts(self.trace)
+        unseen = not leaks and self.padded and not any(blind_texts(self.trace, name) for name in self.real)
         held = ["none on padding"] * unseen + ["every row sums to 1"] * (not odd)
         self.looked.append(f"attention weights of {len(stages)} attentions{': ' * bool(held)}{', '.join(held)}")
 
@@ -196,7 +210,7 @@ class _Masks:
         said = f"dropout was left on: the weights are the softmax's after {write_dropout(rate)}"
         return replace(fault, text=said, kind="dropout", remedy=EVAL)
 
-    def _bad_row(self, value: Value) -> tuple[Fault, float] | None:
+    def _bad_row(self, stage: Stage, value: Value) -> tuple[Fault, float] | None:
         """The first row of weights that is no distribution, and what it sums to."""
         slack = 0.05 if value.dtype in ("float16", "bfloat16") else 1e-4
         first: tuple[int, ...] | None = None
@@ -213,25 +227,28 @@ class _Masks:
         lost = math.isnan(total)
         said = f"{count:,} rows of weights are {'NaN' if lost else f'no distribution; the first sums to {total:.6g}'}"
         why = (
-            self._why_lost(first[0]) if lost else "a softmax gives rows that sum to 1: see what was put in their place"
+            self._why_lost(stage, first[0])
+            if lost
+            else "a softmax gives rows that sum to 1: see what was put in their place"
         )
         return Fault(said, first, "not a number" if lost else "rows", first[0], why), total
 
-    def _why_lost(self, text: int) -> str:
-        if not self.real[text].any():
+    def _why_lost(self, stage: Stage, text: int) -> str:
+        if not real_along(self.trace, stage, "key")[text].any():
             return f"it follows: a softmax over keys that are all at minus infinity is 0 / 0; leave text {text} out"
         return "every query needs one key it may see"
 
-    def _leak(self, value: Value) -> Fault | None:
+    def _leak(self, stage: Stage, value: Value) -> Fault | None:
         """The largest weight that a real token gives to padding."""
         largest, place = 0.0, None
-        blind = blind_texts(self.trace)
-        for row in np.flatnonzero(self.real.any(axis=1) & ~self.real.all(axis=1)):
+        real, asking = (real_along(self.trace, stage, axis) for axis in ("key", "query"))
+        blind = blind_texts(self.trace, stage.sequence_along("key"))
+        for row in np.flatnonzero(real.any(axis=1) & ~real.all(axis=1)):
             if int(row) in blind:  # its weights are even for want of anything to see
                 continue
-            padded = np.flatnonzero(~self.real[row])
+            padded = np.flatnonzero(~real[row])
             for _, start, window in windows(value, self.stopped, int(row)):
-                asks = np.flatnonzero(self.real[row, start : start + window.shape[2]])
+                asks = np.flatnonzero(asking[row, start : start + window.shape[2]])
                 given = np.nan_to_num(np.abs(window[0][:, asks][..., padded]).astype(np.float64))
                 if given.max(initial=0.0) > largest:
                     largest = float(given.max())

@@ -6,8 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ...debugger.faults.fault import NOT_FINITE, Fault
-from ...debugger.faults.masks import shared_positions
+from ...debugger.faults.masks import real_tokens, shared_positions
 from ...debugger.faults.squares import Stopped
 from ...debugger.unexpected import first_fault
 from ...messages.errors import InputError
@@ -52,15 +54,16 @@ class _Padding:
 
     def __init__(self, trace: Trace, encoder: Encoder, stopped: Stopped) -> None:
         self.trace, self.encoder, self.stopped = trace, encoder, stopped
-        self.tokens = trace.original_tokens
+        self.inputs = trace.original_inputs
         self.first = first_fault(trace, stopped)
         self.closest = 0.0  # the most that is seen of what rounding may do
 
     def check(self) -> Checked:
         trace, looked = self.trace, []
         findings = [finding_of(trace, POSITIONS, fault) for fault in shared_positions(trace)]
-        real = self.tokens.mask != 0
-        padded = [row for row, shown in enumerate(real) if shown.any() and not shown.all()]
+        every = [real_tokens(trace, name) for name in self.inputs.sequences]
+        shown = np.all([real.any(axis=1) for real in every], axis=0)  # (batch,): whether there is anything of it to run
+        padded = [int(row) for row in np.flatnonzero(shown) if not all(real[row].all() for real in every)]
         if padded and self.first is not None and self.first[1].kind in NOT_FINITE:
             stage, fault = self.first
             said = f"{fault.text}: what comes after it is no number, and shows nothing of padding"
@@ -79,12 +82,11 @@ class _Padding:
                 "a real token may move by what `compare` allows for rounding"
                 + (f"; the most seen is {self.closest:.2g} of that" if math.isfinite(self.closest) else "")
             )
-        elif real.any(axis=1).all():
+        elif shown.all():
             looked.append("nothing: no text is padded; give texts of different length")
         looked += [
             f"text {row} is left out: every key of it is masked, so it has no real token"
-            for row, shown in enumerate(real)
-            if not shown.any()
+            for row in np.flatnonzero(~shown)
         ]
         if trace.patched:
             looked.append(f"patches are not part of the texts run alone: {', '.join(sorted(trace.patched)[:3])}")
@@ -93,9 +95,9 @@ class _Padding:
 
     def _first(self, row: int) -> Difference | None:
         """The first stage at which a text's tokens are others beside padding than alone."""
-        single = alone(self.tokens, row)
+        single = alone(self.inputs, row)
         comparison = compare(
-            self.trace, self.encoder.run(single), alignment=alone_alignment(self.tokens, row, single), parts=False, stopped=self.stopped,
+            self.trace, self.encoder.run(single), alignment=alone_alignment(self.inputs, row, single), parts=False, stopped=self.stopped,
         )  # fmt: skip
         program = self.trace.program
         told = [one for one in comparison.rows if _tells(program, program[one.name])]
@@ -125,7 +127,7 @@ class _Padding:
                 return finding_of(trace, stage.name, replace(fault, text=said, row=row))
             told = replace(fault, text=f"{fault.text}; at {first.name} {said}", row=row)
             return replace(finding_of(trace, stage.name, told), kind="depends on padding")
-        if trace.program[first.name].kind == "FirstToken" and not self.tokens.mask[row, 0]:
+        if trace.program[first.name].kind == "FirstToken" and not self._begins(first.name, row):
             remedy = "it takes the token at place 0, which is padding here: take each text's first real token, or pad on the right"
         else:
             remedy = "look at this stage's mask and positions: `check masks`, `info tokens`"
@@ -135,13 +137,17 @@ class _Padding:
         """Positions that are others beside padding."""
         assert first.place is not None
         both = f"alone this token has the position {first.theirs:.0f}, in the batch {first.ours:.0f}"
-        if self.tokens.mask[row, 0]:  # padded on the right
+        if self._begins(first.name, row):  # padded on the right
             return Fault(
                 f"positions depend on the padding: {both}", first.place, "position", row, "`info tokens`, `undo`"
             )
         said = f"padding on the left is counted by the positions: {both}, so that another vector is looked up for it"
         remedy = "number positions from each text's first real token (mask.cumsum(1) - 1), or pad on the right"
         return Fault(said, first.place, "position", row, remedy)
+
+    def _begins(self, stage: str, row: int) -> bool:
+        """Whether a token stands at the first place of a text, in the sequence that a stage is of."""
+        return bool(real_tokens(self.trace, self.trace.program[stage].sequence)[row, 0])
 
     def _cause(self, row: int, first: Difference) -> tuple[Stage, Fault] | None:
         """What `break unexpected` stops at before the stage where it shows, if that is what it comes from."""

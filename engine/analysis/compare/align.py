@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...messages.visible import quoted
-from ...program.index import TOKEN_AXES
-from ...program.stage import Shape
+from ...program.index import TOKEN_AXES, Along
+from ...program.inputs import Inputs
+from ...program.stage import MAIN, Shape, Stage
 from ...program.tokens import Tokens
 from ...program.trace import Trace
 
@@ -45,25 +46,48 @@ class Alignment:
     """How two batches of tokens belong together.
 
     Attributes:
-        same: every token of one belongs to that at the same place of the other, padding included.
+        same: every token of one belongs to that at the same place of the other, padding included, in every sequence.
         pairs: for each text both have.
         ours, theirs: both sides' tokens.
+        others: the same of further sequences, by their names.
     """
 
     same: bool
     pairs: tuple[Pair, ...]
     ours: Tokens
     theirs: Tokens
+    others: Mapping[str, Alignment] = field(default_factory=dict[str, "Alignment"])
+
+    @property
+    def every(self) -> Mapping[str, Alignment]:
+        """Of every sequence, by its name."""
+        return {MAIN: self, **self.others}
+
+    def along(self, stage: Stage, axis: str) -> Alignment:
+        """Of the sequence whose tokens the places along an axis of a stage are."""
+        return self.every[stage.sequence_along(axis)]
+
+    def strings_along(self, axes: Sequence[str], sequences: Sequence[str]) -> Along:
+        """The strings of our tokens along axes that are of such sequences: see `Stage.sequences`."""
+        named = sequences or (MAIN,) * len(axes)
+        pairs = zip(axes, named, strict=True)
+        return {axis: self.every[name or MAIN].ours.strings for axis, name in pairs if axis in TOKEN_AXES}
+
+    @property
+    def padded(self) -> bool:
+        """Whether any text of ours is."""
+        return any(not (each.ours.mask != 0).all() for each in self.every.values())
 
     @property
     def complete(self) -> bool:
         """Whether nothing is without a partner."""
         rows = len(self.ours.strings) == len(self.theirs.strings)
-        return self.same or (rows and not any(pair.lonely_ours or pair.lonely_theirs for pair in self.pairs))
+        pairs = [pair for each in self.every.values() for pair in each.pairs]
+        return self.same or (rows and not any(pair.lonely_ours or pair.lonely_theirs for pair in pairs))
 
     def notes(self) -> list[str]:
         """What has no partner, and what was paired though it differs, a line each."""
-        lines = []
+        lines = [f"{name}: {line}" for name, each in self.others.items() for line in each.notes()]
         for pair in self.pairs:
             mine, other = self.ours.strings[pair.row], self.theirs.strings[pair.other]
             if pair.changed:
@@ -111,17 +135,26 @@ def picked(window: npt.NDArray[Any], picks: Sequence[tuple[int, Places]]) -> npt
     return window
 
 
-def patched_tokens(trace: Trace) -> Tokens:
-    """A trace's tokens as they are with their patches, but for the mask: padding is what the tokenizer padded."""
-    return dataclasses.replace(trace.tokens, mask=trace.original_tokens.mask)
+def patched_inputs(trace: Trace) -> Inputs:
+    """What goes in as it is with its patches, but for the masks: padding is what the tokenizer padded."""
+    return trace.inputs.with_masks(trace.original_inputs)
 
 
-def align(ours: Tokens, theirs: Tokens) -> Alignment:
-    """Pair texts in order, and the tokens of each pair by what they say (difflib).
+def align(ours: Inputs, theirs: Inputs) -> Alignment:
+    """Pair texts in order, and the tokens of each pair by what they say (difflib), sequence by sequence.
 
     Runs of different tokens that are equally long are paired as well: one word put for another. Padding is paired only
     where every real token's partner is at its own place.
     """
+    others = {
+        name: _align(sequence, theirs.others[name]) for name, sequence in ours.others.items() if name in theirs.others
+    }
+    main = _align(ours.tokens, theirs.tokens)
+    same = main.same and all(each.same for each in others.values()) and set(ours.others) == set(theirs.others)
+    return dataclasses.replace(main, same=same, others=others)
+
+
+def _align(ours: Tokens, theirs: Tokens) -> Alignment:
     pairs = tuple(_pair(ours, theirs, row) for row in range(min(ours.shape[0], theirs.shape[0])))
     same = ours.shape == theirs.shape and all(_in_place(ours, theirs, pair) for pair in pairs)
     return Alignment(same, pairs, ours, theirs)
@@ -157,7 +190,7 @@ def _pair(ours: Tokens, theirs: Tokens, row: int) -> Pair:
 
 def pieces(
     alignment: Alignment,
-    axes: Sequence[str],
+    stage: Stage,
     ours: Shape,
     theirs: Shape,
     spans: Sequence[tuple[int, int]],
@@ -166,22 +199,23 @@ def pieces(
     """Windows that cover all pairs of elements of a stage, text by text, and of tokens that are not padding.
 
     Args:
-        axes: of the stage, the same on both sides.
+        stage: with the same axes on both sides.
         ours, theirs: shapes.
         spans: from where to where on theirs' last axis but one, one after the other.
         free: axes along which padding counts as well, where tokens are at the same places on both sides: what a mask says
             of padding, and what weight padding gets, matters.
     """
+    axes = stage.axes
     shared = "batch" not in axes or {ours[axes.index("batch")], theirs[axes.index("batch")]} == {1}
     if shared and alignment.same and len(alignment.pairs) != 1:
         for start, stop in spans:
             yield whole(ours, start, stop)
         return
-    for pair in alignment.pairs[:1] if shared else alignment.pairs:
+    for text, pair in enumerate(alignment.pairs[:1] if shared else alignment.pairs):
         if not (alignment.ours.mask[pair.row].any() and alignment.theirs.mask[pair.other].any()):
             continue  # a text of padding alone
         for start, stop in spans:
-            piece = _piece(alignment, pair, axes, ours, theirs, (start, stop), free)
+            piece = _piece(alignment, text, stage, ours, theirs, (start, stop), free)
             if piece is not None:
                 yield piece
 
@@ -196,8 +230,8 @@ def whole(shape: Shape, start: int, stop: int) -> Piece:
 
 def _piece(
     alignment: Alignment,
-    pair: Pair,
-    axes: Sequence[str],
+    text: int,
+    stage: Stage,
     ours: Shape,
     theirs: Shape,
     span: tuple[int, int],
@@ -205,16 +239,16 @@ def _piece(
 ) -> Piece | None:
     index: tuple[list[slice], list[slice]] = ([], [])
     picks: tuple[list[tuple[int, Places]], list[tuple[int, Places]]] = ([], [])
-    tokens = (alignment.ours.shape[1], alignment.theirs.shape[1])
+    axes, pair = stage.axes, alignment.pairs[text]
     for axis, (name, sizes) in enumerate(zip(axes, zip(ours, theirs, strict=True), strict=True)):
-        places = (pair.ours, pair.theirs)
-        everything = alignment.same and (name in free or sizes != tokens)
         if name == "batch":
             for side in (0, 1):
                 row = min((pair.row, pair.other)[side], sizes[side] - 1)
                 index[side].append(slice(row, row + 1))
         elif name in TOKEN_AXES and sizes != (1, 1):
-            if everything:
+            along = alignment.along(stage, name)
+            places = (along.pairs[text].ours, along.pairs[text].theirs)
+            if alignment.same and (name in free or sizes != (along.ours.shape[1], along.theirs.shape[1])):
                 places = (np.arange(sizes[0]), np.arange(sizes[1]))
             if axis == len(axes) - 2:
                 inside = (places[1] >= span[0]) & (places[1] < span[1])

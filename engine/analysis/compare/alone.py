@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from ...program.inputs import Inputs
+from ...program.stage import MAIN
 from ...program.tokens import Tokens
 from .align import Alignment, Pair
 
 
-def alone(tokens: Tokens, row: int) -> Tokens:
+def alone(inputs: Inputs, row: int) -> Inputs:
+    """What goes in of one text, without what padded it; see `_alone`."""
+    others = {name: _alone(sequence, row) for name, sequence in inputs.others.items()}
+    return Inputs(_alone(inputs.tokens, row), others)
+
+
+def _alone(tokens: Tokens, row: int) -> Tokens:
     """The tokens of one text, cut to those that are not padding; positions that only say where they stand begin at 0 again."""
     kept = np.flatnonzero(tokens.mask[row])
     arrays: dict[str, Any] = {
@@ -33,7 +41,12 @@ def alone(tokens: Tokens, row: int) -> Tokens:
     )
 
 
-def alone_alignment(tokens: Tokens, row: int, single: Tokens) -> Alignment:
+def alone_alignment(inputs: Inputs, row: int, single: Inputs) -> Alignment:
     """The text in its batch beside the text alone."""
+    every = {name: _beside(sequence, row, single.sequences[name]) for name, sequence in inputs.sequences.items()}
+    return dataclasses.replace(every.pop(MAIN), others=every)
+
+
+def _beside(tokens: Tokens, row: int, single: Tokens) -> Alignment:
     kept = np.flatnonzero(tokens.mask[row])
     return Alignment(False, (Pair(row, 0, kept, np.arange(len(kept)), 0, (), ()),), tokens, single)

@@ -46,6 +46,7 @@ class Difference:
         added_relative: `added` as a share of the reference's largest magnitude in that text; 0 where it is not known.
         hides: two numbers that hide the same key on both sides and differ; None where there are none.
         padding: largest difference at padding, of which nothing else here speaks; infinite where one side alone is a number.
+        sequences: of the stage, whose tokens the places along its axes are.
         notes: what is different about the stage itself, for the first stages beyond tolerance.
     """
 
@@ -80,6 +81,7 @@ class Difference:
     hides: tuple[float, float] | None = None
     padding: float = 0.0
     notes: tuple[str, ...] = field(default=(), repr=False)
+    sequences: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def unlike(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...program.index import Index
-from ...program.stage import Shape, Stage
+from ...program.stage import MAIN, Shape, Stage
 from ...program.trace import Trace
 from ...program.value import Value
 from .align import Places, picked
@@ -43,7 +43,8 @@ class Hidden:
         for side in (trace, other):
             if self.mask is None and side is not None:
                 self.mask = mask_of(side, stage)
-        self._padded = trace.original_tokens.mask == 0  # (batch, key), for a recording without its mask
+        keys = stage.sequence_along("key") if "key" in stage.axes else MAIN
+        self._padded = trace.original_inputs.sequences[keys].mask == 0  # (batch, key), for a recording without its mask
 
     def places(self, numbers: Array, index: Index, picks: Sequence[tuple[int, Places]] = ()) -> Array:
         """True of the places of a window that the mask hides.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...messages.visible import visible
 from ...program.dtypes import FLOATS
-from ...program.index import token_in
+from ...program.index import texts_of, token_in
 from ...program.writing import cells
 from .comparison import Comparison, Difference
 from .rounding import PER_LAYER
@@ -245,9 +245,9 @@ def _place(comparison: Comparison, row: Difference) -> str:
     """`[0, 3, 17]` with the words of its tokens, and what stands there where that is no plain number."""
     if row.place is None:
         return ""
-    tokens = comparison.alignment.ours.strings
-    text = row.place[0] if row.place[0] < len(tokens) else 0
-    named = [token_in(tokens, axis, at, (text,)) for axis, at in zip(row.axes, row.place, strict=True)]
+    along = comparison.alignment.strings_along(row.axes, row.sequences)
+    text = row.place[0] if row.place[0] < texts_of(along) else 0
+    named = [token_in(along, axis, at, (text,)) for axis, at in zip(row.axes, row.place, strict=True)]
     words = [repr(word) for word in named if word]
     both = f": {row.ours:.6g} / {row.theirs:.6g}"
     return f"[{', '.join(map(str, row.place))}] {' '.join(words)}".rstrip() + both

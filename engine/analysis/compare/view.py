@@ -18,7 +18,7 @@ from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value
 from .added import same_shapes
-from .align import Alignment, align, patched_tokens
+from .align import Alignment, align, patched_inputs
 from .hidden import HIDES, Hidden, may_hide
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Reference:
         Raises:
             InputError: the reference has no such stage, or not of that shape.
         """
-        return AlignedValue(*self._both(trace, stage))
+        return AlignedValue(*self._both(trace, stage), trace.program[trace.program.resolve(stage)])
 
     def difference(self, trace: Trace, stage: str) -> Value:
         """A - B: the value of the trace that is looked at minus the reference's.
@@ -61,7 +61,7 @@ class Reference:
         """
         ours, theirs, alignment = self._both(trace, stage)
         place = trace.program[ours.name]
-        return DifferenceValue(ours, theirs, alignment, Hidden(trace, place) if may_hide(place) else None)
+        return DifferenceValue(ours, theirs, alignment, place, Hidden(trace, place) if may_hide(place) else None)
 
     def beside(self, trace: Trace, stage: Stage) -> Beside:
         """`STAGE@reference` and `STAGE@difference`: both, as values that every stage has besides its own."""
@@ -75,7 +75,7 @@ class Reference:
             raise InputError(f"the reference ({self.title}) has no {name}")
         if not same_shapes(trace.program[name], trace.shapes[name], theirs.shapes[name]):
             raise InputError(f"{name} has another shape in the reference ({self.title})")
-        alignment = self.alignment if self.ours is trace else align(patched_tokens(trace), patched_tokens(theirs))
+        alignment = self.alignment if self.ours is trace else align(patched_inputs(trace), patched_inputs(theirs))
         return trace.value(name), theirs.value(name), alignment
 
 
@@ -85,12 +85,13 @@ class AlignedValue(Value):
     Args:
         ours, theirs: values of one stage.
         alignment: which token belongs to which.
+        stage: whose value it is.
     """
 
-    def __init__(self, ours: Value, theirs: Value, alignment: Alignment) -> None:
+    def __init__(self, ours: Value, theirs: Value, alignment: Alignment, stage: Stage) -> None:
         self.name, self.axes, self.shape, self.dtype = ours.name, ours.axes, ours.shape, theirs.dtype
         self.tokens, self.word, self.labels = ours.tokens, theirs.word, theirs.labels
-        self.theirs, self.alignment = theirs, alignment
+        self.theirs, self.alignment, self.stage = theirs, alignment, stage
         if not alignment.same and not theirs.dtype.startswith(("float", "bfloat")):
             self.dtype = "float64"  # to have NaN in it
         self._ids = alignment.same and theirs.holds_ids
@@ -122,8 +123,6 @@ class AlignedValue(Value):
         if row >= len(self.alignment.pairs):
             return
         pair = self.alignment.pairs[row]
-        partner = np.full(self.alignment.ours.shape[1], -1)
-        partner[pair.ours] = pair.theirs
         index: list[slice] = []
         source: list[npt.NDArray[Any]] = []
         target: list[npt.NDArray[Any]] = []
@@ -132,7 +131,12 @@ class AlignedValue(Value):
                 index.append(slice(pair.other, pair.other + 1))
                 source.append(np.zeros(1, dtype=int))
                 target.append(np.array([at]))
-            elif name in TOKEN_AXES and self.shape[axis] == len(partner):
+            elif (
+                name in TOKEN_AXES
+                and self.shape[axis] == (along := self.alignment.along(self.stage, name)).ours.shape[1]
+            ):
+                partner = np.full(self.shape[axis], -1)
+                partner[along.pairs[row].ours] = along.pairs[row].theirs
                 partners = partner[places]
                 kept = np.flatnonzero(partners >= 0)
                 if not len(kept):
@@ -159,8 +163,10 @@ class DifferenceValue(Value):
         hidden: what tells where ours is hidden; None where nothing is.
     """
 
-    def __init__(self, ours: Value, theirs: Value, alignment: Alignment, hidden: Hidden | None = None) -> None:
-        self.ours, self.theirs = ours, AlignedValue(ours, theirs, alignment)
+    def __init__(
+        self, ours: Value, theirs: Value, alignment: Alignment, stage: Stage, hidden: Hidden | None = None
+    ) -> None:
+        self.ours, self.theirs = ours, AlignedValue(ours, theirs, alignment, stage)
         self.name, self.axes, self.shape = ours.name, ours.axes, ours.shape
         self.tokens, self.word, self.labels = ours.tokens, ours.word, ours.labels
         self._hidden = hidden
@@ -189,7 +195,7 @@ class DifferenceValue(Value):
         if alignment.same:
             return True
         ones = _Ones(self.theirs.theirs)
-        return np.asarray(AlignedValue(self.ours, ones, alignment).read(bound)) == 1
+        return np.asarray(AlignedValue(self.ours, ones, alignment, self.theirs.stage).read(bound)) == 1
 
 
 class _Ones(Value):

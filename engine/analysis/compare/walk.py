@@ -15,7 +15,7 @@ from ...program.per_text import Rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
 from .added import Added, peek, same_shapes, spans
-from .align import Alignment, Piece, align, patched_tokens, picked, pieces, whole
+from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
 from .apart import TextGaps
 from .comparison import Comparison, Difference, OtherShape
 from .hidden import Hidden, may_hide
@@ -51,7 +51,7 @@ def compare(
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
-    alignment = alignment if alignment is not None else align(patched_tokens(ours), patched_tokens(theirs))
+    alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
     exact = _exact(ours, theirs)
     names = {stage.name for stage in ours.program}
     only_ours: list[str] = []
@@ -89,7 +89,7 @@ def compare(
 
 def _exact(ours: Trace, theirs: Trace) -> bool:
     same = all(ours.about.get(fact) == theirs.about.get(fact) for fact in ("dtype", "device"))
-    return same and ours.tokens.shape == theirs.tokens.shape
+    return same and ours.inputs.sizes == theirs.inputs.sizes
 
 
 class _Walk:
@@ -100,7 +100,7 @@ class _Walk:
         self.added = Added(ours, theirs)
         self.layers = ours.program.layers
         self.grains = grains(ours), grains(theirs)
-        self.padded = alignment.same and not (alignment.ours.mask != 0).all()
+        self.padded = alignment.same and alignment.padded
         self.sizes: dict[str, float] = {}  # largest magnitudes of the reference's values so far
         self.broken: tuple[set[str], set[str]] = (set(), set())  # stages with an infinity or NaN on that side alone
 
@@ -116,7 +116,7 @@ class _Walk:
         for block in blocks:
             alone = next(results) if results is not None else None
             window = _Windows(self.ours, self.theirs, stage, whole(mine.shape, *block) if self.alignment.same else None)
-            for piece in pieces(self.alignment, stage.axes, mine.shape, other.shape, [block], _free(stage)):
+            for piece in pieces(self.alignment, stage, mine.shape, other.shape, [block], _free(stage)):
                 a, b = window.pair(piece)
                 apart.add(piece.text, a, b, (piece, a.shape), _covers(masks, piece, a, b))
                 if alone is not None:
@@ -155,7 +155,7 @@ class _Walk:
         real = np.ones((1,) * a.ndim, dtype=bool)
         for axis, name in enumerate(stage.axes):
             if name in TOKEN_AXES and name not in _free(stage):
-                stands = self.alignment.ours.mask[:, window.block.ours[axis]] != 0
+                stands = self.alignment.along(stage, name).ours.mask[:, window.block.ours[axis]] != 0
                 if stands.shape[1] != a.shape[axis]:
                     return
                 shape = [1] * a.ndim
@@ -192,6 +192,7 @@ class _Walk:
             added_relative=added,
             plus=apart.total("plus"), minus=apart.total("minus"), overflow=self._overflow(stage, apart),
             lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
+            sequences=stage.sequences,
         )  # fmt: skip
 
     def _overflow(self, stage: Stage, apart: TextGaps) -> str:
@@ -229,7 +230,7 @@ class _Windows:
 
 def _free(stage: Stage) -> tuple[str, ...]:
     """Axes along which padding is part of the verdict: the mask itself, and what real tokens see of padding."""
-    if stage.name == "tokens.mask":
+    if stage.card.given and stage.part == "mask":
         return ("token",)
     sees = stage.room == "mask" or stage.part.startswith("weights") or may_hide(stage)
     return ("key",) if sees else ()

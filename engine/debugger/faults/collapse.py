@@ -13,12 +13,14 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
+from ...program.inputs import Inputs
 from ...program.program import Program
 from ...program.rows import same_rows
 from ...program.stage import Stage
 from ...program.tokens import PIXELS, VECTORS, Tokens
 from ...program.trace import LiveTrace, Trace
 from .fault import Fault
+from .masks import mask_name
 
 Array = npt.NDArray[np.generic]
 Row = tuple[int, ...]
@@ -37,17 +39,18 @@ class Asked:
     Where those differ still, nothing has collapsed.
 
     Attributes:
-        trace, program, tokens: what it speaks of.
+        trace, program, inputs: what it speaks of.
         roles: for each stage where something could collapse, what: `TOKENS`, `CONTEXT`, `TEXTS`.
-        pairs: for `TOKENS` and `CONTEXT`, for each text that has two different tokens: the text, and the rows of those two.
+        pairs: for `TOKENS` and `CONTEXT` and each sequence, for each text that has two different tokens: the text, and the rows
+            of those two.
         texts: two texts that differ; None where there are none.
     """
 
     trace: ref[Trace]
     program: ref[Program]
-    tokens: Tokens
+    inputs: Inputs
     roles: dict[str, str]
-    pairs: dict[str, tuple[tuple[int, Row, Row], ...]]
+    pairs: dict[tuple[str, str], tuple[tuple[int, Row, Row], ...]]
     texts: tuple[int, int] | None
 
     @classmethod
@@ -55,13 +58,12 @@ class Asked:
         """Find out."""
         known = _asked is not None and _asked.program() is trace.program
         roles = _asked.roles if known and _asked else _roles(trace.program)
-        what = trace.tokens.arrays.get(VECTORS, trace.tokens.ids[..., None])
-        unlike = tuple(_unlike_tokens(trace, what))
-        pairs = {
-            TOKENS: tuple((text, (text, one), (text, other)) for text, one, other in unlike),
-            CONTEXT: tuple((text, (text, 0, one), (text, 0, other)) for text, one, other in unlike),
-        }
-        return cls(ref(trace), ref(trace.program), trace.tokens, roles, pairs, _unlike_texts(trace, what))
+        pairs: dict[tuple[str, str], tuple[tuple[int, Row, Row], ...]] = {}
+        for name, sequence in trace.inputs.sequences.items():
+            unlike = tuple(_unlike_tokens(trace, sequence))
+            pairs[TOKENS, name] = tuple((text, (text, one), (text, other)) for text, one, other in unlike)
+            pairs[CONTEXT, name] = tuple((text, (text, 0, one), (text, 0, other)) for text, one, other in unlike)
+        return cls(ref(trace), ref(trace.program), trace.inputs, roles, pairs, _unlike_texts(trace))
 
 
 _asked: Asked | None = None  # of the trace that was asked last: a scan asks at every stage
@@ -71,7 +73,7 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
     """Whether all tokens of a text, or all texts, come out of a stage the same and went into it different."""
     global _asked
     asked = _asked
-    if asked is None or asked.trace() is not trace or asked.tokens is not trace.tokens:
+    if asked is None or asked.trace() is not trace or asked.inputs is not trace.inputs:
         asked = _asked = Asked.of(trace)
     role = asked.roles.get(stage.name)
     # A sum of our own tells apart what its parts do, and they were asked before it; one that was put there need not.
@@ -80,7 +82,7 @@ def collapse(trace: Trace, stage: Stage) -> Fault | None:
     if role == TEXTS:
         return _texts(trace, stage, asked.texts) if asked.texts else None
     same: list[int] = []
-    for text, one, other in asked.pairs[role]:
+    for text, one, other in asked.pairs[role, stage.sequence]:
         if not trace.apart(stage.name, one, other) and _collapsed(trace, stage, role, text):
             same.append(text)
     return _said(trace, stage, role, same) if same else None
@@ -97,15 +99,23 @@ def _role(program: Program, stage: Stage) -> str:
         return CONTEXT
     if stage.card.may_be_alike or len(axes) not in (2, 3) or axes[0] != "batch" or axes[-1] in NO_FEATURES:
         return ""
-    if kind == "Lookup" and stage.inputs != ("tokens.ids",):  # segments and positions may well be told apart by nothing
+    if kind == "Lookup" and stage.inputs != (
+        f"{stage.sequence}.ids",
+    ):  # segments and positions may well be told apart by nothing
         return ""
     if not any(program[name].axes[:1] == ("batch",) for name in stage.inputs):
         return ""
     return TEXTS if len(axes) == 2 else TOKENS if axes[1] == "token" else ""
 
 
-def _unlike_tokens(trace: Trace, what: Array) -> Iterator[tuple[int, int, int]]:
-    for text, mask in enumerate(trace.tokens.mask):
+def _what_differs(tokens: Tokens) -> Array:
+    """What tells tokens apart: their ids, or the vectors that were given: (batch, token, number)."""
+    return tokens.arrays.get(VECTORS, tokens.ids[..., None])
+
+
+def _unlike_tokens(trace: Trace, tokens: Tokens) -> Iterator[tuple[int, int, int]]:
+    what = _what_differs(tokens)
+    for text, mask in enumerate(tokens.mask):
         real = np.flatnonzero(mask)
         if PIXELS in trace.program:
             if len(real) > 1:
@@ -116,9 +126,9 @@ def _unlike_tokens(trace: Trace, what: Array) -> Iterator[tuple[int, int, int]]:
             yield text, int(real[0]), int(others.argmax())
 
 
-def _unlike_texts(trace: Trace, what: Array) -> tuple[int, int] | None:
+def _unlike_texts(trace: Trace) -> tuple[int, int] | None:
     tokens = trace.tokens
-    whole = tokens.arrays.get(PIXELS)
+    what, whole = _what_differs(tokens), tokens.arrays.get(PIXELS)
     for text in range(1, len(tokens.mask)):
         if whole is not None:
             unlike = bool((whole[text] != whole[0]).any())
@@ -136,12 +146,15 @@ def _unlike_texts(trace: Trace, what: Array) -> tuple[int, int] | None:
 def _rows(trace: Trace, name: str, text: int) -> Array | None:
     """What a stage holds of each real token of a text, a row each; None where it does not hold tokens."""
     stage, value = trace.program[name], trace.value(name)
-    axes, size = stage.axes, trace.tokens.mask.shape[1]
+    axes = stage.axes
     along = next((at for at, axis in enumerate(axes) if axis in ("token", "query")), None)
-    if axes[:1] != ("batch",) or along is None or value.shape[along] != size or not trace.has(name):
+    if axes[:1] != ("batch",) or along is None or not trace.has(name):
+        return None
+    mask = trace.inputs.sequences[stage.sequence_along(axes[along])].mask
+    if value.shape[along] != mask.shape[1]:
         return None
     window = np.moveaxis(np.asarray(value.read((min(text, value.shape[0] - 1),))), along - 1, 0)
-    return window[trace.tokens.mask[text] != 0].reshape(int((trace.tokens.mask[text] != 0).sum()), -1)
+    return window[mask[text] != 0].reshape(int((mask[text] != 0).sum()), -1)
 
 
 def _collapsed(trace: Trace, stage: Stage, role: str, text: int) -> bool:
@@ -154,9 +167,10 @@ def _collapsed(trace: Trace, stage: Stage, role: str, text: int) -> bool:
 
 def _before(trace: Trace, stage: Stage, text: int) -> str:
     """The first input at which a text's tokens differ; "" where there is none."""
+    masks = {mask_name(sequence) for sequence in trace.inputs.sequences}
     for name in stage.inputs:
         rows = _rows(trace, name, text)
-        if rows is not None and name != "tokens.mask" and not same_rows(rows, trace.value(name).dtype):
+        if rows is not None and name not in masks and not same_rows(rows, trace.value(name).dtype):
             return name
     return ""
 
@@ -174,6 +188,7 @@ def _texts(trace: Trace, stage: Stage, unlike: tuple[int, int]) -> Fault | None:
     if trace.apart(stage.name, unlike[:1], unlike[1:]):
         return None
     value = trace.value(stage.name)
+    masks = {mask_name(sequence) for sequence in trace.inputs.sequences}
     shown = np.asarray(trace.tokens.mask.any(axis=1))
     if value.shape[0] != len(shown) or value.shape[1] < FEWEST:
         return None
@@ -181,7 +196,7 @@ def _texts(trace: Trace, stage: Stage, unlike: tuple[int, int]) -> Fault | None:
         return None
     for name in stage.inputs:
         source = trace.value(name)
-        if name == "tokens.mask" or source.shape[0] != len(shown) or not trace.has(name):
+        if name in masks or source.shape[0] != len(shown) or not trace.has(name):
             continue
         if not _same_texts(trace, name, unlike):
             said = f"all {int(shown.sum())} texts have the same vector; they differ at {name}"
@@ -192,8 +207,9 @@ def _texts(trace: Trace, stage: Stage, unlike: tuple[int, int]) -> Fault | None:
 def _same_texts(trace: Trace, name: str, unlike: tuple[int, int]) -> bool:
     """Whether two texts are the same at a stage, as far as both have tokens there."""
     one, other = (np.asarray(trace.value(name).read((text,))) for text in unlike)
-    if "token" in trace.program[name].axes and one.shape[0] == trace.tokens.mask.shape[1]:
-        both = (trace.tokens.mask[list(unlike)] != 0).all(axis=0)
+    tokens = trace.inputs.tokens_along(trace.program[name], "token")
+    if tokens is not None and one.shape[0] == tokens.mask.shape[1]:
+        both = (tokens.mask[list(unlike)] != 0).all(axis=0)
         one, other = one[both], other[both]
     return same_rows(np.stack([one.ravel(), other.ravel()]), trace.value(name).dtype)
 

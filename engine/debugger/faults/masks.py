@@ -12,7 +12,7 @@ import numpy as np
 
 from ...program.dtypes import FLOATS
 from ...program.givers import whose_mask
-from ...program.stage import Stage
+from ...program.stage import MAIN, Stage
 from ...program.trace import LiveTrace, Trace
 from ...program.value import Value
 from ..cancel import never
@@ -22,24 +22,35 @@ from .squares import HIDES, Array, MaskSums, Stopped, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")
-MASK = "tokens.mask"
 
 
-def real_tokens(trace: Trace) -> Array:
-    """Where the tokenizer says that a token stands: (batch, token)."""
-    return np.asarray(trace.original_tokens.mask != 0)
+def mask_name(sequence: str) -> str:
+    """The stage that the mask of a sequence goes in at: `tokens.mask`."""
+    return f"{sequence}.mask"
 
 
-def blind_texts(trace: Trace) -> frozenset[int]:
-    """Texts all of whose keys are masked by what was given for `tokens.mask`: that is told there, and all else follows from it."""
-    if MASK not in trace.program or not trace.has(MASK):
+def real_tokens(trace: Trace, sequence: str = MAIN) -> Array:
+    """Where the tokenizer says that a token stands: (batch, token) of a sequence."""
+    return np.asarray(trace.original_inputs.sequences[sequence].mask != 0)
+
+
+def real_along(trace: Trace, stage: Stage, axis: str) -> Array:
+    """Where a token stands along an axis of a stage over tokens: (batch, token)."""
+    return real_tokens(trace, stage.sequence_along(axis))
+
+
+def blind_texts(trace: Trace, sequence: str = MAIN) -> frozenset[int]:
+    """Texts all of whose keys are masked by what was given for the sequence's mask: that is told there, and all else follows from it."""
+    name = mask_name(sequence)
+    if name not in trace.program or not trace.has(name):
         return frozenset()
-    return frozenset(np.flatnonzero(~(trace.value(MASK).read() != 0).any(axis=1)).tolist())
+    return frozenset(np.flatnonzero(~(trace.value(name).read() != 0).any(axis=1)).tolist())
 
 
-def token_faults(trace: Trace) -> list[Fault]:
-    """The tokenizer's own mask, and what the program was given for it; of `tokens.mask`."""
-    tokens, real = trace.original_tokens, real_tokens(trace)
+def token_faults(trace: Trace, sequence: str = MAIN) -> list[Fault]:
+    """The tokenizer's own mask, and what the program was given for it; of `tokens.mask`, or another sequence's."""
+    tokens, real = trace.original_inputs.sequences[sequence], real_tokens(trace, sequence)
+    name = mask_name(sequence)
     whose = whose_mask(trace)
     faults: list[Fault] = []
     for row, words in enumerate(tokens.strings):
@@ -48,8 +59,8 @@ def token_faults(trace: Trace) -> list[Fault]:
             faults.append(Fault(said, (row, at), "tokenizer", row, "mask padding with 0 where the text is tokenised"))
         if not real[row].any():
             faults.append(_all_masked(row, f"{whose} is 0 at each"))
-    if MASK in trace.program and trace.has(MASK):
-        faults += _given(np.asarray(trace.value(MASK).read() != 0), real, whose)
+    if name in trace.program and trace.has(name):
+        faults += _given(np.asarray(trace.value(name).read() != 0), real, whose)
     return faults
 
 
@@ -83,18 +94,20 @@ def mask_faults(trace: Trace, stage: Stage, sums: MaskSums | None = None, stoppe
     Args:
         sums: what it does, where it has been counted.
     """
-    value, real = trace.value(stage.name), real_tokens(trace)
-    sums = sums or MaskSums.of(value, real, stopped)
+    value, real, asking = trace.value(stage.name), real_along(trace, stage, "key"), real_along(trace, stage, "query")
+    sums = sums or MaskSums.of(value, asking, stopped)
     if sums.nan:
         place = (None,) * len(value.shape)
         return [Fault(f"{sums.nan:,} numbers are NaN", place, "not a number", None, "see where it was made: `why`")]
-    pattern, blind = Pattern.of(stage), blind_texts(trace)
+    pattern, blind = Pattern.of(stage), blind_texts(trace, stage.sequence_along("key"))
     if pattern is not None:
         faults = [fault for fault in _pattern(value, pattern, real, stopped) if fault.row not in blind]
     else:
         rows = np.argsort(real.sum(axis=1), kind="stable")  # the most padded first
         each = (
-            _polarity(value, sums, int(row), real[row]) for row in rows if real[row].any() and int(row) not in blind
+            _polarity(value, sums, int(row), real[row], asking[row], mask_name(stage.sequence_along("key")))
+            for row in rows
+            if real[row].any() and int(row) not in blind
         )
         faults = [fault for fault in each if fault is not None]
     if not faults and value.dtype in FLOATS and sums.weakest > -FLOATS[value.dtype].vanishes and sums.bottom < HIDES:
@@ -119,13 +132,17 @@ def _pattern(value: Value, pattern: Pattern, real: Array, stopped: Stopped) -> I
         yield Fault(said, apart.place, kind, apart.text, f"a mask that is {pattern.write()}")
 
 
-def _polarity(value: Value, sums: MaskSums, row: int, real: Array) -> Fault | None:
-    """What is wrong with how the keys of a text are hidden from its real tokens; None for nothing."""
+def _polarity(value: Value, sums: MaskSums, row: int, real: Array, asking: Array, given: str) -> Fault | None:
+    """What is wrong with how the keys of a text are hidden from its real tokens; None for nothing.
+
+    Args:
+        real: which keys are real tokens; asking: which queries; given: the stage that says so of the keys.
+    """
     at_row = min(row, len(sums.by_key) - 1)
     queries, keys = int(sums.queries[at_row]), len(real)
     by_key, by_query = sums.by_key[at_row], sums.by_query[at_row]
-    square = len(by_query) == keys
-    first_query = int(np.flatnonzero(real)[0]) if square else 0
+    told_apart = len(by_query) == len(asking)  # else one row of keys stands for all queries
+    first_query = int(np.flatnonzero(asking)[0]) if told_apart and asking.any() else 0
     padded = np.flatnonzero(~real)
 
     def fault(said: str, kind: str, key: int | None, remedy: str) -> Fault:
@@ -137,12 +154,13 @@ def _polarity(value: Value, sums: MaskSums, row: int, real: Array) -> Fault | No
         remedy = "add (1 - mask) times the dtype's minimum: torch.finfo(dtype).min"
         return fault(said, "inverted", int(padded[0]) if len(padded) else None, remedy)
     if (by_key == queries).all():
-        said = f"every key of text {row} is masked, though tokens.mask shows {int(real.sum())} of them"
+        said = f"every key of text {row} is masked, though {given} shows {int(real.sum())} of them"
         return fault(said, "nothing seen", 0, "leave each query at least one key, itself for instance")
     if len(padded) and (by_key[real] == queries).all() and not by_key[~real].any():
         said = f"it is inverted: it hides the {int(real.sum())} real tokens and shows the {len(padded)} of padding"
         return fault(said, "inverted", int(np.flatnonzero(real)[0]), "add 0 where the tokenizer's mask is 1")
-    if len(padded) and square and (by_query[~real] == keys).all() and not by_query[real].any():
+    turned = told_apart and not asking.all() and (by_query[~asking] == keys).all() and not by_query[asking].any()
+    if len(padded) and turned:
         said = "it hides padded queries (rows) instead of padded keys (columns): real tokens look at padding"
         remedy = "mask along the last axis: mask[:, None, None, :], not mask[:, None, :, None]"
         return fault(said, "query axis", int(padded[0]), remedy)
@@ -150,7 +168,7 @@ def _polarity(value: Value, sums: MaskSums, row: int, real: Array) -> Fault | No
         key = int(padded[np.flatnonzero(by_key[~real] < queries)[0]])
         said = f"padding is not hidden from {queries - int(by_key[key])} of {queries} queries"
         return fault(said, "padding seen", key, "hide every padded key from every query")
-    idle = (by_query == keys) & real if square else by_query == keys
+    idle = (by_query == keys) & asking if told_apart else by_query == keys
     if idle.any():
         said = f"queries that have nothing to look at, their keys all hidden: {int(idle.sum())}"
         place = (at_row, 0, int(np.flatnonzero(idle)[0]), 0)
@@ -171,13 +189,13 @@ def masked_fault(trace: Trace, stage: Stage, stopped: Stopped = never) -> Fault 
     A key that stands as low as only a mask puts it is hidden, whatever became of the others: beside scores that have overflowed
     to minus infinity, or are all masked as well, it is no longer far below, and that is no fault of the mask.
     """
-    value, real = trace.value(stage.name), real_tokens(trace)
+    value, real, asking = trace.value(stage.name), real_along(trace, stage, "key"), real_along(trace, stage, "query")
     dtype = FLOATS.get(value.dtype, FLOATS["float32"])
     vanishes, masked = dtype.vanishes, dtype.lowest / 2
     for row in np.flatnonzero(real.any(axis=1) & ~real.all(axis=1)):
         padded = np.flatnonzero(~real[row])
         for _, start, window in windows(value, stopped, int(row)):
-            asks = np.flatnonzero(real[row, start : start + window.shape[2]])
+            asks = np.flatnonzero(asking[row, start : start + window.shape[2]])
             scores = window[0][:, asks].astype(np.float64)  # (head, real query, key)
             best = np.where(np.isnan(scores), -np.inf, scores).max(axis=-1, initial=-np.inf)[..., None]
             with np.errstate(invalid="ignore"):
@@ -203,13 +221,14 @@ def shared_positions(trace: Trace) -> list[Fault]:
     stage = next((one for one in trace.program if one.kind == "PositionsAfterPadding"), None)
     if stage is None:
         return []
-    padding, ids, real = int(stage.options.get("padding", -1)), trace.tokens.ids, real_tokens(trace)
+    tokens, real = trace.inputs.sequences[stage.sequence], real_tokens(trace, stage.sequence)
+    padding, ids = int(stage.options.get("padding", -1)), tokens.ids
     wrong = (ids == padding) & real
     others = ids[~real & (ids != padding)]
     if not wrong.any() or not others.size:  # the id of padding may stand in a text as well: it is the reference's way
         return []
     row, at = (int(part) for part in np.argwhere(wrong)[0])
-    count, word = int(wrong.sum()), trace.tokens.strings[row][at]
+    count, word = int(wrong.sum()), tokens.strings[row][at]
     who = f"{count} real tokens have" if count != 1 else "a real token has"
     said = f"{who} the padding's position {padding}: its id {padding}, {word!r}, is what the config calls padding, and padding here is {int(others[0])}"
     return [Fault(said, (row, at), "position", row, "let the config's pad_token_id be the tokenizer's")]

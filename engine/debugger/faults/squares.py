@@ -39,15 +39,15 @@ class MaskSums:
     nan: int = 0
 
     @classmethod
-    def of(cls, value: Value, real: Array, stopped: Stopped) -> MaskSums:
+    def of(cls, value: Value, asking: Array, stopped: Stopped) -> MaskSums:
         """Count what a mask (batch, head, query, key) hides.
 
         Args:
-            real: (batch, token), whether a token stands there.
+            asking: (batch, query), whether a token stands there.
         """
         batch, _, queries, keys = value.shape
-        asks = real if queries == real.shape[1] else np.ones((len(real), queries), bool)  # (batch, query)
-        asks = asks if batch == len(real) else np.broadcast_to(asks.any(axis=0), (batch, queries))
+        asks = asking if queries == asking.shape[1] else np.ones((len(asking), queries), bool)  # (batch, query)
+        asks = asks if batch == len(asking) else np.broadcast_to(asks.any(axis=0), (batch, queries))
         sums = cls(np.zeros((batch, keys), int), np.zeros((batch, queries), int), asks.sum(axis=1))
         for row, start, window in windows(value, stopped):
             numbers = np.asarray(window, dtype=np.float64)

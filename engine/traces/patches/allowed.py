@@ -19,7 +19,8 @@ def check_range(run: LiveTrace, name: str) -> None:
     Raises:
         InputError: a number out of range.
     """
-    most = run.program.pairs[name][1].highest(run.tokens.shape[1], _rows(run, name))
+    stage = run.program[name]
+    most = run.program.pairs[name][1].highest(run.inputs.sizes[stage.sequence][1], _rows(run, name))
     if most is None:
         return
     tensor = run.tensor(name)
@@ -44,8 +45,12 @@ def token_id(run: LiveTrace, name: str, text: str) -> torch.Tensor:
     import torch
 
     if not name.endswith(".ids"):
-        raise InputError(f"{name} holds no tokens; only tokens.ids can be given text such as {text!r}")
-    words = {run.word(number): number for number in range(run.tokens.vocabulary_size)}
+        raise InputError(
+            f"{name} holds no tokens; only ids of tokens, such as tokens.ids, can be given text such as {text!r}"
+        )
+    words = {
+        run.word(number): number for number in range(run.inputs.sequences[run.program[name].sequence].vocabulary_size)
+    }
     form = form_in(text, words)
     if form is not None:
         return torch.tensor(words[form])

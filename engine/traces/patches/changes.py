@@ -19,6 +19,7 @@ from ...program.index import Written, bind_index
 from ...program.patch import Patch
 from ...program.per_text import Index, by_text, is_rectangle
 from ...program.stage import write_shape
+from ...program.trace import Trace
 from ..tensors import indexed, put
 
 # The axes a mean is taken over when a window is replaced by its mean: those that differ from input to input.
@@ -182,19 +183,18 @@ def refusing(text: str) -> Iterator[None]:
         raise InputError(f"cannot do `{text}`: {one_line(error)}") from None
 
 
-def window_of(value_shape: tuple[int, ...], axes: tuple[str, ...], written: Written, tokens: Any) -> Index:
-    """Match an index to a stage to be patched.
+def window_of(trace: Trace, name: str, written: Written) -> Index:
+    """Match an index to a stage to be patched, given by its canonical name.
 
     Raises:
         InputError: it does not fit, selects nothing, or goes backwards.
     """
-    index = bind_index(written, value_shape, axes, tokens)
-    for part, axis, size in zip(index, axes, value_shape, strict=True):
+    stage, shape = trace.program[name], trace.shapes[name]
+    index = bind_index(written, shape, stage.axes, trace.inputs.strings_along(stage))
+    for part, axis, size in zip(index, stage.axes, shape, strict=True):
         if isinstance(part, slice):
             if part.step < 0:
                 raise InputError(f"a patch goes forwards only; axis {axis!r} has the step {part.step}")
             if not len(range(*part.indices(size))):
-                raise InputError(
-                    f"the index selects nothing along {axis!r} (size {size}) of {write_shape(value_shape)}"
-                )
+                raise InputError(f"the index selects nothing along {axis!r} (size {size}) of {write_shape(shape)}")
     return index

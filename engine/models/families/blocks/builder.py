@@ -9,9 +9,10 @@ from pathlib import Path
 from types import CodeType
 
 from ....ops import Activation, LayerNorm, Linear, Lookup, Op
+from ....program.index import TOKEN_AXES
 from ....program.modules import Modules
 from ....program.program import Program
-from ....program.stage import Shape, Stage
+from ....program.stage import MAIN, Shape, Stage
 
 _ABOVE = str(Path(__file__).parents[4]) + os.sep  # the folder that `engine` is in
 HIDDEN = ("batch", "token", "hidden")
@@ -30,6 +31,7 @@ class Builder:
         self.aliases: dict[str, str] = {}
         self.weights: dict[str, Shape] = {}
         self.wide: set[str] = set()  # weights to be kept in float32
+        self._several: dict[str, Stage] = {}  # stages of another sequence than the one that every program has
 
     @classmethod
     def after(cls, program: Program) -> Builder:
@@ -37,6 +39,7 @@ class Builder:
         found = cls(program.modules)
         found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
         found.wide = set(program.wide)
+        found._several = {stage.name: stage for stage in program if stage.sequences}
         return found
 
     def axes(self, name: str) -> tuple[str, ...]:
@@ -57,13 +60,29 @@ class Builder:
         weights: Sequence[tuple[str, Shape]] = (),
         module: str = "",
         labels: tuple[str, ...] = (),
+        sequence: str = MAIN,
     ) -> str:
-        """Add a stage; `weights` are names and shapes, `labels` what the places of its last axis stand for."""
+        """Add a stage; `weights` are names and shapes, `labels` what the places of its last axis stand for.
+
+        Whose tokens its places are follows from its inputs; of what has none, `sequence` says it.
+        """
         self.weights.update(weights)
         names = tuple(weight for weight, _ in weights)
         inputs = [self.aliases.get(source, source) for source in inputs]
-        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels, _caller()))
+        of = self._sequences(inputs, axes, sequence)
+        self.stages.append(Stage(name, op, tuple(inputs), names, tuple(axes), module, labels, _caller(), of))
+        if of:
+            self._several[name] = self.stages[-1]
         return name
+
+    def _sequences(self, inputs: Sequence[str], axes: Sequence[str], sequence: str) -> tuple[str, ...]:
+        """The sequence of each axis of a result; () where all are of the one that every program has."""
+        if not inputs:
+            return () if sequence == MAIN else tuple(sequence if axis in TOKEN_AXES else "" for axis in axes)
+        if not any(name in self._several for name in inputs):
+            return ()
+        sources = [next(stage for stage in self.stages if stage.name == name) for name in inputs]
+        return tuple(_sequence_along(axis, sources) if axis in TOKEN_AXES else "" for axis in axes)
 
     def lookup(self, name: str, ids: str, module: str, rows: int, columns: int, axes: Sequence[str] = HIDDEN) -> str:
         """Rows of an embedding matrix."""
@@ -113,6 +132,16 @@ class Builder:
     def program(self) -> Program:
         """What has been written down."""
         return Program(self.stages, self.aliases, self.weights, self.wide, self.modules)
+
+
+def _sequence_along(axis: str, sources: Sequence[Stage]) -> str:
+    """The sequence that a result's axis takes over from what it is made of: queries from what comes first, keys from the last."""
+    first, last = sources[0], sources[-1]
+    same = {"token": "query", "query": "token"}.get(axis, axis)  # attention turns one into the other, and back
+    for stage, name in ((first, axis), (first, same), (last, "token"), *((source, axis) for source in sources)):
+        if name in stage.axes:
+            return stage.sequence_along(name)
+    return MAIN
 
 
 _places: dict[tuple[int, int], tuple[CodeType, str]] = {}  # by code and instruction: layers are added by the same ones

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..messages.errors import InputError, nearest
+from ..program.addresses import AT
 from ..program.element import Place, Wanted, first_place
 from ..program.expressions import Call, Expression, Indexed, Inequality, Logic, Name, QuotedToken, parse
 from ..program.figures import FROM_STATS, WORDS, figures_of, measure
@@ -19,7 +20,7 @@ from ..program.program import Program
 from ..program.stage import Stage
 from ..program.token_names import NotOneToken
 from ..program.trace import Trace
-from ..program.value import Value
+from ..program.value import ShapeAlone, Value
 from .demands import Demand, Range, demand_of
 
 FUNCTIONS = (*FROM_STATS, "abs")
@@ -181,25 +182,27 @@ def _of_each_text(
     each_text: bool,
 ) -> bool:
     """Whether a window is one number of each text, whichever that is, at the first stage that it fits."""
-    program, shapes = trace.program, trace.shapes
-    names = sorted(stages, key=program.index) if part.word == "x" else [program.resolve(part.word)]
+    names = sorted(stages, key=trace.program.index) if part.word == "x" else [part.word]
     here = f"{said} (column {part.at + 1})"
     unsaid = each_text and not part.index.positional and "batch" not in dict(part.index.named)
     problem: InputError | None = None
     for name in names:
+        value = trace[name]
+        if isinstance(value, ShapeAlone) and AT in value.name:
+            raise InputError(f"{here}: {value.refusal}")
         try:
-            index = bind_index(part.index, shapes[name], program[name].axes, trace.inputs.strings_along(program[name]))
+            index = bind_index(part.index, value.shape, value.axes, value.tokens, value.labels)
         except NotOneToken as error:  # it would fit, were it not for the text
             raise InputError(f"{here}: {error}") from None
         except InputError as error:
             problem = problem or InputError(f"{here}: {error}")
             continue
-        sizes = zip(program[name].axes, index, shapes[name], strict=True)
+        sizes = zip(value.axes, index, value.shape, strict=True)
         left = [axis for axis, at, size in sizes if isinstance(at, slice) and len(range(*at.indices(size))) > 1]
         if not single:
             return False
         if not left or (left == ["batch"] and unsaid):
-            return unsaid and "batch" in program[name].axes
+            return unsaid and "batch" in value.axes
         problem = InputError(
             f"{here}: {part.word}[...] is many numbers (along {', '.join(left)}); "
             f"index one of them, or take a figure: max({part.word}[...])"
@@ -272,11 +275,11 @@ class StageScope:
 
     def window(self, word: str, index: Written) -> Any:
         """A number or several of this stage (`x`) or another."""
-        value = self.trace.value(self.stage.name) if word == "x" else self.trace[word]
         try:
+            value = self.trace.value(self.stage.name) if word == "x" else self.trace[word]
             bound = self._bind(value, index)
         except InputError:
-            return math.nan  # the index fits another of the stages a glob means, not this one
+            return math.nan  # the index fits another of the stages a glob means, or what was compared lacks this one
         numbers = value.read(bound)
         own = value.name == self.stage.name
         self._window = bound if own else None
@@ -313,4 +316,4 @@ class StageScope:
             said = dict(index.named)
             more = [(axis, at) for axis, at in alone.items() if axis in value.axes and axis not in said]
             index = Written((), (*index.named, *more))
-        return bind_index(index, value.shape, value.axes, tokens)
+        return bind_index(index, value.shape, value.axes, tokens, value.labels)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..messages.errors import InputError, nearest
+from ..program.addresses import AT
 from ..program.expressions import Call, Expression, Indexed, Name, QuotedToken, parse
 from ..program.figures import WORDS
 from ..program.stage import Stage
@@ -58,7 +59,7 @@ def watch(text: str, trace: Trace) -> Watch:
     here = False
     for part in expression.parts():
         if isinstance(part, Indexed) and part.word != "x":
-            needs.append(program.resolve(part.word))
+            needs.append(program.resolve(part.word.partition(AT)[0]))
         elif isinstance(part, Indexed) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
             here = True
         elif isinstance(part, Name | QuotedToken):

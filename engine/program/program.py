@@ -89,7 +89,7 @@ class Program(Stages):
                 return self._unknown(where)
             return InputError(
                 f"{name.strip()!r} is the address of what a stage has besides its value, and a stage is meant here: write {where!r}; "
-                "`print`, `stats`, `look` and `export` take addresses"
+                "`print`, `stats`, `look`, `export` and what stands in a condition take addresses"
             )
         why = why_none(self, name.strip())
         if why:

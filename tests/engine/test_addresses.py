@@ -92,8 +92,7 @@ def test_a_glob_that_means_nothing(session: Session, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        f"break {UP}@W", f"goto {UP}@W", f"info {UP}@W", f"why {UP}@W[0, 0]", f"patch {UP}@W = 0", f"watch {UP}@W[0, 0]",
-        f"break {UP} if {UP}@W[0, 0] > 1", f"break {UP} if max({UP}@W[0]) > 1",
+        f"break {UP}@W", f"goto {UP}@W", f"info {UP}@W", f"why {UP}@W[0, 0]", f"patch {UP}@W = 0",
     ],
 )  # fmt: skip
 def test_where_a_stage_is_meant_an_address_is_refused_as_one(session: Session, line: str) -> None:
@@ -101,6 +100,61 @@ def test_where_a_stage_is_meant_an_address_is_refused_as_one(session: Session, l
         InputError, match=f"^'{UP}@W' is the address of what a stage has besides its value.*write '{UP}'"
     ):
         do(session, line)
+
+
+def stopped_at(session: Session) -> str:
+    """Where the debugger comes to stand: at a breakpoint, or at the end."""
+    do(session, "continue")
+    assert session.debugger.stage is not None
+    return session.debugger.stage.name
+
+
+def test_a_condition_speaks_of_whatever_has_an_address(session: Session) -> None:
+    do(session, "compare dtype float64")
+    apart, row = session.trace[f"{UP}@difference"].numpy(), session.trace[f"{UP}@W"].read((0,))
+    assert do(session, f"break {UP} if max(x[0, 1]) > max({UP}@W[0])").startswith("breakpoint 1")
+    assert session.trace[UP].read((0, 1)).max() > row.max()
+    assert stopped_at(session) == UP
+    do(session, f"break layers.0.ffn.down if abs({UP}@difference[0, 1, 3]) > {abs(apart[0, 1, 3]) * 2}")
+    do(session, f"break layers.0.ffn.norm if abs({UP}@difference[0, cat, 3]) >= {abs(float(apart[0, 2, 3]))!r}")
+    assert stopped_at(session) == "layers.0.ffn.norm"
+
+
+def test_a_watched_address_is_known_once_its_stage_has_run(session: Session) -> None:
+    do(session, "compare dtype float64")
+    assert "(not yet known)" in do(session, f"watch {UP}@difference[0, 0, 0]")
+    assert stopped_at(session) == UP
+    want = float(session.trace[f"{UP}@difference"].read((0, 0, 0)))
+    assert f"{UP}@difference[0, 0, 0] = {want:.9g}" in do(session, "info breakpoints")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (f"break {UP} if max({UP}@difference[0]) > 1", f"{UP} has no 'difference' beside its value; it has {UP}@W"),
+        (f"break {UP} if {UP}@W[0] > 1", r"\[\.\.\.\] is many numbers \(along "),
+        (f"watch {UP}@W[0, 9999]", "out of range"),
+        ("break * if layers.0.ffn.upp@W[0, 0] > 1", "no stage named 'layers.0.ffn.upp'"),
+    ],
+)
+def test_a_condition_on_what_is_not_there_is_refused_when_it_is_set(session: Session, line: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        do(session, line)
+    assert not session.debugger.breakpoints
+
+
+def test_a_recordings_weights_are_no_condition(session: Session, tmp_path: Path) -> None:
+    do(session, f"export {tmp_path / 'run.safetensors'} layers.*")
+    with pytest.raises(InputError, match=r"column 1\): a recording holds no weights"):
+        do(Session(open_snapshot(tmp_path / "run.safetensors")), f"break {UP} if {UP}@W[0, 0] > 1")
+
+
+def test_a_condition_on_what_is_compared_no_more_does_not_hold(session: Session) -> None:
+    """Another comparison may lack the stage: then there is no number, and nothing to stop at."""
+    do(session, "compare dtype float64")
+    do(session, f"break {UP} if {UP}@difference[0, 0, 0] < 1")
+    session.trace.kinds_beside.clear()
+    assert stopped_at(session) == session.trace.program[-1].name
 
 
 def test_the_stage_of_an_address_is_looked_for_first(session: Session) -> None:

@@ -169,9 +169,9 @@ class CommandTable:
             session.record()
         if session.trace.tokens is tokens:
             return reply
-        from ..debugger.lapsed import lapsed
+        from ..debugger.stale_breakpoints import stale_breakpoints
 
-        others = lapsed(session.trace, session.debugger.breakpoints.values())
+        others = stale_breakpoints(session.trace, session.debugger.breakpoints.values())
         return replace(reply, text="\n".join(filter(None, (reply.text, *others))))
 
 

@@ -11,7 +11,7 @@ from .cursor import Breakpoint
 from .watches import Watch
 
 
-def lapsed(trace: Trace, breakpoints: Iterable[Breakpoint]) -> list[str]:
+def stale_breakpoints(trace: Trace, breakpoints: Iterable[Breakpoint]) -> list[str]:
     """A sentence for each that cannot stop at these texts: a token or a place that it names is not there."""
     return list(filter(None, (_refusal(trace, each) for each in breakpoints)))
 

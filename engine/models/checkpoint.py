@@ -15,7 +15,7 @@ from ..messages.errors import InputError
 from ..program.dtypes import FLOATS
 from ..program.program import Program
 from ..program.stage import Shape, write_shape
-from . import accounts, declared, quantised
+from . import config_keys, declared, quantised
 from .config import Config
 from .families import TEXT, Family, Limits, Options, family_of, sides_of, sight_of
 from .families.blocks.sentence import with_sentence
@@ -89,7 +89,7 @@ class Checkpoint:
             InputError: weights that are missing or of another shape, by name; what the config asks for and is not
                 implemented.
         """
-        accounts.refuse_unimplemented(self.config)
+        config_keys.refuse_unimplemented(self.config)
         if options.side == TEXT:
             self.family.limits(self.config)  # a limit that cannot be is said on opening, not with the first text
         program = self._with_sentence(self.family.build(self.config, self._stored, options))
@@ -115,8 +115,8 @@ class Checkpoint:
         for line in declared.told(self.config):
             self._tell(line)
         self._tell(
-            accounts.unknown_keys_line(
-                "config.json", accounts.unknown(self.config, getattr(self.family, "HARMLESS", {}))
+            config_keys.unknown_keys_line(
+                "config.json", config_keys.unknown(self.config, getattr(self.family, "HARMLESS", {}))
             )
         )
         return program

@@ -14,7 +14,7 @@ MOST_WHOLE = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The values of a config.json. Every key that is asked for is noted, so that `accounts` can tell which never were.
+    """The values of a config.json. Every key that is asked for is noted, so that `config_keys` can tell which never were.
 
     Attributes:
         values: as they stand there. Whoever reads one goes through the methods.

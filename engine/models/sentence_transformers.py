@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..messages.errors import InputError, one_line
-from .accounts import Harmless, unread
+from .config_keys import Harmless, unread
 from .files import read_json, read_object, regular
 
 LISTED, ROOT = "modules.json", "config_sentence_transformers.json"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.models import accounts
+from encoder_tui.engine.models import config_keys
 from encoder_tui.engine.models.families import FAMILIES
 from family_kit import Sample, differences, random_model, reference_values, samples, tokens_for
 from tokenizers import Tokenizer
@@ -191,7 +191,7 @@ def fields(request, tmp_path_factory):
 
 def harmless(fields) -> set[str]:
     encoder = fields.ours()
-    tables = (accounts.COMMON, getattr(encoder.checkpoint.family, "HARMLESS", {}))
+    tables = (config_keys.COMMON, getattr(encoder.checkpoint.family, "HARMLESS", {}))
     listed = {name for table in tables for names in table.values() for name in names}
     config = encoder.checkpoint.config
     return listed - (config.parts[fields.within] if fields.within else config).read

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ...program.program import Program
-from .. import accounts
+from .. import config_keys
 from ..config import Config
 from .blocks import clip as clip_parts
 from .blocks.builder import Builder
@@ -56,5 +56,5 @@ def _part(config: Config, which: str) -> Config:
     name = next((name for name in (f"{which}_config_dict", f"{which}_config") if config.get(name) is not None), "")
     classes = {key: config.get(key) for key in ("id2label", "num_labels", "problem_type") if config.says(key)}
     part = config.part(name) if name else Config({}, config.where)
-    accounts.refuse_unimplemented(part)
+    config_keys.refuse_unimplemented(part)
     return part.saying(classes)

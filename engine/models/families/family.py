@@ -118,7 +118,7 @@ class Family(Protocol):
       others have such names as well.
     - `ALWAYS_TIED`, if the config has no say in what is tied.
     - `HARMLESS`: reasons, each with the keys of a config that change no number of this family for it, or that are read in some
-      checkpoints alone (see `accounts`).
+      checkpoints alone (see `config_keys`).
     - `RENAMED`: what others call the weights, as pairs of a regular expression and what to put for it. `{q,k,v}` in that stands
       for three names: the stored tensor holds three equal parts of rows, one below the other.
     """

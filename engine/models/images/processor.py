@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...messages.errors import InputError
-from .. import accounts
+from .. import config_keys
 from ..config import Config
 from ..files import read_object, regular
 
@@ -41,7 +41,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # the first that has a part for images counts
 ENDINGS = ("ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor")
-HARMLESS: accounts.Harmless = {
+HARMLESS: config_keys.Harmless = {
     "what the file is for": ("image_processor_type", "feature_extractor_type", "processor_class", "_processor_class"),
     "how a processor is called, not what it does": (
         "return_tensors", "data_format", "input_data_format", "device", "disable_grouping", "num_workers",
@@ -157,9 +157,9 @@ def open_processor(directory: Path) -> Processor:
         _numbers(config, "image_std") if normed else None,
     )
     file.refuse(
-        *(name for name in accounts.unknown(file, HARMLESS) if name.startswith("do_"))
+        *(name for name in config_keys.unknown(file, HARMLESS) if name.startswith("do_"))
     )  # steps, whatever they do
-    note = accounts.unknown_keys_line(where.name, accounts.unknown(file, HARMLESS))
+    note = config_keys.unknown_keys_line(where.name, config_keys.unknown(file, HARMLESS))
     return replace(processor, notes=(note,) if note else ())
 
 

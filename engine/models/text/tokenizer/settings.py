@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
-from ...accounts import Harmless, unread
+from ...config_keys import Harmless, unread
 from ...files import read_object
 
 if TYPE_CHECKING:

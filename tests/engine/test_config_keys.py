@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.models import accounts
+from encoder_tui.engine.models import config_keys
 from encoder_tui.engine.models.config import Config
 from encoder_tui.engine.models.families import FAMILIES, family_of
 from encoder_tui.engine.models.images.processor import open_processor
 
-ENGINE = Path(accounts.__file__).parent
+ENGINE = Path(config_keys.__file__).parent
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def edited(small_dir, tmp_path):
 def test_what_nobody_asks_for_is_unknown():
     config = Config({"a": 1, "b": 2, "c": None, "hidden_dropout_prob": 0.1}, "config.json")
     config.size("b", 1)
-    assert accounts.unknown(config) == ["a"]  # c says nothing
-    assert accounts.unknown(config, {"for a reason": ("a",)}) == []
+    assert config_keys.unknown(config) == ["a"]  # c says nothing
+    assert config_keys.unknown(config, {"for a reason": ("a",)}) == []
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_what_nobody_asks_for_is_unknown():
 def test_every_way_of_asking_counts(ask):
     config = Config({"key": 1}, "config.json")
     ask(config)
-    assert accounts.unknown(config) == []
+    assert config_keys.unknown(config) == []
 
 
 def test_objects_within_are_looked_into():
     config = Config({"rope": {"theta": 1.0, "factor": 2}, "never": {"theta": 1}}, "config.json")
     config.part("rope").number("theta", 1.0)
-    assert accounts.unknown(config) == ["rope.factor", "never"]
+    assert config_keys.unknown(config) == ["rope.factor", "never"]
 
 
 def test_an_object_that_is_none():

@@ -15,7 +15,7 @@ from ..messages.errors import InputError
 from ..program.dtypes import FLOATS
 from ..program.program import Program
 from ..program.stage import Shape, write_shape
-from . import config_keys, declared, quantised
+from . import config_keys, model_class, quantised
 from .config import Config
 from .families import TEXT, Family, Limits, Options, family_of, sides_of, sight_of
 from .families.blocks.sentence import with_sentence
@@ -112,7 +112,7 @@ class Checkpoint:
         self._tell_of_ties(program)
         for line in leftover_lines(self.leftovers(program), program.layers):
             self._tell(line)
-        for line in declared.told(self.config):
+        for line in model_class.told(self.config):
             self._tell(line)
         self._tell(
             config_keys.unknown_keys_line(

@@ -9,8 +9,8 @@ import transformers
 from encoder_tui.engine import load
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.models.config import Config
-from encoder_tui.engine.models.declared import CLASSES, told
 from encoder_tui.engine.models.families import FAMILIES
+from encoder_tui.engine.models.model_class import CLASSES, told
 from transformers.models.auto import modeling_auto
 
 OWN = ("transformer", "torch_transformer_encoder", "cbow", "skipgram")  # no class of transformers is behind them

@@ -13,8 +13,8 @@ from ..messages.errors import InputError
 from ..messages.visible import quoted
 from ..program.dtypes import FLOATS
 from ..program.explanation import Explanation, Term, Terms, plain
-from ..program.givers import GIVEN, PROCESSOR, giver
 from ..program.kinds import Card
+from ..program.preprocessor import GIVEN, IMAGE_PROCESSOR, preprocessor
 from ..program.stage import Shape
 from ..program.trace import LiveTrace
 from .base import Op, Out, Tensors
@@ -48,11 +48,11 @@ class Given(Op):
         tokens = inputs.sequences[element.stage.sequence]
         strings = tokens.strings[batch] if batch < len(tokens.strings) else ()
         word = strings[token] if token < len(strings) else ""
-        pads, who = not int(tokens.mask[batch, token]), giver(trace)
+        pads, who = not int(tokens.mask[batch, token]), preprocessor(trace)
         places = tokens.places[batch] if batch < len(tokens.places) else ()
         first, end = places[token] if token < len(places) else (0, 0)
         notes = [f"token {token} of text {batch} is {word!r}"]
-        if who == PROCESSOR:
+        if who == IMAGE_PROCESSOR:
             notes = [f"token {token} of image {batch} is {word!r}"]
             notes.append("a patch, by row and column" if "," in word else "a vector of its own, before the patches")
         elif pads:

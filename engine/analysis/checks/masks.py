@@ -24,7 +24,7 @@ from ...debugger.faults.softmax import EVAL, dropped_from_softmax
 from ...debugger.faults.squares import HIDES, MaskSums, Stopped, extremes, pairs, windows
 from ...debugger.unexpected import first_fault
 from ...program.dtypes import FLOATS
-from ...program.givers import whose_mask
+from ...program.preprocessor import whose_mask
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value

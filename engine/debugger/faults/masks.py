@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...program.dtypes import FLOATS
-from ...program.givers import whose_mask
+from ...program.preprocessor import whose_mask
 from ...program.stage import MAIN, Stage
 from ...program.trace import LiveTrace, Trace
 from ...program.value import Value

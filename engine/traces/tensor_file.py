@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..program.addresses import AT
 from ..program.dtypes import BY_CODE, DTYPES
 from ..program.value import Value
-from .replacing import replacing
+from .atomic_write import atomic_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def write_safetensors(path: Path, values: Sequence[Value], metadata: Mapping[str
         offset = end
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for value in values:
             for block in value.blocks():
@@ -60,7 +60,7 @@ def write_npz(path: Path, values: Sequence[Value], texts: Mapping[str, str]) -> 
     Raises:
         InputError: the path cannot be written; what stood there is left as it was.
     """
-    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
         for value in values:
             with archive.open(f"{value.name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, value.numpy(), allow_pickle=False)

@@ -8,15 +8,15 @@ import sys
 import pytest
 from encoder_tui.engine import InputError, save
 from encoder_tui.engine.program.value import Value
-from encoder_tui.engine.traces import replacing
+from encoder_tui.engine.traces import atomic_write
 
 
 @pytest.fixture(params=[True, False], ids=["unnamed", "named"])
 def unnamed(request, monkeypatch):
     """Whether the system has files without a name."""
-    if request.param and not replacing.UNNAMED:
+    if request.param and not atomic_write.UNNAMED:
         pytest.skip("this system has no files without a name")
-    monkeypatch.setattr(replacing, "UNNAMED", replacing.UNNAMED if request.param else 0)
+    monkeypatch.setattr(atomic_write, "UNNAMED", atomic_write.UNNAMED if request.param else 0)
     return request.param
 
 
@@ -89,7 +89,7 @@ class FullDisk:
 @pytest.mark.parametrize("room", [0, 5_000])
 def test_when_the_disk_is_full(small, target, room, monkeypatch):
     opened = os.fdopen
-    monkeypatch.setattr(replacing.os, "fdopen", lambda *args: FullDisk(opened(*args), room))
+    monkeypatch.setattr(atomic_write.os, "fdopen", lambda *args: FullDisk(opened(*args), room))
     with pytest.raises(InputError, match=r"cannot write .*No space left on device"):
         save(small.run("one two three four"), target)
     monkeypatch.undo()
@@ -113,8 +113,8 @@ def test_when_the_directory_cannot_be_written(small, target, monkeypatch):
     def refuse(*args, **options):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(replacing.os, "open", refuse)
-    monkeypatch.setattr(replacing.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(atomic_write.os, "open", refuse)
+    monkeypatch.setattr(atomic_write.tempfile, "mkstemp", refuse)
     with pytest.raises(InputError, match="Permission denied"):
         save(small.run("one"), target)
     assert_untouched(target)
@@ -149,10 +149,10 @@ def test_paths_that_cannot_be_written(small, tmp_path, path, says):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from encoder_tui.engine.traces import replacing
+from encoder_tui.engine.traces import atomic_write
 if sys.argv[2] == "named":
-    replacing.UNNAMED = 0
-with replacing.replacing(Path(sys.argv[1])) as file:
+    atomic_write.UNNAMED = 0
+with atomic_write.atomic_write(Path(sys.argv[1])) as file:
     file.write(b"x" * 100_000)
     file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -166,7 +166,7 @@ def test_what_a_killed_export_leaves(target, unnamed):
     left = [name for name in os.listdir(target.parent) if name != target.name]
     assert target.read_bytes() == b"what was there"
     assert len(left) == (0 if unnamed else 1)
-    with replacing.replacing(target) as file:
+    with atomic_write.atomic_write(target) as file:
         file.write(b"new")
     assert os.listdir(target.parent) == [target.name]
     assert target.read_bytes() == b"new"
@@ -174,9 +174,9 @@ def test_what_a_killed_export_leaves(target, unnamed):
 
 def test_a_part_that_is_being_written_stays(target, unnamed):
     """Two exports to one path at once: each is whole, and neither clears the other's part away."""
-    with replacing.replacing(target) as first:
+    with atomic_write.atomic_write(target) as first:
         first.write(b"first")
-        with replacing.replacing(target) as second:
+        with atomic_write.atomic_write(target) as second:
             second.write(b"second")
         assert target.read_bytes() == b"second"
     assert target.read_bytes() == b"first"
@@ -187,7 +187,7 @@ def test_files_of_others_stay(target):
     kept = [f".{target.name}.note.part", f".{target.name}.12345678.part.txt", f".other{target.name}.abcdefgh.part"]
     for name in kept:
         (target.parent / name).touch()
-    with replacing.replacing(target) as file:
+    with atomic_write.atomic_write(target) as file:
         file.write(b"new")
     assert sorted(os.listdir(target.parent)) == sorted([target.name, *kept])
 
@@ -195,6 +195,6 @@ def test_files_of_others_stay(target):
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664])
 def test_permissions_are_those_of_what_was_there(target, mode):
     target.chmod(mode)
-    with replacing.replacing(target) as file:
+    with atomic_write.atomic_write(target) as file:
         file.write(b"new")
     assert target.stat().st_mode & 0o777 == mode

@@ -27,7 +27,7 @@ UNNAMED = getattr(os, "O_TMPFILE", 0)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to that takes the place of `path` once the block is through, and is gone if it is not.
 
     Raises:

@@ -23,7 +23,7 @@ from .cache import MemoryPool
 from .compute import Computation
 from .patches.changes import Replace, refusing
 from .patches.patch_set import PatchSet
-from .ranges.known import Extents
+from .ranges.extents import Extents
 from .ranges.rows import apart, row_ends
 from .ranges.weights import WeightSizes
 from .run_value import QUICK, RunValue

@@ -17,7 +17,7 @@ from ..program.value import Value
 from .compute import Computation
 from .one_hot import one_hot_figure
 from .out_of_memory import with_room
-from .ranges.known import Extents, ends, figure_of
+from .ranges.extents import Extents, ends, figure_of
 from .ranges.rows import row_figures
 from .tensors import indexed, to_numpy
 

@@ -61,7 +61,7 @@ from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.trace import Trace
 from encoder_tui.engine.program.value import ShapeAlone
 from encoder_tui.engine.program.weight import axes_of_weight
-from encoder_tui.engine.traces.ranges.known import ends
+from encoder_tui.engine.traces.ranges.extents import ends
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from word_models import TEXTS, save_words

@@ -15,8 +15,8 @@ from encoder_tui.engine.program.figures import measure
 from encoder_tui.engine.program.trace import LiveTrace
 from encoder_tui.engine.program.value import ArrayValue
 from encoder_tui.engine.traces.compute import Computation
-from encoder_tui.engine.traces.ranges.known import ends
-from encoder_tui.engine.traces.ranges.narrowing import RANGED, by_bound, by_ends, by_sums
+from encoder_tui.engine.traces.ranges.extents import ends
+from encoder_tui.engine.traces.ranges.figures import RANGED, by_bound, by_ends, by_sums
 from encoder_tui.engine.traces.ranges.rows import row_ends
 from encoder_tui.engine.traces.ranges.weights import WeightSizes
 from hypothesis import HealthCheck, given, settings

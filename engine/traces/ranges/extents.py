@@ -15,7 +15,7 @@ import torch
 from ...ops import Op, no_memory
 from ...ops.sizes import largest
 from ..tensors import both
-from .narrowing import RANGED, by_bound, by_ends, by_sums
+from .figures import RANGED, by_bound, by_ends, by_sums
 
 if TYPE_CHECKING:
     from ...program.stage import Stage

@@ -12,7 +12,7 @@ from ..program.index import parse_index, split_index
 from ..program.per_text import is_rectangle
 from ..program.trace import expect_live
 from ..program.writing import write_texts
-from ..traces.patches.allowed import check_range, token_id
+from ..traces.patches.whole_numbers import check_range, token_id
 from .references import REFERENCES, reference
 from .session import Session
 from .table import Command, Key, Reply, is_number, nothing_more, shell_words

@@ -20,8 +20,8 @@ from ...debugger.faults.masks import (
     token_faults,
 )
 from ...debugger.faults.patterns import Pattern
+from ...debugger.faults.query_blocks import HIDES, MaskSums, Stopped, extremes, pairs, windows
 from ...debugger.faults.softmax import EVAL, dropped_from_softmax
-from ...debugger.faults.squares import HIDES, MaskSums, Stopped, extremes, pairs, windows
 from ...debugger.unexpected import first_fault
 from ...program.dtypes import FLOATS
 from ...program.preprocessor import whose_mask

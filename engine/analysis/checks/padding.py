@@ -10,7 +10,7 @@ import numpy as np
 
 from ...debugger.faults.fault import NOT_FINITE, Fault
 from ...debugger.faults.masks import real_tokens, shared_positions
-from ...debugger.faults.squares import Stopped
+from ...debugger.faults.query_blocks import Stopped
 from ...debugger.unexpected import first_fault
 from ...messages.errors import InputError
 from ...program.program import Program

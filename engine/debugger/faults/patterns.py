@@ -9,7 +9,7 @@ import numpy as np
 
 from ...program.stage import Stage
 from ...program.value import Value
-from .squares import HIDES, Array, Stopped, windows
+from .query_blocks import HIDES, Array, Stopped, windows
 
 
 @dataclass(frozen=True, slots=True)

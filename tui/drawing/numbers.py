@@ -15,8 +15,10 @@ from .text import cell_len, fit
 INFINITY = "∞"
 LONGEST_WORD = 12
 
+Number = bool | float | np.bool_ | np.integer[Any] | np.floating[Any]
 
-def exact(number: Any) -> str:
+
+def exact(number: Number) -> str:
     """Every digit there is: what reads back as the same number in its own dtype."""
     if isinstance(number, (bool, np.bool_)):
         return "True" if number else "False"
@@ -92,7 +94,7 @@ class Aligned:
         """Characters of every number."""
         return self.whole + self.fraction
 
-    def write(self, number: Any) -> str:
+    def write(self, number: Number) -> str:
         """The number in exactly `width` characters; its sign is always there unless it is zero."""
         before, after = _split(number)
         before = before if self.plus else before.lstrip("+")
@@ -116,7 +118,7 @@ class Worded:
         """Cells a token takes."""
         return min(LONGEST_WORD, max((cell_len(word) for word in self.words.values()), default=1))
 
-    def write(self, number: Any) -> str:
+    def write(self, number: Number) -> str:
         """The token of an id, or the id."""
         return fit(self.words.get(int(number), str(number)), self.width)
 
@@ -134,7 +136,7 @@ def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:
         aligned = _widest(ends)
         return aligned if ends[0] < 0 else replace(aligned, whole=max(2, aligned.whole - 1), plus=False)
     finite = numbers[np.isfinite(numbers)] if numbers.size else numbers
-    picked: list[Any] = [] if finite.size == numbers.size else [math.nan, -math.inf]
+    picked: list[float] = [] if finite.size == numbers.size else [math.nan, -math.inf]
     sizes = np.abs(finite[finite != 0].astype(np.float64))
     if sizes.size:
         # how wide a number is depends on its power of ten alone, and rounding may carry it into the next
@@ -143,7 +145,7 @@ def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:
     return _widest([number for number in picked if number == number] + picked[:1])
 
 
-def _widest(numbers: Iterable[Any]) -> Aligned:
+def _widest(numbers: Iterable[Number]) -> Aligned:
     widest = Aligned()
     for number in numbers:
         before, after = _split(number)
@@ -151,7 +153,7 @@ def _widest(numbers: Iterable[Any]) -> Aligned:
     return widest
 
 
-def _split(number: Any) -> tuple[str, str]:
+def _split(number: Number) -> tuple[str, str]:
     """What stands before the point and from it on, with four significant digits."""
     if isinstance(number, (bool, np.bool_)):
         return ("True" if number else "False"), ""

@@ -81,7 +81,8 @@ def letters_of(text: str) -> tuple[str, ...]:
 
 
 def _first_cells(text: str, width: int) -> str:
-    taken, used = [], 0
+    taken: list[str] = []
+    used = 0
     for letter in letters_of(text):
         used += cell_len(letter)
         if used > width:

@@ -117,7 +117,7 @@ def test_only_readers_touch_a_session():
 
 @pytest.mark.parametrize(
     "line",
-    ["session.peeked |= {1}", "explain(session.trace)", "self.session.trace", "explain(session)", "run(session)"],
+    ["session.done += [1]", "explain(session.trace)", "self.session.trace", "explain(session)", "run(session)"],
 )
 def test_a_touch_is_seen(line):
     assert touches(f"from ..reading.why import read_why\n{line}\nread_why(session, 1)") != []

@@ -113,7 +113,6 @@ def _difference(session: Session, rest: str) -> Reply:
         raise InputError(f"{name} was not compared with {reference.title}")
     if row.place is None:
         raise InputError(f"{name} is equal to the last bit against {reference.title}")
-    session.peek(name)
     first = " is the first stage beyond tolerance;" if row is comparison.first else ":"
     return Reply(
         f"{name}{first} {'largest difference' if row.dtype else 'ids differ'} at {write_place(row.axes, row.place)}: "

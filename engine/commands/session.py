@@ -33,7 +33,6 @@ class Session:
             whether what it was sent still holds.
         layout: how `print` writes tables.
         compared: how often it was compared with something.
-        peeked: stages that have not run and whose values were looked at all the same: in a picture of all layers, or compared.
         tour: where the learner stands in the guided tour; None outside it.
         done: the command lines that changed what is computed, in order, since what is looked at was opened.
         last: the command line that was run last, whatever came of it.
@@ -47,7 +46,6 @@ class Session:
         self.layout = Layout()
         self._reference: Reference | None = None
         self.compared = 0
-        self.peeked: frozenset[str] = frozenset()
         self.done: list[str] = []
         self.last = ""
         self.why_path: list[Explanation] = []
@@ -81,7 +79,6 @@ class Session:
         before = self.debugger
         self.branches = Forks(trace, self.stopped)
         self.reference = self._reference  # what is looked at now is held against it too
-        self.peeked = frozenset()
         self.done.clear()
         self.changed()
         for point in before.breakpoints.values():
@@ -94,9 +91,22 @@ class Session:
         self.generation += 1
         self.why_path.clear()
 
-    def peek(self, stage: str) -> None:
-        """Have the value of a stage count as seen, though the cursor has not been there."""
-        self.peeked |= {stage}
+    def see(self, stage: str) -> None:
+        """Have the value of a stage there to be looked at, though the cursor may not have been there; it stays where it is.
+
+        Layer by layer, so that it can be stopped on the way.
+
+        Raises:
+            InputError: it was stopped.
+        """
+        program = self.trace.program
+        at, upstream = program.index(stage), program.upstream(stage)
+        for position in range(self.debugger.furthest + 1, at):
+            name = program[position].name
+            if name in program.anchors and name in upstream and program[position].inputs:
+                if self.stopped():
+                    raise InputError(f"stopped on the way to {stage}, before {name}; look at it again to go on")
+                self.trace.reach(position)
 
     def lay_out(self, name: str, number: int) -> None:
         """Have `print` write tables with another figure of its layout."""

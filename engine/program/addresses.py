@@ -18,6 +18,11 @@ AT = "@"
 Beside = Mapping[str, "Callable[[], Value]"]
 
 
+def stage_at(address: str) -> str:
+    """The stage of an address: `layers.0.ffn.up` of `layers.0.ffn.up@W`."""
+    return address.strip().partition(AT)[0]
+
+
 def value_beside(stage: Stage, beside: Beside, what: str) -> Value:
     """The value of `STAGE@WHAT`.
 

@@ -238,7 +238,7 @@ def fake_session(reached: str = "output") -> Session:
 def value_session(name: str, axes: str, array: Array, strings: Sequence[Sequence[str]] = STRINGS) -> Session:
     """A session of one stage whose value is this array: for tests that need particular numbers."""
     tokens = fake_tokens()
-    value = ArrayValue(name, tuple(axes.split()), array, None, strings)
+    value = ArrayValue(name, tuple(axes.split()), array, None, dict.fromkeys(TOKEN_AXES, strings))
     program = Program([Stage(name, Does("made by hand"), (), (), value.axes)])
     rows = tuple(tuple(row) for row in strings)
     trace = FakeTrace(program, Tokens(tokens.texts, None, *[tokens.ids] * 4, rows, (), VOCABULARY), {name: value})

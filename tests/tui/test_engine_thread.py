@@ -136,6 +136,33 @@ def test_a_result_is_stale_once_newer_work_is_asked_for(post: Post) -> None:
     assert engine.current(post.next(Worked))
 
 
+@pytest.mark.parametrize(
+    ("what", "stops"), [("newer work of its kind", True), ("an interrupt", True), ("work of another kind", False)]
+)
+def test_a_look_is_stopped_by_what_makes_it_needless(post: Post, what: str, stops: bool) -> None:
+    engine = ready(post)
+    stopped: list[bool] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def run(session: Any) -> None:
+        begun.set()
+        assert gate.wait(30)
+        stopped.append(session.stopped())
+
+    engine.want(SENDER, Work("look", run))
+    assert begun.wait(30)
+    match what:
+        case "an interrupt":
+            engine.interrupt()
+        case "newer work of its kind":
+            engine.want(SENDER, Work("look", lambda session: None))
+        case _:
+            engine.want(SENDER, Work("another", lambda session: None))
+    gate.set()
+    post.next(Worked)
+    assert stopped == [stops]
+
+
 def test_commands_go_before_work(post: Post) -> None:
     engine = ready(post)
     gate = blocked(engine)

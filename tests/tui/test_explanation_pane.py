@@ -132,25 +132,12 @@ async def test_it_follows_the_cursor_and_the_cell_and_closes() -> None:
         assert not app.main.explanation.region
 
 
-async def test_what_has_not_run_has_a_text_and_no_number() -> None:
+async def test_what_has_not_run_has_its_number() -> None:
     async with running(start, ["step"]) as (app, pilot):
         await press(pilot, "x", "d")
         shown = lines_of(app.main.explanation)
         assert shown[0].startswith("─ explanation · Attention weights ──")
-        assert shown[5] == " number   none yet: the stage has not run (t runs to it)"
-
-
-async def test_what_was_looked_at_before_it_ran_has_its_number() -> None:
-    def peeking(progress: Callable[..., None]) -> Session:
-        session = start(progress)
-        session.peek("layers.0.attention.weights")
-        return session
-
-    async with running(peeking, ["step"]) as (app, pilot):
-        await press(pilot, "x", "d")
-        assert (
-            lines_of(app.main.explanation)[5] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
-        )
+        assert shown[5] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
         await press(pilot, "t")
         assert lines_of(app.main.explanation)[5].startswith(" number   weights[")
 

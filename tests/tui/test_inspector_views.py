@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from encoder_tui.engine.commands.screen import VIEWS
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_session, value_session
 from inspector_app import InspectorApp
@@ -175,14 +176,24 @@ async def test_empty_axes_do_no_harm(view: str, shape: tuple[int, int]) -> None:
     assert any(lines)
 
 
-async def test_what_has_not_run_has_no_numbers() -> None:
-    app = InspectorApp(fake_session("layers.0.attention.query"), ViewState(WEIGHTS))
+async def test_what_has_not_run_is_computed_for_whoever_looks() -> None:
+    session = fake_session("layers.0.attention.query")
+    app = InspectorApp(session, ViewState(WEIGHTS))
     async with app.run_test(size=(84, 28)) as pilot:
         await pilot.pause()
-        assert app.lines()[0].startswith("Not reached yet")
-        assert "formula" not in app.lines()[0]
+        assert app.lines()[-1].startswith('[query=0 "[CLS]", key=0 "[CLS]"] = 0.')
         assert app.header()[0].rstrip().endswith("ahead")
-        assert app.inspector.copy_text() == ""
+        assert app.inspector.copy_text().startswith(f"{WEIGHTS}[0, 0, 0, 0] = 0.")
+        assert session.debugger.stage is not None
+        assert session.debugger.stage.name == "layers.0.attention.query"  # looking moves nothing
+
+
+def test_a_look_that_nobody_waits_for_ends_between_layers() -> None:
+    session = fake_session("tokens.ids")
+    session.cancel.cancel()
+    with pytest.raises(InputError, match=r"^stopped on the way to layers.1.ffn.norm, before embeddings"):
+        session.see("layers.1.ffn.norm")
+    session.see("embeddings.token")  # nothing lies between that another layer could be computed from
 
 
 async def test_a_recording_may_lack_numbers() -> None:

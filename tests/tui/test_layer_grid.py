@@ -142,7 +142,6 @@ async def test_stages_that_have_not_run_are_computed_and_enter_opens_one() -> No
         assert app.controller.state.stage == WEIGHTS
         assert app.controller.position
         assert app.controller.position.cursor == -1
-        assert app.controller.position.peeked == {WEIGHTS, LAST}
         await press(pilot, "down", "right", "right")
         assert lines_of(grid)[-1].startswith("layer 1 head 2 peaks at ")
         await press(pilot, "enter")

@@ -201,6 +201,8 @@ class Controller:
                         "{count} commands that waited will not run",
                     ),
                 )
+        elif self.position is not None and main.inspector.is_late:
+            self.engine.interrupt()
         elif self.state.zoomed:
             self._show(replace(self.state, zoomed=False))
         elif ctrl_c:

@@ -112,6 +112,9 @@ class EngineThread:
         self._awake = threading.Condition()
         self._closing = self._rests = False
         self._running: _Line | None = None
+        self._working: tuple[str, CancelToken] | None = (
+            None  # the key of the work that is being done, and what stops it
+        )
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
 
     # -- called on the screen's thread ---------------------------------------------------------------------------
@@ -132,6 +135,8 @@ class EngineThread:
             ticket = self._tickets.get(work.key, 0) + 1
             self._tickets[work.key] = ticket
             self._work.pop(work.key, None)
+            if self._working is not None and self._working[0] == work.key:  # nobody waits for it any more
+                self._working[1].cancel()
             self._work[work.key] = (sender, work, ticket)
             self._awake.notify()
 
@@ -157,7 +162,7 @@ class EngineThread:
         return self._session.debugger.position if self._session else None
 
     def interrupt(self) -> int:
-        """Stop the line that is being run, though it may not have begun to move, and forget those that wait.
+        """Stop what is being done, though it may not have begun to move, and forget the lines that wait.
 
         Returns:
             How many lines were forgotten.
@@ -167,6 +172,8 @@ class EngineThread:
             self._lines.clear()
             if self._running:
                 self._running.cancel.cancel()
+            if self._working is not None:
+                self._working[1].cancel()
         return forgotten
 
     def close(self, patience: float = 0.5) -> bool:
@@ -209,6 +216,7 @@ class EngineThread:
                 line = self._lines.popleft() if self._lines else None
                 self._running = line
                 job = self._work.pop(next(iter(self._work))) if line is None else None
+                self._working = (job[1].key, CancelToken()) if job is not None else None
             if line:
                 self._run(line, TABLE, session, self._position)
             elif job and not job[1].is_stale(session):
@@ -229,10 +237,11 @@ class EngineThread:
 
     def _do(self, sender: Widget, work: Work, ticket: int, session: Session, before: Position) -> None:
         position = None
+        session.cancel = self._working[1] if self._working is not None else CancelToken()
         try:
             result = work.run(session)
-            if (before.stale, before.peeked) != (session.trace.stale, session.peeked):
-                position = self._position = look(session, before)  # what was stale, or has not run, has been computed
+            if before.stale != session.trace.stale:
+                position = self._position = look(session, before)  # what was stale has been computed
         except BaseException as error:
             result = self._named(error)
         self._send(Worked(sender, work, result, ticket, position))

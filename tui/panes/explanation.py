@@ -36,7 +36,7 @@ class ExplanationPane(Lines[Face]):
         self.tour: TourPage | None = None
         self._asked: tuple[object, ...] = ()
         self._joint = -1
-        self._reached = False
+        self._held = False
 
     def show(self, state: ViewState, position: Position, joint: int) -> None:
         """Explain what is looked at.
@@ -58,13 +58,13 @@ class ExplanationPane(Lines[Face]):
         stage, generation = state.stage, position.generation
         of_weight = state.beside in position.world.program[stage].symbols  # and so is the cell
         index = None if of_weight else cell_of(state, position.world)
-        reached = self._reached = position.reached(stage)
-        asked = (stage, index, generation, reached, language(), position.patched)
+        held = self._held = stage in position.world.held
+        asked = (stage, index, generation, held, language(), position.patched)
         if asked != self._asked:
             self._asked = asked
 
             def run(session: Session) -> Any:
-                return read_explanation(session, stage, index, numbers=reached)
+                return read_explanation(session, stage, index, numbers=held)
 
             self.app.post_message(Wanted(self, Work("explanation", run, generation)))
 
@@ -84,7 +84,7 @@ class ExplanationPane(Lines[Face]):
             where = f"{tr('tour')} {self.tour.stop}/{self.tour.count}"
             self.put([self._rule(where, self.tour.title), *stop_laid_out(self.tour, self.width)])
         elif self.page is not None:
-            lines = laid_out(self.page, self.width, self.size.height - 1, self._reached)
+            lines = laid_out(self.page, self.width, self.size.height - 1, self._held)
             self.put([self._rule(tr("explanation"), self.page.title), *lines])
 
     def _rule(self, what: str, of: str) -> Face:
@@ -103,14 +103,16 @@ class ExplanationPane(Lines[Face]):
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: StagePage, width: int, height: int, reached: bool) -> list[Face]:
+def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[Face]:
     """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
     room = width - 2
     texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
     labels = [tr("formula"), tr("shapes"), tr("number")]
     wide = max(map(cell_len, labels)) + 2
     number = " = ".join(filter(None, (page.place, page.number)))
-    number = number or ("" if reached else tr("none yet: the stage has not run (t runs to it)"))
+    number = number or (
+        "" if held else tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+    )
     facts = [
         _fact(label, wrapped(fact, room - wide)[:most], wide, style)
         for label, fact, most, style in zip(

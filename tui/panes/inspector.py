@@ -79,6 +79,11 @@ class Inspector(Vertical):
         """The view on screen."""
         return self._views.get(self._state.view, self._views[VIEWS[0]])
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the numbers have been waited for so long that it shows."""
+        return self.view.has_class("-late")
+
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Show what the state points at.
 

@@ -14,8 +14,10 @@ def read_explanation(session: Session, stage: str, index: tuple[int, ...] | None
 
     Args:
         index: the element that is worked out; None for none.
-        numbers: whether the stage has any yet.
+        numbers: whether the stage has any.
     """
+    if numbers:
+        session.see(stage)
     from ...engine.analysis.explain import explain_stage
 
     return explain_stage(session.trace, stage, index, numbers=numbers)

@@ -38,7 +38,6 @@ def look(session: Session, before: Position | None) -> Position:
         forks_of(session),
         trace.stale,
         compared_of(session, before),
-        session.peeked,
         _tour(session),
     )
 

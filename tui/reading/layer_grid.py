@@ -45,8 +45,7 @@ def read_layer(session: Session, stage: str, text: int, height: int, width: int)
     """
     if not session.trace.has(stage):
         return LayerRow(())
-    if session.trace.program.index(stage) > session.debugger.furthest:
-        session.peek(stage)
+    session.see(stage)
     value, floor = session.trace.value(stage), floor_of(session.trace.value(stage).dtype)
     plane = plane_at(stage, tuple(value.axes), tuple(value.shape), ViewState(text=text))
     at, (rows, columns) = plane.axes.index("head"), (plane.rows, plane.columns)

@@ -153,7 +153,6 @@ def find_operand(
         InputError: there is none, or nothing stands behind it.
     """
     name, operand = _operand(session, stage, index, term, factor, number)
-    session.peek(operand.name)
     return name, operand.name, operand.index
 
 

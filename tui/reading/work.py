@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 from textual.widget import Widget
 
+from ...engine.program.addresses import stage_at
+
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
 
@@ -32,6 +34,11 @@ class Work:
     def is_stale(self, session: Session) -> bool:
         """Whether what it was asked about no longer holds."""
         return self.generation is not None and self.generation != session.generation
+
+
+def see(session: Session, address: str) -> None:
+    """Compute what is to be looked at, where the cursor has not been; see `Session.see`. Runs on the engine's thread."""
+    session.see(stage_at(address))
 
 
 class Wanted(Message):

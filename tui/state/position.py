@@ -83,7 +83,6 @@ class Position:
         fork: number of the fork that is looked at, 0 for the original; forks: all of them, each before those that were forked from it.
         stale: stages whose value was computed and no longer holds.
         compared: how all of it stands beside what it was last compared with; None before anything was.
-        peeked: stages that have not run and can be looked at all the same.
         tour: the stop of the guided tour one is at; None outside it.
     """
 
@@ -98,12 +97,7 @@ class Position:
     forks: tuple[Fork, ...] = ()
     stale: frozenset[str] = field(default_factory=frozenset)
     compared: Compared | None = None
-    peeked: frozenset[str] = field(default_factory=frozenset)
     tour: TourPage | None = None
-
-    def reached(self, stage: str) -> bool:
-        """Whether a stage's value may be looked at: it has run once, or was peeked at."""
-        return self.world.program.index(stage) <= self.furthest or stage in self.peeked
 
     def beside(self, stage: Stage) -> Mapping[str, str]:
         """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""

@@ -29,8 +29,7 @@ class Subject:
         labels: names of the places along the axis `label`.
         positions: where the stage is made of the tokens' positions, those, `positions[batch][token]`.
         place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight lies nowhere.
-        readable: whether there are numbers: it has run once (or was peeked at), and the recording holds it.
-        missing: whether it has run but the recording does not hold it.
+        readable: whether there are numbers to be had; those of a stage that has not run are computed for whoever looks.
         patched: whether its value was put there by hand.
         generation: the session's, when this was written; numbers of another generation are not this stage's.
         nearest_with_heads: the nearest stage whose value has a head axis; "" when no stage has.
@@ -49,7 +48,6 @@ class Subject:
     tokens: StringsOfAxes = ()
     place: Place = "done"
     readable: bool = True
-    missing: bool = False
     patched: bool = False
     generation: int = 0
     nearest_with_heads: str = ""
@@ -88,7 +86,6 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
     if beside in stage.symbols:
         return _subject_of_weight(position, stage, stage.symbols.index(beside))
     place: Place = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
-    reached, held = position.reached(stage_name), stage_name in world.held
     formula, formula_of_shapes = _formulas(world, stage)
     subject = Subject(
         stage_name,
@@ -99,8 +96,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         formula_of_shapes,
         strings_of(world.inputs.strings_along(stage), stage.axes),
         place,
-        reached and held,
-        reached and not held,
+        stage_name in world.held,
         stage_name in position.patched,
         position.generation,
         _nearest_with_heads(world.program, here),
@@ -154,7 +150,6 @@ def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject
         f"{symbol} = {stage.weights[number]}  {write_shape(shape)}",
         place="weight",
         readable=world.live,
-        missing=not world.live,
         generation=position.generation,
         nearest_with_heads=_nearest_with_heads(world.program, here),
         nearest_with_keys=nearest_with_keys(world.program, here),

@@ -21,7 +21,7 @@ from ...engine.messages.translation import tr
 from ..drawing.numbers import exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.window import Window
-from ..reading.work import Wanted, Work
+from ..reading.work import Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -219,6 +219,8 @@ class ValueView(Widget):
 
         def run(session: Session) -> Any:
             try:
+                if subject.place == "ahead":
+                    see(session, subject.stage)
                 return subject, plane, request, request.run(session)
             except (InputError, MemoryError) as error:
                 return subject, plane, request, Trouble(one_line(error))
@@ -333,11 +335,9 @@ class ValueView(Widget):
             ]
         if subject is None:
             return []
-        if subject.missing:
+        if not subject.readable:
             text = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
             return wrapped(text, width)
-        if not subject.readable:
-            return wrapped(tr("Not reached yet: it has no numbers before it has run (t runs to it)."), width)
         if self.trouble:
             return wrapped(self.trouble, width)
         refused = self.refusal(subject)

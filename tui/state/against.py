@@ -64,14 +64,14 @@ class Compared:
     title: str
     number: int
     itself: bool = False
-    refused: Mapping[str, str] = field(default_factory=dict)
-    tokens: Mapping[str, StringsOfTexts] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    tokens: Mapping[str, StringsOfTexts] = field(default_factory=dict[str, StringsOfTexts])
     alone: Mapping[str, PlacesOfTexts] | None = None
     notes: tuple[str, ...] = ()
-    rows: Mapping[str, Difference] = field(default_factory=dict)
+    rows: Mapping[str, Difference] = field(default_factory=dict[str, "Difference"])
     first: Difference | None = None
     holds: bool = True
-    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
 
 def strings_of(along: Along, axes: Sequence[str]) -> StringsOfAxes:

@@ -38,10 +38,10 @@ class World:
     shapes: Mapping[str, Shape]
     about: Mapping[str, str]
     live: bool = False
-    dtypes: Mapping[str, str] = field(default_factory=dict)
+    dtypes: Mapping[str, str] = field(default_factory=dict[str, str])
     held: frozenset[str] = frozenset()
-    formulas: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    weights: Mapping[str, Shape] = field(default_factory=dict)
+    formulas: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    weights: Mapping[str, Shape] = field(default_factory=dict[str, "Shape"])
     positions: tuple[tuple[int, ...], ...] = ()
 
     @property
@@ -90,20 +90,19 @@ class Position:
     cursor: int = -1
     furthest: int = -1
     breakpoints: tuple[Breakpoint, ...] = ()
-    patched: frozenset[str] = field(default_factory=frozenset)
+    patched: frozenset[str] = frozenset()
     generation: int = 0
-    watched: Mapping[int, str] = field(default_factory=dict)
+    watched: Mapping[int, str] = field(default_factory=dict[int, str])
     fork: int = 0
     forks: tuple[Fork, ...] = ()
-    stale: frozenset[str] = field(default_factory=frozenset)
+    stale: frozenset[str] = frozenset()
     compared: Compared | None = None
     tour: TourPage | None = None
 
     def beside(self, stage: Stage) -> Mapping[str, str]:
         """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""
         weights = dict.fromkeys(stage.symbols, self.world.about.get("dtype", "float32")) if self.world.live else {}
-        compared = self.compared.beside.get(stage.name, {}) if self.compared is not None else {}
-        return {**weights, **compared}
+        return {**weights, **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {})}
 
     @property
     def stage(self) -> str:

@@ -106,8 +106,8 @@ def _labels(held: _Held) -> tuple[StringsOfTexts, PlacesOfTexts]:
             if ours[pair.row][mine] != theirs[pair.other][other]:
                 rows[pair.row][mine] += f"≠{plain(theirs[pair.other][other])}"
     if alignment.same:  # padding has its partner too
-        return tuple(map(tuple, rows)), ((),) * len(rows)
+        return tuple(tuple(row) for row in rows), ((),) * len(rows)
     for row, places in enumerate(alone):
         for place in places:
             rows[row][place] += f"≠{NO_PARTNER}"
-    return tuple(map(tuple, rows)), tuple(tuple(sorted(places)) for places in alone)
+    return tuple(tuple(row) for row in rows), tuple(tuple(sorted(places)) for places in alone)

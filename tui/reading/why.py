@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...engine.messages.translation import said, tr, trn
-from ..drawing.numbers import Aligned, aligned_for, short
+from ..drawing.numbers import Aligned, Number, aligned_for, short
 
 if TYPE_CHECKING:
-    from ...engine.analysis.why import Explanation, Operand, Row
+    from ...engine.analysis.why import Explanation, Operand, Row, Terms
     from ...engine.commands.session import Session
 
 TILE = 128
@@ -52,7 +52,7 @@ class Why:
     """
 
     index: tuple[int, ...]
-    number: Any
+    number: Number
     place: str
     name: str
     formula: str
@@ -88,7 +88,9 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     from ...engine.analysis.why import exactness, explain
 
     explanation = explain(session.trace, stage, index)
-    parts, rows, first = [], [], 0
+    parts: list[Part] = []
+    rows: list[tuple[int, Row]] = []
+    first = 0
     for number, sum_ in enumerate(explanation.sums):
         terms = sum_.terms
         parts.append(_part(sum_.title, terms, first))
@@ -97,7 +99,7 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
         first += len(terms)
     culprit = _culprit(explanation)
     return Why(
-        explanation.index, np.asarray(session.trace.value(stage).read(explanation.index))[()], explanation.place, explanation.short,
+        explanation.index, np.asarray(session.trace.value(stage).read(explanation.index)).flat[0], explanation.place, explanation.short,
         explanation.formula, tuple(exactness(explanation)), _brief(explanation), explanation.holds,
         "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in explanation.facts.items()),
         (*map(said, explanation.notes), *culprit), tuple(explanation.names.items()), tuple(parts), start, tuple(rows),
@@ -115,7 +117,7 @@ def _brief(explanation: Explanation) -> str:
     return f"{terms}, {tr('off by')} {explanation.difference:.2g} ({mark}{tr('may be')} {explanation.bound:.2g})"
 
 
-def _part(title: str, terms: Any, first: int) -> Part:
+def _part(title: str, terms: Terms, first: int) -> Part:
     from ...engine.analysis.why import write_count
 
     if title:

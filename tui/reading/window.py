@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engine.program.addresses import AT
+from ..drawing.numbers import Number
 from ..state.plane import Plane
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ class Window:
     row: int
     column: int
     numbers: npt.NDArray[Any]
-    words: Mapping[int, str] = field(default_factory=dict)
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
 
-    def at(self, row: int, column: int) -> Any | None:
+    def at(self, row: int, column: int) -> Number | None:
         """The number of a cell of the plane; None when the window does not hold it."""
         down, across = row - self.row, column - self.column
         inside = 0 <= down < self.numbers.shape[0] and 0 <= across < self.numbers.shape[1]

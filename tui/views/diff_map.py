@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..drawing.numbers import exact
+from ..drawing.numbers import Number, exact
 from ..drawing.text import cell_len, cut
 from ..reading.diff import DifferenceHeat, read_difference
 from ..reading.heat import Heat
@@ -55,7 +55,7 @@ class DiffMap(HeatMap):
         key = (subject, plane, bounds, gain)
         return PictureRequest(key, lambda session: read_difference(session, plane, bounds, gain, against), cells * 25)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
         """The numbers of this view are not the value's."""
         return None
 

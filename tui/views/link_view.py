@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
@@ -14,7 +15,7 @@ from ..drawing.bars import across
 from ..drawing.braille import BLANK, Canvas
 from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
 from ..drawing.extent import that_fits
-from ..drawing.numbers import short
+from ..drawing.numbers import Number, short
 from ..drawing.text import cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
@@ -175,7 +176,7 @@ class LinkView(ValueView):
             if first + query != self.cell[0]:
                 self._canvas.line(layout.middle(first + query - top), layout.middle(key), FAINT, gap=2)
 
-    def _shares(self, numbers: Any) -> np.ndarray:
+    def _shares(self, numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Magnitudes as shares of the last colour's; 0 for what is no number."""
         codes = codes_of(numbers, self._scale, self.shown.subject.dtype) if self.shown else np.zeros(0)
         limit = self._scale.limit
@@ -244,7 +245,7 @@ class LinkView(ValueView):
             words += [(" ", ink), (across(min(1.0, share), layout.bar - 1), self._colour(code))]
         return words
 
-    def _written(self, number: Any, code: int) -> str:
+    def _written(self, number: Number, code: int) -> str:
         if code == MASKED:
             return "masked"
         if code in MARKS or not (self.shown and is_attention(self.shown.subject)):

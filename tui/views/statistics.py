@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
@@ -185,7 +185,7 @@ def _count(number: int, width: int = FIGURE) -> str:
     return text if len(text) <= width else short(float(number), 3)
 
 
-_FIGURES = (
+_FIGURES: tuple[tuple[str, Callable[[Stats], str]], ...] = (
     ("count", lambda stats: _count(stats.count)),
     ("NaN", lambda stats: _count(stats.nan)),
     ("infinite", lambda stats: _count(stats.inf)),

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
-from ..drawing.numbers import exact
+from ..drawing.numbers import Number, exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.window import Window
 from ..reading.work import Wanted, Work, see
@@ -27,6 +27,9 @@ from ..state.subject import Subject
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
+    from textual import getters
+    from textual.app import App
+
     from ...engine.commands.session import Session
 
 LATE = 0.12  # seconds; anything sooner would only flicker
@@ -94,6 +97,9 @@ class ValueView(Widget):
     }
     """
 
+    if TYPE_CHECKING:
+        app = getters.app(App[Any])  # Textual leaves open what running it returns
+
     class Asked(Message):
         """Someone clicked or turned the wheel: this is where they want to look."""
 
@@ -152,7 +158,7 @@ class ValueView(Widget):
         """The state after `move WHERE`."""
         return moved(where, state, plane_of(subject, state), self.page)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
         """The number of a cell, where the view has it at hand."""
         shown = self.shown
         if shown is None or (shown.subject, shown.plane) != (subject, plane):
@@ -343,7 +349,7 @@ class ValueView(Widget):
         refused = self.refusal(subject)
         return wrapped(refused, width) if refused else [tr("reading…")] if self.has_class("-late") else []
 
-    def status_words(self, places: tuple[str, ...], number: Any | None) -> Words:
+    def status_words(self, places: tuple[str, ...], number: Number | None) -> Words:
         """The last line of a view: a place and the exact number there; the number is never cut."""
         text = tr("reading…") if self.has_class("-late") else "…" if number is None else exact(number)
         room = self.size.width - cell_len(text) - 3

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
+from textual import events
 
 from ...engine.messages.translation import said, tr
 from ..drawing.bars import across
-from ..drawing.numbers import exact
+from ..drawing.numbers import Number, exact
 from ..drawing.text import cell_len, cut, fit
 from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, within_plane
@@ -90,7 +91,7 @@ class WhyView(ValueView):
         to = {"left": factor - 1, "right": factor + 1, "row-start": 0, "row-end": count}.get(where, factor)
         return replace(state, term=term, factor=max(0, min(to, count - 1)))
 
-    def _wheel(self, event: Any, rows: int) -> None:
+    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
         if self.shown is not None:
             event.stop()
             self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
@@ -101,7 +102,7 @@ class WhyView(ValueView):
         term = self._page.term_at(self._top + y - len(self._head))
         return None if term is None else replace(self.state, term=term)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Any | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
         shown = self.shown
         same = shown is not None and shown.subject == subject and shown.frame.index == plane.cell(row, column)
         return shown.frame.number if shown is not None and same else None

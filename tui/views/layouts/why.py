@@ -79,7 +79,7 @@ class Page:
 
 
 def _blocks(why: Why, width: int) -> list[Block]:
-    blocks = []
+    blocks: list[Block] = []
     before = [line for text in (why.facts, *why.notes) if text for line in _filled(text, width)]
     if before:
         blocks.append(Block("note", (*before, "")))

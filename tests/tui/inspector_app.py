@@ -49,7 +49,7 @@ class InspectorApp(App[None]):
     def answer(self, which: int = 0) -> None:
         message = self.waiting.pop(which)
         if not message.work.is_stale(self.session):
-            message.sender.receive(message.work, message.work.run(self.session))  # type: ignore[attr-defined]
+            message.sender.receive(message.work, message.work.run(self.session))
 
     def on_value_view_asked(self, message: ValueView.Asked) -> None:
         self.asked.append(message.state)

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import App
@@ -24,7 +24,7 @@ from ..panes.console import Console
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
-from ..reading.work import Wanted, Work
+from ..reading.work import Wanted
 from ..screens.main import MainScreen
 from ..screens.over import Over, PaletteScreen, opened
 from .controller import Controller, words_of
@@ -44,13 +44,6 @@ if TYPE_CHECKING:
 
 TICK = 0.1
 FROM_OUTSIDE = (events.InputEvent, events.Paste, events.Resize, events.AppFocus, events.AppBlur)
-
-
-class Receiver(Protocol):
-    """A widget that asked for work."""
-
-    def receive(self, work: Work, result: Any) -> None:
-        """Take what came of it."""
 
 
 def _provider() -> type[Provider]:
@@ -157,7 +150,7 @@ class EncoderApp(App[int]):
         if isinstance(message.result, BaseException):
             self.complain(message.result)
         elif message.sender.is_attached:
-            cast(Receiver, message.sender).receive(message.work, message.result)
+            message.sender.receive(message.work, message.result)
 
     # -- what people do ------------------------------------------------------------------------------------------
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
-from textual.widget import Widget
 
 from ...engine.debugger.cancel import CancelToken
 from ...engine.messages.errors import InputError
 from ..reading.facts import look
-from ..reading.work import Work
+from ..reading.work import Receiver, Work
 from ..state.position import Position
 from .faults import Faults
 
@@ -80,7 +79,9 @@ class Worked(Message):
         position: where the debugger stands, if looking has changed what is known of it; None if not.
     """
 
-    def __init__(self, sender: Widget, work: Work, result: Any, ticket: int, position: Position | None = None) -> None:
+    def __init__(
+        self, sender: Receiver, work: Work, result: Any, ticket: int, position: Position | None = None
+    ) -> None:
         super().__init__()
         self.sender, self.work, self.result, self.ticket, self.position = sender, work, result, ticket, position
 
@@ -107,7 +108,7 @@ class EngineThread:
         self._session: Session | None = None
         self._position: Position | None = None
         self._lines: deque[_Line] = deque()
-        self._work: dict[str, tuple[Widget, Work, int]] = {}
+        self._work: dict[str, tuple[Receiver, Work, int]] = {}
         self._tickets: dict[str, int] = {}
         self._awake = threading.Condition()
         self._closing = self._rests = False
@@ -129,7 +130,7 @@ class EngineThread:
             self._lines.append(_Line(line, origin, CancelToken()))
             self._awake.notify()
 
-    def want(self, sender: Widget, work: Work) -> None:
+    def want(self, sender: Receiver, work: Work) -> None:
         """Have work done once no command waits; newer work of the same key takes its place."""
         with self._awake:
             ticket = self._tickets.get(work.key, 0) + 1
@@ -235,7 +236,7 @@ class EngineThread:
         self._position, self._running = position, None
         self._send(Answered(line.text, line.origin, reply, problem, position))
 
-    def _do(self, sender: Widget, work: Work, ticket: int, session: Session, before: Position) -> None:
+    def _do(self, sender: Receiver, work: Work, ticket: int, session: Session, before: Position) -> None:
         position = None
         session.cancel = self._working[1] if self._working is not None else CancelToken()
         try:

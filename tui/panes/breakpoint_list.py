@@ -50,7 +50,7 @@ class BreakpointList(Lines[Entry]):
         points = position.breakpoints
         order = [stage.name for stage in position.world.program]
         self._stages = [next((name for name in order if name in point.stages), "") for point in points]
-        entries = []
+        entries: list[Entry] = []
         for point in points:
             mark = WATCH if point.watch else STOP_IF if point.condition else STOP
             counts = [f"= {position.watched[point.number]}"] if point.number in position.watched else []

@@ -16,6 +16,9 @@ from ..state.view_state import ViewState
 from .lines import Lines, Spans
 
 if TYPE_CHECKING:
+    from textual import getters
+    from textual.app import App
+
     from ...engine.analysis.explain import StagePage
     from ...engine.analysis.tour import TourPage
     from ...engine.commands.session import Session
@@ -29,6 +32,9 @@ class ExplanationPane(Lines[Face]):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "explain--rule", "explain--title", "explain--what", "explain--why", "explain--label", "explain--number",
     }  # fmt: skip
+
+    if TYPE_CHECKING:
+        app = getters.app(App[Any])  # Textual leaves open what running it returns
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

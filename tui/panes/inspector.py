@@ -28,6 +28,9 @@ from ..views.why_view import WhyView
 from .inspector_header import InspectorHeader
 
 if TYPE_CHECKING:
+    from textual import getters
+    from textual.app import App
+
     from ...engine.commands.session import Session
 
 
@@ -48,6 +51,9 @@ class Inspector(Vertical):
     DEFAULT_CSS: ClassVar[str] = """
     Inspector { width: 1fr; height: 1fr; }
     """
+
+    if TYPE_CHECKING:
+        app = getters.app(App[Any])  # Textual leaves open what running it returns
 
     class Followed(Message):
         """An operand was found.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.message import Message
-from textual.widget import Widget
 
 from ...engine.program.addresses import stage_at
 
@@ -41,6 +40,18 @@ def see(session: Session, address: str) -> None:
     session.see(stage_at(address))
 
 
+class Receiver(Protocol):
+    """A widget that asks for work."""
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it is on the screen still."""
+        ...
+
+    def receive(self, work: Work, result: Any) -> None:
+        """Take what came of it."""
+
+
 class Wanted(Message):
     """A widget asks for work; the app sees to it and calls the widget's `receive(work, result)` on the UI's thread.
 
@@ -48,7 +59,7 @@ class Wanted(Message):
     from however deep.
     """
 
-    def __init__(self, sender: Widget, work: Work) -> None:
+    def __init__(self, sender: Receiver, work: Work) -> None:
         super().__init__()
         self.sender = sender
         self.work = work

@@ -114,7 +114,7 @@ def entries_of(command: Command) -> list[tuple[str, str, str]]:
         by_line.setdefault(key.line, []).append(key.name)
         labels.setdefault(key.line, key.label)
     if len(by_line) < 2:
-        return [(" ".join(next(iter(by_line.values()), [])), command.usage, command.help)]
+        return [(" ".join(next(iter(by_line.values()), ())), command.usage, command.help)]
     return [(" ".join(names), line.strip(), labels[line]) for line, names in by_line.items()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.app import App, ComposeResult
@@ -13,27 +13,36 @@ from textual.worker import Worker
 
 from ..panes.lines import Lines
 
+if TYPE_CHECKING:
+    from textual import getters
+
+    Below = Screen[Any]  # what it is mixed into is one
+else:
+    Below = object  # two screens to inherit from would be two styles to inherit
+
 PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 
 
-class Over:
+class Over(Below):
     """Mixed into a screen that is over another one until it is dismissed, once."""
+
+    if TYPE_CHECKING:
+        app = getters.app(App[Any])  # Textual leaves open what running it returns
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Leave. Textual takes away whichever screen is on top: a second time, or below another one, that is not this."""
-        stack = cast("Screen[Any]", self).app.screen_stack
-        on_top = stack[-1:] == [self]  # `is_current` is also what shines through from below
-        return super().dismiss(result) if on_top else AwaitComplete.nothing()  # type: ignore[misc]
+        on_top = self.app.screen_stack[-1:] == [self]  # `is_current` is also what shines through from below
+        return super().dismiss(result) if on_top else AwaitComplete.nothing()
 
     def run_worker(self, *arguments: Any, **options: Any) -> Worker[Any]:
         """Begin work whose end may come when this screen has left: it stumbles over what is gone then, and that is no fault."""
-        return super().run_worker(*arguments, **options | {"exit_on_error": False})  # type: ignore[misc]
+        return super().run_worker(*arguments, **options | {"exit_on_error": False})
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """While the screen is there it is one."""
-        screen, error = cast("Screen[Any]", self), event.worker.error
-        if error is not None and screen in screen.app.screen_stack:
-            screen.app._handle_exception(cast(Exception, error))
+        error = event.worker.error  # pyright: ignore[reportUnknownMemberType] # Textual says not of what
+        if error is not None and self in self.app.screen_stack:
+            self.app._handle_exception(cast(Exception, error))  # pyright: ignore[reportPrivateUsage] # as Textual does
 
     def pressed(self, event: events.Key) -> bool:
         """Take a key, before the next one is looked at; whether this screen has a use for it."""
@@ -88,4 +97,4 @@ class PaletteScreen(Over, CommandPalette):
 def opened(app: App[Any], screen: Over) -> None:
     """Put a screen over the one there is, unless one of its kind is there already."""
     if not any(type(other) is type(screen) for other in app.screen_stack):
-        app.push_screen(cast("Screen[Any]", screen))
+        app.push_screen(screen)

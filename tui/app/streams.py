@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
@@ -41,7 +41,7 @@ class Gated:
 
 
 @contextmanager
-def gated() -> Iterator[None]:
+def gated() -> Generator[None]:
     """Have all that Python writes to standard output and standard error pass the gate, until the block is through.
 
     A letter that the terminal's encoding lacks is no reason to stop: it is written as an escape too.
@@ -58,7 +58,7 @@ def gated() -> Iterator[None]:
 
 
 @contextmanager
-def alone_on_terminal() -> Iterator[None]:
+def alone_on_terminal() -> Generator[None]:
     """Let none but the screen draw on the terminal, until the block is through.
 
     The screen is drawn through `sys.__stderr__`. Libraries in C and Rust write their warnings and panics to the same

@@ -64,7 +64,7 @@ class Terminal(LinuxDriver):
     """A terminal that is left as it was found, however one leaves."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
-        super().__init__(app, **options)
+        super().__init__(app, **options)  # pyright: ignore[reportUnknownMemberType] # Textual's App has no argument
         self._file = cast(Any, Output(self._file))
         for number in ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` asked for it
@@ -82,7 +82,8 @@ class Terminal(LinuxDriver):
             self._loop.call_soon_threadsafe(do, *arguments)
 
     def _sigtstp_application(self, *_: object) -> None:
-        self._soon(super()._sigtstp_application)
+        stop = cast(Callable[[], None], super()._sigtstp_application)  # pyright: ignore[reportUnknownMemberType] # its *_
+        self._soon(stop)
 
     def _sigcont_application(self, *_: object) -> None:
         self._soon(self._go_on)

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
@@ -259,7 +259,8 @@ def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]
         if not action.option_strings or action.dest in ONCE or value == action.default:
             continue
         name = action.option_strings[-1]
-        for one in value if isinstance(value, list) else [value]:
+        several = cast("list[object]", value) if isinstance(value, list) else [value]
+        for one in several:
             words += [name] if one is True else [f"{name}={one}"] if str(one).startswith("-") else [name, str(one)]
     return (*words, *["--"] * any(text.startswith("-") for text in texts), *texts)
 

@@ -25,8 +25,8 @@ from ..encoder import Encoder
 from ..families.torch_encoder import FOR_ALL, MODEL_TYPE, OF_A_LAYER
 from ..settings import Settings
 from ..telling import Tell, warn
-from .beside import expect_same_numbers
 from .parts import alike, called, expect_no_global_hooks, is_compiled, tensors, unaltered, uncompiled
+from .verification import expect_same_numbers
 
 # What a layer's activation may be -> the name it has in a config. Modules are matched by class, functions by themselves.
 FUNCTIONS: tuple[tuple[Any, str], ...] = (

@@ -21,7 +21,7 @@ from ..program.stage import Stage
 from ..program.token_names import NotOneToken
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
-from .demands import Demand, Range, demand_of
+from .necessary_conditions import NecessaryCondition, Range, necessary_condition
 
 FUNCTIONS = (*FROM_STATS, "abs")
 PLACES = ("layer", "head")
@@ -51,18 +51,18 @@ class Predicate:
         by_head: whether it speaks of `head`; it is then asked of each head's part alone, and holds if any does.
         by_text: whether it compares a number and does not say of which text (`x[head=3, query="it", key=0] > 0.4`); in a
             batch it is then asked of each text's part alone, and holds if any does.
-        demand: what it asks of single figures; None where it asks nothing that a range could rule out.
+        necessary: what it asks of single figures; None where it asks nothing that a range could rule out.
     """
 
     text: str
     expression: Expression
     by_head: bool
-    demand: Demand | None = None
+    necessary: NecessaryCondition | None = None
     by_text: bool = False
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What made it true (`nan = 3`, `head = 5, entropy = 0.21`), or "" when it does not hold."""
-        if self.demand is not None and not self.demand.may_hold(lambda word: self._ranges(trace, stage, word)):
+        if self.necessary is not None and not self.necessary.may_hold(lambda word: self._ranges(trace, stage, word)):
             return ""
         scope = self._true(trace, stage)
         if scope is None:
@@ -120,7 +120,7 @@ def condition(text: str, trace: Trace, stages: Collection[str]) -> Predicate:
     by_head = any(isinstance(part, Name) and part.word == "head" for part in expression.parts())
     if by_head and not any("head" in program[name].axes for name in stages):
         raise InputError(f"condition {text!r} speaks of heads, and {next(iter(stages))} has none")
-    return Predicate(text, expression, by_head, demand_of(expression), by_text)
+    return Predicate(text, expression, by_head, necessary_condition(expression), by_text)
 
 
 def _check(part: Expression, text: str, program: Program, stages: Collection[str]) -> None:

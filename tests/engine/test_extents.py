@@ -8,7 +8,7 @@ import pytest
 import torch
 from encoder_tui.engine import Debugger, load
 from encoder_tui.engine.debugger.conditions import condition
-from encoder_tui.engine.debugger.demands import demand_of
+from encoder_tui.engine.debugger.necessary_conditions import necessary_condition
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.program.expressions import parse
 from encoder_tui.engine.program.figures import measure
@@ -144,18 +144,18 @@ def test_what_is_asked_of_one_stage_computes_no_other_anew(small) -> None:
         ("x[0] > 3", (2, 4), (2, 3)),
     ],
 )
-def test_a_demand_is_told_from_a_range(text: str, holds, not_) -> None:
-    demand = demand_of(parse(text))
-    assert demand is not None
-    assert demand.may_hold(lambda word: [(-math.inf, math.inf), holds])
-    assert not demand.may_hold(lambda word: [(-math.inf, math.inf), not_])
-    assert demand.may_hold(lambda word: ())
-    assert not demand.may_hold(lambda word: [(math.nan, math.nan)])
+def test_a_necessary_condition_is_told_from_a_range(text: str, holds, not_) -> None:
+    necessary = necessary_condition(parse(text))
+    assert necessary is not None
+    assert necessary.may_hold(lambda word: [(-math.inf, math.inf), holds])
+    assert not necessary.may_hold(lambda word: [(-math.inf, math.inf), not_])
+    assert necessary.may_hold(lambda word: ())
+    assert not necessary.may_hold(lambda word: [(math.nan, math.nan)])
 
 
 @pytest.mark.parametrize("text", ["max != 5", "max > mean", "not nan", "max", "nan or max > mean", "max(x[0]) > 1"])
 def test_what_no_range_rules_out(text: str) -> None:
-    assert demand_of(parse(text)) is None
+    assert necessary_condition(parse(text)) is None
 
 
 @settings(max_examples=150, deadline=None)

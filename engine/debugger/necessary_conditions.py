@@ -1,4 +1,4 @@
-"""What a condition asks of single figures: `nan`, `absmax > 1e30 or inf`, `layer == 3 and std > 2`, `max(x[head=3]) > 0.9`.
+"""What single figures must be for a condition to hold: `nan`, `absmax > 1e30 or inf`, `layer == 3 and std > 2`, `max(x[head=3]) > 0.9`.
 
 Mostly the range that a figure is in shows that a condition cannot hold, and the figure itself need not be known.
 """
@@ -25,8 +25,8 @@ _MAY: dict[str, Callable[[Range, float], bool]] = {
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
 
 
-class Demand(Protocol):
-    """A condition as far as it speaks of single figures."""
+class NecessaryCondition(Protocol):
+    """A condition as far as it speaks of single figures: where this cannot hold, the whole cannot."""
 
     def may_hold(self, ranges: Ranges) -> bool:
         """Whether it holds for any figures in their ranges. `ranges` gives those of a word, ever narrower."""
@@ -55,36 +55,36 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Demands that must all be met."""
+    """Conditions that must all be met."""
 
-    demands: tuple[Demand, ...]
+    conditions: tuple[NecessaryCondition, ...]
 
     def may_hold(self, ranges: Ranges) -> bool:
         """Unless one is ruled out."""
-        return all(demand.may_hold(ranges) for demand in self.demands)
+        return all(condition.may_hold(ranges) for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """Demands of which one must be met."""
+    """Conditions of which one must be met."""
 
-    demands: tuple[Demand, ...]
+    conditions: tuple[NecessaryCondition, ...]
 
     def may_hold(self, ranges: Ranges) -> bool:
         """Unless all are ruled out."""
-        return any(demand.may_hold(ranges) for demand in self.demands)
+        return any(condition.may_hold(ranges) for condition in self.conditions)
 
 
-def demand_of(expression: Expression) -> Demand | None:
-    """What an expression asks of single figures; None when it may hold whatever they are."""
+def necessary_condition(expression: Expression) -> NecessaryCondition | None:
+    """What single figures must be for an expression to hold; None when it may hold whatever they are."""
     if isinstance(expression, Name) and expression.word in ("nan", "inf"):  # counts: true means more than none
         return Limit(expression.word, ">", 0)
     if isinstance(expression, Logic) and expression.word in ("and", "or"):
-        demands = [demand_of(operand) for operand in expression.operands]
-        known = tuple(demand for demand in demands if demand is not None)
+        conditions = [necessary_condition(operand) for operand in expression.operands]
+        known = tuple(condition for condition in conditions if condition is not None)
         if expression.word == "and":
             return All(known) if known else None
-        return Any(known) if len(known) == len(demands) else None
+        return Any(known) if len(known) == len(conditions) else None
     if isinstance(expression, Inequality):
         pairs = zip(expression.symbols, expression.operands, expression.operands[1:], strict=False)
         known = tuple(limit for pair in pairs if (limit := _limit(*pair)) is not None)

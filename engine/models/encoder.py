@@ -23,10 +23,10 @@ from ..traces.shapes import Shadow, shadows_of
 from .devices import device_of, dtype_of
 from .families import IMAGE, TEXT, Options
 from .families.blocks import tasks as task_heads
+from .notes import Tell, silent
 from .program_of_vectors import in_place_of_tokens, program_of_vectors, size_of
 from .settings import Settings
 from .source import Source
-from .telling import Tell, silent
 from .text.given_ids import GivenText, given_texts, tokens_of_ids
 from .text.reader import TextReader
 from .weights import Weights

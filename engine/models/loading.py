@@ -11,10 +11,10 @@ from .checkpoint import Checkpoint
 from .devices import device_of, dtype_of
 from .encoder import Encoder
 from .hub import locate
+from .notes import Tell, silent, warn
 from .presets import PREFIX, preset
 from .settings import Settings
 from .source import Source
-from .telling import Tell, silent, warn
 from .torch_module.reading import load_module
 
 Progress = Callable[[str], None]

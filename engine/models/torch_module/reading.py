@@ -23,8 +23,8 @@ from ..config import Config
 from ..devices import device_of, dtype_of
 from ..encoder import Encoder
 from ..families.torch_encoder import FOR_ALL, MODEL_TYPE, OF_A_LAYER
+from ..notes import Tell, warn
 from ..settings import Settings
-from ..telling import Tell, warn
 from .parts import alike, called, expect_no_global_hooks, is_compiled, tensors, unaltered, uncompiled
 from .verification import expect_same_numbers
 

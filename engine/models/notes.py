@@ -1,4 +1,4 @@
-"""Who is told what is to be said of a model and its texts: a sentence each."""
+"""Notes: what is to be said of a model and its texts, a sentence each, and who is told them."""
 
 from __future__ import annotations
 

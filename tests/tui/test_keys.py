@@ -13,7 +13,7 @@ from driving import press, running, settled, until
 from encoder_tui.engine.messages.translation import use
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.keys import KeysScreen
-from encoder_tui.tui.screens.over import PaletteScreen, opened
+from encoder_tui.tui.screens.modal import PaletteScreen, opened
 from fakes import fake_session
 from textual import events
 from textual.css.query import NoMatches

@@ -26,7 +26,7 @@ from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
 from ..reading.work import Wanted
 from ..screens.main import MainScreen
-from ..screens.over import Over, PaletteScreen, opened
+from ..screens.modal import Modal, PaletteScreen, opened
 from .controller import Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
@@ -163,7 +163,7 @@ class EncoderApp(App[int]):
 
     def _took(self, event: events.Key) -> bool:
         top = self.screen_stack[-1] if self.screen_stack else None
-        if isinstance(top, Over):
+        if isinstance(top, Modal):
             return top.pressed(event)
         if top is not self.main or self.focused is not None or not self.main.takes(event.key):
             return False

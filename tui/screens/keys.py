@@ -12,7 +12,7 @@ from ...engine.messages.translation import tr
 from ..drawing.text import cut, fit, wrapped
 from ..panes import program_tree as marks
 from ..panes.lines import Lines, Spans
-from .over import LinesScreen
+from .modal import LinesScreen
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable

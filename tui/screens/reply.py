@@ -10,7 +10,7 @@ from ...engine.messages.translation import tr
 from ..drawing.text import letters_of, plain
 from ..panes.console import is_prose, said_lines
 from ..panes.lines import Lines, Spans
-from .over import LinesScreen
+from .modal import LinesScreen
 
 
 class ReplyLines(Lines[str], can_focus=True):

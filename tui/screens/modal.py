@@ -1,4 +1,4 @@
-"""Screens over the main one. Each leaves once, and takes its keys when they are pressed, so that none comes to one that has left."""
+"""Modal screens, over the main one. Each leaves once, and takes its keys when they are pressed, so that none comes to one that has left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
 PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 
 
-class Over(Below):
+class Modal(Below):
     """Mixed into a screen that is over another one until it is dismissed, once."""
 
     if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Over(Below):
         raise NotImplementedError
 
 
-class LinesScreen(Over, ModalScreen[None]):
+class LinesScreen(Modal, ModalScreen[None]):
     """Lines to be read; any key that does not scroll closes them.
 
     Args:
@@ -84,7 +84,7 @@ class LinesScreen(Over, ModalScreen[None]):
         return False
 
 
-class PaletteScreen(Over, CommandPalette):
+class PaletteScreen(Modal, CommandPalette):
     """Textual's list of everything that can be done."""
 
     def pressed(self, event: events.Key) -> bool:
@@ -94,7 +94,7 @@ class PaletteScreen(Over, CommandPalette):
         return event.key == "escape"
 
 
-def opened(app: App[Any], screen: Over) -> None:
+def opened(app: App[Any], screen: Modal) -> None:
     """Put a screen over the one there is, unless one of its kind is there already."""
     if not any(type(other) is type(screen) for other in app.screen_stack):
         app.push_screen(screen)

@@ -6,8 +6,8 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from .colours import MIDDLE, TOP, Palette, Scale, glyph
-from .extent import that_fits
 from .numbers import counted, short
+from .scroll_position import that_fits
 from .text import cell_len
 
 Painted = list[tuple[str, Style]]

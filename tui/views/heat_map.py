@@ -13,9 +13,9 @@ from ...engine.messages.translation import tr
 from ...engine.program.index import TOKEN_AXES
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
-from ..drawing.extent import extents
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import decimals_for
+from ..drawing.scroll_position import scroll_positions
 from ..drawing.text import cell_len, chunks, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
@@ -262,7 +262,7 @@ class HeatMap(ValueView):
         palette = Palette(scale.signed, self.is_dark) if self.has_colours else None
         layout = self._layout
         where = (
-            extents((shown.plane.rows, shown.plane.columns), *self._origin, layout.rows, layout.columns)
+            scroll_positions((shown.plane.rows, shown.plane.columns), *self._origin, layout.rows, layout.columns)
             if layout
             else ()
         )

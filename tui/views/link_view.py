@@ -14,8 +14,8 @@ from ...engine.messages.translation import tr
 from ..drawing.bars import across
 from ..drawing.braille import BLANK, Canvas
 from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
-from ..drawing.extent import that_fits
 from ..drawing.numbers import Number, short
+from ..drawing.scroll_position import that_fits
 from ..drawing.text import cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links

@@ -11,8 +11,8 @@ import numpy as np
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..drawing.extent import extents, that_fits
 from ..drawing.numbers import Aligned, Worded, aligned_for
+from ..drawing.scroll_position import scroll_positions, that_fits
 from ..drawing.text import cell_len, fit, widest
 from ..reading.window import Bounds, Window, bounds_around, read_window
 from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
@@ -164,7 +164,7 @@ class NumberGrid(ValueView):
         word = shown.frame.words.get(shown.frame.at(row, column))
         if word is not None:
             words.append((f' "{word}"', self.ink("label-here")))
-        forms = extents((shown.plane.rows, shown.plane.columns), *self._origin, self._rows, self._columns)
+        forms = scroll_positions((shown.plane.rows, shown.plane.columns), *self._origin, self._rows, self._columns)
         room = self.size.width - sum(cell_len(text) for text, _ in words)
         return [*words, (that_fits(forms, room), self.ink("quiet"))]
 

@@ -6,7 +6,7 @@ from ...engine.messages.translation import tr
 from .text import cell_len
 
 
-def extents(size: tuple[int, int], top: int, left: int, rows: int, columns: int) -> tuple[str, str]:
+def scroll_positions(size: tuple[int, int], top: int, left: int, rows: int, columns: int) -> tuple[str, str]:
     """At length and shortly; both empty where all of the plane is on screen.
 
     Args:

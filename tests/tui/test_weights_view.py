@@ -8,7 +8,7 @@ from driving import lines_of, press, running, settled, until
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.reading.facts import look
-from encoder_tui.tui.state import looking
+from encoder_tui.tui.state import view_changes
 from encoder_tui.tui.state.plane import fitted, plane_of, row_labels
 from encoder_tui.tui.state.position import World
 from encoder_tui.tui.state.subject import subject_of
@@ -95,13 +95,13 @@ async def test_another_layer_keeps_the_weight_and_another_stage_does_not() -> No
 
 def test_the_command_takes_symbols_and_numbers() -> None:
     state = ViewState("layers.0.ffn.up")
-    assert [looking.with_weight(state, word, world()).beside for word in ("W", "1", "next", "off")] == [
+    assert [view_changes.with_weight(state, word, world()).beside for word in ("W", "1", "next", "off")] == [
         "W",
         "W",
         "W",
         "",
     ]
-    assert looking.with_weight(replace(state, beside="W"), "next", world()).beside == ""
+    assert view_changes.with_weight(replace(state, beside="W"), "next", world()).beside == ""
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_command_takes_symbols_and_numbers() -> None:
 )
 def test_what_cannot_be_shown_is_said(stage: str, word: str, live: bool, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        looking.with_weight(ViewState(stage), word, replace(world(), live=live))
+        view_changes.with_weight(ViewState(stage), word, replace(world(), live=live))
 
 
 def test_position_stages_have_positions_beside_their_tokens() -> None:

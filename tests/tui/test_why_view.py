@@ -14,7 +14,7 @@ from encoder_tui.engine.program.index import TOKEN_AXES, Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
-from encoder_tui.tui.state import following
+from encoder_tui.tui.state import operand_trail
 from encoder_tui.tui.state.position import World
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import FakeTrace, OneHot, fake_tokens
@@ -272,10 +272,10 @@ def world() -> World:
 @given(st.integers(0, 1), st.integers(0, 13), st.integers(0, 3))
 def test_there_and_back(text: int, row: int, column: int) -> None:
     start = ViewState(SCORES, view="heat", text=1, head=3, row=4, column=5, term=2, factor=1, gain=2)
-    there = following.followed(start, world(), "scores[...]", KEY, (text, 0, row, column))
-    assert following.cell_of(there, world()) == (text, 0, row, column)
+    there = operand_trail.followed(start, world(), "scores[...]", KEY, (text, 0, row, column))
+    assert operand_trail.cell_of(there, world()) == (text, 0, row, column)
     assert (there.view, there.term, there.head, there.gain) == ("why", 0, 3, 2)  # one head is any head
-    back = following.back(there)
+    back = operand_trail.back(there)
     assert back == ViewState(SCORES, view="why", text=1, head=3, row=4, column=5, term=2, factor=1, gain=2)
     with pytest.raises(InputError, match="no operand was followed yet"):
-        following.back(back)
+        operand_trail.back(back)

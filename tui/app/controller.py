@@ -10,7 +10,7 @@ from ...engine.messages.errors import InputError, one_line
 from ...engine.messages.translation import language, tr, trn
 from ...engine.program.addresses import AT
 from ...engine.program.index import TOKEN_AXES
-from ..state import following, looking
+from ..state import operand_trail, view_changes
 from ..state.completion import Completion, command_of, complete
 from ..state.position import Position
 from ..state.view_state import ViewState
@@ -70,7 +70,7 @@ class Controller:
     def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
         self.position = position
-        self._show(looking.at_cursor(self.state, position))
+        self._show(view_changes.at_cursor(self.state, position))
         self.say_status()
         said = answers.on_opening(position, notes)
         console = self.app.main.console
@@ -129,7 +129,7 @@ class Controller:
                 before.world.shapes != self.position.world.shapes
             ):  # else the same numbers are still there to be looked at
                 state = replace(state, text=0, head=0, row=0, column=0, trail=())
-            state = looking.at_cursor(state, self.position)
+            state = view_changes.at_cursor(state, self.position)
         if message.origin == "script":
             console.say("command", message.line)
         if message.error is not None:
@@ -148,10 +148,10 @@ class Controller:
                 if said:
                     console.say(*said)
         if before is not None and (before.cursor != self.position.cursor or (reply and reply.stop)):
-            state = looking.at_cursor(state, self.position)
+            state = view_changes.at_cursor(state, self.position)
             if reply and reply.stop and reply.stop.stage and reply.stop.place:
                 stage = reply.stop.stage.name
-                state = following.at_element(state, self.position.world, stage, reply.stop.place)
+                state = operand_trail.at_element(state, self.position.world, stage, reply.stop.place)
         self._show(state)
         self.say_status()
         if reply is not None and reply.quit:
@@ -166,7 +166,7 @@ class Controller:
 
     def look_at(self, stage: str) -> None:
         """A stage was chosen with the mouse."""
-        self._show(looking.at_stage(self.state, stage))
+        self._show(view_changes.at_stage(self.state, stage))
 
     def asked(self, state: ViewState) -> None:
         """A view was clicked: look where it says, at what is looked at now."""
@@ -292,13 +292,13 @@ class Controller:
             case "view":
                 return self._viewed(argument, position)
             case "head":
-                return looking.with_head(state, argument, world)
+                return view_changes.with_head(state, argument, world)
             case "weight":
-                return looking.with_weight(state, argument, world)
+                return view_changes.with_weight(state, argument, world)
             case "layer":
-                return looking.with_layer(state, argument, world)
+                return view_changes.with_layer(state, argument, world)
             case "text":
-                return looking.with_text(state, argument, world)
+                return view_changes.with_text(state, argument, world)
             case "move":
                 return main.inspector.moved(argument, state)
             case "contrast":
@@ -306,11 +306,11 @@ class Controller:
             case "explanation":
                 return replace(state, explained=not state.explained)
             case "tour":
-                return looking.on_tour(state, argument, position)
+                return view_changes.on_tour(state, argument, position)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "difference":
-                return following.at_difference(state, world, argument)
+                return operand_trail.at_difference(state, world, argument)
             case "find":
                 return self._found(replace(state, sought=argument), 0)
             case "find-next":
@@ -328,7 +328,7 @@ class Controller:
         return state
 
     def _viewed(self, view: str, position: Position) -> ViewState:
-        there = looking.with_view(self.state, view, position.world)
+        there = view_changes.with_view(self.state, view, position.world)
         if there.stage != self.state.stage:
             self.app.main.footer.hint(f"{view}: looking at {there.stage}; H goes back to the cursor")
         return there
@@ -336,7 +336,7 @@ class Controller:
     def _looked(self, argument: str, position: Position) -> ViewState:
         tree = self.app.main.program
         if argument == "here":
-            return looking.at_cursor(self.state, position)
+            return view_changes.at_cursor(self.state, position)
         if argument in ("up", "down"):
             stage = tree.step(-1 if argument == "up" else 1)
         elif argument in ("first", "last"):
@@ -344,13 +344,13 @@ class Controller:
         else:
             stage, _, what = argument.partition(AT)
             if what:
-                return looking.with_beside(looking.at_stage(self.state, stage), what, position)
-        return looking.at_stage(self.state, stage) if stage else self.state
+                return view_changes.with_beside(view_changes.at_stage(self.state, stage), what, position)
+        return view_changes.at_stage(self.state, stage) if stage else self.state
 
     def _followed(self, argument: str, position: Position) -> ViewState:
         state, main = self.state, self.app.main
         if argument == "back":
-            return following.back(state)
+            return operand_trail.back(state)
         if not argument and state.view == "grid":
             return replace(state, view="heat")
         if not argument and state.view != "why":
@@ -360,17 +360,17 @@ class Controller:
             return state
         if state.beside:
             raise InputError("a weight comes from no other stage; W shows the next one, or the value again")
-        main.inspector.follow(state, following.cell_of(state, position.world), int(argument) if argument else None)
+        main.inspector.follow(state, operand_trail.cell_of(state, position.world), int(argument) if argument else None)
         return state
 
     def arrive(self, name: str, stage: str, index: tuple[int, ...]) -> None:
         """An operand was found: go there."""
         if self.position is not None:
-            self._show(following.followed(self.state, self.position.world, name, stage, index))
+            self._show(operand_trail.followed(self.state, self.position.world, name, stage, index))
 
     def _found(self, state: ViewState, step: int) -> ViewState:
         assert self.position is not None
-        there, at, count = looking.next_found(state, self.position.world, step)
+        there, at, count = view_changes.next_found(state, self.position.world, step)
         told = trn(
             count,
             "{at} of {count} stage named like {word}",
@@ -386,10 +386,10 @@ class Controller:
     def _show(self, state: ViewState) -> None:
         position = self.position
         if position is not None and state.stage not in position.world.program:  # asked before another world was opened
-            state = looking.at_cursor(replace(state, trail=()), position)
+            state = view_changes.at_cursor(replace(state, trail=()), position)
         if position is not None:
-            state = looking.there_still(state, position)
-        self.state = state = following.anew(self.state, state)
+            state = view_changes.there_still(state, position)
+        self.state = state = operand_trail.anew(self.state, state)
         if position is not None:
             self.app.main.show(state, position)
 

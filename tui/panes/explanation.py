@@ -10,7 +10,7 @@ from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, wrapped
 from ..reading.explanation import read_explanation
 from ..reading.work import Wanted, Work
-from ..state.following import cell_of
+from ..state.operand_trail import cell_of
 from ..state.position import Position
 from ..state.view_state import ViewState
 from .lines import Lines, Spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.reading.facts import look
-from encoder_tui.tui.state import looking
+from encoder_tui.tui.state import view_changes
 from encoder_tui.tui.state.position import Position, World
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import HEADS, fake_session
@@ -40,57 +40,57 @@ def test_the_copy_of_where_the_debugger_stands() -> None:
 
 
 def test_before_the_first_stage_the_first_is_looked_at() -> None:
-    assert looking.at_cursor(AT_SCORES, position()).stage == "tokens.ids"
+    assert view_changes.at_cursor(AT_SCORES, position()).stage == "tokens.ids"
 
 
 def test_following_the_cursor_keeps_view_head_and_cell() -> None:
-    state = looking.at_cursor(AT_SCORES, position("layers.0.attention.scaled"))
+    state = view_changes.at_cursor(AT_SCORES, position("layers.0.attention.scaled"))
     assert state == ViewState("layers.0.attention.scaled", view="heads", head=1, row=3, column=4)
 
 
 @pytest.mark.parametrize(("argument", "head"), [("next", 2), ("previous", 0), ("3", 3), ("0", 0)])
 def test_heads(argument: str, head: int) -> None:
-    assert looking.with_head(AT_SCORES, argument, world()).head == head
+    assert view_changes.with_head(AT_SCORES, argument, world()).head == head
 
 
 @given(st.lists(st.sampled_from(["next", "previous"]), max_size=12))
 def test_heads_go_round(steps: list[str]) -> None:
     state, here = AT_SCORES, world()
     for step in steps:
-        state = looking.with_head(state, step, here)
+        state = view_changes.with_head(state, step, here)
     assert state.head == (1 + steps.count("next") - steps.count("previous")) % HEADS
 
 
 def test_heads_that_are_not_there() -> None:
     with pytest.raises(InputError, match="no head 4; there are 4, 0 to 3"):
-        looking.with_head(AT_SCORES, "4", world())
+        view_changes.with_head(AT_SCORES, "4", world())
     with pytest.raises(InputError, match=r"layers\.0\.ffn\.up is not divided into heads"):
-        looking.with_head(ViewState("layers.0.ffn.up"), "next", world())
+        view_changes.with_head(ViewState("layers.0.ffn.up"), "next", world())
 
 
 def test_texts() -> None:
-    assert looking.with_text(AT_SCORES, "next", world()).text == 1
-    assert looking.with_text(AT_SCORES, "previous", world()).text == 1
+    assert view_changes.with_text(AT_SCORES, "next", world()).text == 1
+    assert view_changes.with_text(AT_SCORES, "previous", world()).text == 1
     with pytest.raises(InputError, match="no text 2; there are 2, 0 to 1"):
-        looking.with_text(AT_SCORES, "2", world())
+        view_changes.with_text(AT_SCORES, "2", world())
 
 
 def test_layers() -> None:
-    assert looking.with_layer(AT_SCORES, "next", world()).stage == "layers.1.attention.scores"
-    assert looking.with_layer(AT_SCORES, "1", world()).stage == "layers.1.attention.scores"
+    assert view_changes.with_layer(AT_SCORES, "next", world()).stage == "layers.1.attention.scores"
+    assert view_changes.with_layer(AT_SCORES, "1", world()).stage == "layers.1.attention.scores"
     with pytest.raises(InputError, match="no layer -1; there are 2, 0 to 1"):
-        looking.with_layer(AT_SCORES, "previous", world())
+        view_changes.with_layer(AT_SCORES, "previous", world())
     with pytest.raises(InputError, match=r"embeddings\.norm is in no layer"):
-        looking.with_layer(ViewState("embeddings.norm"), "next", world())
+        view_changes.with_layer(ViewState("embeddings.norm"), "next", world())
 
 
 def test_finding_goes_round_and_says_which_it_is() -> None:
     here, state = world(), ViewState("layers.0.ffn.up", sought="NORM")
-    state, at, count = looking.next_found(state, here, 0)
+    state, at, count = view_changes.next_found(state, here, 0)
     assert (state.stage, at, count) == ("embeddings.norm", 1, 5)
     names = []
     for _ in range(6):
-        state, at, count = looking.next_found(state, here, 1)
+        state, at, count = view_changes.next_found(state, here, 1)
         names.append((state.stage, at))
     assert names == [
         ("layers.0.attention.norm", 2),
@@ -100,23 +100,23 @@ def test_finding_goes_round_and_says_which_it_is() -> None:
         ("embeddings.norm", 1),
         ("layers.0.attention.norm", 2),
     ]
-    state, at, _ = looking.next_found(state, here, -1)
+    state, at, _ = view_changes.next_found(state, here, -1)
     assert (state.stage, at) == ("embeddings.norm", 1)
-    assert looking.next_found(state, here, -1)[0].stage == "layers.1.ffn.norm"
+    assert view_changes.next_found(state, here, -1)[0].stage == "layers.1.ffn.norm"
 
 
 def test_finding_from_elsewhere_goes_to_the_nearest_in_that_direction() -> None:
     here, state = world(), ViewState("layers.0.ffn.up", sought="attention.norm")
-    assert looking.next_found(state, here, 1)[0].stage == "layers.1.attention.norm"
-    assert looking.next_found(state, here, -1)[0].stage == "layers.0.attention.norm"
+    assert view_changes.next_found(state, here, 1)[0].stage == "layers.1.attention.norm"
+    assert view_changes.next_found(state, here, -1)[0].stage == "layers.0.attention.norm"
 
 
 def test_finding_by_anothers_name() -> None:
-    assert looking.found_stages("blocks.1.attn.hook_pattern", world()) == ["layers.1.attention.weights"]
+    assert view_changes.found_stages("blocks.1.attn.hook_pattern", world()) == ["layers.1.attention.weights"]
 
 
 def test_finding_nothing() -> None:
     with pytest.raises(InputError, match="no stage's name contains 'zebra'"):
-        looking.next_found(ViewState("tokens.ids", sought="zebra"), world(), 0)
+        view_changes.next_found(ViewState("tokens.ids", sought="zebra"), world(), 0)
     with pytest.raises(InputError, match="nothing has been looked for"):
-        looking.next_found(ViewState("tokens.ids"), world(), 1)
+        view_changes.next_found(ViewState("tokens.ids"), world(), 1)

@@ -9,7 +9,7 @@ from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.reading.facts import look
-from encoder_tui.tui.state.against import Against, against_of
+from encoder_tui.tui.state.comparison import Against, against_of
 from encoder_tui.tui.state.view_state import ViewState
 from inspector_app import InspectorApp
 from rich.cells import cell_len

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...engine.program.index import TOKEN_AXES
 from ..drawing.colours import MASKED, codes_of, scale_of
-from ..state.against import Against
+from ..state.comparison import Against
 from ..state.plane import Plane
 from .heat import Heat
 from .window import Bounds, Window, all_of

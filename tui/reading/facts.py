@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from ..state.position import Fork, Position, World
-from .against import compared_of
+from .comparison import compared_of
 
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage

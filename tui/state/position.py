@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...engine.program.program import Program
     from ...engine.program.stage import Shape, Stage
     from ...engine.program.tokens import Tokens
-    from .against import Compared
+    from .comparison import Compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)

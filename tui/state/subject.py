@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ...engine.messages.translation import language
 from ...engine.program.addresses import AT
 from ...engine.program.stage import write_shape
-from .against import Against, StringsOfAxes, against_of, strings_of
+from .comparison import Against, StringsOfAxes, against_of, strings_of
 
 if TYPE_CHECKING:
     from ...engine.program.program import Program

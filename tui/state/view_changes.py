@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ...engine.messages.errors import InputError
 from ...engine.program.addresses import has_none
-from .against import against_of
+from .comparison import against_of
 from .plane import paged
 from .position import Position, World
 from .subject import in_every_layer, nearest_with_keys

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..drawing.text import plain
-from ..state.against import Compared, PlacesOfTexts, StringsOfTexts
+from ..state.comparison import Compared, PlacesOfTexts, StringsOfTexts
 
 if TYPE_CHECKING:
     from ...engine.analysis.compare import Alignment, Reference

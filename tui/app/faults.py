@@ -100,7 +100,7 @@ class Faults:
             yield f"# It was begun in {os.getcwd()}"
         if session.last:
             yield f"# The last command was: {' '.join(session.last.splitlines())}"
-        from ...engine.commands.again import script
+        from ...engine.commands.session_script import script
 
         try:
             yield from script(session)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from encoder_tui.engine import save
 from encoder_tui.engine.commands import TABLE
-from encoder_tui.engine.commands.again import BROKEN, script
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.commands.session_script import BROKEN, script
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.program.trace import LiveTrace
 from session_kit import do

@@ -18,7 +18,7 @@ from .bounded import bounded, character_table, leaves, library_errors
 from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, token_text
 from .sentencepiece import byte_tokenizer, words_of_pieces
 from .settings import WHOLE, TokenizerSettings, read_settings, token
-from .whole import STEPS, WholeTokenizer, states
+from .tokenizer_json import STEPS, WholeTokenizer, states
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

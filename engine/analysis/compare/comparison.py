@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ...program.stage import Shape, write_shape
-from .added import FREE_AXES
+from .added_error import FREE_AXES
 from .align import Alignment
 
 # How many there are along an axis, in words.

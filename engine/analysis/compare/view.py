@@ -17,7 +17,7 @@ from ...program.per_text import Index, is_rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value
-from .added import same_shapes
+from .added_error import same_shapes
 from .align import Alignment, align, patched_inputs
 from .hidden import HIDES, Hidden, may_hide
 

@@ -14,7 +14,7 @@ from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
-from .added import Added, peek, same_shapes, spans
+from .added_error import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
 from .apart import TextGaps
 from .comparison import Comparison, Difference, OtherShape

@@ -12,7 +12,7 @@ from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
 from ...program.stage import Shape, Stage
 from ...program.trace import LiveTrace, Trace, expect_live
-from .hidden import HIDES, may_hide
+from .hidden_keys import HIDES, may_hide
 from .measure import Array
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ...program.trace import Trace
 from ...program.value import Value
 from .added_error import same_shapes
 from .align import Alignment, align, patched_inputs
-from .hidden import HIDES, Hidden, may_hide
+from .hidden_keys import HIDES, Hidden, may_hide
 
 if TYPE_CHECKING:
     from .comparison import Comparison

@@ -18,7 +18,7 @@ from .added_error import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
 from .apart import TextGaps
 from .comparison import Comparison, Difference, OtherShape
-from .hidden import Hidden, may_hide
+from .hidden_keys import Hidden, may_hide
 from .measure import Array, Gap, ulps
 from .notes import notes
 from .rounding import allowed, cancelling, expected, grains

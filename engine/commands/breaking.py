@@ -65,7 +65,7 @@ def _watch(session: Session, rest: str) -> Reply:
 
 def _toggle(session: Session, rest: str) -> Reply:
     name = session.stage_or_here(rest)
-    own = [point for point in session.debugger.at(name) if point.stages == {name}]
+    own = [point for point in session.debugger.at(name) if point.stages == frozenset((name,))]
     if own:
         for point in own:
             session.debugger.delete(point.number)

@@ -10,6 +10,7 @@ from ..messages.errors import InputError
 from ..models.text.coverage import unknown_words
 from ..program.index import parse_index, split_index
 from ..program.per_text import is_rectangle
+from ..program.torch_calls import from_numpy
 from ..program.trace import expect_live
 from ..program.writing import write_texts
 from ..traces.patches.whole_numbers import check_range, token_id
@@ -18,6 +19,8 @@ from .session import Session
 from .table import Command, Key, Reply, is_number, nothing_more, shell_words
 
 if TYPE_CHECKING:
+    import torch
+
     from ..program.patch import Change
     from ..program.per_text import Index
 
@@ -78,9 +81,7 @@ def _patch(session: Session, rest: str) -> Reply:
     return _put(session, name, line, Assign(index, patch_expression(written)), index)
 
 
-def _borrowed(session: Session, name: str, index: Index, written: str):
-    import torch
-
+def _borrowed(session: Session, name: str, index: Index, written: str) -> torch.Tensor:
     other = reference(session, shell_words(written, PATCH))
     if name not in other.program:
         raise InputError(f"`{written}` has no stage {name}")
@@ -89,7 +90,7 @@ def _borrowed(session: Session, name: str, index: Index, written: str):
         raise InputError(
             f"`{written}` has {name} of shape {list(value.shape)}, and here it is {list(own)}; the texts must have the same number of tokens"
         )
-    return torch.from_numpy(value.read(index).copy())
+    return from_numpy(value.read(index).copy())
 
 
 def _ablate(session: Session, rest: str) -> Reply:

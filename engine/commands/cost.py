@@ -10,7 +10,7 @@ def _cost(session: Session, rest: str) -> Reply:
     from ..analysis.cost import by_room, costs, times, together, write_costs
 
     trace, encoder = session.trace, session.encoder
-    chosen = set() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
+    chosen = set[str]() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
     seconds = {}
     if encoder is not None and encoder.has_numbers:
         seconds = times(encoder, trace, session.stopped)

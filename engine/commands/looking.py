@@ -52,7 +52,7 @@ def _info_model(session: Session) -> str:
 
 
 def _info_stages(session: Session) -> str:
-    lines = []
+    lines: list[str] = []
     width = max(36, *(len(stage.name) for stage in session.trace.program))
     for position, stage in enumerate(session.trace.program):
         here = "=>" if position == session.debugger.position else "  "
@@ -77,7 +77,7 @@ def _info_breakpoints(session: Session) -> str:
 
 
 def _info_tokens(session: Session) -> str:
-    inputs, lines = session.trace.inputs, []
+    inputs, lines = session.trace.inputs, list[str]()
     for name, tokens in inputs.sequences.items():
         lines += [f"{name}:"] * bool(inputs.others) + _tokens_of(session.trace, tokens)
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from .index import NO_TOKENS, Along, Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
 from .stage import Shape
 from .stats import Stats, gather
+from .torch_calls import from_numpy
 
 if TYPE_CHECKING:
     import torch
@@ -99,9 +100,7 @@ class Value(ABC):
 
     def tensor(self) -> torch.Tensor:
         """The whole value as a torch tensor of its own: writing to it changes nothing here."""
-        import torch
-
-        return torch.from_numpy(self.read())  # pyright: ignore[reportUnknownMemberType]  # torch says nothing of its argument
+        return from_numpy(self.read())
 
     def bind(self, index: Index | str = ()) -> Index:
         """The index with one entry for each axis, checked against the shape."""

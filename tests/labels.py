@@ -41,13 +41,14 @@ def looked_up() -> dict[str, str]:
     from encoder_tui.engine.commands.screen import VIEWS
     from encoder_tui.engine.commands.table import GROUPS
     from encoder_tui.tui.screens import keys
+    from encoder_tui.tui.state import encoder_map
     from encoder_tui.tui.views.diff_map import NEVER, DiffMap
     from encoder_tui.tui.views.statistics import _FIGURES
 
     found = {NEVER: "diff", DiffMap.hidden_word: "diff", "masked": "heat map"}
     for command in TABLE:
         found |= {command.help: command.name} | {key.label: command.name for key in command.keys}
-    found |= dict.fromkeys(VIEWS, "tabs")
+    found |= dict.fromkeys(VIEWS, "tabs") | dict.fromkeys(encoder_map.WORDS, "map")
     found |= dict.fromkeys(GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
     found |= {label: "statistics" for label, _ in _FIGURES}
     found |= dict.fromkeys(["rows", "columns", "text", "head", "channel", "channels"], "planes")

@@ -128,6 +128,8 @@ COMMANDS = (
             Key("equals_sign", "contrast reset", "colour as it was", "="),
         ), ("up", "down", "reset"),
     ),
+    Command("map", "map", "Show the whole encoder as boxes, each with a picture of its value; Enter opens one.",
+            _alone("map"), "screen", (), (Key("m", "map", "map"),)),
     Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),
             (Key("z", "zoom", "zoom"),)),
     Command(

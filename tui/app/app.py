@@ -66,13 +66,15 @@ class EncoderApp(App[int]):
     COMMANDS: ClassVar = {_provider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
 
-    def __init__(self, start: Start, lines: Sequence[str] = (), faults: Faults | None = None) -> None:
+    def __init__(
+        self, start: Start, lines: Sequence[str] = (), faults: Faults | None = None, *, on_map: bool = False
+    ) -> None:
         super().__init__()
         self.failure: BaseException | None = None
         self.ended_by: signal.Signals | None = None
         self.faults = faults or Faults()
         self.engine = EngineThread(start, self.post_message, self.faults)
-        self.controller = Controller(self, self.engine)
+        self.controller = Controller(self, self.engine, on_map=on_map)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
         self._gate = Visible()
@@ -321,7 +323,7 @@ def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = Non
     """
     _need_terminal()
     with alone_on_terminal():
-        app = EncoderApp(start, lines, faults)
+        app = EncoderApp(start, lines, faults, on_map=not lines)
         status = app.run()
     ended = app.engine.close()
     _as_before()

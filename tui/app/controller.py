@@ -49,10 +49,11 @@ class Controller:
     Args:
         app: shows what is decided here.
         engine: runs commands.
+        on_map: whether the first thing that is seen is the map, not the first stage.
     """
 
-    def __init__(self, app: Shell, engine: EngineThread) -> None:
-        self.app, self.engine = app, engine
+    def __init__(self, app: Shell, engine: EngineThread, *, on_map: bool = False) -> None:
+        self.app, self.engine, self.begins_on_map = app, engine, on_map
         self.state = ViewState()
         self.position: Position | None = None
         self.keyboard: Keyboard | None = None
@@ -70,7 +71,8 @@ class Controller:
     def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
         self.position = position
-        self._show(view_changes.at_cursor(self.state, position))
+        there = view_changes.at_cursor(self.state, position)
+        self._show(view_changes.on_map(there) if self.begins_on_map else there)
         self.say_status()
         said = answers.on_opening(position, notes)
         console = self.app.main.console
@@ -171,7 +173,7 @@ class Controller:
     def asked(self, state: ViewState) -> None:
         """A view was clicked: look where it says, at what is looked at now."""
         now = self.state
-        stage = state.stage if state.view == "grid" else now.stage  # the grid alone shows more than one stage
+        stage = state.stage if state.view in ("grid", "map") else now.stage  # they show more than one stage
         self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, sought=now.sought))
 
     def token(self, index: int) -> None:
@@ -307,6 +309,8 @@ class Controller:
                 return replace(state, explained=not state.explained)
             case "tour":
                 return view_changes.on_tour(state, argument, position)
+            case "map":
+                return view_changes.on_map(state)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "difference":
@@ -351,7 +355,7 @@ class Controller:
         state, main = self.state, self.app.main
         if argument == "back":
             return operand_trail.back(state)
-        if not argument and state.view == "grid":
+        if not argument and state.view in ("grid", "map"):
             return replace(state, view="heat")
         if not argument and state.view != "why":
             if not main.program.group or state.zoomed:
@@ -389,7 +393,7 @@ class Controller:
             state = view_changes.at_cursor(replace(state, trail=()), position)
         if position is not None:
             state = view_changes.there_still(state, position)
-        self.state = state = operand_trail.anew(self.state, state)
+        self.state = state = operand_trail.anew(self.state, view_changes.off_map(self.state, state))
         if position is not None:
             self.app.main.show(state, position)
 

@@ -21,6 +21,7 @@ from ..views.head_gallery import HeadGallery
 from ..views.heat_map import HeatMap
 from ..views.layer_grid import LayerGrid
 from ..views.link_view import LinkView
+from ..views.map_view import MapView
 from ..views.number_grid import NumberGrid
 from ..views.statistics import Statistics
 from ..views.value_view import ValueView
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from ...engine.commands.session import Session
+    from ..state.position import Position
 
 
 # What shows a value for each word of `view`; their order is the command's.
 WIDGETS: dict[str, type[ValueView]] = {
     widget.name_of_view: widget
-    for widget in (HeatMap, NumberGrid, HeadGallery, Statistics, WhyView, DiffMap, LinkView, LayerGrid)
+    for widget in (HeatMap, NumberGrid, HeadGallery, Statistics, WhyView, DiffMap, LinkView, LayerGrid, MapView)
 }
 
 
@@ -72,7 +74,7 @@ class Inspector(Vertical):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._header = InspectorHeader(VIEWS)
-        self._views = {name: WIDGETS[name](colours) for name in VIEWS}
+        self._views = {name: WIDGETS[name](colours) for name in (*VIEWS, MapView.name_of_view)}
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -90,17 +92,22 @@ class Inspector(Vertical):
         """Whether the numbers have been waited for so long that it shows."""
         return self.view.has_class("-late")
 
-    def show(self, state: ViewState, subject: Subject | None) -> None:
+    def show(self, state: ViewState, subject: Subject | None, position: Position | None = None) -> None:
         """Show what the state points at.
 
         Args:
             state: the app's.
             subject: of `state.stage`; None before anything is loaded.
+            position: where the debugger stands, for the view of all stages.
         """
         self._state, self._subject = state, subject
         for view in self._views.values():
             view.display = view is self.view
+        if self.size.height:  # else there is no room yet, and it will be told of it
+            self._fit_header()
         self._header.show(state, subject)
+        if isinstance(self.view, MapView) and position is not None:
+            self.view.stand(position)
         self.view.show(state, subject)
 
     def moved(self, where: str, state: ViewState) -> ViewState:
@@ -139,4 +146,8 @@ class Inspector(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """A low inspector has a short header."""
-        self._header.fit_into(event.size.height)
+        self._fit_header()
+
+    def _fit_header(self) -> None:
+        """Over the map there is none: it speaks of one stage."""
+        self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height)

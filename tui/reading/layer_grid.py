@@ -56,7 +56,7 @@ def read_layer(session: Session, stage: str, text: int, height: int, width: int)
     every = -(-heads * rows * columns // MOST_READ)
     strips: list[list[npt.NDArray[np.floating]]] = [[] for _ in range(heads)]
     peaks = [(0.0, 0, 0)] * heads
-    for first, last, parts in _blocks(rows, tall, every):
+    for first, last, parts in blocks_of(rows, tall, every):
         index = (*plane.fixed[:at], slice(None), *plane.fixed[at + 1 :], slice(first, last), slice(0, columns))
         numbers = np.asarray(value.read(index)).reshape(heads, last - first, columns)
         for head in range(heads):
@@ -68,7 +68,7 @@ def read_layer(session: Session, stage: str, text: int, height: int, width: int)
     return LayerRow(tuple(pictures), every)
 
 
-def _blocks(rows: int, tall: int, every: int) -> list[tuple[int, int, int]]:
+def blocks_of(rows: int, tall: int, every: int) -> list[tuple[int, int, int]]:
     """Which rows to read, and how many rows of the thumbnail each block makes."""
     if every == 1:
         return [(0, rows, tall)]

@@ -132,7 +132,9 @@ class MainScreen(Screen[None]):
         self.tokens.show(tokens_of(state, position))
         self.set_class(state.explained, "-explained")
         self._below_rule.join("┬" if state.explained else "┼")
-        self.inspector.show(state, self._subject_of(state, position))  # the picture first: its numbers are waited for
+        self.inspector.show(
+            state, self._subject_of(state, position), position
+        )  # the picture first: its numbers are waited for
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
 
     def _subject_of(self, state: ViewState, position: Position) -> Subject | None:

@@ -38,6 +38,18 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
     return replace(there, explained=True, row=page.token, column=page.column, head=page.head)
 
 
+def on_map(state: ViewState) -> ViewState:
+    """The map on the whole screen; from there, back to the tree and the value."""
+    at_home = state.view == "map" and state.zoomed
+    return replace(state, view="heat" if at_home else "map", zoomed=not at_home)
+
+
+def off_map(before: ViewState, state: ViewState) -> ViewState:
+    """Another view than the map has the tree beside it again: only the map needed the whole screen."""
+    left = before.view == "map" and state.view != "map" and before.zoomed
+    return replace(state, zoomed=False) if left else state
+
+
 def with_view(state: ViewState, view: str, world: World) -> ViewState:
     """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
     there = replace(state, view=view)

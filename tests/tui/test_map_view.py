@@ -1,0 +1,192 @@
+"""The map: the encoder as boxes, with pictures of its values, to move in and to open."""
+
+from __future__ import annotations
+
+import pytest
+from driving import lines_of, press, running, screen_of, settled, until
+from encoder_tui.engine import Encoder, Session, load
+from encoder_tui.engine.program.program import Program
+from encoder_tui.engine.program.stage import Stage
+from encoder_tui.tui.state.encoder_map import MapRow, place_of, rows_of
+from encoder_tui.tui.views.layouts.map import GAP, map_of, neighbour
+from encoder_tui.tui.views.map_view import MapView
+from fakes import Does
+from hypothesis import given
+from hypothesis import strategies as st
+
+SENTENCE = "The animal didn't cross the street because it was too tired"
+MOVES = ("left", "right", "up", "down", "top", "bottom", "row-start", "row-end", "page-up", "page-down")
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load(device="cpu")
+
+
+@pytest.fixture
+def session(encoder: Encoder) -> Session:
+    return Session(encoder.run(SENTENCE), encoder)
+
+
+# -- boxes -------------------------------------------------------------------------------------------------------------
+
+
+def boxes(rows: tuple[MapRow, ...]) -> list[str]:
+    return [box.stage for row in rows for box in row.boxes]
+
+
+def test_every_stage_is_in_one_box(session: Session) -> None:
+    program = session.trace.program
+    for layer in range(program.layers):
+        rows = rows_of(program, layer)
+        inside = [stage for row in rows for box in row.boxes for stage in box.stages]
+        assert sorted(inside, key=program.index) == [stage.name for stage in program]
+        assert len(set(inside)) == len(inside)
+        assert {place_of(rows, program, stage.name) for stage in program} == {
+            (row, column) for row, one in enumerate(rows) for column in range(len(one.boxes))
+        }
+
+
+def test_one_layer_is_opened_and_the_others_are_folded(session: Session) -> None:
+    rows = rows_of(session.trace.program, 1)
+    assert [row.title for row in rows] == [
+        "input",
+        "layers",
+        "layers.1.attention",
+        "layers.1.ffn",
+        "layers",
+        "head.words",
+    ]
+    assert [box.title for box in rows[1].boxes + rows[4].boxes] == ["0", "2", "3"]
+    assert rows[4].boxes[-1].stage == session.trace.program["output"].name  # a folded layer shows what leaves it
+    assert [box.title for box in rows[2].boxes] == [
+        "Q", "K", "V", "Q·Kᵀ/√d", "+ mask", "softmax", "· V", "concat", "W_O", "add & norm",
+    ]  # fmt: skip
+
+
+def test_an_arrow_is_where_a_box_is_made_of_the_one_before(session: Session) -> None:
+    rows = rows_of(session.trace.program, 0)
+    joined = {box.title for row in rows[1:3] for box in row.boxes if box.joined}
+    assert not joined & {"Q", "K", "V"}
+    assert joined >= {"+ mask", "softmax", "· V", "concat", "W_O", "add & norm", "gelu", "FFN down"}
+
+
+def test_a_sum_without_a_norm_after_it_is_a_box_of_its_own() -> None:
+    names = (
+        "tokens.ids",
+        "layers.0.attention.norm",
+        "layers.0.attention.output",
+        "layers.0.attention.residual",
+        "layers.0.ffn.norm",
+    )
+    program = Program([Stage(name, Does("x"), axes=("token",)) for name in names])
+    titles = [[box.title for box in row.boxes] for row in rows_of(program, 0)]
+    assert titles == [["tokens"], ["layer norm", "W_O", "add"], ["layer norm"]]
+
+
+# -- where they lie ----------------------------------------------------------------------------------------------------
+
+COUNTS = st.lists(st.integers(1, 14), min_size=1, max_size=8)
+
+
+@given(COUNTS, st.integers(30, 250), st.integers(4, 90))
+def test_boxes_lie_apart_and_within_the_width(counts: list[int], width: int, height: int) -> None:
+    layout = map_of(counts, width, height)
+    assert [(box.row, box.column) for box in layout.boxes] == [
+        (row, at) for row, n in enumerate(counts) for at in range(n)
+    ]
+    for one in layout.boxes:
+        assert one.x + layout.width <= width
+        assert one.y + layout.height <= layout.total
+        assert layout.under(one.x, one.y) is one
+        assert not any(one.y <= title < one.y + layout.height for title in layout.titles)
+    cells = {
+        (box.x + x, box.y + y) for box in layout.boxes for x in (0, layout.width - 1) for y in range(layout.height)
+    }
+    assert len(cells) == (1 if layout.width == 1 else 2) * layout.height * len(layout.boxes)
+
+
+@given(COUNTS, st.integers(30, 250), st.data())
+def test_every_box_is_come_to_by_arrows(counts: list[int], width: int, data: st.DataObject) -> None:
+    layout = map_of(counts, width, 40)
+    start = data.draw(st.sampled_from(layout.boxes))
+    for where in MOVES:
+        row, column = neighbour(layout, start.row, start.column, where)
+        assert 0 <= column < counts[row]
+    at, seen = (0, 0), {(0, 0)}
+    for _ in range(sum(counts)):
+        at = neighbour(layout, *at, "right")
+        seen.add(at)
+    assert len(seen) == sum(counts)
+    below = neighbour(layout, start.row, start.column, "down")
+    assert layout.at(*below).y >= start.y
+
+
+def test_at_120_by_40_the_bundled_encoder_is_a_picture_on_one_screen(session: Session) -> None:
+    layout = map_of([len(row.boxes) for row in rows_of(session.trace.program, 0)], 118, 34)
+    assert layout.drawn
+    assert layout.total <= 34
+    assert layout.height >= 4
+    assert layout.width >= 14
+    assert GAP == 2
+
+
+# -- on the screen -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_it_is_one_key_away_and_leads_back(session: Session, size: tuple[int, int]) -> None:
+    async with running(lambda progress: session, size=size) as (app, pilot):
+        await press(pilot, "m")
+        view = app.main.inspector.view
+        assert isinstance(view, MapView)
+        await until(pilot, lambda: not view._due, "all pictures")
+        lines = screen_of(app)
+        assert any("layer 0 · attention" in line for line in lines)
+        assert any("[CLS] the" in line for line in lines)
+        assert lines_of(view)[-2].split()[:3] == ["Token", "ids", "tokens.ids"]
+        await press(pilot, "down", "right", "enter")
+        assert (app.controller.state.view, app.controller.state.zoomed) == ("heat", False)
+        assert app.controller.state.stage != "tokens.ids"
+        assert app.controller.position is not None
+        assert app.controller.position.cursor == -1  # looking moved nothing
+        stage = app.controller.state.stage
+        await press(pilot, "m")
+        assert app.controller.state.stage == stage
+        await press(pilot, "m")
+        assert (app.controller.state.view, app.controller.state.zoomed) == ("heat", False)
+
+
+async def test_the_cursor_the_breakpoints_and_patches_stand_on_it(session: Session) -> None:
+    lines = ["break layers.0.attention.weights", "scale layers.0.ffn.up 2", "continue"]
+    async with running(lambda progress: session, lines, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        await settled(pilot)
+        shown = screen_of(app)
+        assert any("┏●▶ softmax" in line for line in shown)  # the box that is looked at is the cursor's
+        assert any("╭◆ FFN up" in line for line in shown)
+        await press(pilot, "s")
+        assert any("┏▶ · V" in line for line in screen_of(app))
+        await press(pilot, "7")  # any other view has the tree beside it again
+        assert not app.controller.state.zoomed
+
+
+async def test_a_click_comes_to_a_box_and_a_folded_layer_opens(session: Session) -> None:
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        rows = lines_of(app.main.inspector.view)
+        y = next(at for at, line in enumerate(rows) if "layer 2" in line)
+
+        await pilot.click("MapView", offset=(rows[y].index("layer 2"), y))
+        await settled(pilot)
+        assert app.controller.state.stage == "layers.2.ffn.norm"
+        assert any("layer 2 · attention" in line for line in screen_of(app))
+
+
+async def test_in_chinese(session: Session, chinese: None) -> None:
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        await settled(pilot)
+        text = "\n".join(screen_of(app))
+
+        assert all(word in text for word in ("词元", "第 0 层 · 注意力", "相加归一化", "最可能的词"))

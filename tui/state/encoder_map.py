@@ -1,0 +1,156 @@
+"""The encoder as boxes: what goes in, one layer opened, the other layers folded, and the head. Pure functions of the program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...engine.program.program import Program
+    from ...engine.program.stage import Stage
+
+# What a box is called, by the last word of its stage's name; others are called by that word.
+TITLES = {
+    "ids": "tokens", "one_hot": "one-hot", "token": "E[token]", "query": "Q", "key": "K", "value": "V", "scores": "Q·Kᵀ",
+    "masked": "+ mask", "weights": "softmax", "context": "· V", "output": "W_O", "up": "FFN up", "down": "FFN down",
+}  # fmt: skip
+ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/√d"
+# Of what stands on the map, the words that another language has words for.
+WORDS = (
+    "tokens", "one-hot", "position", "segment", "mask", "+ mask", "add & norm", "add", "layer norm", "layers", "input", "attention", "head",
+    "words", "best", "probabilities", "logits", "dense", "concat", "FFN up", "FFN down",
+)  # fmt: skip
+# Stages that are part of the box of an earlier one of their block, by its last word: the same numbers, laid out or scaled.
+WITHIN = {
+    "query_heads": "query", "key_heads": "key", "value_heads": "value", "scaled": "scores", "mask": "ids", "segments": "ids",
+    "positions": "ids",
+}  # fmt: skip
+# Stages that the next one takes up: what they add is what it normalises.
+BEFORE = ("residual", "sum")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A stage, with those that belong to it.
+
+    Attributes:
+        title: what it is called; a folded layer by its number.
+        stage: whose value it shows and opens.
+        stages: all of it, in the order they run.
+        joined: whether it is made of what stands before it in its row.
+    """
+
+    title: str
+    stage: str
+    stages: tuple[str, ...]
+    joined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """Boxes that belong together.
+
+    Attributes:
+        title: of the row: a block, `layers`, the head's name.
+    """
+
+    title: str
+    boxes: tuple[Box, ...]
+
+
+def rows_of(program: Program, layer: int) -> tuple[MapRow, ...]:
+    """The boxes of a program.
+
+    Args:
+        layer: the one that is opened.
+    """
+    return _rows_of(program, layer)
+
+
+def place_of(rows: tuple[MapRow, ...], program: Program, stage: str) -> tuple[int, int]:
+    """Row and column of the box that a stage is in, or of the nearest before it."""
+    places = [(row, column, box) for row, one in enumerate(rows) for column, box in enumerate(one.boxes)]
+    inside = next(((row, column) for row, column, box in places if stage in box.stages), None)
+    if inside is not None or not places or stage not in program:
+        return inside or (0, 0)
+    here = program.index(stage)
+    return min(places, key=lambda place: abs(program.index(place[2].stage) - here))[:2]
+
+
+@lru_cache(maxsize=8)
+def _rows_of(program: Program, layer: int) -> tuple[MapRow, ...]:
+    rows: list[tuple[str, list[Box]]] = []
+    for stage in program:
+        folded = stage.layer is not None and stage.layer != layer
+        title = "layers" if folded else _title_of_row(stage)
+        if not rows or rows[-1][0] != title:
+            rows.append((title, []))
+        boxes = rows[-1][1]
+        if folded:
+            _fold(boxes, stage)
+        else:
+            _put(boxes, stage, program)
+    return tuple(MapRow(title, tuple(_taken_up(boxes))) for title, boxes in rows if boxes)
+
+
+def _title_of_row(stage: Stage) -> str:
+    if stage.layer is not None:
+        return stage.block
+    return "input" if stage.room in ("tokens", "embeddings", "mask", "image", "input") else stage.block or stage.room
+
+
+def _fold(boxes: list[Box], stage: Stage) -> None:
+    """A layer that is not opened is one box, which shows what leaves it."""
+    title = str(stage.layer)
+    if boxes and boxes[-1].title == title:
+        boxes[-1] = Box(title, stage.name, (*boxes[-1].stages, stage.name), boxes[-1].joined)
+    else:
+        boxes.append(Box(title, stage.name, (stage.name,), bool(boxes)))
+
+
+def _put(boxes: list[Box], stage: Stage, program: Program) -> None:
+    within = WITHIN.get(stage.part)
+    for at, box in enumerate(boxes):
+        if within is not None and program[box.stages[0]].part == within and program[box.stages[0]].block == stage.block:
+            of_scores = stage.part == "scaled"  # what is divided is what goes on
+            boxes[at] = Box(
+                SCALED if of_scores else box.title,
+                stage.name if of_scores else box.stage,
+                (*box.stages, stage.name),
+                box.joined,
+            )
+            return
+    joined = bool(boxes) and not set(boxes[-1].stages).isdisjoint(stage.inputs)
+    boxes.append(Box(_title(stage), stage.name, (stage.name,), joined))
+
+
+def _title(stage: Stage) -> str:
+    if stage.part == "activation":
+        return str(stage.options.get("kind") or stage.options.get("name") or "activation")
+    if stage.part == "additive" and stage.room == "mask":
+        return "mask"
+    if stage.part == "norm":
+        return NORM
+    return TITLES.get(stage.part, stage.part.replace("_", " "))
+
+
+def _taken_up(boxes: list[Box]) -> Iterator[Box]:
+    """Sums that are normalised at once are one box with their norm."""
+    waiting: Box | None = None
+    for box in boxes:
+        part = box.stage.rpartition(".")[2]
+        if waiting is not None:
+            if part == "norm":
+                yield Box(ADD_AND_NORM, box.stage, (*waiting.stages, *box.stages), waiting.joined)
+                waiting = None
+                continue
+            yield waiting
+            waiting = None
+        if part in BEFORE:
+            waiting = Box(ADD, box.stage, box.stages, box.joined)
+        else:
+            yield box
+    if waiting is not None:
+        yield waiting

@@ -16,12 +16,12 @@ from ...program.stage import Stage
 from ...program.trace import Trace
 from .added_error import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
-from .apart import TextGaps
 from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, may_hide
 from .measure import Array, Gap, ulps
 from .notes import notes
 from .rounding import allowed, cancelling, expected, grains
+from .text_gaps import TextGaps
 
 ONE_HOT = "tokens.one_hot"  # the ids say the same
 EXPLAINED = 3  # stages whose formula and weights are compared as well

@@ -10,7 +10,7 @@ import torch
 from encoder_tui.engine import InputError, Inputs, Program, Run, Session, Stage, open_snapshot, save
 from encoder_tui.engine.analysis.checks.masks import check_masks
 from encoder_tui.engine.analysis.compare import compare
-from encoder_tui.engine.analysis.compare.alone import alone
+from encoder_tui.engine.analysis.compare.single_text import alone
 from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.models.families.blocks.attention import TOKENS
 from encoder_tui.engine.ops import Given

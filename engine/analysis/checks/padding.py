@@ -17,7 +17,7 @@ from ...program.program import Program
 from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 from ..compare import Difference, compare
-from ..compare.alone import alone, alone_alignment
+from ..compare.single_text import alone, alone_alignment
 from .findings import Checked, Finding, finding_of, where
 
 if TYPE_CHECKING:

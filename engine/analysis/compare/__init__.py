@@ -1,7 +1,8 @@
 """Two traces side by side: which tokens belong together, how far apart every stage is, and where that begins.
 
 `align` pairs tokens, `measure` compares numbers, `added_error` runs one of our stages on the reference's inputs, `walk` goes
-through both programs text by text (`apart`, `hidden`, `rounding`), `comparison` holds what came of it, `text` writes it down, `view` shows the reference and the difference as values.
+through both programs text by text (`text_gaps`, `hidden_keys`, `rounding`), `comparison` holds what came of it, `text` writes it
+down, `view` shows the reference and the difference as values.
 """
 
 from .align import Alignment, align

@@ -1,7 +1,7 @@
 """A `torch.nn.TransformerEncoder` given as an object: its options read from it, its weights used as they are.
 
 Every part must be what torch made it (`parts`), and a few vectors go through the module and through our program side
-by side (`beside`), for the sake of what nobody thought of.
+by side (`verification`), for the sake of what nobody thought of.
 """
 
 from __future__ import annotations

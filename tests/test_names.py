@@ -14,7 +14,6 @@ FILES = sorted(path for part in ("engine", "tui") for path in (ROOT / part).rglo
 FAMILY = "a word of the Family protocol: every family's module has it"
 OPERATION = "an operation of ours and a word of the screen; neither side imports the other's"
 BLOCKS = "two blocks of which a family takes one: written alike, taken by their module's name"
-LATER = "to be renamed with the files that are being rewritten"
 
 # A name that two modules may have at their top, and why.
 SHARED = {
@@ -25,16 +24,12 @@ SHARED = {
     "halves": OPERATION,
     "layers": BLOCKS,
     "limits": FAMILY,
-    "Names": LATER,
     "Part": OPERATION,
-    "plain": LATER,
     "pooler": BLOCKS,
     "reasons": "a table of foreign names gives its own reasons: taken by the module's name",
     "Scale": OPERATION,
     "sides": FAMILY,
     "sight": FAMILY,
-    "Sizes": LATER,
-    "together": LATER,
     "tokens": BLOCKS,
     "words": BLOCKS,
 }

@@ -83,7 +83,7 @@ def _multiply_adds(trace: Trace, stage: Stage) -> int:
     return math.prod(trace.shapes[stage.name]) * math.prod(terms)
 
 
-def together(name: str, parts: Iterable[Cost]) -> Cost:
+def total(name: str, parts: Iterable[Cost]) -> Cost:
     """Several costs as one."""
     listed = list(parts)
     return Cost(
@@ -98,7 +98,7 @@ def by_room(trace: Trace, found: Sequence[Cost]) -> list[Cost]:
     rooms: dict[str, list[Cost]] = {}
     for stage, cost in zip(trace.program, found, strict=True):
         rooms.setdefault(stage.room, []).append(cost)
-    return [together(room, parts) for room, parts in rooms.items()]
+    return [total(room, parts) for room, parts in rooms.items()]
 
 
 def times(encoder: Encoder, trace: Trace, stopped: Callable[[], bool] = lambda: False) -> dict[str, float]:

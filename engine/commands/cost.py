@@ -7,7 +7,7 @@ from .table import Command, Key, Reply, Request
 
 
 def _cost(session: Session, rest: str) -> Reply:
-    from ..analysis.cost import by_room, costs, times, together, write_costs
+    from ..analysis.cost import by_room, costs, times, total, write_costs
 
     trace, encoder = session.trace, session.encoder
     chosen = set[str]() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
@@ -15,7 +15,7 @@ def _cost(session: Session, rest: str) -> Reply:
     if encoder is not None and encoder.has_numbers:
         seconds = times(encoder, trace, session.stopped)
     each = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
-    whole = together("all", each)
+    whole = total("all", each)
     batch, tokens = trace.tokens.shape
     size = f"{batch} x {tokens} tokens"
     if rest:
@@ -24,7 +24,7 @@ def _cost(session: Session, rest: str) -> Reply:
     here = session.debugger.stage or next((stage for stage in trace.program if stage.layer == 0), trace.program[0])
     inside = [cost for stage, cost in zip(trace.program, each, strict=True) if stage.room == here.room]
     tables = [write_costs(size, by_room(trace, each), whole)]
-    tables.append(write_costs(f"within {here.room}", inside, together(here.room, inside)))
+    tables.append(write_costs(f"within {here.room}", inside, total(here.room, inside)))
     return Reply("\n\n".join(tables), request=Request("reply"))
 
 

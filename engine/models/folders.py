@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..messages.errors import InputError
-from .families.declarations import together
+from .families.declarations import of_all_families
 from .files import read_object, regular
 
 ADAPTER, OPEN_CLIP, PIPELINE = "adapter_config.json", "open_clip_config.json", "model_index.json"
@@ -80,7 +80,7 @@ def adapter_line(directory: Path) -> str:
 def likeness(names: Iterable[str]) -> str:
     """The family whose weights these names are; "" where none is known by them."""
     listed = list(names)
-    marks = together("MARKS") | OTHERS_MARKS | together("SHARED_MARKS")
+    marks = of_all_families("MARKS") | OTHERS_MARKS | of_all_families("SHARED_MARKS")
     return next((family for form, family in marks.items() if any(re.search(form, name) for name in listed)), "")
 
 

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 
 from ..messages.errors import InputError
 from .config import Config
-from .families.declarations import together
+from .families.declarations import of_all_families
 
 # model_type -> how the names of transformers' classes for it begin.
-CLASSES: Mapping[str, str] = {model_type: front for model_type, front in together("MODEL_TYPES").items() if front}
+CLASSES: Mapping[str, str] = {
+    model_type: front for model_type, front in of_all_families("MODEL_TYPES").items() if front
+}
 # What follows: `BertModel`, `BertForMaskedLM`, `T5EncoderModel`, `MarianMTModel`, `CLIPTextModelWithProjection`, ...
 ENDINGS = r"(Model|MTModel|For[A-Z]|LMHead|Encoder|PreTrained|WithLMHead)\w*"
 

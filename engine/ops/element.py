@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..program.element import text_of, word_at
-from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, plain
+from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
 from ..program.per_text import Index
 from ..program.stage import Stage, write_shape
 from ..program.trace import Trace
@@ -42,7 +42,7 @@ class Element:
 
     def read(self, number: int, index: Index) -> Floats:
         """A window of an input, in float64."""
-        return plain(self.input(number).read(index))
+        return as_float64(self.input(number).read(index))
 
     def one(self, number: int, index: Place) -> Operand:
         """One element of an input, as an operand."""
@@ -54,7 +54,7 @@ class Element:
         Raises:
             InputError: this trace holds no weights.
         """
-        return plain(self.trace.weight(self.stage.weights[number], index))
+        return as_float64(self.trace.weight(self.stage.weights[number], index))
 
     # -- operands ----------------------------------------------------------------------------------------------
 

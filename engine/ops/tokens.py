@@ -12,7 +12,7 @@ import numpy as np
 from ..messages.errors import InputError
 from ..messages.visible import quoted
 from ..program.dtypes import FLOATS
-from ..program.explanation import Explanation, Term, Terms, plain
+from ..program.explanation import Explanation, Term, Terms, as_float64
 from ..program.kinds import Card
 from ..program.preprocessor import GIVEN, IMAGE_PROCESSOR, preprocessor
 from ..program.stage import Shape
@@ -231,7 +231,7 @@ def _one_hot(element: Element) -> str | None:
 def _product(element: Element, one_hot: str, symbol: str, entry: float) -> str:
     """The product that a lookup saves, carried out for this one element."""
     *place, j = element.index
-    row, column = plain(element.trace.value(one_hot).read((*place, ALL))), element.weight(0, (ALL, j))
+    row, column = as_float64(element.trace.value(one_hot).read((*place, ALL))), element.weight(0, (ALL, j))
     with np.errstate(all="ignore"):
         product = float((row[: len(column)] * column[: len(row)]).sum())
     what = f"the product of the one-hot row with column {j} of {symbol}, {len(row):,} terms, is {product:.9g}"

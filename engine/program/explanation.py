@@ -286,6 +286,6 @@ def exact_sum(values: Floats) -> float:
             return float(values.sum())
 
 
-def plain(values: Any) -> Floats:
+def as_float64(values: Any) -> Floats:
     """Numbers of any dtype as float64."""
     return np.asarray(values, dtype=np.float64)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from encoder_tui.engine import Session, load
-from encoder_tui.engine.analysis.cost import by_room, costs, times, together, write_costs
+from encoder_tui.engine.analysis.cost import by_room, costs, times, total, write_costs
 from encoder_tui.engine.commands import TABLE
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,11 +15,11 @@ def test_multiply_adds_are_torchs(minilm):
     with FlopCounterMode(display=False) as counter:
         for position in range(len(run.program)):
             run.reach(position)
-    assert 2 * together("all", costs(run)).multiply_adds == counter.get_total_flops()
+    assert 2 * total("all", costs(run)).multiply_adds == counter.get_total_flops()
 
 
 def test_parameters_are_counted_once(minilm):
-    whole = together("all", costs(minilm.run("one")))
+    whole = total("all", costs(minilm.run("one")))
     assert whole.parameters == minilm.checkpoint.parameters(minilm.program)
 
 
@@ -27,7 +27,7 @@ def test_tied_words_cost_their_parameters_once():
     bundled = load(None, "cpu")
     by_name = {cost.name: cost for cost in costs(bundled.run("one"))}
     assert by_name["embeddings.token"].parameters == 8000 * 128
-    whole = together("all", costs(bundled.run("one"), source=bundled.checkpoint.holder))
+    whole = total("all", costs(bundled.run("one"), source=bundled.checkpoint.holder))
     assert whole.parameters == bundled.checkpoint.parameters(bundled.program)
     assert f"{whole.parameters:,}" in TABLE.execute(Session(bundled.run("one"), bundled), "cost").text
 
@@ -42,7 +42,7 @@ def test_bytes_are_those_of_the_value(minilm):
 def test_rooms_add_up(minilm):
     run = minilm.run("one two")
     found = costs(run)
-    rooms, whole = by_room(run, found), together("all", found)
+    rooms, whole = by_room(run, found), total("all", found)
     assert sum(room.multiply_adds for room in rooms) == whole.multiply_adds
     assert [room.name for room in rooms][:4] == ["tokens", "embeddings", "mask", "layers.0"]
     assert math.isnan(whole.seconds)

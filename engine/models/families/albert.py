@@ -28,7 +28,7 @@ TIED = {
     "predictions.decoder.weight": "embeddings.word_embeddings.weight",
     "predictions.decoder.bias": "predictions.bias",
 }
-LAYER = post_norm.Names(
+LAYER = post_norm.PostNormNames(
     query="attention.query",
     key="attention.key",
     value="attention.value",
@@ -39,7 +39,7 @@ LAYER = post_norm.Names(
     down="ffn_output",
     last_norm="full_layer_layer_norm",
 )
-WORDS = word_head.Names(
+WORDS = word_head.WordHeadNames(
     "predictions.dense", "predictions.activation", "predictions.LayerNorm", "predictions.decoder"
 )  # fmt: skip
 HARMLESS = {
@@ -74,7 +74,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
         word_head.words(b, x, WORDS, hidden, small, sizes.vocabulary, sizes.activation, sizes.epsilon)
     if pooled and "sop_classifier.classifier.weight" in stored:
         _order(b, config, hidden, pooled)
-    task_heads.plain(b, config, stored, hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, hidden, x, pooled)
     return b.program()
 
 

@@ -33,7 +33,7 @@ MODULES = Modules(
     none={"shared": "transformers calls encoder.embed_tokens, which shares its matrix", "encoder.layers": LIST},
     decoders=("decoder", "lm_head", "classification_head", "qa_outputs"),
 )
-LAYER = post_norm.Names(
+LAYER = post_norm.PostNormNames(
     query="self_attn.q_proj",
     key="self_attn.k_proj",
     value="self_attn.v_proj",
@@ -81,7 +81,7 @@ class Bart:
     places: int
     padding: int
     scaled: bool
-    layer: post_norm.Sizes
+    layer: post_norm.PostNormSizes
 
     @classmethod
     def of(
@@ -103,7 +103,7 @@ class Bart:
         """
         config = config.named(ALSO)
         config.refuse("is_decoder", "add_cross_attention")
-        sizes = post_norm.Sizes(
+        sizes = post_norm.PostNormSizes(
             hidden=config.size("d_model", 1024),
             heads=config.size("encoder_attention_heads", 16),
             intermediate=config.size("encoder_ffn_dim", 4096),

@@ -26,7 +26,7 @@ TIED = {
     "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
-LAYER = post_norm.Names(
+LAYER = post_norm.PostNormNames(
     query="attention.self.query",
     key="attention.self.key",
     value="attention.self.value",
@@ -37,7 +37,7 @@ LAYER = post_norm.Names(
     down="output.dense",
     last_norm="output.LayerNorm",
 )
-WORDS = word_head.Names(
+WORDS = word_head.WordHeadNames(
     dense="cls.predictions.transform.dense",
     activation="cls.predictions.transform.transform_act_fn",
     norm="cls.predictions.transform.LayerNorm",
@@ -129,9 +129,9 @@ class Bert:
         return sizes
 
     @property
-    def layer(self) -> post_norm.Sizes:
+    def layer(self) -> post_norm.PostNormSizes:
         """What its layers need to know."""
-        return post_norm.Sizes(self.hidden, self.heads, self.intermediate, self.activation, self.epsilon)
+        return post_norm.PostNormSizes(self.hidden, self.heads, self.intermediate, self.activation, self.epsilon)
 
 
 def limits(config: Config) -> Limits:
@@ -153,7 +153,7 @@ def build(config: Config, stored: Container[str], options: Options, modules: Mod
         )  # fmt: skip
     if pooled and "cls.seq_relationship.weight" in stored:
         _next_sentence(b, sizes, pooled)
-    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 

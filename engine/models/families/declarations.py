@@ -35,6 +35,6 @@ def read(folder: Path) -> dict[str, Mapping[str, Mapping[str, Any]]]:
 DECLARED = read(Path(__file__).parent)
 
 
-def together(name: str) -> dict[str, Any]:
+def of_all_families(name: str) -> dict[str, Any]:
     """One declaration of all families."""
     return {key: value for said in DECLARED.values() for key, value in said.get(name, {}).items()}

@@ -25,7 +25,7 @@ TOKENIZERS = {"distilbert": "BertTokenizer"}
 MARKS = {r"(^|\.)transformer\.layer\.\d+\.attention\.q_lin\.": "DistilBERT"}
 PREFIXES = ("distilbert.",)
 TIED = {"vocab_projector.weight": "embeddings.word_embeddings.weight"}
-LAYER = post_norm.Names(
+LAYER = post_norm.PostNormNames(
     query="attention.q_lin",
     key="attention.k_lin",
     value="attention.v_lin",
@@ -36,7 +36,7 @@ LAYER = post_norm.Names(
     down="ffn.lin2",
     last_norm="output_layer_norm",
 )
-WORDS = word_head.Names("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector")
+WORDS = word_head.WordHeadNames("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector")
 HARMLESS = {
     "sinusoidal positions are stored like learned ones": ("sinusoidal_pos_embds",),
     "whether student and teacher were tied in training": ("tie_weights_",),
@@ -65,7 +65,7 @@ class DistilBert:
     vocabulary: int
     layers: int
     longest: int
-    layer: post_norm.Sizes
+    layer: post_norm.PostNormSizes
 
     @classmethod
     def of(cls, config: Config) -> DistilBert:
@@ -77,7 +77,7 @@ class DistilBert:
         config = config.named(ALSO)
         config.refuse("is_decoder", "add_cross_attention")  # transformers' DistilBERT is never causal
         config.only("chunk_size_feed_forward", 0)  # products of fewer rows, which may differ in their last bits
-        sizes = post_norm.Sizes(
+        sizes = post_norm.PostNormSizes(
             hidden=config.size("dim", 768),
             heads=config.size("n_heads", 12),
             intermediate=config.size("hidden_dim", 3072),
@@ -117,7 +117,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if task_heads.has(config, stored, task_heads.CHOICE, "pre_classifier.weight"):
         vector = task_heads.from_first(b, x, "head.choice", "pre_classifier", "relu", hidden)
         task_heads.choice(b, vector, "classifier", hidden)
-    task_heads.plain(b, config, stored, hidden, x)
+    task_heads.bert_heads(b, config, stored, hidden, x)
     return b.program()
 
 

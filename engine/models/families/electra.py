@@ -23,7 +23,7 @@ TOKENIZERS = {"electra": "BertTokenizer"}
 MARKS = {r"^(electra\.|discriminator_predictions\.|generator_predictions\.)": "ELECTRA"}
 PREFIXES = ("electra.",)
 TIED = {"generator_lm_head.weight": "embeddings.word_embeddings.weight"}
-WORDS = word_head.Names(
+WORDS = word_head.WordHeadNames(
     "generator_predictions.dense",
     "generator_predictions.activation",
     "generator_predictions.LayerNorm",
@@ -80,7 +80,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
         kind, module = config.activation("summary_activation", "gelu"), "sequence_summary.activation"
         vector = task_heads.from_first(b, x, "head.choice", "sequence_summary.summary", kind, hidden, module)
         task_heads.choice(b, vector, "classifier", hidden)
-    task_heads.plain(b, config, stored, hidden, x)
+    task_heads.bert_heads(b, config, stored, hidden, x)
     return b.program()
 
 

@@ -36,7 +36,7 @@ RENAMED = (
     (r"\.mlp\.up_gate_proj\.", ".mlp.{up_proj,gate_proj}."),
     (r"^lm_head\.norm\.", "lm_head.layer_norm."),
 )
-WORDS = word_head.Names("lm_head.dense", "", "lm_head.layer_norm", "lm_head.decoder")
+WORDS = word_head.WordHeadNames("lm_head.dense", "", "lm_head.layer_norm", "lm_head.decoder")
 MODULES = Modules(
     prefixes=("gte.",),
     layer="layers",
@@ -131,7 +131,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     pooled = heads.pooler(b, x, sizes.hidden) if "pooler.dense.weight" in stored else ""
     if "lm_head.dense.weight" in stored:
         word_head.words(b, x, WORDS, sizes.hidden, sizes.hidden, sizes.vocabulary, "gelu", sizes.epsilon)
-    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 

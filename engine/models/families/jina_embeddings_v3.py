@@ -71,7 +71,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if task_heads.has(config, stored, task_heads.CLASSES, "classifier.out_proj.weight"):
         vector = task_heads.from_first(b, x, "head.classes", "classifier.dense", "tanh", hidden)
         task_heads.classes(b, config, vector, "classifier.out_proj", hidden)
-    task_heads.plain(b, config, stored, hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, hidden, x, pooled)
     return b.program()
 
 

@@ -123,7 +123,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if task_heads.has(config, stored, task_heads.CLASSES, "classifier.out_proj.weight"):
         _classes(b, config, sizes, x)
     else:
-        task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
+        task_heads.bert_heads(b, config, stored, sizes.hidden, x, pooled)
     if "lm_head.dense.weight" in stored:
         _masked_words(b, sizes, x)
     return b.program()
@@ -152,7 +152,7 @@ def _layer(b: Builder, sizes: MPNet, layer: int, x: str, bias: str, mask: str) -
     biased = b.add(f"{block}.biased", AddBias(), (scaled, bias), parts.SQUARE)
     masked = b.add(f"{block}.masked", AddMask(), (biased, mask), parts.SQUARE)
     concat = parts.attend(b, block, masked, value)
-    size = post_norm.Sizes(hidden, sizes.heads, sizes.intermediate, sizes.activation, sizes.epsilon)
+    size = post_norm.PostNormSizes(hidden, sizes.heads, sizes.intermediate, sizes.activation, sizes.epsilon)
     norm = post_norm.after_heads(b, layer, module, LAYER, size, x, concat)
     return b.alias(f"layers.{layer}.output", norm)
 

@@ -206,7 +206,7 @@ def _heads(b: Builder, config: Config, sizes: NomicBert, stored: Container[str],
         pooled = b.activation("head.pooler.activation", dense, "tanh", VECTOR, "pooler")
     if "cls.predictions.transform.dense.weight" in stored:
         _masked_words(b, sizes, x)
-    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, sizes.hidden, x, pooled)
 
 
 def _masked_words(b: Builder, sizes: NomicBert, x: str) -> None:

@@ -39,7 +39,7 @@ TIED = {
     "lm_head.decoder.weight": "embeddings.word_embeddings.weight",
     "lm_head.decoder.bias": "lm_head.bias",
 }
-WORDS = word_head.Names("lm_head.dense", "", "lm_head.layer_norm", "lm_head.decoder")
+WORDS = word_head.WordHeadNames("lm_head.dense", "", "lm_head.layer_norm", "lm_head.decoder")
 
 MODULES = replace(
     bert.MODULES, prefixes=PREFIXES, heads={"lm_head": "head.words.logits", "classifier": "head.classes.logits"}
@@ -71,7 +71,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if task_heads.has(config, stored, task_heads.CLASSES, "classifier.out_proj.weight"):
         vector = task_heads.from_first(b, x, "head.classes", "classifier.dense", "tanh", sizes.hidden)
         task_heads.classes(b, config, vector, "classifier.out_proj", sizes.hidden)
-    task_heads.plain(b, config, stored, sizes.hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, sizes.hidden, x, pooled)
     return b.program()
 
 

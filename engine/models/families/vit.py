@@ -34,7 +34,7 @@ HARMLESS = {
     "of the pooler": ("pooler_act", "pooler_output_size"),
     "of a decoder that fills in hidden patches, which is left out": ("encoder_stride",),
 }
-NAMES = vision.LayerNames(
+NAMES = vision.PreNormNames(
     "layers.{}.layernorm_before",
     ("layers.{}.attention.q_proj", "layers.{}.attention.k_proj", "layers.{}.attention.v_proj"),
     "layers.{}.attention.o_proj",
@@ -85,14 +85,14 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     return b.program()
 
 
-def sizes_of(config: Config) -> vision.Sizes:
+def sizes_of(config: Config) -> vision.PreNormSizes:
     """The sizes of a ViT or a DeiT.
 
     Raises:
         InputError: an option that is not implemented, by its name.
     """
     config.refuse("is_decoder", "add_cross_attention")
-    sizes = vision.Sizes(
+    sizes = vision.PreNormSizes(
         hidden=config.size("hidden_size", 768),
         layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),
         heads=config.size("num_attention_heads", 12),
@@ -109,7 +109,7 @@ def sizes_of(config: Config) -> vision.Sizes:
 def encode(
     b: Builder,
     config: Config,
-    sizes: vision.Sizes,
+    sizes: vision.PreNormSizes,
     seen: Sight,
     options: Options,
     vectors: tuple[tuple[str, str], ...],
@@ -130,7 +130,7 @@ def encode(
     return b.alias("output", b.norm("final.norm", x, "layernorm", hidden, sizes.epsilon))
 
 
-def pooler(b: Builder, config: Config, sizes: vision.Sizes, x: str) -> None:
+def pooler(b: Builder, config: Config, sizes: vision.PreNormSizes, x: str) -> None:
     """`head.pooler.*`: the first token through a layer of its own."""
     size = config.get("pooler_output_size") or sizes.hidden
     size = Config({"pooler_output_size": size}, config.where).size("pooler_output_size", sizes.hidden)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..config import Config
-from ..families.declarations import together
+from ..families.declarations import of_all_families
 from ..sentence_transformers import Sentence
 from .reader import Habits
 from .tokenizer.files import Tokenization
 
 # How many positions a family has where its config.json is silent; those that count distances alone have none.
-POSITIONS = together("POSITIONS")
+POSITIONS = of_all_families("POSITIONS")
 
 
 def habits_of(sentence: Sentence, opened: Tokenization, config: Config) -> Habits:

@@ -99,9 +99,9 @@ def _project(b: Builder, pooled: str, stored: Container[str], module: str, hidde
         b.add("head.embedding.normalized", UnitLength(), (projected,), EMBEDDING)
 
 
-def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision.Sizes:
+def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision.PreNormSizes:
     config.refuse("is_decoder", "add_cross_attention")
-    sizes = vision.Sizes(
+    sizes = vision.PreNormSizes(
         hidden=config.size("hidden_size", hidden),
         layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),
         heads=config.size("num_attention_heads", heads),
@@ -113,10 +113,10 @@ def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision
     return sizes
 
 
-def _names(at: str) -> vision.LayerNames:
+def _names(at: str) -> vision.PreNormNames:
     layer = f"{at}encoder.layers.{{}}"
     roles = (f"{layer}.self_attn.q_proj", f"{layer}.self_attn.k_proj", f"{layer}.self_attn.v_proj")
-    return vision.LayerNames(
+    return vision.PreNormNames(
         f"{layer}.layer_norm1", roles, f"{layer}.self_attn.out_proj", f"{layer}.layer_norm2", f"{layer}.mlp"
     )
 

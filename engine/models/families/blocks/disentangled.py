@@ -118,9 +118,9 @@ class Body:
         return self.hidden // self.heads
 
     @property
-    def layer(self) -> post_norm.Sizes:
+    def layer(self) -> post_norm.PostNormSizes:
         """What its layers need to know once the heads stand side by side."""
-        return post_norm.Sizes(
+        return post_norm.PostNormSizes(
             self.hidden, self.heads, self.intermediate, self.activation, self.epsilon, self.single
         )  # fmt: skip
 
@@ -225,7 +225,7 @@ def heads(b: Builder, config: Config, stored: Container[str], body: Body, x: str
     if "pooler.dense.weight" in stored:
         config.only("pooler_hidden_size", body.hidden)
         pooled = pooler.pooler(b, x, body.hidden, config.activation("pooler_hidden_act", "gelu"))
-    task_heads.plain(b, config, stored, body.hidden, x, pooled)
+    task_heads.bert_heads(b, config, stored, body.hidden, x, pooled)
 
 
 def _masked_words(b: Builder, config: Config, body: Body, stored: Container[str], x: str) -> None:

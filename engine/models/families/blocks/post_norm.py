@@ -12,7 +12,7 @@ WIDE = ("batch", "token", "intermediate")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class PostNormNames:
     """What a family calls the modules of a layer, from the layer's own name on."""
 
     query: str
@@ -27,7 +27,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class PostNormSizes:
     """Sizes of a layer, and what else it takes to compute one.
 
     Attributes:
@@ -51,7 +51,14 @@ class Drops:
 
 
 def layer(
-    b: Builder, number: int, module: str, names: Names, sizes: Sizes, x: str, mask: str, drops: Drops | None = None
+    b: Builder,
+    number: int,
+    module: str,
+    names: PostNormNames,
+    sizes: PostNormSizes,
+    x: str,
+    mask: str,
+    drops: Drops | None = None,
 ) -> str:
     """The stages of `layers.{number}`, from what goes in to `layers.{number}.output`.
 
@@ -75,7 +82,14 @@ def layer(
 
 
 def after_heads(
-    b: Builder, number: int, module: str, names: Names, sizes: Sizes, x: str, concat: str, drops: Drops | None = None
+    b: Builder,
+    number: int,
+    module: str,
+    names: PostNormNames,
+    sizes: PostNormSizes,
+    x: str,
+    concat: str,
+    drops: Drops | None = None,
 ) -> str:
     """What follows once the heads stand side by side, whatever attention they had: output, sum and norm, and the network.
 

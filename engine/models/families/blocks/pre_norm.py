@@ -18,7 +18,7 @@ MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class PreNormSizes:
     """Sizes of the layers."""
 
     hidden: int
@@ -31,7 +31,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerNames:
+class PreNormNames:
     """What a family calls the modules of layer `{}`: its two norms, the four projections, and the feed-forward part."""
 
     norm: str
@@ -95,14 +95,14 @@ def embed(
     return b.add("embeddings.sum", Sum(), (concat, position), module=module)
 
 
-def layers(b: Builder, sizes: Sizes, x: str, mask: str, names: LayerNames) -> str:
+def layers(b: Builder, sizes: PreNormSizes, x: str, mask: str, names: PreNormNames) -> str:
     """Every layer; returns what leaves the last one, which has not been normed."""
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, mask, names)
     return x
 
 
-def _layer(b: Builder, sizes: Sizes, layer: int, x: str, mask: str, names: LayerNames) -> str:
+def _layer(b: Builder, sizes: PreNormSizes, layer: int, x: str, mask: str, names: PreNormNames) -> str:
     hidden, attention, ffn = sizes.hidden, f"layers.{layer}.attention", f"layers.{layer}.ffn"
     norm = b.norm(f"{attention}.norm", x, names.norm.format(layer), hidden, sizes.epsilon)
     query, key, value = (

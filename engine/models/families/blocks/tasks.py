@@ -60,7 +60,7 @@ def label_names(config: Config) -> tuple[str, ...]:
     return tuple(names.get(number, name) for number, name in enumerate(_numbered(len(names))))
 
 
-def plain(b: Builder, config: Config, stored: Container[str], size: int, x: str, pooled: str = "") -> None:
+def bert_heads(b: Builder, config: Config, stored: Container[str], size: int, x: str, pooled: str = "") -> None:
     """The heads of BERT and whoever does as it does: `classifier` on what the pooler gives or on each token, `qa_outputs`.
 
     Args:

@@ -9,7 +9,7 @@ from .builder import HIDDEN, Builder
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class WordHeadNames:
     """What a family calls the modules of its head; `activation` is "" where it is a function and no module."""
 
     dense: str
@@ -21,7 +21,7 @@ class Names:
 def words(
     b: Builder,
     x: str,
-    names: Names,
+    names: WordHeadNames,
     hidden: int,
     inner: int,
     vocabulary: int,

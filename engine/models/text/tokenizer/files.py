@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
-from ...families.declarations import together
+from ...families.declarations import of_all_families
 from ...files import regular
 from .bounded import bounded, character_table, leaves, library_errors
 from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, token_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # Family -> its class in transformers 5; families that are not here take tokenizer.json as it stands.
-REGISTERED: Mapping[str, str | None] = together("TOKENIZERS")
+REGISTERED: Mapping[str, str | None] = of_all_families("TOKENIZERS")
 AS_IT_STANDS = ("TokenizersBackend", "PreTrainedTokenizer", "PythonBackend")
 BYTES = "ByT5Tokenizer"
 # Classes that transformers has in Python: what they do is in no file.

@@ -55,7 +55,7 @@ def costs(
         source: what holds a weight: the same for weights that are tied (`Source.holder`). A recording does not know.
     """
     counted: set[str | None] = set()
-    found = []
+    each = []
     for stage in trace.program:
         new = [name for name in stage.weights if source(name) not in counted]
         counted.update(map(source, new))
@@ -63,8 +63,8 @@ def costs(
         size = 0 if _is_there_already(stage) else math.prod(shape) * DTYPES[trace.value(stage.name).dtype].size
         parameters = sum(math.prod(trace.weight_shapes[name]) for name in new)
         time_taken = (seconds or {}).get(stage.name, math.nan)
-        found.append(Cost(stage.name, parameters, _multiply_adds(trace, stage), size, time_taken))
-    return found
+        each.append(Cost(stage.name, parameters, _multiply_adds(trace, stage), size, time_taken))
+    return each
 
 
 def _is_there_already(stage: Stage) -> bool:
@@ -93,10 +93,10 @@ def total(name: str, parts: Iterable[Cost]) -> Cost:
     )  # fmt: skip
 
 
-def by_room(trace: Trace, found: Sequence[Cost]) -> list[Cost]:
+def by_room(trace: Trace, each: Sequence[Cost]) -> list[Cost]:
     """Costs of the embeddings, each layer and the head."""
     rooms: dict[str, list[Cost]] = {}
-    for stage, cost in zip(trace.program, found, strict=True):
+    for stage, cost in zip(trace.program, each, strict=True):
         rooms.setdefault(stage.room, []).append(cost)
     return [total(room, parts) for room, parts in rooms.items()]
 

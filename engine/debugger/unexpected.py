@@ -47,13 +47,13 @@ class Unexpected:
 
     def holds(self, trace: Trace, stage: Stage) -> str:
         """What is wrong with the stage's value, or ""."""
-        found = fault_at(trace, stage)
-        return found.text if found is not None else ""
+        fault = fault_at(trace, stage)
+        return fault.text if fault is not None else ""
 
     def place(self, trace: Trace, stage: Stage) -> Place:
         """The first number or row that is wrong."""
-        found = fault_at(trace, stage)
-        return found.place if found is not None else ()
+        fault = fault_at(trace, stage)
+        return fault.place if fault is not None else ()
 
 
 def fault_at(trace: Trace, stage: Stage) -> Fault | None:
@@ -61,10 +61,10 @@ def fault_at(trace: Trace, stage: Stage) -> Fault | None:
     if not trace.has(stage.name):
         return None
     if not stage.card.whole_numbers:
-        if not trace.finite(stage.name) and (found := _not_finite(trace, stage)):
-            return found
-        if found := collapse(trace, stage):
-            return found
+        if not trace.finite(stage.name) and (fault := _not_finite(trace, stage)):
+            return fault
+        if fault := collapse(trace, stage):
+            return fault
     return _more(trace, stage)
 
 

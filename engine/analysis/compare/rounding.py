@@ -23,13 +23,13 @@ def grains(trace: Trace) -> dict[str, str]:
     T5's `wo` is float32 in a float16 model and is fed from float16; ModernBERT turns and weighs in float32 in a float64 one.
     "" for whole numbers, which are exact.
     """
-    found: dict[str, str] = {}
+    coarsest: dict[str, str] = {}
     for stage in trace.program:
         own = kept_in(stage, trace.value(stage.name).dtype)
         for name in stage.inputs if own in FLOATS else ():
-            own = coarser(own, found[name])
-        found[stage.name] = own if own in FLOATS else ""
-    return found
+            own = coarser(own, coarsest[name])
+        coarsest[stage.name] = own if own in FLOATS else ""
+    return coarsest
 
 
 def kept_in(stage: Stage, dtype: str) -> str:

@@ -102,10 +102,10 @@ class Deberta:
 
 
 def _norms_table(config: Config) -> bool:
-    found = config.get("norm_rel_ebd", "none")
-    names = {name.strip() for name in found.lower().split("|")} if isinstance(found, str) else {str(found)}
+    setting = config.get("norm_rel_ebd", "none")
+    names = {name.strip() for name in setting.lower().split("|")} if isinstance(setting, str) else {str(setting)}
     if names - {"none", "layer_norm", ""}:
-        raise InputError(f"{config.where}: norm_rel_ebd {found!r} is not implemented; known: 'layer_norm', 'none'")
+        raise InputError(f"{config.where}: norm_rel_ebd {setting!r} is not implemented; known: 'layer_norm', 'none'")
     return "layer_norm" in names
 
 

@@ -137,15 +137,15 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
 
 def _kinds(config: Config, layers: int) -> tuple[str, ...]:
     """What each layer attends to; older configs say only every how many layers it is everything."""
-    found = config.get("layer_types")
-    if found is None:
+    listed = config.get("layer_types")
+    if listed is None:
         every = config.size("global_attn_every_n_layers", 3)
         return tuple(SLIDING if layer % every else FULL for layer in range(layers))
-    if not isinstance(found, list) or len(found) != layers or any(kind not in KINDS for kind in found):
+    if not isinstance(listed, list) or len(listed) != layers or any(kind not in KINDS for kind in listed):
         raise InputError(
-            f"{config.where}: layer_types must have {layers} entries, each {FULL!r} or {SLIDING!r}; it is {found!r}"
+            f"{config.where}: layer_types must have {layers} entries, each {FULL!r} or {SLIDING!r}; it is {listed!r}"
         )
-    return tuple(found)
+    return tuple(listed)
 
 
 def _thetas(config: Config) -> dict[str, float]:

@@ -114,8 +114,8 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     b.add("tokens.positions", PositionsAfterPadding(PADDING), ("tokens.ids",), parts.TOKENS)
     x = _embeddings(b, sizes)
     mask = parts.additive_mask(b, options)
-    found = relative.buckets(b, BUCKETS, DISTANCE)
-    bias = relative.bias(b, "positions.bias", found, "encoder.relative_attention_bias", sizes.rows, sizes.heads)
+    bucketed = relative.buckets(b, BUCKETS, DISTANCE)
+    bias = relative.bias(b, "positions.bias", bucketed, "encoder.relative_attention_bias", sizes.rows, sizes.heads)
     for layer in range(sizes.layers):
         x = _layer(b, sizes, layer, x, bias, mask)
     b.alias("output", x)

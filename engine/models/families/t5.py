@@ -128,14 +128,14 @@ def _feed_forward(config: Config, default: str) -> tuple[str, bool]:
 
     `dense_act_fn` and `is_gated_act` of the config, which transformers writes besides, come before what follows from it.
     """
-    found = config.get("feed_forward_proj", default)
-    words = found.split("-") if isinstance(found, str) else []
+    proj = config.get("feed_forward_proj", default)
+    words = proj.split("-") if isinstance(proj, str) else []
     if len(words) not in (1, 2) or words[:-1] not in ([], ["gated"]):
         raise InputError(
-            f"{config.where}: feed_forward_proj {found!r} is not implemented; it is an activation such as 'relu', or "
+            f"{config.where}: feed_forward_proj {proj!r} is not implemented; it is an activation such as 'relu', or "
             "'gated-' and an activation"
         )
-    kind = config.get("dense_act_fn", "gelu_new" if found == "gated-gelu" else words[-1])
+    kind = config.get("dense_act_fn", "gelu_new" if proj == "gated-gelu" else words[-1])
     if kind not in ACTIVATIONS:
         name = "dense_act_fn" if config.says("dense_act_fn") else "feed_forward_proj"
         said = config.get(name)
@@ -158,15 +158,15 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     parts.tokens(b, sizes.vocabulary, also=())
     x = _embeddings(b, sizes)
     mask = parts.additive_mask(b, options)
-    found = relative.buckets(b, sizes.buckets, sizes.distance)
+    bucketed = relative.buckets(b, sizes.buckets, sizes.distance)
     table = "encoder.block.{}.layer.0.SelfAttention.relative_attention_bias"
     bias = ""
     if not sizes.every_layer:
-        bias = relative.bias(b, "positions.bias", found, table.format(0), sizes.buckets, sizes.heads)
+        bias = relative.bias(b, "positions.bias", bucketed, table.format(0), sizes.buckets, sizes.heads)
     for layer in range(sizes.layers):
         if sizes.every_layer:
             name = f"layers.{layer}.attention.position_bias"
-            bias = relative.bias(b, name, found, table.format(layer), sizes.buckets, sizes.heads)
+            bias = relative.bias(b, name, bucketed, table.format(layer), sizes.buckets, sizes.heads)
         x = _attention(b, sizes, layer, x, bias, mask, clamp=options.dtype == "float16" and layer == 0)
         x = _feed_forward_block(b, sizes, layer, x, options)
     x = b.alias("output", _norm(b, "final.norm", x, "encoder.final_layer_norm", sizes))

@@ -146,13 +146,13 @@ def _guess(b: Builder, sizes: Word2Vec, x: str, target: str, mask: str, axes: tu
     several = (*axes, "negative")
     vector = b.add("negatives.target_vector", OutputLookup(), (target,), (*axes, "hidden"), table)
     score = b.add("negatives.target_score", Dots(), (vector, x), axes)
-    found = b.add("negatives.target_sigmoid", Sigmoid(), (score,), axes)
+    accepted = b.add("negatives.target_sigmoid", Sigmoid(), (score,), axes)
     drawing = [("noise.weight", (sizes.vocabulary,))]
     drawn = b.add("negatives.ids", Negatives(sizes.negatives, sizes.seed), (target,), several, drawing)
     vectors = b.add("negatives.vectors", OutputLookup(), (drawn,), (*several, "hidden"), table)
     against = b.add("negatives.scores", Dots(), (vectors, x), several)
     refused = b.add("negatives.sigmoid", Sigmoid(negated=True), (against,), several)
-    loss = b.alias("loss.negative", b.add("negatives.loss", SamplingLoss(), (found, refused, mask), axes))
+    loss = b.alias("loss.negative", b.add("negatives.loss", SamplingLoss(), (accepted, refused, mask), axes))
     b.alias("loss.negative_mean", b.add("negatives.mean", MeanLoss(), (loss, mask), ("batch",)))
 
 

@@ -46,25 +46,25 @@ class Extents:
 
     def ends(self, name: str) -> Ends:
         """The least and the greatest element of a value; both NaN if anything is."""
-        found = self._ends.get(name)
-        if found is None:
+        pair = self._ends.get(name)
+        if pair is None:
             stage = self._computation.program[name]
-            found = self._derived(stage) if stage.card.keeps_order else None
-            found = self._ends[name] = found or ends(self._computation.tensor(name))
-            if math.isfinite(found[0]):  # narrower than what the inputs said, and so for what is computed from it
-                self._most[name] = _larger(found)
-        return found
+            pair = self._derived(stage) if stage.card.keeps_order else None
+            pair = self._ends[name] = pair or ends(self._computation.tensor(name))
+            if math.isfinite(pair[0]):  # narrower than what the inputs said, and so for what is computed from it
+                self._most[name] = _larger(pair)
+        return pair
 
     def most(self, name: str) -> float:
         """A bound on the magnitude of every element; infinite or NaN if any is, or if only reading blocks would tell."""
-        found = self._most.get(name)
-        if found is None:
+        bound = self._most.get(name)
+        if bound is None:
             stage, op = self._computation.program.pairs[name]
-            found = self._bound(stage, op)
-            if not found < math.inf:
-                found = math.nan if self._computation.is_windowed(name) else _larger(self.ends(name))
-            self._most[name] = found
-        return found
+            bound = self._bound(stage, op)
+            if not bound < math.inf:
+                bound = math.nan if self._computation.is_windowed(name) else _larger(self.ends(name))
+            self._most[name] = bound
+        return bound
 
     def figure(self, name: str, word: str) -> float | None:
         """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
@@ -103,11 +103,11 @@ class Extents:
             return None
         if not self.at_hand(stage.inputs[0]):
             return None
-        found = self.ends(stage.inputs[0])
+        given = self.ends(stage.inputs[0])
         if stage.card.moves:
-            return found
+            return given
         # Rounding keeps the order as well: what is made of the largest is the largest.
-        two = torch.tensor(found, dtype=self._computation.dtype(stage.name))
+        two = torch.tensor(given, dtype=self._computation.dtype(stage.name))
         low, high = self._computation.program.pairs[stage.name][1].compute([two], (), no_memory).tolist()
         return low, high
 
@@ -115,14 +115,14 @@ class Extents:
         """What the inputs say; NaN where they say nothing, or where there is no number so large."""
         if stage.name in self._computation.patches:
             return math.nan
-        found = op.bound(SizesOfInputs(self, self._computation, stage))
-        return found if found <= largest(self._computation.dtype(stage.name)) else math.nan  # NaN compares false
+        bound = op.bound(SizesOfInputs(self, self._computation, stage))
+        return bound if bound <= largest(self._computation.dtype(stage.name)) else math.nan  # NaN compares false
 
     def known_most(self, name: str) -> float:
         """The bound of a value, unless that would compute it anew; then NaN."""
-        found = self._most.get(name)
-        if found is not None:
-            return found
+        bound = self._most.get(name)
+        if bound is not None:
+            return bound
         if self._computation.is_windowed(name) or self.at_hand(name):
             return self.most(name)
         return math.nan
@@ -188,12 +188,12 @@ class SizesOfInputs:
         return self._computation.dtype(self._stage.name)
 
 
-def figure_of(found: Ends, word: str) -> float | None:
+def figure_of(pair: Ends, word: str) -> float | None:
     """A figure from the least and the greatest element; None when they are not finite."""
-    low, high = found
+    low, high = pair
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
-    return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": _larger(found)}[word]
+    return {"nan": 0.0, "inf": 0.0, "min": low, "max": high, "absmax": _larger(pair)}[word]
 
 
 def ends(tensor: torch.Tensor) -> Ends:
@@ -205,5 +205,5 @@ def ends(tensor: torch.Tensor) -> Ends:
     return both(torch.aminmax(tensor))
 
 
-def _larger(found: Ends) -> float:
-    return max(abs(found[0]), abs(found[1]))
+def _larger(pair: Ends) -> float:
+    return max(abs(pair[0]), abs(pair[1]))

@@ -143,6 +143,6 @@ def _entropy(weights: torch.Tensor, room: float) -> Range:
     """Of weights from 0 to 1: the mean over rows of −Σ w ln w, whose terms are never negative."""
     keys = weights.shape[-1]
     wide = weights if weights.dtype in (torch.float32, torch.float64) else weights.float()
-    found = _together(torch.special.entr(wide).sum(-1)) * keys / weights.numel()
+    entropy = _together(torch.special.entr(wide).sum(-1)) * keys / weights.numel()
     lost = keys * torch.finfo(wide.dtype).eps
-    return found * (1 - room) - lost, found * (1 + room) + lost
+    return entropy * (1 - room) - lost, entropy * (1 + room) + lost

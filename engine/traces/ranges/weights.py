@@ -23,17 +23,17 @@ class WeightSizes:
 
     def most(self, name: str) -> float:
         """The largest magnitude."""
-        found = self._most.get(name)
-        if found is None:
+        most = self._most.get(name)
+        if most is None:
             low, high = both(torch.aminmax(self._weights[name]))
-            found = self._most[name] = max(-low, high)
-        return found
+            most = self._most[name] = max(-low, high)
+        return most
 
     def reach(self, name: str) -> float:
         """The largest sum of magnitudes of a row: how many times larger than its input's a product's numbers can be."""
-        found = self._reach.get(name)
-        if found is None:
+        reach = self._reach.get(name)
+        if reach is None:
             weight = self._weights[name]
             wide = torch.promote_types(weight.dtype, torch.float32)
-            found = self._reach[name] = torch.linalg.vector_norm(weight, 1, -1, dtype=wide).max().item()
-        return found
+            reach = self._reach[name] = torch.linalg.vector_norm(weight, 1, -1, dtype=wide).max().item()
+        return reach

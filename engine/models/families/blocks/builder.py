@@ -36,11 +36,15 @@ class Builder:
     @classmethod
     def after(cls, program: Program) -> Builder:
         """A builder that goes on where a program ends."""
-        found = cls(program.modules)
-        found.stages, found.aliases, found.weights = list(program.stages), dict(program.aliases), dict(program.weights)
-        found.wide = set(program.wide)
-        found._several = {stage.name: stage for stage in program if stage.sequences}
-        return found
+        builder = cls(program.modules)
+        builder.stages, builder.aliases, builder.weights = (
+            list(program.stages),
+            dict(program.aliases),
+            dict(program.weights),
+        )
+        builder.wide = set(program.wide)
+        builder._several = {stage.name: stage for stage in program if stage.sequences}
+        return builder
 
     def axes(self, name: str) -> tuple[str, ...]:
         """The axes of a stage that has been added."""
@@ -49,7 +53,7 @@ class Builder:
     def fresh(self, name: str) -> str:
         """The name, or with a number where it is taken: `head.sentence.dense_2`."""
         taken = {stage.name for stage in self.stages}
-        return next(found for found in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if found not in taken)
+        return next(free for free in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if free not in taken)
 
     def add(
         self,

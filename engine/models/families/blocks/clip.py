@@ -123,7 +123,7 @@ def _names(at: str) -> vision.PreNormNames:
 
 def _end(config: Config) -> int | None:
     """Id of the token that ends a text; None where transformers looks for the largest."""
-    found = config.get("eos_token_id", 49407)
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise InputError(f"{config.where}: eos_token_id {found!r} is not implemented; only one whole number is")
-    return None if found == WRONG_END else found
+    end = config.get("eos_token_id", 49407)
+    if not isinstance(end, int) or isinstance(end, bool) or end < 0:
+        raise InputError(f"{config.where}: eos_token_id {end!r} is not implemented; only one whole number is")
+    return None if end == WRONG_END else end

@@ -50,10 +50,10 @@ def sight(config: Config, before: tuple[str, ...], *, patch: int = 16) -> Sight:
     """
     height, width = config.pair("image_size", 224)
     tall, wide = config.pair("patch_size", patch)
-    found = Sight(height, width, config.size("num_channels", 3), tall, wide, before)
-    if not found.rows or not found.columns:
+    seen = Sight(height, width, config.size("num_channels", 3), tall, wide, before)
+    if not seen.rows or not seen.columns:
         config.only("patch_size", min(height, width))
-    return found
+    return seen
 
 
 def given(b: Builder, sight: Sight) -> str:

@@ -25,9 +25,9 @@ def buckets(b: Builder, count: int, distance: int) -> str:
     return b.add("positions.buckets", Buckets(count, distance), (distances(b, ahead=True),), PLACES)
 
 
-def bias(b: Builder, name: str, found: str, module: str, count: int, heads: int) -> str:
+def bias(b: Builder, name: str, bucketed: str, module: str, count: int, heads: int) -> str:
     """What each distance adds to the scores of each head: (head, query, key)."""
-    return b.add(name, PositionBias(), (found,), BIAS, [(f"{module}.weight", (count, heads))])
+    return b.add(name, PositionBias(), (bucketed,), BIAS, [(f"{module}.weight", (count, heads))])
 
 
 def check_buckets(config: Config, count: int, distance: int) -> None:

@@ -53,14 +53,14 @@ def _pool(b: Builder, module: Module, x: str) -> str:
     if not isinstance(include, bool):
         raise InputError(f"{module.path}: include_prompt is {include!r}, and must be true or false")
     mask = "tokens.mask" if include else _counted(b)
-    found = []
+    pooled = []
     for mode in module.modes:
         if mode not in POOLINGS:
             raise InputError(f"{module.path}: pooling_mode {mode!r} is not implemented; known: {', '.join(POOLINGS)}")
         part, op = POOLINGS[mode]
         whole = () if include or mode != "weightedmean" else ("tokens.mask",)
-        found.append(b.add(f"{BLOCK}.{part}", op, (x, mask, *whole), VECTOR))
-    return found[0] if len(found) == 1 else b.add(f"{BLOCK}.pooled", Beside(), found, VECTOR)
+        pooled.append(b.add(f"{BLOCK}.{part}", op, (x, mask, *whole), VECTOR))
+    return pooled[0] if len(pooled) == 1 else b.add(f"{BLOCK}.pooled", Beside(), pooled, VECTOR)
 
 
 def _counted(b: Builder) -> str:
@@ -88,13 +88,13 @@ def _dense(b: Builder, module: Module, x: str) -> str:
 
 
 def _only(module: Module, name: str, value: object) -> None:
-    found = module.settings.get(name)
-    if found not in (None, value):
-        raise InputError(f"{module.path}: {name} {found!r} is not implemented; only {value!r} is")
+    setting = module.settings.get(name)
+    if setting not in (None, value):
+        raise InputError(f"{module.path}: {name} {setting!r} is not implemented; only {value!r} is")
 
 
 def _size(module: Module, name: str) -> int:
-    found = module.settings.get(name)
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise InputError(f"{module.path}: {name} is {found!r}, and must be a whole number of 1 or more")
-    return found
+    size = module.settings.get(name)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise InputError(f"{module.path}: {name} is {size!r}, and must be a whole number of 1 or more")
+    return size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -35,11 +36,17 @@ SHARED = {
 }
 
 
+# Names of types; UPPER_CASE names are constants, which speak of their module alone.
+ALIAS = re.compile(r"[A-Z][A-Z0-9]*[a-z]\w*")
+
+
 def at_the_top(tree: ast.Module) -> Iterator[str]:
-    """Public classes and functions of a module."""
+    """Public classes, functions and types with a name of a module."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        yield from (to.id for to in targets if isinstance(to, ast.Name) and ALIAS.fullmatch(to.id))
 
 
 def namesakes(trees: dict[str, ast.Module]) -> dict[str, list[str]]:
@@ -80,6 +87,11 @@ def test_namesakes_are_seen():
     one, other = ast.parse("class Place: ...\ndef _own(): ..."), ast.parse("def Place(): ...\ndef _own(): ...")
     assert namesakes({"a.py": one, "b.py": other}) == {"Place": ["a.py", "b.py"]}
     assert namesakes({"a.py": ast.parse("def a(): ...\ndef a(): ...")}) == {}
+    alias, annotated = (
+        ast.parse("Place = tuple[int, ...]\nPLACES = ()"),
+        ast.parse('Place: TypeAlias = "X"\nPLACES = (1,)'),
+    )
+    assert namesakes({"a.py": alias, "b.py": annotated, "c.py": one}) == {"Place": ["a.py", "b.py", "c.py"]}
 
 
 def test_families_share_the_words_of_their_protocol_alone(trees):

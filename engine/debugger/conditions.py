@@ -12,23 +12,23 @@ import numpy as np
 
 from ..messages.errors import InputError, nearest
 from ..program.addresses import AT
-from ..program.element import Place, Wanted, first_place
+from ..program.element import Matches, Place, first_place
 from ..program.expressions import Call, Expression, Indexed, Inequality, Logic, Name, QuotedToken, parse
-from ..program.figures import FROM_STATS, WORDS, figures_of, measure
+from ..program.figures import FROM_STATS, WORDS, Range, figures_of, measure
 from ..program.index import Written, bind_index
 from ..program.program import Program
 from ..program.stage import Stage
 from ..program.token_names import NotOneToken
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
-from .necessary_conditions import NecessaryCondition, Range, necessary_condition
+from .necessary_conditions import NecessaryCondition, necessary_condition
 
 FUNCTIONS = (*FROM_STATS, "abs")
 PLACES = ("layer", "head")
 
 
 # How to tell the number that a figure names from the others; the figure itself is measured when that takes it.
-PLACED: dict[str, Callable[[Callable[[], float]], Wanted]] = {
+PLACED: dict[str, Callable[[Callable[[], float]], Matches]] = {
     "x": lambda figure: lambda block: np.ones(block.shape, bool),
     "nan": lambda figure: np.isnan,
     "inf": lambda figure: np.isinf,
@@ -38,7 +38,7 @@ PLACED: dict[str, Callable[[Callable[[], float]], Wanted]] = {
 }
 
 
-def _equal(number: float, of: Callable[[Any], Any] = lambda block: block) -> Wanted:
+def _equal(number: float, of: Callable[[Any], Any] = lambda block: block) -> Matches:
     return lambda block: of(block) == number
 
 

@@ -11,8 +11,6 @@ from ..program.trace import LiveTrace, Trace, expect_live
 from .cancel import never
 from .cursor import Debugger
 
-Patches = tuple[Patch, ...]
-
 
 @dataclass(slots=True)
 class Branch:
@@ -29,8 +27,8 @@ class Branch:
     parent: int | None
     trace: Trace
     debugger: Debugger
-    past: list[Patches] = field(default_factory=list[Patches])
-    future: list[Patches] = field(default_factory=list[Patches])
+    past: list[tuple[Patch, ...]] = field(default_factory=list[tuple[Patch, ...]])
+    future: list[tuple[Patch, ...]] = field(default_factory=list[tuple[Patch, ...]])
 
 
 class Forks:
@@ -119,7 +117,7 @@ class Forks:
         self.current.past.append(before)
         self.current.future.clear()
 
-    def undo(self) -> tuple[Patches, Patches]:
+    def undo(self) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
         """Take the last patch of the current branch away; returns the patches before and after.
 
         Raises:
@@ -127,7 +125,7 @@ class Forks:
         """
         return self._exchange(self.current.past, self.current.future, "nothing to undo")
 
-    def redo(self) -> tuple[Patches, Patches]:
+    def redo(self) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
         """Put back what `undo` took away.
 
         Raises:
@@ -135,7 +133,9 @@ class Forks:
         """
         return self._exchange(self.current.future, self.current.past, "nothing to redo")
 
-    def _exchange(self, source: list[Patches], other: list[Patches], empty: str) -> tuple[Patches, Patches]:
+    def _exchange(
+        self, source: list[tuple[Patch, ...]], other: list[tuple[Patch, ...]], empty: str
+    ) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
         if not source:
             raise InputError(f"{empty} in fork {self.current.number}")
         run = expect_live(self.current.trace)

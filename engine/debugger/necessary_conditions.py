@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from ..program.expressions import Arithmetic, Expression, Indexed, Inequality, Logic, Name, Number, Scope
+from ..program.figures import Range
 
-Range = tuple[float, float]
 Ranges = Callable[[str], Iterable[Range]]
 
 # Whether any number of a range compares so with a limit; NaN never does.

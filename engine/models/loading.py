@@ -17,7 +17,7 @@ from .settings import Settings
 from .source import Source
 from .torch_module.reading import load_module
 
-Progress = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def load(
@@ -30,7 +30,7 @@ def load(
     train_seed: int | None = None,
     dropout: float | None = None,
     side: str | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Encoder:
     """Load an encoder.
@@ -57,7 +57,7 @@ def load(
     return open_encoder(settings, progress or (lambda _: None), tell or warn)
 
 
-def open_encoder(settings: Settings, progress: Progress = lambda _: None, tell: Tell = silent) -> Encoder:
+def open_encoder(settings: Settings, progress: OnProgress = lambda _: None, tell: Tell = silent) -> Encoder:
     """The encoder that is asked for; `load` says what may be asked, what is told and what is raised.
 
     Here and not a method of `Settings`: an encoder keeps those it was opened with, so they stand below it.
@@ -80,7 +80,7 @@ def open_encoder(settings: Settings, progress: Progress = lambda _: None, tell: 
     return encoder
 
 
-def _source(model: str | None, progress: Progress) -> tuple[str, Source]:
+def _source(model: str | None, progress: OnProgress) -> tuple[str, Source]:
     """What a model is called, and where it comes from."""
     if model is not None and model.startswith(PREFIX):
         return model, preset(model)

@@ -13,7 +13,7 @@ from ..program.stage import Stage, write_shape
 from ..program.trace import Trace
 from ..program.value import Value
 
-Place = tuple[int, ...]
+ElementIndex = tuple[int, ...]
 ALL = slice(None)
 
 
@@ -26,7 +26,7 @@ class Element:
         index: a number for each axis.
     """
 
-    def __init__(self, trace: Trace, stage: Stage, index: Place) -> None:
+    def __init__(self, trace: Trace, stage: Stage, index: ElementIndex) -> None:
         self.trace, self.stage, self.index = trace, stage, index
         self.value = trace.value(stage.name)
         self.options = stage.options
@@ -44,7 +44,7 @@ class Element:
         """A window of an input, in float64."""
         return as_float64(self.input(number).read(index))
 
-    def one(self, number: int, index: Place) -> Operand:
+    def one(self, number: int, index: ElementIndex) -> Operand:
         """One element of an input, as an operand."""
         return self.operand(number, index, float(self.input(number).read(index)))
 
@@ -58,18 +58,18 @@ class Element:
 
     # -- operands ----------------------------------------------------------------------------------------------
 
-    def operand(self, number: int, index: Place, value: float) -> Operand:
+    def operand(self, number: int, index: ElementIndex, value: float) -> Operand:
         """An element of an input whose number is known already."""
         return self.of_stage(self.stage.inputs[number], index, value)
 
-    def of_stage(self, name: str, index: Place, value: float) -> Operand:
+    def of_stage(self, name: str, index: ElementIndex, value: float) -> Operand:
         """An element of any stage."""
         source = self._sources.get(name)
         if source is None:
             source = self._sources[name] = (self.short(name), self.trace.value(name))
         return Operand(STAGE, name, index, float(value), source[0] + self._at(source[1], index))
 
-    def parameter(self, number: int, symbol: str, index: Place, value: float) -> Operand:
+    def parameter(self, number: int, symbol: str, index: ElementIndex, value: float) -> Operand:
         """An element of a weight."""
         name = self.stage.weights[number]
         words = [f" {self.trace.word(index[0])!r}"] if symbol in "EW" and self._looks_up_words else [""]
@@ -120,7 +120,7 @@ class Element:
         """Whether its first input holds ids of words."""
         return bool(self.stage.inputs) and self.input(0).holds_ids
 
-    def _at(self, value: Value, index: Place) -> str:
+    def _at(self, value: Value, index: ElementIndex) -> str:
         words = _words(value, index)
         return at(*(f"{place} {word!r}" if word else place for place, word in zip(index, words, strict=True)))
 
@@ -155,7 +155,7 @@ class Element:
         return replace(explanation, notes=(*explanation.notes, note))
 
 
-def _words(value: Value, index: Place) -> list[str]:
+def _words(value: Value, index: ElementIndex) -> list[str]:
     """What the place along each axis is called; "" where it has no name."""
     text = text_of(value, index)
     return [word_at(value, axis, place, (text,)) for axis, place in zip(value.axes, index, strict=True)]
@@ -166,6 +166,6 @@ def at(*parts: Any) -> str:
     return f"[{', '.join(map(str, parts))}]"
 
 
-def clipped(value: Value, index: Sequence[int]) -> Place:
+def clipped(value: Value, index: Sequence[int]) -> ElementIndex:
     """The same place in a value some of whose axes are one for all: the mask, which is the same for every head."""
     return tuple(0 if size == 1 else place for place, size in zip(index, value.shape, strict=True))

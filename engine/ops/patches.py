@@ -14,7 +14,7 @@ from ..program.kinds import Card, Products
 from ..program.stage import Shape
 from . import rounding
 from .base import Op, Out, Tensors
-from .element import ALL, Element, Place, at
+from .element import ALL, Element, ElementIndex, at
 from .heads import Normalize
 from .lazy import functional, torch
 from .sizes import Sizes, of_sum
@@ -60,11 +60,11 @@ class Patches(Op):
             formula += f" + {element.symbol(1, 'b')}{at(j)}"
         note = f"patch {row},{column}: rows {top} to {top + tall - 1}, columns {left} to {left + wide - 1} of the image"
 
-        def place(k: int) -> Place:
+        def place(k: int) -> ElementIndex:
             c, down, across = np.unravel_index(k, x.shape)
             return int(c), int(down), int(across)
 
-        def pixel(k: int) -> Place:
+        def pixel(k: int) -> ElementIndex:
             c, down, across = place(k)
             return batch, c, top + down, left + across
 

@@ -9,11 +9,15 @@ import numpy as np
 
 from ..program.explanation import Explanation, Floats, Operand, Term, Terms
 from . import rounding
-from .element import Element, Place, at
+from .element import Element, ElementIndex, at
 
 
 def dot(
-    element: Element, formula: str, left: Floats, right: Floats, places: Callable[[int], tuple[Place, Place]]
+    element: Element,
+    formula: str,
+    left: Floats,
+    right: Floats,
+    places: Callable[[int], tuple[ElementIndex, ElementIndex]],
 ) -> Explanation:
     """A sum of products of two rows.
 
@@ -31,7 +35,7 @@ def dot(
     return element.explain(formula, terms, bound=rounding.of_products(element.value.dtype, terms, element.stored))
 
 
-def same(element: Element, place: Place, why: str, number: int = 0) -> Explanation:
+def same(element: Element, place: ElementIndex, why: str, number: int = 0) -> Explanation:
     """An element of an input that is passed on as it is.
 
     Args:

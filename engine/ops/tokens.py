@@ -18,7 +18,7 @@ from ..program.preprocessor import GIVEN, IMAGE_PROCESSOR, preprocessor
 from ..program.stage import Shape
 from ..program.trace import LiveTrace
 from .base import Op, Out, Tensors
-from .element import ALL, Element, Place, at
+from .element import ALL, Element, ElementIndex, at
 from .lazy import torch
 from .sizes import Sizes
 
@@ -202,7 +202,7 @@ def looked_up(element: Element, symbol: str) -> Explanation:
         one = float(element.trace.value(one_hot).read((*place, number)))
         source = element.of_stage(one_hot, (*place, number), one)
         formula = f"Σᵥ {one_hot}{at(*place, 'v')} · {table}{at('v', j)} = {table}{at(number, j)}"
-    row: Place = (*_before(element), number)
+    row: ElementIndex = (*_before(element), number)
     try:
         entry = float(element.weight(0, (*row, j)))
     except InputError as error:
@@ -217,7 +217,7 @@ def looked_up(element: Element, symbol: str) -> Explanation:
     return element.explain(formula, terms, notes=notes)
 
 
-def _before(element: Element) -> Place:
+def _before(element: Element) -> ElementIndex:
     """Zeros for the axes of size one that may stand before a table's own two."""
     return (0,) * (len(element.trace.weight_shapes.get(element.stage.weights[0], (0, 0))) - 2)
 

@@ -16,7 +16,7 @@ from ..program.stage import Shape
 from . import rounding
 from .activations import SIGMOID
 from .base import Op, Out, Tensors
-from .element import ALL, Element, Place, at
+from .element import ALL, Element, ElementIndex, at
 from .lazy import torch
 from .sizes import ROOM, Sizes
 from .terms import dot
@@ -204,7 +204,7 @@ class Negatives(Op):
     @staticmethod
     def explain(element: Element) -> Explanation:
         """A word drawn by its share of the noise, the target left out."""
-        place: Place = element.index[:-1]
+        place: ElementIndex = element.index[:-1]
         target = element.one(0, place)
         drawn, own = int(element.stored), int(target.value)
         word = element.trace.word

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AT = "@"
 
 # What a stage has besides its value, by what stands after the `@`; each is made when it is asked for.
-Beside = Mapping[str, "Callable[[], Value]"]
+ValuesBeside = Mapping[str, "Callable[[], Value]"]
 
 
 def stage_at(address: str) -> str:
@@ -23,7 +23,7 @@ def stage_at(address: str) -> str:
     return address.strip().partition(AT)[0]
 
 
-def value_beside(stage: Stage, beside: Beside, what: str) -> Value:
+def value_beside(stage: Stage, beside: ValuesBeside, what: str) -> Value:
     """The value of `STAGE@WHAT`.
 
     Raises:
@@ -36,7 +36,7 @@ def value_beside(stage: Stage, beside: Beside, what: str) -> Value:
     return value
 
 
-def matching(beside: Beside, what: str) -> list[str]:
+def matching(beside: ValuesBeside, what: str) -> list[str]:
     """What of it a word or glob means: `W`, `*`."""
     return [what] if what in beside else fnmatch.filter(beside, what)
 

@@ -14,10 +14,10 @@ from .value import Value
 
 # An int for each axis of a value; None for an axis along which no one place is meant.
 Place = tuple[int | None, ...]
-Wanted = Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
+Matches = Callable[[npt.NDArray[Any]], npt.NDArray[np.bool_]]
 
 
-def first_place(value: Value, wanted: Wanted, index: Index | str = ()) -> Place | None:
+def first_place(value: Value, wanted: Matches, index: Index | str = ()) -> Place | None:
     """The first element that is wanted, of a value or a window of it: a place for each axis of the value; None if none is."""
     bound = value.bind(index)
     seen = 0

@@ -12,6 +12,8 @@ from .per_text import Index
 from .stats import Stats
 from .value import Value
 
+# What a figure certainly is between, the ends included.
+Range = tuple[float, float]
 # Counts and sizes first, so that a truth test of `nan` or `inf` reads as it is meant.
 FROM_STATS: dict[str, Callable[[Stats], float]] = {
     "nan": lambda stats: stats.nan,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Array
 from .dtypes import FLOATS
 
-Array = npt.NDArray[Any]
 # How far apart, in units of the last place, numbers may be that count as the same.
 ULPS = 2
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from ..messages.errors import InputError
-from .addresses import AT, Beside, has_none, matching, value_beside
+from .addresses import AT, ValuesBeside, has_none, matching, value_beside
 from .index import split_index
 from .inputs import Inputs
 from .per_text import Index
@@ -154,7 +154,7 @@ class Trace(ABC):
         return stage.formula(), stage.formula_of_shapes(self.shapes, self.weight_shapes)
 
     @cached_property
-    def kinds_beside(self) -> dict[str, Callable[[Trace, Stage], Beside]]:
+    def kinds_beside(self) -> dict[str, Callable[[Trace, Stage], ValuesBeside]]:
         """What gives stages more values besides their own, each under a name of its own: what it was compared with.
 
         A run and its forks have one table: what is put into it holds for them all.

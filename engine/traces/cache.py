@@ -11,7 +11,7 @@ from itertools import count
 import torch
 
 BufferKey = tuple[tuple[int, ...], torch.dtype, torch.device]
-Key = tuple[int, str]  # the number of a cache, and the name of a stage
+CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
 
 # How much of the budget is for memory of evicted values that lies idle; the rest is for values.
 IDLE_SHARE = 0.125
@@ -55,13 +55,13 @@ class MemoryPool:
         self._numbers = count()
         self._caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
         self._gone: deque[int] = deque()  # numbers of caches that were let go
-        self._used: tuple[OrderedDict[Key, None], ...] = (
+        self._used: tuple[OrderedDict[CacheKey, None], ...] = (
             OrderedDict(),
             OrderedDict(),
         )  # the others, anchors; oldest first
         self._places: dict[int, dict[str, tuple[int, int]]] = {}  # of each cache: name -> storage and its bytes
         self._users: Counter[int] = Counter()
-        self._held: Counter[Key] = Counter()
+        self._held: Counter[CacheKey] = Counter()
         self._bytes = 0
         self._free: dict[BufferKey, list[torch.Tensor]] = {}
         self._free_bytes = 0
@@ -83,12 +83,12 @@ class MemoryPool:
         weakref.finalize(cache, self._gone.append, number).atexit = False
         return number
 
-    def use(self, key: Key) -> None:
+    def use(self, key: CacheKey) -> None:
         """Note that a value was used just now."""
         self._used[key[1] in self.anchors].move_to_end(key)
 
     @contextmanager
-    def hold(self, keys: Iterable[Key]) -> Iterator[None]:
+    def hold(self, keys: Iterable[CacheKey]) -> Iterator[None]:
         """Evict none of these inside the block: their tensors are being computed with."""
         keys = tuple(keys)
         self._held.update(keys)
@@ -100,7 +100,7 @@ class MemoryPool:
                 if not self._held[key]:
                     del self._held[key]
 
-    def add(self, key: Key, tensor: torch.Tensor, borrowed: bool) -> None:
+    def add(self, key: CacheKey, tensor: torch.Tensor, borrowed: bool) -> None:
         """Count a tensor in, and evict others until the budget is met; what is borrowed is never computed in."""
         self._strike_off()
         storage = tensor.untyped_storage()
@@ -115,7 +115,7 @@ class MemoryPool:
         if self.budget is not None and self._bytes > self.budget * (1 - IDLE_SHARE):
             self._evict(key, self.budget * (1 - IDLE_SHARE))
 
-    def remove(self, key: Key, tensor: torch.Tensor) -> None:
+    def remove(self, key: CacheKey, tensor: torch.Tensor) -> None:
         """Count a tensor out; its memory is free once no other name shares it, unless it is somebody else's."""
         free = self._forget(key) and tensor.is_contiguous()
         if free and tensor.nbytes == tensor.untyped_storage().nbytes():
@@ -147,7 +147,7 @@ class MemoryPool:
         self._free.setdefault((tuple(tensor.shape), tensor.dtype, tensor.device), []).append(tensor)
         self._free_bytes += tensor.nbytes
 
-    def _forget(self, key: Key) -> bool:
+    def _forget(self, key: CacheKey) -> bool:
         """Strike a name off; whether that leaves memory free: no other name holds it, and it is nobody else's."""
         number, name = key
         place, size = self._places[number].pop(name)
@@ -169,7 +169,7 @@ class MemoryPool:
                 self._forget((number, name))
             del self._places[number]
 
-    def _evict(self, newest: Key, most: float) -> None:
+    def _evict(self, newest: CacheKey, most: float) -> None:
         """Drop what was used longest ago, anchors last, until no more than that is kept, or only what is held is left."""
         for used in self._used:
             while self._bytes > most:
@@ -203,7 +203,7 @@ class Cache:
     def __contains__(self, name: str) -> bool:
         return name in self._tensors
 
-    def key(self, name: str) -> Key:
+    def key(self, name: str) -> CacheKey:
         """What a stage's value here is called in the pool."""
         return self._number, name
 

@@ -14,7 +14,7 @@ from ..ops import Op, no_memory
 from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
-from .cache import Cache, Key, MemoryPool, reuses
+from .cache import Cache, CacheKey, MemoryPool, reuses
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
 from .patches.patch_set import PatchSet
@@ -219,7 +219,7 @@ class Computation:
     @contextmanager
     def _hold(self, names: Iterable[str]) -> Iterator[None]:
         """Evict none of these values inside the block: they are computed with."""
-        keys: list[Key] = [each.cache.key(name) for name in names for each in self._sharing(name)]
+        keys: list[CacheKey] = [each.cache.key(name) for name in names for each in self._sharing(name)]
         with self.cache.pool.hold(keys):
             yield
 

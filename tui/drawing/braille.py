@@ -10,7 +10,7 @@ ACROSS, DOWN = 2, 4  # dots of a cell
 BLANK = -1
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.int32)
 
-Run = tuple[str, int]
+Stretch = tuple[str, int]
 
 
 class Canvas:
@@ -51,7 +51,7 @@ class Canvas:
             self._dots[y, x] = True
             self._codes[y // DOWN, x // ACROSS] = code
 
-    def runs(self, line: int) -> list[Run]:
+    def runs(self, line: int) -> list[Stretch]:
         """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""
         dots = self._dots[line * DOWN : (line + 1) * DOWN].reshape(DOWN, self.width, ACROSS)
         bits = (dots * _BITS[:, None, :]).sum(axis=(0, 2))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rich.color import Color
 from rich.style import Style
 
-Array = npt.NDArray[Any]
+from ...engine.program.arrays import Array
+
 RGB = tuple[int, int, int]
 
 TOP = 30  # levels are 0..30; of a scale with signs 15 is zero

@@ -8,9 +8,7 @@ from ...engine.messages.translation import tr
 from .colours import MIDDLE, TOP, Palette, Scale, glyph
 from .numbers import counted, short
 from .scroll_position import that_fits
-from .text import cell_len
-
-Painted = list[tuple[str, Style]]
+from .text import StyledText, cell_len
 
 
 def legend(
@@ -24,7 +22,7 @@ def legend(
     quiet: Style,
     note: Style,
     warning: Style,
-) -> Painted:
+) -> StyledText:
     """Ends of the scale around a strip of its colours, then what is no number, then which part is on screen.
 
     Args:
@@ -39,12 +37,12 @@ def legend(
     used = cell_len(low) + cell_len(high) + 2
     bar = _bar(palette, max(0, min(16, width - used))) if palette else _shades(scale)
     bar = bar if _length(bar) + used <= width else [("…", quiet)]
-    words: Painted = [(low + " ", note), *bar, (" " + high, note)]
+    words: StyledText = [(low + " ", note), *bar, (" " + high, note)]
     return _with(words, scale, where, width, hidden, gain=gain, quiet=quiet, warning=warning)
 
 
 def _with(
-    words: Painted,
+    words: StyledText,
     scale: Scale,
     where: tuple[str, ...],
     width: int,
@@ -53,7 +51,7 @@ def _with(
     gain: int,
     quiet: Style,
     warning: Style,
-) -> Painted:
+) -> StyledText:
     """The words, and behind them whatever else there is to say as long as there is room."""
     odd = (
         (scale.nan, "N", "NaN", warning),
@@ -83,8 +81,8 @@ def _ends(scale: Scale) -> tuple[str, str]:
     return ("≤" if cut else "") + f"-{most}", ("≥" if cut else "") + f"+{most}"
 
 
-def _bar(palette: Palette, width: int) -> Painted:
-    painted: Painted = []
+def _bar(palette: Palette, width: int) -> StyledText:
+    painted: StyledText = []
     for cell in range(width):
         left, right = (round((2 * cell + half) * TOP / max(1, 2 * width - 1)) for half in (0, 1))
         style = Style(color=palette.style(left).bgcolor, bgcolor=palette.style(right).bgcolor)
@@ -93,10 +91,10 @@ def _bar(palette: Palette, width: int) -> Painted:
     return painted
 
 
-def _shades(scale: Scale) -> Painted:
+def _shades(scale: Scale) -> StyledText:
     levels = (4, 10, 16, 22, 30) if not scale.signed else (0, 4, 7, 10, 13, 15, 17, 20, 23, 26, 30)
     return [(" ".join(glyph(level, signed=scale.signed).strip() or "0" for level in levels), Style())]
 
 
-def _length(words: Painted) -> int:
+def _length(words: StyledText) -> int:
     return sum(cell_len(text) for text, _ in words)

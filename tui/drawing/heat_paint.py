@@ -11,10 +11,9 @@ from rich.style import Style
 
 from .colours import CODES, LONG_MARKS, MARKS, NOTHING, Palette, glyph
 from .numbers import fitted_number
-from .text import fit
+from .text import StyledText, fit
 
 Codes = npt.NDArray[np.uint8]
-Painted = list[tuple[str, Style]]
 
 # A green that is in neither scale; what it says is said again by the marker beside the row and the label above.
 CURSOR = Style(color="#00120a", bgcolor="#4dff88", bold=True)
@@ -23,10 +22,10 @@ _PLAIN = Style()
 _REVERSE = Style(reverse=True, bold=True)
 
 
-def halves(upper: Codes, lower: Codes | None, cell_width: int, palette: Palette) -> Painted:
+def halves(upper: Codes, lower: Codes | None, cell_width: int, palette: Palette) -> StyledText:
     """Two rows of cells in one row of the screen."""
     pairs = upper.astype(np.int32) * CODES + (NOTHING if lower is None else lower.astype(np.int32))
-    painted: Painted = []
+    painted: StyledText = []
     for start, stop in _runs(pairs):
         mark, style = _halves(palette, int(pairs[start]))
         painted.append((mark * ((stop - start) * cell_width), style))
@@ -35,7 +34,7 @@ def halves(upper: Codes, lower: Codes | None, cell_width: int, palette: Palette)
 
 def halves_with_cursor(
     upper: Codes, lower: Codes | None, cell_width: int, palette: Palette, at: int, *, above: bool
-) -> Painted:
+) -> StyledText:
     """The same, with the cursor on cell `at`, in the upper half or the lower.
 
     A cell of three columns or more keeps its colour in the middle.
@@ -56,9 +55,9 @@ def halves_with_cursor(
     return [*before, (block, edge), (mark * (cell_width - 2), style), (block, edge), *after]
 
 
-def large(codes: Codes, numbers: list[str], cell_width: int, palette: Palette) -> Painted:
+def large(codes: Codes, numbers: list[str], cell_width: int, palette: Palette) -> StyledText:
     """One row of cells, with numbers in them where `numbers` is not empty."""
-    painted: Painted = []
+    painted: StyledText = []
     if numbers:
         for code, number in zip(codes.tolist(), numbers, strict=True):
             painted.append((_inside(int(code), number, cell_width), palette.style(int(code))))
@@ -69,7 +68,7 @@ def large(codes: Codes, numbers: list[str], cell_width: int, palette: Palette) -
     return painted
 
 
-def large_with_cursor(codes: Codes, numbers: list[str], cell_width: int, palette: Palette, at: int) -> Painted:
+def large_with_cursor(codes: Codes, numbers: list[str], cell_width: int, palette: Palette, at: int) -> StyledText:
     """The same, with brackets around cell `at`."""
     before = large(codes[:at], numbers[:at], cell_width, palette)
     after = large(codes[at + 1 :], numbers[at + 1 :], cell_width, palette)
@@ -86,9 +85,9 @@ def large_with_cursor(codes: Codes, numbers: list[str], cell_width: int, palette
     return [*before, ("▌", edge), (fit(text, cell_width - 2, "right"), inner), ("▐", edge), *after]
 
 
-def shades(codes: Codes, numbers: list[str], cell_width: int, *, signed: bool, at: int = -1) -> Painted:
+def shades(codes: Codes, numbers: list[str], cell_width: int, *, signed: bool, at: int = -1) -> StyledText:
     """One row of cells without colours: signs and shades, and the numbers where there is room for them."""
-    painted: Painted = []
+    painted: StyledText = []
     text = ""
     for column, code in enumerate(codes.tolist()):
         cell = shade(int(code), numbers[column] if numbers else "", cell_width, signed=signed)

@@ -15,10 +15,10 @@ from .text import cell_len, fit
 INFINITY = "∞"
 LONGEST_WORD = 12
 
-Number = bool | float | np.bool_ | np.integer[Any] | np.floating[Any]
+Scalar = bool | float | np.bool_ | np.integer[Any] | np.floating[Any]
 
 
-def exact(number: Number) -> str:
+def exact(number: Scalar) -> str:
     """Every digit there is: what reads back as the same number in its own dtype."""
     if isinstance(number, (bool, np.bool_)):
         return "True" if number else "False"
@@ -94,7 +94,7 @@ class Aligned:
         """Characters of every number."""
         return self.whole + self.fraction
 
-    def write(self, number: Number) -> str:
+    def write(self, number: Scalar) -> str:
         """The number in exactly `width` characters; its sign is always there unless it is zero."""
         before, after = _split(number)
         before = before if self.plus else before.lstrip("+")
@@ -118,7 +118,7 @@ class Worded:
         """Cells a token takes."""
         return min(LONGEST_WORD, max((cell_len(word) for word in self.words.values()), default=1))
 
-    def write(self, number: Number) -> str:
+    def write(self, number: Scalar) -> str:
         """The token of an id, or the id."""
         return fit(self.words.get(int(number), str(number)), self.width)
 
@@ -145,7 +145,7 @@ def aligned_for(numbers: npt.NDArray[Any]) -> Aligned:
     return _widest([number for number in picked if number == number] + picked[:1])
 
 
-def _widest(numbers: Iterable[Number]) -> Aligned:
+def _widest(numbers: Iterable[Scalar]) -> Aligned:
     widest = Aligned()
     for number in numbers:
         before, after = _split(number)
@@ -153,7 +153,7 @@ def _widest(numbers: Iterable[Number]) -> Aligned:
     return widest
 
 
-def _split(number: Number) -> tuple[str, str]:
+def _split(number: Scalar) -> tuple[str, str]:
     """What stands before the point and from it on, with four significant digits."""
     if isinstance(number, (bool, np.bool_)):
         return ("True" if number else "False"), ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from rich.cells import cell_len as cell_len
+from rich.style import Style
 
 from ...engine.messages.visible import visible
+
+StyledText = list[tuple[str, Style]]  # pieces of a line, each with its style
 
 ELLIPSIS = "…"
 _JOINER = "\u200d"

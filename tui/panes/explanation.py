@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.commands.session import Session
 
-Face = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
+ExplanationLine = tuple[tuple[str, str], ...]  # pieces of a line, each with the name of its style
 
 
-class ExplanationPane(Lines[Face]):
+class ExplanationPane(Lines[ExplanationLine]):
     """A rule with the title on it, the text, the formula, and the number under the cell cursor worked out."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -93,7 +93,7 @@ class ExplanationPane(Lines[Face]):
             lines = laid_out(self.page, self.width, self.size.height - 1, self._held)
             self.put([self._rule(tr("explanation"), self.page.title), *lines])
 
-    def _rule(self, what: str, of: str) -> Face:
+    def _rule(self, what: str, of: str) -> ExplanationLine:
         title = f" {of} "
         label = f" {what} ·"
         room = max(0, self.width - 1 - cell_len(label))
@@ -104,12 +104,12 @@ class ExplanationPane(Lines[Face]):
             rest[at] = "┴"
         return (("rule", "─"), ("label", label), ("title", title), ("rule", "".join(rest)))
 
-    def spans(self, face: Face, width: int) -> Spans:
+    def spans(self, face: ExplanationLine, width: int) -> Spans:
         """The pieces."""
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[Face]:
+def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[ExplanationLine]:
     """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
     room = width - 2
     texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
@@ -133,7 +133,7 @@ def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[Face]
     return [((("", " "), *line)) for line in [*texts, *cut_facts]]
 
 
-def stop_laid_out(page: TourPage, width: int) -> list[Face]:
+def stop_laid_out(page: TourPage, width: int) -> list[ExplanationLine]:
     """A stop of the tour: the question, then the answer or how to have it shown."""
     room = width - 2
     texts = [("what", line) for line in wrapped(page.ask, room)]
@@ -149,7 +149,7 @@ def _lines(text: str, width: int) -> list[str]:
     return wrapped(text, width) if text else []
 
 
-def _fact(label: str, lines: list[str], wide: int, style: str) -> list[Face]:
+def _fact(label: str, lines: list[str], wide: int, style: str) -> list[ExplanationLine]:
     return [
         (("label", (label if at == 0 else "") + " " * (wide - cell_len(label if at == 0 else ""))), (style, line))
         for at, line in enumerate(lines)

@@ -12,15 +12,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
-from ..drawing.text import cell_len, cut, fit
+from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.value_view import ValueView
 
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
-
-Words = list[tuple[str, Style]]
 
 
 class InspectorHeader(Widget):
@@ -75,11 +73,11 @@ class InspectorHeader(Widget):
         strip = Strip([Segment(text, style) for text, style in words if text])
         return strip.adjust_cell_length(max(0, width)).apply_style(ground)
 
-    def _lines(self, width: int, height: int) -> list[Words]:
+    def _lines(self, width: int, height: int) -> list[StyledText]:
         subject = self._subject
         assert subject is not None
-        formula: Words = [(cut(subject.formula, width), self._ink("formula"))]
-        shapes: Words = [(cut(subject.formula_of_shapes, width), self._ink("quiet"))]
+        formula: StyledText = [(cut(subject.formula, width), self._ink("formula"))]
+        shapes: StyledText = [(cut(subject.formula_of_shapes, width), self._ink("quiet"))]
         tabs = self._tabs(width)
         if height >= 5:
             return [self._title(width), self._axes(width), formula, shapes, tabs]
@@ -89,7 +87,7 @@ class InspectorHeader(Widget):
             return [self._title_and_axes(width), formula, tabs]
         return [self._title(width)]
 
-    def _title(self, width: int) -> Words:
+    def _title(self, width: int) -> StyledText:
         subject = self._subject
         assert subject is not None
         words = _written(subject)
@@ -98,12 +96,12 @@ class InspectorHeader(Widget):
         mark = self._ink("mark" if subject.patched else "quiet")
         return [(name, self._ink("name")), *([(" " * spare + words, mark)] if spare >= 2 else [])]
 
-    def _axes(self, width: int) -> Words:
+    def _axes(self, width: int) -> StyledText:
         subject = self._subject
         assert subject is not None
         return [(cut(f"{_shape(subject)}  {subject.dtype}", width), self._ink("quiet"))]
 
-    def _title_and_axes(self, width: int) -> Words:
+    def _title_and_axes(self, width: int) -> StyledText:
         """Name, then shape as fully as there is room for, then what is to be known of it."""
         subject = self._subject
         assert subject is not None
@@ -112,11 +110,11 @@ class InspectorHeader(Widget):
         sizes = f"[{', '.join(map(str, subject.shape))}]"
         long, middle, short = f"{_shape(subject)}  {subject.dtype}", f"{sizes} {subject.dtype}", sizes
         text = next((text for text in (long, middle, short) if cell_len(text) <= room), "")
-        words: Words = [(name, self._ink("name")), (f"  {text}", self._ink("quiet"))]
+        words: StyledText = [(name, self._ink("name")), (f"  {text}", self._ink("quiet"))]
         return [*words, (f"  {status}", self._ink("mark"))] if status else words
 
-    def _tabs(self, width: int) -> Words:
-        words: Words = []
+    def _tabs(self, width: int) -> StyledText:
+        words: StyledText = []
         for text, is_here in self._tab_texts(width):
             words.append((text, self._ink("tab-here" if is_here else "tab")))
         used = sum(cell_len(text) for text, _ in words)

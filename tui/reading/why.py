@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...engine.messages.translation import said, tr, trn
-from ..drawing.numbers import Aligned, Number, aligned_for, short
+from ..drawing.numbers import Aligned, Scalar, aligned_for, short
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Explanation, Operand, Row, Terms
@@ -52,7 +52,7 @@ class Why:
     """
 
     index: tuple[int, ...]
-    number: Number
+    number: Scalar
     place: str
     name: str
     formula: str

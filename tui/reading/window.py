@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engine.program.addresses import AT
-from ..drawing.numbers import Number
+from ..drawing.numbers import Scalar
 from ..state.plane import Plane
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Window:
     numbers: npt.NDArray[Any]
     words: Mapping[int, str] = field(default_factory=dict[int, str])
 
-    def at(self, row: int, column: int) -> Number | None:
+    def at(self, row: int, column: int) -> Scalar | None:
         """The number of a cell of the plane; None when the window does not hold it."""
         down, across = row - self.row, column - self.column
         inside = 0 <= down < self.numbers.shape[0] and 0 <= across < self.numbers.shape[1]

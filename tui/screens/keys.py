@@ -36,10 +36,10 @@ MARKS = (
 )
 KEY_WIDTH, USAGE_WIDTH = 10, 26
 
-Line = tuple[str, str, str, str]
+KeyLine = tuple[str, str, str, str]
 
 
-class KeyLines(Lines[Line], can_focus=True):
+class KeyLines(Lines[KeyLine], can_focus=True):
     """A line is (kind, key, what is typed, text)."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--group", "keys--key", "keys--usage", "keys--text"}
@@ -52,7 +52,7 @@ class KeyLines(Lines[Line], can_focus=True):
         """Wrap anew."""
         self.put(lines_of(self._table, self.width))
 
-    def spans(self, face: Line, width: int) -> Spans:
+    def spans(self, face: KeyLine, width: int) -> Spans:
         """A group's name; or a key, what could be typed instead, what it does."""
         kind, key, usage, text = face
         if kind == "group":
@@ -90,9 +90,9 @@ class KeysScreen(LinesScreen):
             self.dismiss()
 
 
-def lines_of(table: CommandTable, width: int) -> list[Line]:
+def lines_of(table: CommandTable, width: int) -> list[KeyLine]:
     """The help, grouped, in lines of so many cells."""
-    lines: list[Line] = []
+    lines: list[KeyLine] = []
     for group, title in GROUPS.items():
         lines += [("group", "", "", tr(title))]
         entries = [entry for command in table if command.group == group for entry in entries_of(command)]
@@ -118,11 +118,11 @@ def entries_of(command: Command) -> list[tuple[str, str, str]]:
     return [(" ".join(names), line.strip(), labels[line]) for line, names in by_line.items()]
 
 
-def _wrapped(keys: str, usage: str, text: str, width: int) -> list[Line]:
+def _wrapped(keys: str, usage: str, text: str, width: int) -> list[KeyLine]:
     """One entry; the text goes on below where it is long, and begins below where the usage is."""
     room = max(16, width - KEY_WIDTH - USAGE_WIDTH - 2)
     texts = wrapped(tr(text), room)
-    lines: list[Line] = []
+    lines: list[KeyLine] = []
     if cell_len(usage) > USAGE_WIDTH:
         lines.append(("text", keys, usage, ""))
         keys = usage = ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...engine.program.program import Program
     from ...engine.program.stage import Stage
 
-Beside = Callable[["Stage"], Iterable[str]]
+NamesBeside = Callable[["Stage"], Iterable[str]]
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
 _NAME = re.compile(r"[\w.*?/@-]*$")
@@ -36,7 +36,9 @@ class Completion:
     choices: tuple[str, ...] = ()
 
 
-def complete(line: str, table: CommandTable, program: Program | None, beside: Beside = lambda stage: ()) -> Completion:
+def complete(
+    line: str, table: CommandTable, program: Program | None, beside: NamesBeside = lambda stage: ()
+) -> Completion:
     """Complete the end of a line.
 
     Args:
@@ -78,7 +80,7 @@ def command_of(line: str, table: CommandTable) -> Command | None:
         return None
 
 
-def _stage(line: str, program: Program | None, beside: Beside = lambda stage: ()) -> Completion:
+def _stage(line: str, program: Program | None, beside: NamesBeside = lambda stage: ()) -> Completion:
     written = _NAME.search(line)
     word = written[0] if written else ""
     if program is None:

@@ -8,14 +8,13 @@ from functools import lru_cache
 
 from ...engine.messages.translation import tr
 from ...engine.program.index import PLACE_AXIS, TOKEN_AXES, offset
+from ...engine.program.per_text import Rectangle
 from ..drawing.text import cell_len, fit, plain
 from .subject import Subject
 from .view_state import ViewState
 
 LOOKUP_AXES = {"batch": "text", "head": "head"}
 PAGED_AXES = ("head", "channel", "hidden")
-
-Index = tuple[int | slice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Plane:
         """Name of the axis that runs across; "" for a single number."""
         return self.axes[-1] if self.axes else ""
 
-    def window(self, rows: slice, columns: slice) -> Index:
+    def window(self, rows: slice, columns: slice) -> Rectangle:
         """The index of a window of the plane in the whole value."""
         return (*self.fixed, *((rows, columns)[-len(self.shape) :] if self.shape else ()))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...engine.program.stage import Stage
     from .position import Position, World
 
-Place = Literal["here", "done", "ahead", "weight"]
+Standing = Literal["here", "done", "ahead", "weight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Subject:
     formula: str = ""
     formula_of_shapes: str = ""
     tokens: StringsOfAxes = ()
-    place: Place = "done"
+    place: Standing = "done"
     readable: bool = True
     patched: bool = False
     generation: int = 0
@@ -85,7 +85,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
     stage, here = world.program[stage_name], world.program.index(stage_name)
     if beside in stage.symbols:
         return _subject_of_weight(position, stage, stage.symbols.index(beside))
-    place: Place = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
+    place: Standing = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
     formula, formula_of_shapes = _formulas(world, stage)
     subject = Subject(
         stage_name,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...engine.program.program import Program
 
-Key = tuple[int, int]
+NodeKey = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Node:
     children: tuple[Node, ...] = ()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NodeKey:
         """What tells it from every other node."""
         return self.depth, self.first
 
@@ -94,8 +94,8 @@ class Folds:
     Without a hand, a part at the top is open where the cursor or the stage looked at is, and parts within parts are open.
     """
 
-    opened: frozenset[Key] = frozenset()
-    closed: frozenset[Key] = frozenset()
+    opened: frozenset[NodeKey] = frozenset()
+    closed: frozenset[NodeKey] = frozenset()
 
     def is_open(self, node: Node, here: Sequence[int]) -> bool:
         """Whether a group's children are on show.

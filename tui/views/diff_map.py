@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ..drawing.numbers import Number, exact
+from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, cut
 from ..reading.diff import DifferenceHeat, read_difference
 from ..reading.heat import Heat
@@ -20,7 +20,7 @@ from ..state.plane import Plane, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .heat_map import HeatMap
-from .value_view import PictureRequest, Shown, Words
+from .value_view import PictureRequest, Shown, StyledPieces
 
 NEVER = "Nothing compared yet: try :compare dtype float64"
 LARGEST = 1 << 22  # cells; three windows are kept of it
@@ -55,11 +55,11 @@ class DiffMap(HeatMap):
         key = (subject, plane, bounds, gain)
         return PictureRequest(key, lambda session: read_difference(session, plane, bounds, gain, against), cells * 25)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Scalar | None:
         """The numbers of this view are not the value's."""
         return None
 
-    def foot_line(self, shown: Shown, line: int) -> Words:
+    def foot_line(self, shown: Shown, line: int) -> StyledPieces:
         """The three numbers; the figures of the stage; the verdict; what it was compared with."""
         against, width = shown.subject.against, self.size.width
         assert against is not None
@@ -96,7 +96,7 @@ class DiffMap(HeatMap):
             heat, numbers = replace(heat, scale=scale), numbers.astype(np.float64) / unit
         return super().numbers_in(heat, numbers, width)
 
-    def _three(self, shown: Shown) -> Words:
+    def _three(self, shown: Shown) -> StyledPieces:
         picture: DifferenceHeat = shown.frame
         row, column = self.cell
         numbers = [window.at(row, column) for window in (picture.ours, picture.theirs, picture.window)]

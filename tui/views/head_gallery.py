@@ -21,7 +21,7 @@ from ..state.plane import Plane, origin_for, paged, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.gallery import GalleryLayout, gallery_of
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 CORNERS = "┏┓┗┛━┃"
 
@@ -163,7 +163,7 @@ class HeadGallery(ValueView):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout = self._layout
         if layout is None or not self._codes:
             return []
@@ -176,7 +176,7 @@ class HeadGallery(ValueView):
             return []
         return self._titles(layout, tile) if line == 0 else self._pictures(layout, tile, line - 1)
 
-    def _titles(self, layout: GalleryLayout, tile: int) -> Words:
+    def _titles(self, layout: GalleryLayout, tile: int) -> StyledPieces:
         """The line above a row of pictures: their numbers, and the edges of the frame above or below it."""
         words: list[tuple[str, Style]] = []
         framed, plain, wide = self.ink("label-here"), self.ink("label"), self._wide
@@ -195,7 +195,7 @@ class HeadGallery(ValueView):
                 corner = " "
         return [*words, (corner, framed)]
 
-    def _pictures(self, layout: GalleryLayout, tile: int, line: int) -> Words:
+    def _pictures(self, layout: GalleryLayout, tile: int, line: int) -> StyledPieces:
         words: list[tuple[str, Style]] = []
         before = False
         for across in range(layout.across):
@@ -225,7 +225,7 @@ class HeadGallery(ValueView):
         lower = codes[2 * line + 1] if 2 * line + 1 < len(codes) else None
         return paint.halves(upper, lower, layout.cell_width, palette)
 
-    def _legend(self, layout: GalleryLayout) -> Words:
+    def _legend(self, layout: GalleryLayout) -> StyledPieces:
         palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
         where = (
@@ -245,7 +245,7 @@ class HeadGallery(ValueView):
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
-    def _status(self, shown: Shown) -> Words:
+    def _status(self, shown: Shown) -> StyledPieces:
         """Where the chosen head is strongest."""
         picture: HeadPicture = shown.frame[self._head]
         if self.has_class("-late"):

@@ -23,7 +23,7 @@ from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, w
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 
 class HeatMap(ValueView):
@@ -124,7 +124,7 @@ class HeatMap(ValueView):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout = self._layout
         if layout is None:
             return []
@@ -156,7 +156,7 @@ class HeatMap(ValueView):
         part = (y - layout.header) % max(1, layout.cell_height)
         return None if row <= self.cell[0] < row + count else (row, part, self._origin[1])
 
-    def _label(self, line: int, row: int, here: int | None) -> Words:
+    def _label(self, line: int, row: int, here: int | None) -> StyledPieces:
         layout = self._layout
         assert layout is not None
         if not layout.gutter:
@@ -168,7 +168,7 @@ class HeatMap(ValueView):
         label = fitted(text, layout.gutter - 2)
         return [(f"{marker}{label} ", self.ink("label" if here is None else "label-here"))]
 
-    def _cells(self, shown: Shown, line: int, row: int, here: int | None, column: int) -> Words:
+    def _cells(self, shown: Shown, line: int, row: int, here: int | None, column: int) -> StyledPieces:
         layout, heat = self._layout, shown.frame
         assert layout is not None
         left, down = self._origin[1] - heat.bounds.column, row - heat.bounds.row
@@ -200,7 +200,7 @@ class HeatMap(ValueView):
         decimals = decimals_for(largest, room, signed=signed) if numbers.dtype.kind == "f" else 0
         return paint.in_cells(numbers, room, decimals, signed=signed)
 
-    def _labels(self, shown: Shown, y: int) -> Words:
+    def _labels(self, shown: Shown, y: int) -> StyledPieces:
         """A line of the column labels, each broken to the width of its cells."""
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
@@ -213,7 +213,7 @@ class HeatMap(ValueView):
             words.append((part, self.ink("label-here" if column == here else "label")))
         return words
 
-    def _ruler(self, shown: Shown) -> Words:
+    def _ruler(self, shown: Shown) -> StyledPieces:
         """Numbers of some columns, or the first letters of the tokens they are; above the cursor its column's label."""
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
@@ -257,7 +257,7 @@ class HeatMap(ValueView):
             cells.append((fit(text, layout.cell_width), inks[column % 2]))
         return cells
 
-    def _legend(self, shown: Shown) -> Words:
+    def _legend(self, shown: Shown) -> StyledPieces:
         scale = shown.frame.scale
         palette = Palette(scale.signed, self.is_dark) if self.has_colours else None
         layout = self._layout
@@ -271,7 +271,7 @@ class HeatMap(ValueView):
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
-    def foot_line(self, shown: Shown, line: int) -> Words:
+    def foot_line(self, shown: Shown, line: int) -> StyledPieces:
         """The number under the cursor, exactly, and where it is."""
         row, column = self.cell
         number = shown.frame.window.at(row, column)

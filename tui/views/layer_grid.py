@@ -16,22 +16,20 @@ from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette, Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
-from ..drawing.text import cell_len, cut, fit, wrapped
+from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.layer_grid import LayerRow, read_layer
 from ..reading.work import Work
 from ..state.plane import Plane, origin_for, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
-from .value_view import PictureRequest, Shown, Trouble, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, Trouble, ValueView
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
 
 EDGE = "┃"
 WAITING, TROUBLED = "·", "✗"
-
-Line = list[tuple[str, Style]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +243,7 @@ class LayerGrid(ValueView):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout, height = self._layout, self.size.height
         if layout is None:
             return []
@@ -268,8 +266,8 @@ class LayerGrid(ValueView):
         layer = self._origin[0] + tile
         return None if layer == self._layer or tile >= layout.layers else (layer, line, self._origin[1])
 
-    def _heads(self, shown: Shown, layout: GridLayout) -> Words:
-        words: Line = [(fit("head", GUTTER - 1, "right") + " ", self.ink("quiet"))]
+    def _heads(self, shown: Shown, layout: GridLayout) -> StyledPieces:
+        words: StyledText = [(fit("head", GUTTER - 1, "right") + " ", self.ink("quiet"))]
         for head in self._heads_on_screen(shown, layout):
             ink = self.ink("label-here" if head == self._head else "label")
             words.append((" " + fit(str(head), layout.width, "center"), ink))
@@ -278,11 +276,11 @@ class LayerGrid(ValueView):
     def _heads_on_screen(self, shown: Shown, layout: GridLayout) -> range:
         return range(self._origin[1], min(shown.subject.size("head"), self._origin[1] + layout.heads))
 
-    def _line(self, shown: Shown, layout: GridLayout, layer: int, line: int) -> Line:
+    def _line(self, shown: Shown, layout: GridLayout, layer: int, line: int) -> StyledText:
         here, stage = layer == self._layer, shown.subject.layers[layer]
         label = fit(f"L{layer}", GUTTER - 2, "right") if line == 0 else " " * (GUTTER - 2)
         mark = "▸" if here and line == 0 else " "
-        words: Line = [(f"{mark}{label} ", self.ink("label-here" if here else "label"))]
+        words: StyledText = [(f"{mark}{label} ", self.ink("label-here" if here else "label"))]
         framed, before = self.ink("label-here"), False
         for head in self._heads_on_screen(shown, layout):
             # the last line of a thumbnail is half free: it has no frame
@@ -292,7 +290,7 @@ class LayerGrid(ValueView):
             before = chosen
         return [*words, (EDGE if before else " ", framed)]
 
-    def _paint_thumbnail(self, layout: GridLayout, stage: str, head: int, line: int) -> Line:
+    def _paint_thumbnail(self, layout: GridLayout, stage: str, head: int, line: int) -> StyledText:
         read, codes = self._rows.get(stage), self._codes.get(stage, ())
         if head >= len(codes):
             mark = TROUBLED if isinstance(read, Trouble) else WAITING if read is None else ""
@@ -312,7 +310,7 @@ class LayerGrid(ValueView):
         super().notify_style_update()
         self._thumbnail.cache_clear()
 
-    def _legend(self, shown: Shown, layout: GridLayout) -> Words:
+    def _legend(self, shown: Shown, layout: GridLayout) -> StyledPieces:
         total = len(shown.subject.layers)
         if self._due:
             done = total - len(self._due)
@@ -330,7 +328,7 @@ class LayerGrid(ValueView):
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
-    def _status(self, shown: Shown) -> Words:
+    def _status(self, shown: Shown) -> StyledPieces:
         """Where the chosen head is strongest."""
         layer, head, width = self._layer, self._head, self.size.width
         read = self._rows.get(shown.subject.layers[layer])

@@ -14,9 +14,9 @@ from ...engine.messages.translation import tr
 from ..drawing.bars import across
 from ..drawing.braille import BLANK, Canvas
 from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
-from ..drawing.numbers import Number, short
+from ..drawing.numbers import Scalar, short
 from ..drawing.scroll_position import that_fits
-from ..drawing.text import cell_len, fit, widest
+from ..drawing.text import StyledText, cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
 from ..reading.window import all_of, bounds_around, reads_whole
@@ -24,7 +24,7 @@ from ..state.plane import Plane, column_labels, fitted, row_labels, written_plac
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.link import LinkLayout, links_of, origin_near
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
 LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7
@@ -34,8 +34,6 @@ STYLES = ((0.5, 3, 1), (0.2, 2, 1), (0.06, 1, 1), (0.02, 1, 4))
 SAMPLES = ("⣶⣶", "⠶⠶", "⠤⠤", "⠄⠄")
 STRONG = 0.3  # other queries' lines are drawn from this share on
 MOST_FAINT = 256
-
-Line = list[tuple[str, Style]]
 
 
 class LinkView(ValueView):
@@ -187,7 +185,7 @@ class LinkView(ValueView):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout = self._layout
         if layout is None:
             return []
@@ -205,7 +203,7 @@ class LinkView(ValueView):
         line = y - layout.header
         return self._line(layout, line) if line < layout.body else []
 
-    def _header(self, layout: LinkLayout) -> Words:
+    def _header(self, layout: LinkLayout) -> StyledPieces:
         quiet = self.ink("quiet")
         return [
             (fit("query", layout.left + 1, "right"), quiet),
@@ -213,12 +211,12 @@ class LinkView(ValueView):
             (fit("key", layout.right + 1), quiet),
         ]
 
-    def _line(self, layout: LinkLayout, line: int) -> Line:
+    def _line(self, layout: LinkLayout, line: int) -> StyledText:
         row, column = self.cell
         token, rest = divmod(line, layout.pitch)
         labelled = rest == (layout.pitch - 1) // 2
         query, key = self._origins[0] + token, self._origins[1] + token
-        words: Line = []
+        words: StyledText = []
         if labelled and query < len(self._labels[0]):
             mark, ink = ("▸", "label-here") if query == row else (" ", "label")
             words.append((f"{mark}{fitted(self._labels[0][query], layout.left)} ", self.ink(ink)))
@@ -230,10 +228,10 @@ class LinkView(ValueView):
             words += self._key(layout, key, chosen=key == column)
         return words
 
-    def _key(self, layout: LinkLayout, key: int, *, chosen: bool) -> Line:
+    def _key(self, layout: LinkLayout, key: int, *, chosen: bool) -> StyledText:
         """A key's label, its number and a bar as long as the number is large."""
         label = fit(self._labels[1][key], layout.right)
-        words: Line = [(" " + label + ("◂" if chosen else " "), self.ink("label-here" if chosen else "label"))]
+        words: StyledText = [(" " + label + ("◂" if chosen else " "), self.ink("label-here" if chosen else "label"))]
         if not layout.number or key >= len(self._numbers):
             return words
         code, number = int(self._codes[key]), self._numbers[key]
@@ -245,7 +243,7 @@ class LinkView(ValueView):
             words += [(" ", ink), (across(min(1.0, share), layout.bar - 1), self._colour(code))]
         return words
 
-    def _written(self, number: Number, code: int) -> str:
+    def _written(self, number: Scalar, code: int) -> str:
         if code == MASKED:
             return "masked"
         if code in MARKS or not (self.shown and is_attention(self.shown.subject)):
@@ -264,10 +262,10 @@ class LinkView(ValueView):
             return self.ink("warning" if code != MASKED else "quiet")
         return _ink(self._scale.signed, self.is_dark, code)
 
-    def _legend(self, shown: Shown, layout: LinkLayout) -> Words:
+    def _legend(self, shown: Shown, layout: LinkLayout) -> StyledPieces:
         """From which number on a line is drawn how, and what goes to keys that are not on screen."""
         quiet, label = self.ink("quiet"), self.ink("label")
-        words: Line = []
+        words: StyledText = []
         used = 0
         if not self._scale.limit:
             return [(tr("all zero: no lines"), label)]

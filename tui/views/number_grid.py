@@ -18,7 +18,7 @@ from ..reading.window import Bounds, Window, bounds_around, read_window
 from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 GAP = 2
 BAD = Style(color="#000000", bgcolor="#ff2bd6", bold=True)
@@ -111,7 +111,7 @@ class NumberGrid(ValueView):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         row, column = self.cell
         if shown.plane.size == 0:
             return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
@@ -128,7 +128,7 @@ class NumberGrid(ValueView):
         at = self._origin[0] + y - 1
         return (at, self._origin[1]) if 1 <= y <= self._rows and at != self.cell[0] else None
 
-    def _labels(self, shown: Shown, row: int, here: int) -> Words:
+    def _labels(self, shown: Shown, row: int, here: int) -> StyledPieces:
         words = [(" " * self._gutter, self.ink("label"))]
         for column in range(self._origin[1], min(shown.plane.columns, self._origin[1] + self._columns)):
             text = column_label(shown.plane, shown.subject, row, column)
@@ -157,7 +157,7 @@ class NumberGrid(ValueView):
                 text = " " * GAP
         return [*words, (text, plain)]
 
-    def _status(self, shown: Shown, row: int, column: int) -> Words:
+    def _status(self, shown: Shown, row: int, column: int) -> StyledPieces:
         words = list(
             self.status_words(written_place(shown.plane, shown.subject, row, column), shown.frame.at(row, column))
         )

@@ -11,12 +11,12 @@ from rich.style import Style
 from ...engine.messages.translation import tr
 from ..drawing.bars import across, columns
 from ..drawing.numbers import counted, short
-from ..drawing.text import cell_len, fit, wrapped
+from ..drawing.text import StyledText, cell_len, fit, wrapped
 from ..reading.figures import Figures, read_figures
 from ..state.plane import Plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 if TYPE_CHECKING:
     from ...engine.program.stats import Stats
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 NAME, FIGURE, OF_PLANE = 9, 11, 14
 HISTOGRAM_HEIGHT = 5
 HEAD_WIDTH = 26
-
-Line = list[tuple[str, Style]]
 
 
 class Statistics(ValueView):
@@ -36,7 +34,7 @@ class Statistics(ValueView):
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
-        self._lines: list[Line] = []
+        self._lines: list[StyledText] = []
         self._top = 0
 
     def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
@@ -69,7 +67,7 @@ class Statistics(ValueView):
         height = self.size.height
         return height if len(self._lines) <= height else max(1, height - 1)
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         if y < self._room:
             return self._lines[self._top + y] if self._top + y < len(self._lines) else []
         last = min(len(self._lines), self._top + self._room)
@@ -83,7 +81,7 @@ class Statistics(ValueView):
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def _write(self, shown: Shown) -> list[Line]:
+    def _write(self, shown: Shown) -> list[StyledText]:
         figures: Figures = shown.frame
         table, width = self._table(shown, figures), self.size.width
         charts = self._charts(shown, figures)
@@ -92,12 +90,12 @@ class Statistics(ValueView):
         lines = _beside(table, charts, left + 2) if left + 2 + wide <= width else [*table, [], *charts]
         return [*lines, *self._entropies(shown, figures)]
 
-    def _table(self, shown: Shown, figures: Figures) -> list[Line]:
+    def _table(self, shown: Shown, figures: Figures) -> list[StyledText]:
         name, note, quiet = self.ink("quiet"), self.ink("note"), self.ink("label")
         stats = [figures.whole, *([figures.plane] if figures.plane else [])]
         titles = [tr("whole"), _plane_name(shown.plane)] if figures.plane else [tr("whole")]
         sizes = (FIGURE, OF_PLANE)
-        lines: list[Line] = [
+        lines: list[StyledText] = [
             [
                 (fit("", NAME), name),
                 *[
@@ -107,7 +105,7 @@ class Statistics(ValueView):
             ]
         ]
         for label, write in _FIGURES:
-            line: Line = [(fit(tr(label), NAME), name)]
+            line: StyledText = [(fit(tr(label), NAME), name)]
             for one, size in zip(stats, sizes, strict=False):
                 text = write(one)
                 alarm = label in ("NaN", "infinite") and text != "0"
@@ -118,13 +116,13 @@ class Statistics(ValueView):
         shape = f"[{', '.join(map(str, shown.plane.shape))}]"
         return [*lines, [(fit(tr("shape"), NAME), name), (f" {shape}", quiet)]]
 
-    def _charts(self, shown: Shown, figures: Figures) -> list[Line]:
+    def _charts(self, shown: Shown, figures: Figures) -> list[StyledText]:
         lines = self._chart(tr("whole"), figures.whole)
         if figures.plane:
             lines += [[], *self._chart(_plane_name(shown.plane), figures.plane)]
         return lines
 
-    def _chart(self, title: str, stats: Stats) -> list[Line]:
+    def _chart(self, title: str, stats: Stats) -> list[StyledText]:
         """A histogram with its title, its highest count on the left and its ends and zero below."""
         note, quiet = self.ink("note"), self.ink("quiet")
         if not stats.histogram or not stats.finite:
@@ -132,7 +130,7 @@ class Statistics(ValueView):
         counts = _narrowed(stats.histogram, self.size.width - 8)
         most = counted(max(counts)) if max(counts) < 100_000 else short(max(counts), 2)
         rows = columns(counts, HISTOGRAM_HEIGHT)
-        lines: list[Line] = [[(" " * 7 + tr("{title}, {count} bins", title=title, count=len(counts)), quiet)]]
+        lines: list[StyledText] = [[(" " * 7 + tr("{title}, {count} bins", title=title, count=len(counts)), quiet)]]
         for number, row in enumerate(rows):
             scale = most.rjust(6) if number == 0 else "0".rjust(6) if number == len(rows) - 1 else " " * 6
             lines.append([(f"{scale}│", quiet), (row, note)])
@@ -140,7 +138,7 @@ class Statistics(ValueView):
         lines.append([(" " * 7 + _ends(stats, len(counts)), self.ink("label"))])
         return lines
 
-    def _entropies(self, shown: Shown, figures: Figures) -> list[Line]:
+    def _entropies(self, shown: Shown, figures: Figures) -> list[StyledText]:
         if not figures.entropies:
             return []
         most = math.log(shown.plane.columns) if shown.plane.columns > 1 else 1.0
@@ -151,12 +149,12 @@ class Statistics(ValueView):
             keys=keys,
             most=short(most, 3),
         )
-        lines: list[Line] = [[], *[[(part, self.ink("quiet"))] for part in wrapped(title, self.size.width)]]
+        lines: list[StyledText] = [[], *[[(part, self.ink("quiet"))] for part in wrapped(title, self.size.width)]]
         beside = max(1, self.size.width // HEAD_WIDTH)
         head_here = shown.plane.fixed[-1]
         down = -(-len(figures.entropies) // beside)
         for first in range(down):
-            line: Line = []
+            line: StyledText = []
             for head in range(first, len(figures.entropies), down):
                 entropy = figures.entropies[head]
                 ink = self.ink("label-here" if head == head_here else "note")
@@ -236,8 +234,8 @@ def _ends(stats: Stats, width: int) -> str:
     return "".join(line)
 
 
-def _beside(left: list[Line], right: list[Line], at: int) -> list[Line]:
-    lines: list[Line] = []
+def _beside(left: list[StyledText], right: list[StyledText], at: int) -> list[StyledText]:
+    lines: list[StyledText] = []
     for number in range(max(len(left), len(right))):
         line = list(left[number]) if number < len(left) else []
         used = sum(cell_len(text) for text, _ in line)

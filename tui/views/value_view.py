@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
-from ..drawing.numbers import Number, exact
+from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.window import Window
 from ..reading.work import Wanted, Work, see
@@ -36,7 +36,7 @@ LATE = 0.12  # seconds; anything sooner would only flicker
 KEPT_BYTES = 96 << 20
 KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
 
-Words = Iterable[tuple[str, Style]]
+StyledPieces = Iterable[tuple[str, Style]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class ValueView(Widget):
         """What is needed to paint this plane at the present size and state; None when it cannot be painted."""
 
     @abstractmethod
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         """One line of the picture."""
 
     def plane_of(self, subject: Subject) -> Plane:
@@ -158,7 +158,7 @@ class ValueView(Widget):
         """The state after `move WHERE`."""
         return moved(where, state, plane_of(subject, state), self.page)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Scalar | None:
         """The number of a cell, where the view has it at hand."""
         shown = self.shown
         if shown is None or (shown.subject, shown.plane) != (subject, plane):
@@ -311,7 +311,7 @@ class ValueView(Widget):
             self._strips[key] = self._strip(self.paint(self.shown, y), width)
         return self._strips[key]
 
-    def _strip(self, words: Words, width: int) -> Strip:
+    def _strip(self, words: StyledPieces, width: int) -> Strip:
         ground = self.ground
         segments = [
             Segment(text, style if style.bgcolor is not None else ground + style) for text, style in words if text
@@ -321,7 +321,7 @@ class ValueView(Widget):
     def _fits(self) -> bool:
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]
 
-    def _excuse(self, y: int) -> Words:
+    def _excuse(self, y: int) -> StyledPieces:
         lines = self._excuses()
         return [(fit(lines[y], self.size.width), self.ink("note"))] if y < len(lines) else []
 
@@ -349,7 +349,7 @@ class ValueView(Widget):
         refused = self.refusal(subject)
         return wrapped(refused, width) if refused else [tr("reading…")] if self.has_class("-late") else []
 
-    def status_words(self, places: tuple[str, ...], number: Number | None) -> Words:
+    def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:
         """The last line of a view: a place and the exact number there; the number is never cut."""
         text = tr("reading…") if self.has_class("-late") else "…" if number is None else exact(number)
         room = self.size.width - cell_len(text) - 3

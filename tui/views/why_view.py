@@ -10,20 +10,18 @@ from textual import events
 
 from ...engine.messages.translation import said, tr
 from ..drawing.bars import across
-from ..drawing.numbers import Number, exact
-from ..drawing.text import cell_len, cut, fit
+from ..drawing.numbers import Scalar, exact
+from ..drawing.text import StyledText, cell_len, cut, fit
 from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts import why as layout
 from .layouts.why import STAGE, Block, Columns, Page
-from .value_view import PictureRequest, Shown, ValueView, Words
+from .value_view import PictureRequest, Shown, StyledPieces, ValueView
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row
-
-Line = list[tuple[str, Style]]
 
 
 class WhyView(ValueView):
@@ -37,7 +35,7 @@ class WhyView(ValueView):
         self._page: Page | None = None
         self._columns: dict[int, Columns] = {}
         self._top = 0
-        self._head: list[Line] = []
+        self._head: list[StyledText] = []
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class WhyView(ValueView):
         term = self._page.term_at(self._top + y - len(self._head))
         return None if term is None else replace(self.state, term=term)
 
-    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Number | None:
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Scalar | None:
         shown = self.shown
         same = shown is not None and shown.subject == subject and shown.frame.index == plane.cell(row, column)
         return shown.frame.number if shown is not None and same else None
@@ -121,7 +119,7 @@ class WhyView(ValueView):
     def _room(self) -> int:
         return max(0, self.size.height - len(self._head) - self._foot)
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         why: Why = shown.frame
         head = len(self._head)
         if y < head:
@@ -134,10 +132,10 @@ class WhyView(ValueView):
         block, line = spot
         return self._row(why, block.first + line) if block.count else self._words(block, line)
 
-    def _words(self, block: Block, line: int) -> Words:
+    def _words(self, block: Block, line: int) -> StyledPieces:
         return [(cut(block.lines[line], self.size.width), self.ink(block.kind))]
 
-    def _write_head(self, why: Why) -> list[Line]:
+    def _write_head(self, why: Why) -> list[StyledText]:
         """What it is called and how it is made; how many terms, and how well they add up."""
         width, height = self.size
         name = cut(why.name, max(0, width - cell_len(exact(why.number)) - 3))
@@ -153,7 +151,7 @@ class WhyView(ValueView):
         lines += [[]] * (height >= 16)
         return lines[: max(1, height - 2)]
 
-    def _row(self, why: Why, term: int) -> Line:
+    def _row(self, why: Why, term: int) -> StyledText:
         """Rank, value, bar, share up to here, operands."""
         here, numbered = term == self._term(why), why.row(term)
         if numbered is None:
@@ -162,7 +160,7 @@ class WhyView(ValueView):
         part = why.parts[number]
         note, quiet = self.ink("note"), self.ink("quiet")
         rank = f"{'▸' if here else ' '}{row.rank + 1:>{columns.rank - 2}} "
-        line: Line = [(rank, self.ink("label-here") if here else quiet)]
+        line: StyledText = [(rank, self.ink("label-here") if here else quiet)]
         value = part.format.write(row.term.value) if columns.aligned else layout.brief(row.term.value)
         line.append((fit(value, columns.value, "right"), note + Style(bold=here or None)))
         if columns.bar:
@@ -171,8 +169,8 @@ class WhyView(ValueView):
             line.append((f"{row.share:>{columns.share}.1%}", quiet))
         return [*line, ("  ", note), *self._operands(row, columns, chosen=here)]
 
-    def _operands(self, row: Row, columns: Columns, *, chosen: bool) -> Line:
-        line: Line = []
+    def _operands(self, row: Row, columns: Columns, *, chosen: bool) -> StyledText:
+        line: StyledText = []
         chose = self._chosen(row) if chosen else None
         for at, operand in enumerate(row.term.factors):
             text = layout.operand_text(operand, columns.form, columns.varying[at])
@@ -190,12 +188,12 @@ class WhyView(ValueView):
         followed = self._followed((0, row))
         return followed[min(self.state.factor, len(followed) - 1)] if followed else None
 
-    def _feet(self, why: Why) -> list[Line]:
+    def _feet(self, why: Why) -> list[StyledText]:
         """Where Enter goes; which keys there are."""
         width, numbered = self.size.width, why.row(self._term(why))
         operand = self._chosen(numbered[1]) if numbered else None
         label, note = self.ink("label"), self.ink("note")
-        first: Line = [(cut(_no_way(numbered[1]) if numbered else tr("nothing to follow"), width), label)]
+        first: StyledText = [(cut(_no_way(numbered[1]) if numbered else tr("nothing to follow"), width), label)]
         if operand is not None:
             bracket = operand.place.partition("[")[2]
             value = f" = {operand.value:.7g}"

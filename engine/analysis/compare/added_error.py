@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ...program.arrays import Array
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
 from ...program.stage import Shape, Stage
 from ...program.trace import LiveTrace, Trace, expect_live
 from .hidden_keys import HIDES, may_hide
-from .measure import Array
 
 if TYPE_CHECKING:
     import torch

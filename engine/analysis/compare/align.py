@@ -18,7 +18,7 @@ from ...program.stage import MAIN, Shape, Stage
 from ...program.tokens import Tokens
 from ...program.trace import Trace
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Pair:
 
     row: int
     other: int
-    ours: Places
-    theirs: Places
+    ours: Indices
+    theirs: Indices
     changed: int
     lonely_ours: tuple[int, ...]
     lonely_theirs: tuple[int, ...]
@@ -117,8 +117,8 @@ class Piece:
     text: int
     ours: tuple[slice, ...]
     theirs: tuple[slice, ...]
-    picks_ours: tuple[tuple[int, Places], ...] = ()
-    picks_theirs: tuple[tuple[int, Places], ...] = ()
+    picks_ours: tuple[tuple[int, Indices], ...] = ()
+    picks_theirs: tuple[tuple[int, Indices], ...] = ()
 
     def place(self, flat: int, shape: Shape) -> tuple[int, ...]:
         """The place in ours of the element at a flat position of the window, once it has been picked."""
@@ -128,7 +128,7 @@ class Piece:
         return tuple(part.start + inside for part, inside in zip(self.ours, at, strict=True))
 
 
-def picked(window: npt.NDArray[Any], picks: Sequence[tuple[int, Places]]) -> npt.NDArray[Any]:
+def picked(window: npt.NDArray[Any], picks: Sequence[tuple[int, Indices]]) -> npt.NDArray[Any]:
     """The window with only the picked places."""
     for axis, kept in picks:
         window = np.take(window, kept, axis=axis)
@@ -238,7 +238,7 @@ def _piece(
     free: Container[str],
 ) -> Piece | None:
     index: tuple[list[slice], list[slice]] = ([], [])
-    picks: tuple[list[tuple[int, Places]], list[tuple[int, Places]]] = ([], [])
+    picks: tuple[list[tuple[int, Indices]], list[tuple[int, Indices]]] = ([], [])
     axes, pair = stage.axes, alignment.pairs[text]
     for axis, (name, sizes) in enumerate(zip(axes, zip(ours, theirs, strict=True), strict=True)):
         if name == "batch":

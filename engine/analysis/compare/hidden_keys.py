@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...program.arrays import Array
 from ...program.index import Index
 from ...program.stage import MAIN, Shape, Stage
 from ...program.trace import Trace
 from ...program.value import Value
-from .align import Places, picked
-from .measure import Array
+from .align import Indices, picked
 
 # Below this a number in a mask, or what became of a score, is meant to hide a key: half of the -10000 of the first BERT.
 HIDES = -5000.0
@@ -46,7 +46,7 @@ class Hidden:
         keys = stage.sequence_along("key") if "key" in stage.axes else MAIN
         self._padded = trace.original_inputs.sequences[keys].mask == 0  # (batch, key), for a recording without its mask
 
-    def places(self, numbers: Array, index: Index, picks: Sequence[tuple[int, Places]] = ()) -> Array:
+    def places(self, numbers: Array, index: Index, picks: Sequence[tuple[int, Indices]] = ()) -> Array:
         """True of the places of a window that the mask hides.
 
         Args:

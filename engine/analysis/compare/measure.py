@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...program.arrays import Array
 from ...program.dtypes import FLOATS
 
-Array = npt.NDArray[Any]
 CHUNK = 1 << 17  # elements: what is compared at once stays in the processor's cache
 
 

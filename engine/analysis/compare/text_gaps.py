@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .measure import Array, Gap
+from ...program.arrays import Array
+from .measure import Gap
 
 
 @dataclass(slots=True)

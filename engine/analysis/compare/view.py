@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...messages.errors import InputError
-from ...program.addresses import Beside
+from ...program.addresses import ValuesBeside
 from ...program.dtypes import coarser
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Index, is_rectangle
@@ -63,7 +63,7 @@ class Reference:
         place = trace.program[ours.name]
         return DifferenceValue(ours, theirs, alignment, place, Hidden(trace, place) if may_hide(place) else None)
 
-    def beside(self, trace: Trace, stage: Stage) -> Beside:
+    def beside(self, trace: Trace, stage: Stage) -> ValuesBeside:
         """`STAGE@reference` and `STAGE@difference`: both, as values that every stage has besides its own."""
         return {
             "reference": partial(self.value, trace, stage.name), "difference": partial(self.difference, trace, stage.name),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...messages.errors import InputError
+from ...program.arrays import Array
 from ...program.dtypes import coarser
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
@@ -18,7 +19,7 @@ from .added_error import Added, peek, same_shapes, spans
 from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
 from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, may_hide
-from .measure import Array, Gap, ulps
+from .measure import Gap, ulps
 from .notes import notes
 from .rounding import allowed, cancelling, expected, grains
 from .text_gaps import TextGaps

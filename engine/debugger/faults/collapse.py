@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from weakref import ref
 
 import numpy as np
-import numpy.typing as npt
 
+from ...program.arrays import Array
 from ...program.inputs import Inputs
 from ...program.program import Program
 from ...program.rows import same_rows
@@ -22,8 +22,7 @@ from ...program.trace import LiveTrace, Trace
 from .fault import Fault
 from .masks import mask_name
 
-Array = npt.NDArray[np.generic]
-Row = tuple[int, ...]
+RowIndex = tuple[int, ...]
 # Vectors of fewer numbers may be equal by chance in half precision.
 FEWEST = 8
 # From here on a row of weights is one key's alone, and every query may well look at the same.
@@ -50,7 +49,7 @@ class Asked:
     program: ref[Program]
     inputs: Inputs
     roles: dict[str, str]
-    pairs: dict[tuple[str, str], tuple[tuple[int, Row, Row], ...]]
+    pairs: dict[tuple[str, str], tuple[tuple[int, RowIndex, RowIndex], ...]]
     texts: tuple[int, int] | None
 
     @classmethod
@@ -58,7 +57,7 @@ class Asked:
         """Find out."""
         known = _asked is not None and _asked.program() is trace.program
         roles = _asked.roles if known and _asked else _roles(trace.program)
-        pairs: dict[tuple[str, str], tuple[tuple[int, Row, Row], ...]] = {}
+        pairs: dict[tuple[str, str], tuple[tuple[int, RowIndex, RowIndex], ...]] = {}
         for name, sequence in trace.inputs.sequences.items():
             unlike = tuple(_unlike_tokens(trace, sequence))
             pairs[TOKENS, name] = tuple((text, (text, one), (text, other)) for text, one, other in unlike)

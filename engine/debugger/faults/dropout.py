@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from ...program.arrays import Array
+
 FEWEST = 8  # numbers that are to show it
 CLOSE = 0.02  # how far, relatively, a factor may be from the others: half precision rounds
 SMALL = 1e-3  # of the largest: what is smaller is rounded too coarsely to be told

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...program.element import Place, Wanted, first_place, write_place
+from ...program.element import Matches, Place, first_place, write_place
 from ...program.value import Value
 
 NOT_FINITE = ("not a number", "infinite")
@@ -32,7 +32,7 @@ class Fault:
     remedy: str = ""
 
 
-def named(value: Value, text: str, wrong: Wanted, kind: str) -> Fault:
+def named(value: Value, text: str, wrong: Matches, kind: str) -> Fault:
     """A fault at the first element that is wrong."""
     place = first_place(value, wrong) or ()
     return Fault(f"{text}, the first at {write_place(value.axes, place)}", place, kind)

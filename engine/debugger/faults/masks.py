@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...program.arrays import Array
 from ...program.dtypes import FLOATS
 from ...program.preprocessor import whose_mask
 from ...program.stage import MAIN, Stage
@@ -18,7 +19,7 @@ from ...program.value import Value
 from ..cancel import never
 from .fault import Fault
 from .patterns import Pattern
-from .query_blocks import HIDES, Array, MaskSums, Stopped, pairs, windows
+from .query_blocks import HIDES, MaskSums, Stopped, pairs, windows
 
 # exp(-x) is 0 in these dtypes from here on; softmax of half precision is computed in float32 and rounded to it.
 PADDING_WORDS = ("[PAD]", "<pad>", "<|pad|>", "[pad]")

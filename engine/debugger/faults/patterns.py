@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...program.arrays import Array
 from ...program.stage import Stage
 from ...program.value import Value
-from .query_blocks import HIDES, Array, Stopped, windows
+from .query_blocks import HIDES, Stopped, windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ...messages.errors import InputError
+from ...program.arrays import Array
 from ...program.value import BLOCK_ELEMENTS, Value
 
 HIDES = -1.0  # what is added to a score below this is meant to hide a key
 
-Array = npt.NDArray[Any]
 Stopped = Callable[[], bool]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Pixels = npt.NDArray[Any]
-Size = tuple[int, int]
+ImageSize = tuple[int, int]
 # An image resized to more pixels than this is no input of a model, but one of extreme shape.
 MOST_PIXELS = 1 << 26
 
@@ -68,9 +68,9 @@ class Processor:
         notes: what is to be said of the file, a sentence each.
     """
 
-    size: Size | int | None
+    size: ImageSize | int | None
     resample: int
-    crop: Size | None
+    crop: ImageSize | None
     factor: float | None
     mean: tuple[float, ...] | None
     deviation: tuple[float, ...] | None
@@ -181,7 +181,7 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
     )
 
 
-def _size(config: Config, name: str, *, square: bool) -> Size | int:
+def _size(config: Config, name: str, *, square: bool) -> ImageSize | int:
     written = config.get(name)
     if isinstance(written, list) and len(written) == 2:
         written = {"height": written[0], "width": written[1]}
@@ -199,7 +199,7 @@ def _size(config: Config, name: str, *, square: bool) -> Size | int:
     )
 
 
-def _crop(config: Config) -> Size:
+def _crop(config: Config) -> ImageSize:
     size = _size(config, "crop_size", square=True)
     if isinstance(size, int):
         raise InputError(f"{config.where}: crop_size must have a height and a width")
@@ -217,7 +217,7 @@ def _numbers(config: Config, name: str) -> tuple[float, ...]:
     return tuple(numbers)
 
 
-def _keeping_shape(size: Size, shortest: int) -> Size:
+def _keeping_shape(size: ImageSize, shortest: int) -> ImageSize:
     """Height and width with a shorter edge of that length; Pillow's own sizes are (width, height)."""
     width, height = size
     short, long = min(size), max(size)
@@ -225,7 +225,7 @@ def _keeping_shape(size: Size, shortest: int) -> Size:
     return (longest, shortest) if width <= height else (shortest, longest)
 
 
-def _middle(array: Pixels, size: Size) -> Pixels:
+def _middle(array: Pixels, size: ImageSize) -> Pixels:
     """The middle of (channel, height, width), with zeros around where it is too small, as `transformers.center_crop`."""
     height, width = array.shape[1:]
     tall, wide = max(size[0], height), max(size[1], width)

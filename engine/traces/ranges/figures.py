@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import torch
 
-Range = tuple[float, float]
+from ...program.figures import Range
+
 RANGED = frozenset({"nan", "inf", "absmax", "min", "max", "mean", "std", "norm", "sparsity", "entropy"})
 # Room for the rounding of what is compared: figures come from sums in float64.
 ROOM = 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -101,7 +102,8 @@ def _labels(held: _Held) -> tuple[StringsOfTexts, PlacesOfTexts]:
     rows = [[plain(word) for word in row] for row in ours]
     alone = [set(range(len(row))) for row in ours]
     for pair in alignment.pairs:
-        for mine, other in zip(pair.ours.tolist(), pair.theirs.tolist(), strict=True):
+        beside: Iterable[tuple[int, int]] = zip(pair.ours.tolist(), pair.theirs.tolist(), strict=True)
+        for mine, other in beside:
             alone[pair.row].discard(mine)
             if ours[pair.row][mine] != theirs[pair.other][other]:
                 rows[pair.row][mine] += f"≠{plain(theirs[pair.other][other])}"

@@ -5,7 +5,7 @@ from typing import Any
 import transformers as hf
 from family_bert import SMALL
 from family_bert import options as any_bert
-from family_kit import NOT_COMPARED_IN_HEADS, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, Sample, with_head
 from hypothesis import strategies as st
 from transformers.models.albert import modeling_albert
 
@@ -20,9 +20,7 @@ HEADS = {
 
 def model(head: str = "pooler", **options: Any) -> Any:
     """An ALBERT with one of its heads, or none at all."""
-    config = hf.AlbertConfig(
-        **(SMALL | {"embedding_size": 24, "num_hidden_layers": 3} | options), attn_implementation="eager"
-    )
+    config = hf.AlbertConfig(**(SMALL | {"embedding_size": 24, "num_hidden_layers": 3} | options), **EAGER)
     if head in HEADS:
         return HEADS[head](config)
     return hf.AlbertModel(config, add_pooling_layer=head == "pooler")

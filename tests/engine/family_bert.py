@@ -4,7 +4,7 @@ from typing import Any
 
 import transformers.models.bert.modeling_bert as modeling
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
 from transformers import (
     BertConfig,
@@ -36,7 +36,7 @@ HEADS = {
 
 def model(head: str = "pooler", **options: Any) -> Any:
     """A BERT with one of its heads, or none at all."""
-    config = BertConfig(**(SMALL | options), attn_implementation="eager")
+    config = BertConfig(**(SMALL | options), **EAGER)
     return HEADS[head](config) if head in HEADS else BertModel(config, add_pooling_layer=False)
 
 

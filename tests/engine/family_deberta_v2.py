@@ -1,6 +1,6 @@
 """DeBERTa-v2 and v3 for the tests that every family passes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -132,7 +132,7 @@ def attention_steps(module: Any, hidden: Any, mask: Any, index: Any, table: Any)
 
 
 @contextmanager
-def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Iterator[None]:
+def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Generator[None]:
     """The steps of attention again, held against what comes out, and what is made once for all layers."""
     layers = iter(range(run.program.layers))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import transformers as hf
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
 from transformers.models.distilbert import modeling_distilbert
 
@@ -22,7 +22,7 @@ HEADS = {
 
 def model(head: str = "none", **options: Any) -> Any:
     """A DistilBERT with one of its heads, or none."""
-    config = hf.DistilBertConfig(**(SMALL | options), attn_implementation="eager")
+    config = hf.DistilBertConfig(**(SMALL | options), **EAGER)
     return HEADS.get(head, hf.DistilBertModel)(config)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import transformers as hf
 from family_bert import SMALL
 from family_bert import options as any_bert
-from family_kit import NOT_COMPARED_IN_HEADS, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, Sample, with_head
 from hypothesis import strategies as st
 from transformers.models.electra import modeling_electra
 
@@ -20,7 +20,7 @@ HEADS = {
 
 def model(head: str = "replaced", **options: Any) -> Any:
     """An ELECTRA with one of its heads, or none."""
-    config = hf.ElectraConfig(**(SMALL | {"embedding_size": 24} | options), attn_implementation="eager")
+    config = hf.ElectraConfig(**(SMALL | {"embedding_size": 24} | options), **EAGER)
     return HEADS.get(head, hf.ElectraModel)(config)
 
 

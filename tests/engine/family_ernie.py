@@ -5,6 +5,7 @@ from typing import Any
 
 import family_bert
 import transformers.models.ernie.modeling_ernie as modeling
+from family_kit import EAGER
 from transformers import (
     ErnieConfig,
     ErnieForMaskedLM,
@@ -22,7 +23,7 @@ HEADS = {
 
 def model(head: str = "pooler", **options: Any) -> Any:
     """An ERNIE with one of its heads; where BERT has one that ERNIE is not asked for, the bare model."""
-    config = ErnieConfig(**(family_bert.SMALL | options), attn_implementation="eager")
+    config = ErnieConfig(**(family_bert.SMALL | options), **EAGER)
     return HEADS[head](config) if head in HEADS else ErnieModel(config, add_pooling_layer=False)
 
 

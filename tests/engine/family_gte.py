@@ -3,7 +3,7 @@
 from typing import Any
 
 import transformers.models.gte.modeling_gte as modeling
-from family_kit import NOT_COMPARED_IN_HEADS, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, Sample, with_head
 from hypothesis import strategies as st
 from rotary_kit import recorder, rotary_options
 from transformers import (
@@ -23,7 +23,7 @@ HEADS = {"words": GteForMaskedLM, "classes": GteForSequenceClassification, "labe
 
 def model(head: str = "none", **options: Any) -> Any:
     """A GTE with one of its heads, or none."""
-    return HEADS.get(head, GteModel)(GteConfig(**(SMALL | options), attn_implementation="eager"))
+    return HEADS.get(head, GteModel)(GteConfig(**(SMALL | options), **EAGER))
 
 
 SAMPLE = Sample(

@@ -13,7 +13,7 @@ from encoder_tui.engine import Encoder, Tokens
 from encoder_tui.engine.models.families import sight_of
 from encoder_tui.engine.models.images.reader import image_tokens
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import SIZES, Sample, random_tokens
+from family_kit import EAGER, SIZES, Sample, family_of, random_tokens
 from hypothesis import strategies as st
 from transformers import (
     CLIPConfig,
@@ -35,9 +35,8 @@ from transformers import (
     ViTModel,
 )
 
-LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
-IMAGE = {"image_size": 24, "patch_size": 4}
-EAGER = {"attn_implementation": "eager"}
+LAYERS: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
+IMAGE: dict[str, Any] = {"image_size": 24, "patch_size": 4}
 VIT = {"model": ViTModel, "classes": ViTForImageClassification, "hidden": ViTForMaskedImageModeling}
 DEIT = {
     "model": DeiTModel, "classes": DeiTForImageClassification, "teacher": DeiTForImageClassificationWithTeacher,
@@ -49,20 +48,20 @@ CLIP_TEXT = {"model": CLIPTextModel, "projection": CLIPTextModelWithProjection}
 class CLIPModelOfText(CLIPModel):
     """CLIP whole, called for its text."""
 
-    def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:
+    def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] # called by these names alone
         return self.get_text_features(input_ids, attention_mask, **more)
 
 
 class CLIPModelOfImages(CLIPModel):
     """CLIP whole, called for its images."""
 
-    def forward(self, pixel_values: Any, **more: Any) -> Any:
+    def forward(self, pixel_values: Any, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] # called by these names alone
         return self.get_image_features(pixel_values, **more)
 
 
 def random_images(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
     """Images of random pixels; of each as many tokens are seen as its length says, and those after them are hidden."""
-    sight = sight_of(encoder.checkpoint.family, encoder.checkpoint.config)
+    sight = sight_of(family_of(encoder), encoder.checkpoint.config)
     size = (sight.channels, sight.height, sight.width)
     pixels = [random.normal(0, 1, size).astype(np.float32) for _ in lengths]
     tokens = image_tokens(sight, pixels, [f"{row}.png" for row in range(len(lengths))])
@@ -100,12 +99,12 @@ def ids_and_mask(tokens: Tokens) -> dict[str, torch.Tensor]:
 
 
 def vit(kind: str = "classes", pooler: bool = True, labels: int = 3, **options: Any) -> Any:
-    config = ViTConfig(**{**LAYERS, **IMAGE, "encoder_stride": 4, **options}, num_labels=labels, **EAGER)
+    config = ViTConfig(**{**LAYERS, **IMAGE, "encoder_stride": 4, "num_labels": labels, **options}, **EAGER)
     return VIT[kind](config, **({"add_pooling_layer": pooler} if kind == "model" else {}))
 
 
 def deit(kind: str = "teacher", pooler: bool = True, labels: int = 3, **options: Any) -> Any:
-    config = DeiTConfig(**{**LAYERS, **IMAGE, **options}, num_labels=labels, **EAGER)
+    config = DeiTConfig(**{**LAYERS, **IMAGE, "num_labels": labels, **options}, **EAGER)
     return DEIT[kind](config, **({"add_pooling_layer": pooler} if kind == "model" else {}))
 
 
@@ -134,8 +133,8 @@ def clip_of_images(projection: int = 20, **options: Any) -> Any:
 
 
 def clip_classes(labels: int = 3, **options: Any) -> Any:
-    image = {**LAYERS, **IMAGE, **options}
-    return CLIPForImageClassification(CLIPConfig(vision_config=image, num_labels=labels, **EAGER))
+    options = {"vision_config": {**LAYERS, **IMAGE, **options}, "num_labels": labels, **EAGER}
+    return CLIPForImageClassification(CLIPConfig(**options))
 
 
 @st.composite

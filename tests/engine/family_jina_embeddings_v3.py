@@ -3,7 +3,7 @@
 from typing import Any
 
 import transformers.models.jina_embeddings_v3.modeling_jina_embeddings_v3 as modeling
-from family_kit import NOT_COMPARED_IN_HEADS, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, Sample, with_head
 from hypothesis import strategies as st
 from rotary_kit import recorder, rotary_options
 from transformers import (
@@ -29,9 +29,7 @@ HEADS = {
 
 def model(head: str = "none", **options: Any) -> Any:
     """A Jina embeddings v3 with one of its heads, or none."""
-    return HEADS.get(head, JinaEmbeddingsV3Model)(
-        JinaEmbeddingsV3Config(**(SMALL | options), attn_implementation="eager")
-    )
+    return HEADS.get(head, JinaEmbeddingsV3Model)(JinaEmbeddingsV3Config(**(SMALL | options), **EAGER))
 
 
 SAMPLE = Sample(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from encoder_tui.engine import Encoder, Run, Tokens, load
+from encoder_tui.engine.models.checkpoint import Checkpoint
+from encoder_tui.engine.models.families import Family
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -29,6 +31,8 @@ logging.disable_progress_bar()
 # Small, so that a checkpoint is made, saved and run in well under a second; odd, so that no two sizes are alike.
 SIZES = st.sampled_from([(8, 1), (12, 3), (32, 4), (66, 6), (64, 2), (48, 1)])  # (hidden, heads)
 
+# What any config takes; transformers' own types leave it out.
+EAGER: dict[str, Any] = {"attn_implementation": "eager"}
 
 # What is made after transformers' own output, or never named there.
 NOT_COMPARED_IN_HEADS = (
@@ -81,7 +85,7 @@ class Sample:
     modeling: tuple[ModuleType, ...] = ()
     record: Callable[[Any, Run, Values], AbstractContextManager[None]] = lambda model, run, found: nullcontext()
     outputs: Mapping[str, str] = field(default_factory=dict)
-    inputs: Callable[[Tokens], dict[str, torch.Tensor]] | None = None
+    inputs: Callable[[Tokens], dict[str, Any]] | None = None
     tokens: Callable[[Sequence[int], np.random.Generator, Encoder], Tokens] | None = None
     not_compared: tuple[str, ...] = ()
     exact_from: Mapping[str, float] = field(default_factory=dict)
@@ -149,9 +153,15 @@ def tokens_for(sample: Sample, encoder: Encoder, lengths: Sequence[int], seed: i
     return random_tokens(lengths, random, encoder)
 
 
+def family_of(encoder: Encoder) -> Family:
+    """The family of an encoder that was read from a checkpoint."""
+    assert isinstance(encoder.checkpoint, Checkpoint)
+    return encoder.checkpoint.family
+
+
 def random_tokens(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
     """Random ids, none of them the padding's."""
-    limits = encoder.checkpoint.family.limits(encoder.checkpoint.config)
+    limits = family_of(encoder).limits(encoder.checkpoint.config)
     shape = (len(lengths), max(lengths))
     ids = random.integers(0, limits.vocabulary - 1, shape)
     ids += ids >= limits.padding_id
@@ -195,7 +205,7 @@ def plain_inputs(tokens: Tokens) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def _modules(model: Any, run: Run, found: Values) -> Iterator[None]:
+def _modules(model: Any, run: Run, found: Values) -> Generator[None]:
     """Hooks on every module that a stage says it is the output of; of shared ones, each call in its turn."""
     stages: dict[str, list[str]] = {}
     for stage in run.program:
@@ -231,7 +241,7 @@ def _writer(found: Values, names: list[str]) -> Any:
 
 
 @contextmanager
-def written_attention(modeling: ModuleType, run: Run, found: Values) -> Iterator[None]:
+def written_attention(modeling: ModuleType, run: Run, found: Values) -> Generator[None]:
     """transformers' eager attention, wrapped: what goes in, the steps between again as it does them, what comes out."""
     original = modeling.eager_attention_forward
     layers = iter(range(run.program.layers))

@@ -1,6 +1,6 @@
 """ModernBERT for the tests that every family passes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 import transformers.models.modernbert.modeling_modernbert as modeling
 from encoder_tui.engine import Run
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import Sample, Values
+from family_kit import EAGER, Sample, Values
 from hypothesis import strategies as st
 from rotary_kit import written_rotation
 from transformers import (
@@ -35,7 +35,7 @@ EVEN = st.sampled_from([(8, 1), (12, 3), (32, 4), (72, 6), (64, 2), (48, 1)])
 def model(head: str = "", **options: Any) -> Any:
     """A ModernBERT with one of its heads."""
     options = {"num_labels": 2 if head == "answer" else 3, **options}
-    return MODELS[head](ModernBertConfig(**(SMALL | options), attn_implementation="eager"))
+    return MODELS[head](ModernBertConfig(**(SMALL | options), **EAGER))
 
 
 @st.composite
@@ -69,7 +69,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @contextmanager
-def record(theirs: Any, run: Run, found: Values) -> Iterator[None]:
+def record(theirs: Any, run: Run, found: Values) -> Generator[None]:
     """Rotation and attention as they happen, and the masks of the layers of each kind."""
     kinds = theirs.config.layer_types
     names = {"full_attention": "global", "sliding_attention": "local"}

@@ -1,13 +1,13 @@
 """MPNet for the tests that every family passes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from encoder_tui.engine.ops import ACTIVATIONS
-from family_kit import NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
+from family_kit import EAGER, NOT_COMPARED_IN_HEADS, SIZES, Sample, with_head
 from hypothesis import strategies as st
 from torch.nn import functional
 from transformers import (
@@ -41,7 +41,7 @@ HEADS = {
 
 def model(head: str = "pooler", **options: Any) -> Any:
     """An MPNet with one of its heads, or none at all."""
-    config = MPNetConfig(**(SMALL | options), attn_implementation="eager")
+    config = MPNetConfig(**(SMALL | options), **EAGER)
     return HEADS[head](config) if head in HEADS else MPNetModel(config, add_pooling_layer=False)
 
 
@@ -64,7 +64,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @contextmanager
-def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Iterator[None]:
+def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Generator[None]:
     """The steps of attention again, as the reference does them, from what goes into it; held against what comes out."""
     layers = iter(range(run.program.layers))
 

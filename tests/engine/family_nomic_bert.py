@@ -3,7 +3,7 @@
 from typing import Any
 
 import transformers.models.nomic_bert.modeling_nomic_bert as modeling
-from family_kit import Sample
+from family_kit import EAGER, Sample
 from hypothesis import strategies as st
 from rotary_kit import recorder, rotary_options
 from transformers import (
@@ -26,7 +26,7 @@ MODELS = {
 
 def model(head: str = "", **options: Any) -> Any:
     """A NomicBERT with one of its heads."""
-    config = NomicBertConfig(**(SMALL | {"num_labels": 3} | options), attn_implementation="eager")
+    config = NomicBertConfig(**(SMALL | {"num_labels": 3} | options), **EAGER)
     return MODELS[head](config)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import transformers as hf
 from encoder_tui.engine import Encoder, Tokens
 from family_bert import SMALL, options
-from family_kit import NOT_COMPARED_IN_HEADS, Sample, random_tokens, with_head
+from family_kit import NOT_COMPARED_IN_HEADS, Sample, family_of, random_tokens, with_head
 from hypothesis import strategies as st
 from transformers.models.camembert import modeling_camembert
 from transformers.models.data2vec import modeling_data2vec_text
@@ -50,7 +50,7 @@ def any_roberta(draw: st.DrawFn) -> dict[str, Any]:
 def padded_anywhere(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
     """Random ids; in longer rows the id of padding also stands within the text, where the mask does not hide it."""
     tokens = random_tokens(lengths, random, encoder)
-    padding = encoder.checkpoint.family.limits(encoder.checkpoint.config).padding_id
+    padding = family_of(encoder).limits(encoder.checkpoint.config).padding_id
     for row, length in enumerate(lengths):
         if length > 3:
             tokens.ids[row, random.choice(length, 2)] = padding

@@ -1,6 +1,6 @@
 """T5 and its kin for the tests that every family passes."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ def recorder(modeling: Any) -> Any:
     """What writes down the steps of T5's eager attention, with the bias by distance that is part of it."""
 
     @contextmanager
-    def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Iterator[None]:
+    def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Generator[None]:
         original = modeling.eager_attention_forward
         layers = iter(range(run.program.layers))
 

@@ -4,7 +4,7 @@ import copy
 import json
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Reference(nn.Module):
     Attributes:
         causal: whether it is given the causal mask of `nn.Transformer.generate_square_subsequent_mask`.
     """
+
+    encoder: Any  # of whose layers torch says only that they are modules
 
     def __init__(self, module: nn.TransformerEncoder, *, causal: bool = False) -> None:
         super().__init__()
@@ -110,9 +112,9 @@ def inputs(given: Tokens) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def record(theirs: Reference, run: Run, found: Values) -> Iterator[None]:
+def record(theirs: Reference, run: Run, found: Values) -> Generator[None]:
     """What goes in and out of torch's products within `multi_head_attention_forward`, by our names."""
-    layers = theirs.encoder.layers
+    layers: list[Any] = list(theirs.encoder.layers)
     heads, batch = layers[0].self_attn.num_heads, run.tokens.shape[0]
     packed = {id(layer.self_attn.in_proj_weight): f"layers.{at}.attention.qkv" for at, layer in enumerate(layers)}
     out = {id(layer.self_attn.out_proj.weight): f"layers.{at}.attention.output" for at, layer in enumerate(layers)}

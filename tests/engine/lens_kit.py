@@ -19,15 +19,15 @@ from family_kit import Sample, open_pair, random_model, tokens_for
 from hypothesis import strategies as st
 
 NAMES = Path(__file__).parent / "lens_names.json"
-BERT = {
+BERT: dict[str, Any] = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
     "max_position_embeddings": 66,
 }  # fmt: skip
-T5 = {
+T5: dict[str, Any] = {
     "vocab_size": 99, "d_model": 32, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 4,
     "relative_attention_num_buckets": 8, "relative_attention_max_distance": 20,
 }  # fmt: skip
-IMAGE = {"image_size": 24, "patch_size": 4}
+IMAGE: dict[str, Any] = {"image_size": 24, "patch_size": 4}
 # What TransformerLens has an adapter for, of the families here; it has none for DistilBERT.
 MODELS: dict[str, tuple[Any, Any]] = {
     "BERT": (hf.BertForMaskedLM, hf.BertConfig(**BERT)),
@@ -55,7 +55,7 @@ def opened(name: str) -> tuple[Run, Any]:
 
 def cached(run: Run, theirs: Any) -> tuple[dict[str, torch.Tensor], list[str]]:
     """What `run_with_cache` keeps of the very tokens of a run, and every name the bridge has, those it never fills as well."""
-    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module  # pyright: ignore[reportMissingImports] # only where one compares
 
     bridge = build_bridge_from_module(theirs, type(theirs).__name__, hf_config=theirs.config).eval()
     tokens, more = run.tokens, {}

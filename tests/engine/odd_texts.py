@@ -77,7 +77,7 @@ def byte_pairs(directory: Path, special: list[str], end: str = "") -> None:
         special_tokens=special,
         initial_alphabet=alphabet,
         show_progress=False,
-        **({"end_of_word_suffix": end} if end else {}),
+        end_of_word_suffix=end or None,
     )
     tokenizer.train_from_iterator([" ".join(WORDS), *ODD[:20]], trainer)
     written = json.loads(tokenizer.to_str())["model"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def module_names(model: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 @contextmanager
-def _hooks(model: Any, found: Values) -> Iterator[None]:
+def _hooks(model: Any, found: Values) -> Generator[None]:
     handles = []
     for _, name, module in module_names(model):
         outputs, inputs = OUTPUTS.get(name), INPUTS.get(name)
@@ -112,7 +112,7 @@ def _writer(found: Values, inputs: str | None, outputs: str | None) -> Any:
 
 
 @contextmanager
-def _written_attention(found: Values) -> Iterator[None]:
+def _written_attention(found: Values) -> Generator[None]:
     """transformers' eager attention, wrapped: what goes in, the steps between again as it does them, what comes out."""
     original = bert.eager_attention_forward
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 @contextmanager
 def written_rotation(
     modeling: ModuleType, run: Run, found: Values, tables: Sequence[str], mask: Callable[[int, torch.Tensor], None]
-) -> Iterator[None]:
+) -> Generator[None]:
     """Wrap a module's `apply_rotary_pos_emb` and `eager_attention_forward`.
 
     Args:

@@ -1,5 +1,7 @@
 """Any budget for kept values, and any order of reading, gives the same bits."""
 
+from typing import Any
+
 import pytest
 import torch
 from conftest import THREE
@@ -141,7 +143,7 @@ def test_weights_are_not_written_to(small):
 def test_memory_of_others_is_never_computed_in(borrowed):
     """Neither what was given, whatever part of it a value is, nor a weight that is a value."""
     given = torch.ones(4, 6)
-    more = {"given": [given]} if borrowed.get("given") else borrowed
+    more: dict[str, Any] = {"given": [given]} if borrowed.get("given") else borrowed
     cache = Cache(MemoryPool(), **more)
     cache.put("y", given.view(2, 2, 6))
     cache.put("z", given.view(2, 2, 6))

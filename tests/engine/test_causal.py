@@ -1,22 +1,23 @@
 """Causal attention: the same numbers as transformers' decoders without cross attention, and checks that know of it."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 import transformers.models.bert.modeling_bert as modeling
-from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine import InputError, Session, Tokens, load
 from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.references import reference
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from family_bert import SMALL, model
-from family_kit import Sample, differences, open_pair, plain_inputs, random_model, reference_values, tokens_for
+from family_kit import EAGER, Sample, differences, open_pair, plain_inputs, random_model, reference_values, tokens_for
 from hypothesis import strategies as st
 from transformers import BertConfig, BertLMHeadModel, BertModel
 
 
-def without_cache(tokens):
+def without_cache(tokens: Tokens) -> dict[str, Any]:
     """transformers' decoders copy keys and values into a cache unless told; products of copies differ in their last bits."""
     return plain_inputs(tokens) | {"use_cache": False}
 
@@ -64,7 +65,7 @@ def test_with_transformers_cache_the_last_bits_differ(decoder):
 
 def test_a_language_model_head():
     torch.manual_seed(0)
-    made = BertLMHeadModel(BertConfig(**SMALL, is_decoder=True, attn_implementation="eager")).eval()
+    made = BertLMHeadModel(BertConfig(**SMALL, is_decoder=True, **EAGER)).eval()
     encoder, theirs = open_pair(BERT, made)
     run = encoder.run(tokens_for(BERT, encoder, [10, 3]))
     expected = reference_values(BERT, theirs, run)

@@ -14,7 +14,7 @@ from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.program.tokens import Tokens
-from family_kit import open_pair, random_model, sample_of, tokens_for
+from family_kit import family_of, open_pair, random_model, sample_of, tokens_for
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat.", "The dog"]
 LEAST = torch.finfo(torch.float32).min
@@ -265,7 +265,7 @@ def test_a_real_token_with_the_paddings_id() -> None:
     sample = sample_of("RoBERTa")
     encoder = open_pair(sample, random_model(sample))[0]
     tokens = tokens_for(sample, encoder, [6, 4])
-    padding = encoder.checkpoint.family.limits(encoder.checkpoint.config).padding_id
+    padding = family_of(encoder).limits(encoder.checkpoint.config).padding_id
     ids = np.where(tokens.ids == padding, 9, tokens.ids)
     ids[0, 2] = padding
     agreed = encoder.run(replace(tokens, ids=np.where(tokens.mask != 0, ids, padding)))

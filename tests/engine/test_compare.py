@@ -212,15 +212,17 @@ def test_not_a_number_and_infinities() -> None:
 
 def test_hidden_places_of_two_dtypes() -> None:
     gap, yes, no = Gap(), np.array([True, False, True]), np.array([False])
-    gap.add(np.float32([-3.4e38, 2.0, -3.4e38]), np.float16([-np.inf, 2.5, -65504]), hidden=(yes, yes))
+    gap.add(
+        np.array([-3.4e38, 2.0, -3.4e38], np.float32), np.array([-np.inf, 2.5, -65504], np.float16), hidden=(yes, yes)
+    )
     assert (gap.unlike, gap.largest, gap.absmax, gap.relative) == (0, 0.5, 2.5, 0.2)
-    gap.add(np.float32([-3.4e38]), np.float16([1]), hidden=(~no, no))
+    gap.add(np.array([-3.4e38], np.float32), np.array([1], np.float16), hidden=(~no, no))
     assert (gap.covered, gap.relative) == (1, np.inf)
 
 
 def test_infinities_are_counted_by_sign_and_side() -> None:
     gap = Gap()
-    gap.add(np.float32([7e4, -8e4, 1.0]), np.float16([np.inf, -np.inf, 1.0]))
+    gap.add(np.array([7e4, -8e4, 1.0], np.float32), np.array([np.inf, -np.inf, 1.0], np.float16))
     assert (gap.inf, gap.plus, gap.minus, gap.covered) == (2, 1, 1, 0)
     assert (gap.ours_broken, gap.theirs_broken) == (False, True)
 

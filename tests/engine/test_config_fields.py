@@ -85,7 +85,7 @@ LEFT_OUT = (
     "share_encoder_decoder_embeddings",
 )
 # A product with a matrix of one row depends, in its last bits, on where that lies in memory (MKL).
-MADE = {"ELECTRA": {"head": "none"}}
+MADE: dict[str, dict[str, Any]] = {"ELECTRA": {"head": "none"}}
 WITHIN = {"CLIP text": "text_config", "CLIP images": "vision_config", "CLIP classes": "vision_config"}
 
 

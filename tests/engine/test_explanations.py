@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_every_family_is_explained(sample: Sample, data):
     assert lacks(run.program, run.shapes) == []
 
 
-def program_of(*stages: tuple[str, object]) -> tuple[Program, dict[str, tuple[int, ...]]]:
+def program_of(*stages: tuple[str, Any]) -> tuple[Program, dict[str, tuple[int, ...]]]:
     ids = Stage("tokens.ids", Odd(), (), (), ("batch", "token"))
     found = [Stage(name, op, ("tokens.ids",), (), ("batch", "token")) for name, op in stages]
     return Program([ids, *found]), {stage.name: (1, 3) for stage in [ids, *found]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -162,7 +163,7 @@ def test_what_no_range_rules_out(text: str) -> None:
 @given(data=some.data())
 def test_figures_lie_in_their_ranges(data) -> None:
     dtype = data.draw(some.sampled_from(["float32", "float64", "float16"]), label="dtype")
-    width = int(dtype[-2:])
+    width: Any = int(dtype[-2:])
     whole = some.floats(allow_nan=False, allow_infinity=False, width=width)
     elements = data.draw(some.sampled_from([whole, some.floats(0, 1, width=width)])) | some.sampled_from(
         [0.0, 1.0, 0.5]

@@ -2,10 +2,11 @@
 
 import fnmatch
 import random
+from typing import Any
 
 import pytest
 import torch
-from encoder_tui.engine import Debugger, Inputs
+from encoder_tui.engine import Debugger, Encoder, Inputs
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.debugger.unexpected import Unexpected
 from encoder_tui.engine.ops import Given, no_memory
@@ -44,12 +45,12 @@ def check(sample, encoder, theirs, lengths, seed=0):
     return run
 
 
-def test_alone_at_every_length(sample, pair):
+def test_alone_at_every_length(sample, pair: tuple[Encoder, Any]):
     for length in sorted({sample.shortest, 2 + sample.shortest, 17, sample.longest}):
         check(sample, *pair, [length])
 
 
-def test_padded_batch(sample, pair):
+def test_padded_batch(sample, pair: tuple[Encoder, Any]):
     check(sample, *pair, [9, sample.shortest, 4])
 
 

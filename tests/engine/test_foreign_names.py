@@ -33,11 +33,11 @@ CASES = [
     ("DeBERTa-v2", {"share_att_key": False}),  # shared, projections are called twice
 ]  # fmt: skip
 # Of every other family that has a table of modules, its sample of no options.
-CASES += [
+CASES.extend(
     (sample.family, {})
     for sample in samples()
     if sample.family not in dict(CASES) and sample.opener is None and sample.family not in WITHOUT
-]
+)
 
 
 def first_tensor(output):

@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine import InputError, Run, Session, load
+from encoder_tui.engine.program.trace import Trace
 from session_kit import do, walk
 
 TEXT = "the cat sat on the mat and " * 85  # 512 tokens, cut to 510
@@ -22,20 +23,27 @@ def no_collector():
     gc.enable()
 
 
+def run_of(trace: Trace) -> Run:
+    assert isinstance(trace, Run)
+    return trace
+
+
 def test_forks_stay_within_one_budget(minilm_dir):
     budget = 256 << 20
     encoder = load(minilm_dir, "cpu", budget=budget)
     session = Session(encoder.run(encoder.read(TEXT, max_length=510)), encoder)
-    largest = max(shadow.nbytes for shadow in session.trace.computation.shadows.values())
+    largest = max(shadow.nbytes for shadow in run_of(session.trace).computation.shadows.values())
     for number in range(1, 13):
         do(session, "switch 0", "fork", f"scale layers.3.attention.weights[head={number % 12}] 0.5")
         walk(session.trace)
-        assert session.trace.kept_bytes <= budget + 3 * largest
+        assert run_of(session.trace).kept_bytes <= budget + 3 * largest
     kept = [
-        tensor.untyped_storage() for run in session.forks.values() for tensor in run.computation.cache._tensors.values()
+        tensor.untyped_storage()
+        for trace in session.forks.values()
+        for tensor in run_of(trace).computation.cache._tensors.values()
     ]
-    assert sum({storage.data_ptr(): storage.nbytes() for storage in kept}.values()) == session.trace.kept_bytes
-    assert session.trace.computation.cache.pool.evictions > 100
+    assert sum({storage.data_ptr(): storage.nbytes() for storage in kept}.values()) == run_of(session.trace).kept_bytes
+    assert run_of(session.trace).computation.cache.pool.evictions > 100
 
 
 def test_values_of_forks_are_right_whatever_was_evicted(make_checkpoint):
@@ -90,7 +98,7 @@ def test_a_thousand_forks_leave_nothing(small, no_collector):
     encoder = small
     session = Session(encoder.run("one two three"), encoder)
     walk(session.trace)
-    before = session.trace.kept_bytes
+    before = run_of(session.trace).kept_bytes
     runs = []
     for number in range(1, 1001):
         do(session, "fork", "scale layers.0.attention.weights[head=0] 0.5")
@@ -99,10 +107,10 @@ def test_a_thousand_forks_leave_nothing(small, no_collector):
             session.trace.value("layers.0.output").read("0, 0")
         runs.append(weakref.ref(session.trace))
         do(session, f"drop {number}")
-    assert session.trace.kept_bytes == before
+    assert run_of(session.trace).kept_bytes == before
     assert list(session.forks) == [0]
     assert sum(run() is not None for run in runs) <= 1  # the last is still held by what the command looked up
-    assert len(session.trace.computation.cache.pool._caches) <= 2
+    assert len(run_of(session.trace).computation.cache.pool._caches) <= 2
 
 
 def test_a_run_that_nobody_has_goes_at_once(small, no_collector):
@@ -154,5 +162,5 @@ def test_a_refused_patch_leaves_redo_as_it_was(small):
     for refused in ("patch tokens.ids[0, 1] = 999999", "patch layers.0.attention.weights[9] = 1", "patch output = x +"):
         with pytest.raises(InputError):
             do(session, refused)
-        assert not session.trace.patches
+        assert not run_of(session.trace).patches
     assert do(session, "redo") == "did again: patch layers.0.attention.weights = 0"

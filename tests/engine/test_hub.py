@@ -33,9 +33,9 @@ class Hub(ThreadingHTTPServer):
 
 class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Hub
+    server: Hub  # pyright: ignore[reportIncompatibleVariableOverride] # whose answers these are
 
-    def log_message(self, *words):
+    def log_message(self, format, *words):
         pass
 
     def do_HEAD(self):

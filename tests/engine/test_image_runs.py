@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import family_images as families
 import numpy as np
@@ -89,7 +90,7 @@ def test_old_configs_of_clip(clip, tmp_path):
         key: value for key, value in values["text_config"].items() if key not in ("layer_norm_eps", "eos_token_id")
     }
     values["text_config"] |= wrong
-    theirs = CLIPConfig(**values).text_config
+    theirs: Any = CLIPConfig(**values).text_config
     assert (theirs.num_attention_heads, theirs.eos_token_id, theirs.layer_norm_eps) == (4, 49407, 1e-5)
     for path in directory.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError
-from encoder_tui.engine.program.index import TOKEN_AXES, parse_index, split_index, token_in
+from encoder_tui.engine.program.index import TOKEN_AXES, Along, parse_index, split_index, token_in
 from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 TEXTS = (("[CLS]", "the", "##ing", "cat", "[SEP]"), ("[CLS]", "東", "京", "[SEP]", "[PAD]"))
-TOKENS = dict.fromkeys(TOKEN_AXES, TEXTS)
+TOKENS: Along = dict.fromkeys(TOKEN_AXES, TEXTS)
 AXES = ("batch", "head", "query", "key")
 ARRAY = np.arange(2 * 3 * 5 * 5, dtype=np.float32).reshape(2, 3, 5, 5)
 LIKELY = st.text(st.sampled_from("0123456789-+:,.=#[]'\"\\ \thead_query cat東"), max_size=25)
@@ -187,7 +187,7 @@ def test_windows_of_values_never_built_whole(small, data):
 
 
 def test_a_place_is_called_by_its_token_where_the_texts_meant_agree():
-    tokens = dict.fromkeys(TOKEN_AXES, (("[CLS]", "cat", "[SEP]"), ("[CLS]", "dog")))
+    tokens: Along = dict.fromkeys(TOKEN_AXES, (("[CLS]", "cat", "[SEP]"), ("[CLS]", "dog")))
     assert token_in(tokens, "key", 1) == "cat"
     assert token_in(tokens, "key", 0, (0, 1)) == "[CLS]"
     assert token_in(tokens, "key", 1, (0, 1)) == ""  # cat or dog

@@ -16,7 +16,7 @@ from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.config import Config
-from family_kit import differences, open_pair, random_model, reference_values, tokens_for
+from family_kit import differences, family_of, open_pair, random_model, reference_values, tokens_for
 
 ROBERTA = family_roberta.SAMPLES[0]
 ALBERT = family_albert.SAMPLE
@@ -83,7 +83,7 @@ def test_the_longest_text_is_what_the_positions_leave():
     encoder, _ = opened(ROBERTA)
     assert encoder.checkpoint.reader.longest == 66 - 1 - 1
     with pytest.raises(InputError, match="max_position_embeddings 2 leaves no position after that of padding, 1"):
-        encoder.checkpoint.family.limits(Config({"model_type": "roberta", "max_position_embeddings": 2}, "config.json"))
+        family_of(encoder).limits(Config({"model_type": "roberta", "max_position_embeddings": 2}, "config.json"))
 
 
 def test_positions_are_kept_in_a_recording(tmp_path):

@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ SIZE = 16
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning", "ignore:enable_nested_tensor")
 
 
-def encoder(layers=2, norm=True, **options):
+def encoder(layers=2, norm=True, **options: Any) -> Any:
     torch.manual_seed(1)
     settings = {"d_model": SIZE, "nhead": 2, "dim_feedforward": 24, "batch_first": True} | options
     last = nn.LayerNorm(SIZE) if norm else None
@@ -60,8 +61,8 @@ def expect_exact(module):
 
 
 class Doubled(nn.Linear):
-    def forward(self, x):
-        return super().forward(x) * 2
+    def forward(self, input):
+        return super().forward(input) * 2
 
 
 class Centred(nn.Module):
@@ -141,7 +142,7 @@ def shaped(module):
 def quantised(module):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)
+        return torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)  # pyright: ignore[reportDeprecated] # still met
 
 
 def mixed_batch_first(module):
@@ -334,8 +335,9 @@ def test_a_norm_without_a_mean_in_other_dtypes(dtype):
 
 def test_a_compiled_module_is_the_module():
     module = encoder()
+    compiled: Any = torch.compile(module, backend="eager")
     with pytest.warns(UserWarning, match="the module is compiled: shown is what it says"):
-        opened = load_module(torch.compile(module, backend="eager"))
+        opened = load_module(compiled)
     vectors = torch.randn(1, 3, SIZE)
     assert torch.equal(opened.run_vectors(vectors)["output"].tensor(), slow(module, vectors))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session
+from encoder_tui.engine import InputError, Run, Session
 from encoder_tui.engine.commands import TABLE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -198,6 +198,7 @@ def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
         except InputError:
             continue
     for trace in session.forks.values():
+        assert isinstance(trace, Run)
         fresh = small.run(TEXTS)
         fresh.set_patches(trace.patches)
         for name in (

@@ -136,7 +136,7 @@ def test_no_weight_is_computed_in():
 
 def test_a_whole_t5_checkpoint(tmp_path):
     """The decoder's weights are listed as not used; the encoder is that of transformers' T5EncoderModel."""
-    config = T5Config(**family_t5.SMALL, decoder_start_token_id=0, tie_word_embeddings=False)
+    config = T5Config(**{**family_t5.SMALL, "decoder_start_token_id": 0, "tie_word_embeddings": False})
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8"))
     settings["tie_word_embeddings"] = False  # as those of T5 1.1 have it, though the embeddings are tied

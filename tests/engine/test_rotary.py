@@ -8,7 +8,7 @@ import torch
 from encoder_tui.engine import InputError, load
 from encoder_tui.engine.analysis.checks import check_masks, check_padding
 from encoder_tui.engine.debugger.unexpected import Unexpected
-from family_kit import differences, open_pair, random_model, reference_values, tokens_for
+from family_kit import differences, family_of, open_pair, random_model, reference_values, tokens_for
 from family_modernbert import SAMPLE as MODERN
 from family_nomic_bert import SAMPLE as NOMIC
 from safetensors.torch import load_file, save_file
@@ -78,7 +78,7 @@ def test_nomic_as_it_stands_on_the_hub(nomic):
     run = encoder.run(tokens_for(NOMIC, encoder, [9, 4]))
     assert not differences(run, reference_values(NOMIC, theirs, run))
     assert encoder.checkpoint.unused(encoder.program) == []
-    assert encoder.checkpoint.family.limits(encoder.checkpoint.config).longest == 8192
+    assert family_of(encoder).limits(encoder.checkpoint.config).longest == 8192
 
 
 def test_transformers_reads_the_same_weights_from_those_names(nomic):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def make(library, small_dir, tmp_path):
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
-    def build(*more, mode="mean", dtype="float32"):
+    def build(*more, mode: Any = "mean", dtype="float32"):
         plain = SentenceTransformer(
             str(small_dir), device="cpu", model_kwargs={"attn_implementation": "eager", "dtype": dtype}
         )

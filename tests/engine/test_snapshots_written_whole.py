@@ -47,7 +47,7 @@ def failing(error, after):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("out of memory"), InputError("no")], ids=repr)
 def test_when_a_value_fails_midway(small, target, error, monkeypatch):
-    from encoder_tui.engine.traces.run import RunValue
+    from encoder_tui.engine.traces.run_value import RunValue
 
     run, calls, read = small.run("one"), [], RunValue.read
 

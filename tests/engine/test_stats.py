@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def check(array):
         assert all(map(math.isnan, (found.min, found.max, found.mean, found.std, found.norm)))
         return
     assert (found.min, found.max) == (real.min(), real.max())
-    close = {"rel": 1e-9, "abs": 1e-9 * max(1e-300, np.abs(real).max())}
+    close: dict[str, Any] = {"rel": 1e-9, "abs": 1e-9 * max(1e-300, np.abs(real).max())}
     assert found.mean == pytest.approx(real.mean(), **close)
     assert found.std == pytest.approx(real.std(), **close)
     assert found.norm == pytest.approx(math.hypot(*real), **close)

@@ -1,6 +1,7 @@
 """A `torch.nn.TransformerEncoder` as an object, and vectors as what goes in."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,7 +242,8 @@ def test_a_mask_goes_by_its_names(module, tmp_path, ending, name):
         name: torch.tensor(SEEN) == 0 if "padding" in name else torch.tensor(SEEN),
     }
     if ending == "npz":
-        np.savez(path, **{part: tensor.numpy() for part, tensor in given.items()})
+        arrays: dict[str, Any] = {part: tensor.numpy() for part, tensor in given.items()}
+        np.savez(path, **arrays)
     else:
         save_file(given, path)
     assert np.array_equal(load_module(module).run_vectors(*read_vectors(path)).tokens.mask, SEEN)

@@ -70,7 +70,7 @@ def test_safetensors_come_first(make_checkpoint):
 
 class Harm:
     def __reduce__(self):
-        return os.system, ("touch /tmp/encoder-tui-was-here",)
+        return os.system, ("touch /tmp/encoder-tui-was-here",)  # pyright: ignore[reportDeprecated] # as harm does
 
 
 def test_code_is_not_run(old):

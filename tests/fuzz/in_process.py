@@ -34,6 +34,8 @@ async def play(pilot: Pilot[Any], gestures: Sequence[Gesture]) -> None:
                 app.post_message(events.Resize(size, size))
             case "wait":
                 await pilot.pause(0.02)
+            case _:  # a process that is stopped is for a terminal
+                pass
         await asyncio.sleep(0)
 
 

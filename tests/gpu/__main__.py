@@ -49,7 +49,8 @@ def _run(given: argparse.Namespace, device: Any) -> int:
     from .findings import Findings
 
     begin = time.perf_counter()
-    for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
+    backends: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    for backend in backends:
         backend.allow_tf32 = False
     if device.type == "cuda":
         device = torch.empty(0, device=device).device

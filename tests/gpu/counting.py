@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,7 @@ class Copied(TorchDispatchMode):
 
 
 @contextmanager
-def waits(device: torch.device) -> Iterator[list[str]]:
+def waits(device: torch.device) -> Generator[list[str]]:
     """Collects a word for each call that waits for the device; none where there is nothing to wait for."""
     told: list[str] = []
     if device.type != "cuda":

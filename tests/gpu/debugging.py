@@ -182,7 +182,8 @@ def _module(found: Findings, device: torch.device) -> None:
         theirs = module(vectors)
     torch.backends.mha.set_fastpath_enabled(fast)
     off = float((ours - theirs).abs().max())
-    own = encoder.weights["layers.0.linear1.weight"].data_ptr() == module.layers[0].linear1.weight.data_ptr()
+    first: Any = module.layers[0]
+    own = encoder.weights["layers.0.linear1.weight"].data_ptr() == first.linear1.weight.data_ptr()
     found.holds(
         "a module of one's own on the device", off < 1e-5 and own and ours.device == vectors.device, f"{off:.2g} off"
     )

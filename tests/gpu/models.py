@@ -62,8 +62,9 @@ def opened(size: Size, device: torch.device, dtype: str = "float32") -> Opened:
     BertModel(config).save_pretrained(directory)
     Tokenizer(WordLevel({f"w{number}": number for number in range(WORDS)})).save(f"{directory}/tokenizer.json")
     kind = getattr(torch, dtype)
+    whole: Any = BertModel  # whose types lose `to` on the way
     theirs = [
-        BertModel.from_pretrained(directory, attn_implementation=attention, dtype=kind).eval().to(device)
+        whole.from_pretrained(directory, attn_implementation=attention, dtype=kind).eval().to(device)
         for attention in ("eager", "sdpa")
     ]
     return Opened(size, load(directory, str(device), dtype), *theirs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 @asynccontextmanager
 async def running(
     start: Callable[..., Session] | None = None, lines: Sequence[str] = (), size: tuple[int, int] = (120, 40)
-) -> AsyncIterator[tuple[EncoderApp, Pilot[Any]]]:
+) -> AsyncGenerator[tuple[EncoderApp, Pilot[Any]]]:
     """The app on a fake encoder before its first stage, loaded and at rest."""
     app = EncoderApp(start or (lambda progress: fake_session("")), lines)
     async with app.run_test(size=size) as pilot:

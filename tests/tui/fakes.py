@@ -5,6 +5,7 @@ Two texts (the second padded), two layers, four heads, and real formulas: softma
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from encoder_tui.engine.commands.session import Session
-from encoder_tui.engine.program.index import TOKEN_AXES, Along, Index
+from encoder_tui.engine.program.index import TOKEN_AXES, Along
 from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.patch import Patch
+from encoder_tui.engine.program.per_text import Index
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Shape, Stage
 from encoder_tui.engine.program.tokens import Tokens
-from encoder_tui.engine.program.trace import LiveTrace
+from encoder_tui.engine.program.trace import LiveTrace, Trace
 from encoder_tui.engine.program.value import ArrayValue, Value
 
 Array = npt.NDArray[Any]
@@ -51,7 +53,7 @@ class OneHot(Value):
         self.largest = 0
 
     def read(self, index: Index | str = ()) -> Array:
-        bound = self.bind(index)
+        bound: Any = self.bind(index)  # nothing here asks for another place of each text
         count = int(np.prod(self.window_shape(bound), dtype=np.int64))
         self.largest = max(self.largest, count)
         assert count <= 1 << 20, f"{self.name} read whole"
@@ -108,6 +110,23 @@ class FakeTrace(LiveTrace):
 
 
 FakeTrace.__abstractmethods__ = frozenset()  # it is looked at and never changed
+
+
+class Gate:
+    """A condition that holds a motion up until a test lets it go."""
+
+    text = "gate"
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def holds(self, trace: Trace, stage: Stage) -> str:
+        self.reached.set()
+        assert self.opened.wait(30)
+        return ""
+
+    def place(self, trace: Trace, stage: Stage) -> tuple[()]:
+        return ()
 
 
 class _Builder:
@@ -237,11 +256,11 @@ def fake_session(reached: str = "output") -> Session:
 
 def value_session(name: str, axes: str, array: Array, strings: Sequence[Sequence[str]] = STRINGS) -> Session:
     """A session of one stage whose value is this array: for tests that need particular numbers."""
-    tokens = fake_tokens()
+    tokens, ids = fake_tokens(), fake_tokens().ids
     value = ArrayValue(name, tuple(axes.split()), array, None, dict.fromkeys(TOKEN_AXES, strings))
     program = Program([Stage(name, Does("made by hand"), (), (), value.axes)])
     rows = tuple(tuple(row) for row in strings)
-    trace = FakeTrace(program, Tokens(tokens.texts, None, *[tokens.ids] * 4, rows, (), VOCABULARY), {name: value})
+    trace = FakeTrace(program, Tokens(tokens.texts, None, ids, ids, ids, ids, rows, (), VOCABULARY), {name: value})
     session = Session(trace)
     session.debugger.goto(0)
     return session

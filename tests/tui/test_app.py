@@ -9,7 +9,7 @@ import pytest
 from driving import lines_of, press, running, screen_of, settled, until, write
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.app.app import EncoderApp
-from fakes import fake_session
+from fakes import Gate, fake_session
 from textual import events
 
 TREE = [
@@ -61,7 +61,8 @@ async def test_every_key_of_the_table_reaches_its_command(monkeypatch: pytest.Mo
         monkeypatch.setattr(app.main.console, "begin", begun.append)
         for command in app.table:
             for key in command.keys:
-                ran.clear(), begun.clear()
+                ran.clear()
+                begun.clear()
                 await pilot.press(key.key)
                 await pilot.pause()
                 line = key.line.replace("{stage}", "tokens.ids")
@@ -195,20 +196,6 @@ async def test_a_stop_says_which_breakpoint_in_the_title() -> None:
         assert app.main.title_line.render_line(0).text.endswith("● breakpoint 1  5/46 embeddings.norm ")
 
 
-class Gate:
-    """A condition that holds a motion up until a test lets it go."""
-
-    text = "gate"
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def holds(self, *_: Any) -> str:
-        self.reached.set()
-        assert self.opened.wait(30)
-        return ""
-
-
 @pytest.mark.parametrize("key", ["ctrl+c", "escape"])
 async def test_a_long_motion_is_shown_and_can_be_stopped(key: str) -> None:
     session, gate = fake_session(""), Gate()
@@ -326,11 +313,13 @@ async def test_under_no_color_nothing_has_a_colour(monkeypatch: pytest.MonkeyPat
 
 async def test_a_fault_of_ours_leaves_no_page_of_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENCODER_TUI_DEBUG", raising=False)
+    app: EncoderApp | None = None
     with pytest.raises(ZeroDivisionError):  # noqa: PT012
         async with running() as (app, pilot):
             monkeypatch.setattr(app.controller, "press", lambda names, typing: 1 // 0)
             await pilot.press("s")
             await until(pilot, lambda: app.failure, "the end")
+    assert app is not None
     assert isinstance(app.failure, ZeroDivisionError)
     assert app._exit_renderables == []
 

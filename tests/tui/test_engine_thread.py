@@ -13,7 +13,7 @@ from encoder_tui.tui.app import engine_thread
 from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
 from encoder_tui.tui.app.faults import OwnFault
 from encoder_tui.tui.reading.work import Work
-from fakes import fake_session
+from fakes import Gate, fake_session
 from textual.message import Message
 
 SENDER: Any = object()
@@ -32,20 +32,6 @@ class Post:
         message = self.messages.get(timeout=30)
         assert isinstance(message, kind), message
         return message
-
-
-class Gate:
-    """A breakpoint condition that waits until it is let go, so that a test can act in the middle of a motion."""
-
-    text = "gate"
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Event(), threading.Event()
-
-    def holds(self, *_: Any) -> str:
-        self.reached.set()
-        assert self.opened.wait(30)
-        return ""
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.engine.program.inputs import Inputs
+from encoder_tui.engine.program.per_text import Index
 from encoder_tui.engine.program.value import Value
 from encoder_tui.tui.drawing.braille import BLANK, Canvas
 from encoder_tui.tui.state.view_state import ViewState
@@ -128,8 +130,8 @@ class Counted(Value):
         strings = (tuple(f"t{place}" for place in range(length)),)
         self.tokens = dict.fromkeys(TOKEN_AXES, strings)
 
-    def read(self, index: object = ()) -> np.ndarray:
-        bound = self.bind(index)  # type: ignore[arg-type]
+    def read(self, index: Index | str = ()) -> np.ndarray:
+        bound: Any = self.bind(index)
         rows, columns = (np.arange(self.shape[2])[part] for part in bound[2:])
         self.most = max(self.most, rows.size * columns.size)
         apart = columns[None, :] - rows[:, None]

@@ -8,9 +8,8 @@ import pytest
 import pytest_asyncio
 from driving import press, running, settled
 from encoder_tui.tui.app.app import EncoderApp
-from encoder_tui.tui.reading.work import Work
+from encoder_tui.tui.reading.work import Receiver, Work
 from textual.pilot import Pilot
-from textual.widget import Widget
 
 
 class Counted:
@@ -20,7 +19,7 @@ class Counted:
         self.keys: list[str] = []
         self._want, app.engine.want = app.engine.want, self.want  # type: ignore[method-assign]
 
-    def want(self, sender: Widget, work: Work) -> None:
+    def want(self, sender: Receiver, work: Work) -> None:
         self.keys.append(work.key)
         self._want(sender, work)
 

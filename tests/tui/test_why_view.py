@@ -10,7 +10,7 @@ import pytest
 from driving import lines_of, press, running, settled, until, write
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.engine.program.index import TOKEN_AXES, Index
+from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
@@ -43,7 +43,7 @@ class WeighedTrace(FakeTrace):
 
     numbers: dict[str, np.ndarray]
 
-    def weight(self, name: str, index: Index = ()) -> Any:
+    def weight(self, name: str, index: Any = ()) -> Any:
         return self.numbers[name][index]
 
     @property
@@ -245,7 +245,7 @@ async def test_enter_on_a_group_of_the_tree_opens_it() -> None:
 
 
 async def test_a_weight_is_named_and_leads_nowhere() -> None:
-    beta = np.float32([0.5, 0.25])
+    beta = np.array([0.5, 0.25], np.float32)
     x = np.zeros((2, 14, 2), dtype=np.float32)
     axes = ("batch", "token", "hidden")
     op = Op("LayerNorm", {"epsilon": 1.0}, ("γ", "β"))

@@ -7,7 +7,7 @@ from driving import lines_of, press, running, screen_of, settled, until
 from encoder_tui.engine import Encoder, Session, load
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
-from encoder_tui.tui.state.encoder_map import MapRow, place_of, rows_of
+from encoder_tui.tui.state.encoder_map import MapRow, map_rows, place_of
 from encoder_tui.tui.views.layouts.map import GAP, map_of, neighbour
 from encoder_tui.tui.views.map_view import MapView
 from fakes import Does
@@ -38,7 +38,7 @@ def boxes(rows: tuple[MapRow, ...]) -> list[str]:
 def test_every_stage_is_in_one_box(session: Session) -> None:
     program = session.trace.program
     for layer in range(program.layers):
-        rows = rows_of(program, layer)
+        rows = map_rows(program, layer)
         inside = [stage for row in rows for box in row.boxes for stage in box.stages]
         assert sorted(inside, key=program.index) == [stage.name for stage in program]
         assert len(set(inside)) == len(inside)
@@ -48,7 +48,7 @@ def test_every_stage_is_in_one_box(session: Session) -> None:
 
 
 def test_one_layer_is_opened_and_the_others_are_folded(session: Session) -> None:
-    rows = rows_of(session.trace.program, 1)
+    rows = map_rows(session.trace.program, 1)
     assert [row.title for row in rows] == [
         "input",
         "layers",
@@ -65,7 +65,7 @@ def test_one_layer_is_opened_and_the_others_are_folded(session: Session) -> None
 
 
 def test_an_arrow_is_where_a_box_is_made_of_the_one_before(session: Session) -> None:
-    rows = rows_of(session.trace.program, 0)
+    rows = map_rows(session.trace.program, 0)
     joined = {box.title for row in rows[1:3] for box in row.boxes if box.joined}
     assert not joined & {"Q", "K", "V"}
     assert joined >= {"+ mask", "softmax", "· V", "concat", "W_O", "add & norm", "gelu", "FFN down"}
@@ -80,7 +80,7 @@ def test_a_sum_without_a_norm_after_it_is_a_box_of_its_own() -> None:
         "layers.0.ffn.norm",
     )
     program = Program([Stage(name, Does("x"), axes=("token",)) for name in names])
-    titles = [[box.title for box in row.boxes] for row in rows_of(program, 0)]
+    titles = [[box.title for box in row.boxes] for row in map_rows(program, 0)]
     assert titles == [["tokens"], ["layer norm", "W_O", "add"], ["layer norm"]]
 
 
@@ -123,7 +123,7 @@ def test_every_box_is_come_to_by_arrows(counts: list[int], width: int, data: st.
 
 
 def test_at_120_by_40_the_bundled_encoder_is_a_picture_on_one_screen(session: Session) -> None:
-    layout = map_of([len(row.boxes) for row in rows_of(session.trace.program, 0)], 118, 34)
+    layout = map_of([len(row.boxes) for row in map_rows(session.trace.program, 0)], 118, 34)
     assert layout.drawn
     assert layout.total <= 34
     assert layout.height >= 4

@@ -17,6 +17,7 @@ from ..state.view_state import ViewState
 from . import answers
 from .engine_thread import Answered, EngineThread
 from .faults import OwnFault
+from .glimpse import Glimpse
 from .keys import Keyboard, fill, is_begun
 
 if TYPE_CHECKING:
@@ -24,23 +25,6 @@ if TYPE_CHECKING:
     from ...engine.commands.session import Session
     from ...engine.debugger.cursor import Stop
     from .shell import Shell
-
-
-class Glimpse:
-    """As much of a session as commands that only look need: names of stages, from the screen's own copy."""
-
-    def __init__(self, position: Position | None) -> None:
-        self._position = position
-
-    def stage_or_here(self, name: str) -> str:
-        """The stage that is named, or the one under the cursor."""
-        if self._position is None:
-            raise InputError("still loading: there are no stages yet")
-        if name:
-            return self._position.world.program.resolve(name)
-        if not self._position.stage:
-            raise InputError("the cursor is before the first stage; name a stage, or `step` first")
-        return self._position.stage
 
 
 class Controller:

@@ -60,13 +60,13 @@ class MapRow:
     boxes: tuple[Box, ...]
 
 
-def rows_of(program: Program, layer: int) -> tuple[MapRow, ...]:
+def map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
     """The boxes of a program.
 
     Args:
         layer: the one that is opened.
     """
-    return _rows_of(program, layer)
+    return _map_rows(program, layer)
 
 
 def place_of(rows: tuple[MapRow, ...], program: Program, stage: str) -> tuple[int, int]:
@@ -80,7 +80,7 @@ def place_of(rows: tuple[MapRow, ...], program: Program, stage: str) -> tuple[in
 
 
 @lru_cache(maxsize=8)
-def _rows_of(program: Program, layer: int) -> tuple[MapRow, ...]:
+def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
     rows: list[tuple[str, list[Box]]] = []
     for stage in program:
         folded = stage.layer is not None and stage.layer != layer

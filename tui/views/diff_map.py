@@ -20,7 +20,7 @@ from ..state.plane import Plane, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .heat_map import HeatMap
-from .value_view import PictureRequest, Shown, StyledPieces
+from .picture import PictureRequest, Shown, StyledPieces
 
 NEVER = "Nothing compared yet: try :compare dtype float64"
 LARGEST = 1 << 22  # cells; three windows are kept of it

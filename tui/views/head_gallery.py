@@ -21,7 +21,8 @@ from ..state.plane import Plane, origin_for, paged, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.gallery import GalleryLayout, gallery_of
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 CORNERS = "┏┓┗┛━┃"
 

@@ -23,7 +23,8 @@ from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, w
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 
 class HeatMap(ValueView):

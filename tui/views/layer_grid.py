@@ -23,7 +23,8 @@ from ..state.plane import Plane, origin_for, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
-from .value_view import PictureRequest, Shown, StyledPieces, Trouble, ValueView
+from .picture import PictureRequest, Shown, StyledPieces, Trouble
+from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session

@@ -24,7 +24,8 @@ from ..state.plane import Plane, column_labels, fitted, row_labels, written_plac
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.link import LinkLayout, links_of, origin_near
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
 LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7

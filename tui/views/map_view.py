@@ -6,32 +6,33 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.style import Style
+from textual import events
 
 from ...engine.messages.translation import language, tr
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
-from ..drawing.text import cell_len, cut, fit, wrapped
+from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
 from ..reading.work import Work
-from ..state.encoder_map import Box, MapRow, place_of, rows_of
+from ..state.encoder_map import Box, MapRow, map_rows, place_of
 from ..state.plane import Plane, origin_for
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .layouts.map import LABEL, MapLayout, Placed, map_of, neighbour
-from .value_view import PictureRequest, Shown, Trouble, ValueView, Words
+from .layouts.map import LABEL, MapLayout, PlacedBox, map_of, neighbour
+from .picture import PictureRequest, Shown, StyledPieces, Trouble
+from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
     from ..state.position import Position
 
-HERE, DONE, AHEAD, STOP, PATCHED = "▶", "✓", "·", "●", "◆"
+HERE, STOP, PATCHED = "▶", "●", "◆"
 FRAME, FRAME_HERE = "╭─╮│╰╯", "┏━┓┃┗┛"
 FOOT = 2  # lines below the boxes: what the one that is looked at is
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class MapPictures:
     """What the pictures depend on."""
 
     text: int
@@ -52,7 +53,7 @@ class MapView(ValueView):
         self._position: Position | None = None
         self._rows: tuple[MapRow, ...] = ()
         self._layout: MapLayout | None = None
-        self._sheet: Sheet | None = None
+        self._sheet: MapPictures | None = None
         self._pictures: dict[str, Thumbnail | Trouble] = {}
         self._due: list[str] = []
         self._layer = 0
@@ -90,11 +91,11 @@ class MapView(ValueView):
         program = position.world.program
         if self.state.stage in program and program[self.state.stage].layer is not None:
             self._layer = program[self.state.stage].layer or 0
-        self._rows = rows_of(program, self._layer)
+        self._rows = map_rows(program, self._layer)
         self._layout = map_of([len(row.boxes) for row in self._rows], self.size.width, self.size.height - FOOT)
         lines, columns = self._layout.inner
         tall = lines * (2 if self.has_colours else 1)
-        sheet = Sheet(self.state.text, self.state.head, tall, columns, subject.generation)
+        sheet = MapPictures(self.state.text, self.state.head, tall, columns, subject.generation)
         if sheet != self._sheet:
             if self._sheet is None or (sheet.height, sheet.width) != (self._sheet.height, self._sheet.width):
                 self._pictures.clear()  # otherwise the old ones stay until the new ones are there
@@ -167,6 +168,11 @@ class MapView(ValueView):
         placed = self._layout.under(x, y + self._origin) if self._layout and y < self.size.height - FOOT else None
         return self._at(self.state, placed.row, placed.column) if placed is not None else None
 
+    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
+        if self.shown is not None:
+            event.stop()
+            self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
+
     def _at(self, state: ViewState, row: int, column: int) -> ViewState:
         return replace(state, stage=self._rows[row].boxes[column].stage, beside="", row=0, column=0)
 
@@ -175,7 +181,7 @@ class MapView(ValueView):
     def line_key(self, y: int) -> Hashable | None:
         return None
 
-    def paint(self, shown: Shown, y: int) -> Words:
+    def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout, height = self._layout, self.size.height
         if layout is None or self._position is None:
             return []
@@ -185,14 +191,14 @@ class MapView(ValueView):
         if at in layout.titles:
             return self._title(layout.titles.index(at))
         placed = [box for box in layout.boxes if 0 <= at - box.y < layout.height]
-        words: list[tuple[str, Style]] = []
+        words: StyledText = []
         for box in placed:
             line = at - box.y
             words += self._gap(box, line) if layout.drawn and words else []
             words += self._drawn(box, line) if layout.drawn else self._written(box)
         return words
 
-    def _title(self, row: int) -> Words:
+    def _title(self, row: int) -> StyledPieces:
         title = " · ".join(self._named(part) for part in self._rows[row].title.removeprefix("layers.").split("."))
         return [
             (f"─ {title} ", self.ink("label")),
@@ -204,15 +210,15 @@ class MapView(ValueView):
         """A part of a title: the number of a layer, or a word."""
         return tr("layer {number}", number=part) if part.isdigit() else tr(part)
 
-    def _gap(self, box: Placed, line: int) -> Words:
+    def _gap(self, box: PlacedBox, line: int) -> StyledPieces:
         assert self._layout is not None
         joined = self._box(box).joined and line == self._layout.height // 2
         return [("─▸" if joined else "  ", self.ink("quiet"))]
 
-    def _box(self, placed: Placed) -> Box:
+    def _box(self, placed: PlacedBox) -> Box:
         return self._rows[placed.row].boxes[placed.column]
 
-    def _drawn(self, placed: Placed, line: int) -> Words:
+    def _drawn(self, placed: PlacedBox, line: int) -> StyledPieces:
         """One line of a box."""
         assert self._layout is not None
         box, here = self._box(placed), (placed.row, placed.column) == self._here
@@ -234,7 +240,7 @@ class MapView(ValueView):
             ]  # fmt: skip
         return [(corner[3], edge), *self._picture(box, line - 1, inner), (corner[3], edge)]
 
-    def _written(self, placed: Placed) -> Words:
+    def _written(self, placed: PlacedBox) -> StyledPieces:
         """A box in one line: mark, name, shape, picture."""
         assert self._layout is not None
         box, here = self._box(placed), (placed.row, placed.column) == self._here
@@ -265,7 +271,7 @@ class MapView(ValueView):
         shape = self._position.world.shapes[box.stage]
         return "×".join(map(str, shape[1:] if len(shape) > 2 and shape[0] == 1 else shape))
 
-    def _picture(self, box: Box, line: int, width: int) -> Words:
+    def _picture(self, box: Box, line: int, width: int) -> StyledPieces:
         """One line of what a box holds, exactly as wide as it is."""
         read = self._pictures.get(box.stage)
         if read is None or isinstance(read, Trouble):
@@ -290,10 +296,10 @@ class MapView(ValueView):
         lower = read.codes[2 * line + 1] if 2 * line + 1 < tall else None
         return self._filled(paint.halves(read.codes[2 * line], lower, cell, palette), width)
 
-    def _filled(self, words: list[tuple[str, Style]], width: int) -> Words:
+    def _filled(self, words: StyledText, width: int) -> StyledPieces:
         return [*words, (" " * max(0, width - sum(cell_len(text) for text, _ in words)), self.ink("label"))]
 
-    def _foot(self, line: int) -> Words:
+    def _foot(self, line: int) -> StyledPieces:
         """What the box is: its name and formula; what it does."""
         assert self._position is not None
         program = self._position.world.program

@@ -18,7 +18,8 @@ from ..reading.window import Bounds, Window, bounds_around, read_window
 from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 GAP = 2
 BAD = Style(color="#000000", bgcolor="#ff2bd6", bold=True)

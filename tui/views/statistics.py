@@ -16,7 +16,8 @@ from ..reading.figures import Figures, read_figures
 from ..state.plane import Plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.program.stats import Stats

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
@@ -25,6 +25,7 @@ from ..reading.work import Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
+from .picture import PictureRequest, Shown, StyledPieces, Trouble
 
 if TYPE_CHECKING:
     from textual import getters
@@ -35,39 +36,6 @@ if TYPE_CHECKING:
 LATE = 0.12  # seconds; anything sooner would only flicker
 KEPT_BYTES = 96 << 20
 KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
-
-StyledPieces = Iterable[tuple[str, Style]]
-
-
-@dataclass(frozen=True, slots=True)
-class PictureRequest:
-    """What a view needs to paint.
-
-    Attributes:
-        key: equal requests have equal results as long as the session's generation is the same.
-        run: computes it on the engine's thread.
-        cost: how many bytes the result will hold.
-    """
-
-    key: Hashable
-    run: Callable[[Session], Any]
-    cost: int = 1024
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """What is on screen: numbers and the subject they belong to."""
-
-    subject: Subject
-    plane: Plane
-    frame: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why there are no numbers."""
-
-    text: str
 
 
 class ValueView(Widget):

@@ -18,7 +18,8 @@ from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts import why as layout
 from .layouts.why import STAGE, Block, Columns, Page
-from .value_view import PictureRequest, Shown, StyledPieces, ValueView
+from .picture import PictureRequest, Shown, StyledPieces
+from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row

@@ -12,7 +12,7 @@ GAP = 2  # between boxes, with an arrow in it
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedBox:
     """A box on the screen.
 
     Attributes:
@@ -41,15 +41,15 @@ class MapLayout:
     drawn: bool
     width: int
     height: int
-    boxes: tuple[Placed, ...]
+    boxes: tuple[PlacedBox, ...]
     titles: tuple[int, ...]
     total: int
 
-    def at(self, row: int, column: int) -> Placed:
+    def at(self, row: int, column: int) -> PlacedBox:
         """The box of that row and column."""
         return next(box for box in self.boxes if (box.row, box.column) == (row, column))
 
-    def under(self, x: int, y: int) -> Placed | None:
+    def under(self, x: int, y: int) -> PlacedBox | None:
         """The box under a point of the map; None where there is none."""
         return next((box for box in self.boxes if 0 <= x - box.x < self.width and 0 <= y - box.y < self.height), None)
 
@@ -74,14 +74,14 @@ def map_of(counts: Sequence[int], width: int, height: int) -> MapLayout:
     lines = sum(-(-count // each) for count in counts)
     tall = max(LOWEST, min(HIGHEST, (height - len(counts)) // max(1, lines))) if drawn else 1
     wide = min(WIDEST, (width + GAP) // each - GAP) if drawn else width
-    boxes: list[Placed] = []
+    boxes: list[PlacedBox] = []
     titles: list[int] = []
     y = 0
     for row, count in enumerate(counts):
         titles.append(y)
         y += 1
         for column in range(count):
-            boxes.append(Placed(row, column, column % each * (wide + GAP), y + column // each * tall))
+            boxes.append(PlacedBox(row, column, column % each * (wide + GAP), y + column // each * tall))
         y += -(-count // each) * tall
     return MapLayout(drawn, wide, tall, tuple(boxes), tuple(titles), y)
 

@@ -1,5 +1,5 @@
 """Functions of torch whose stubs leave types unsaid, with the types that they have."""
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # Here alone: what torch does not say of these is said below, and everyone else asks for them here.
 
 from __future__ import annotations
@@ -17,3 +17,17 @@ def from_numpy(array: npt.NDArray[Any]) -> torch.Tensor:
     import torch
 
     return torch.from_numpy(array)
+
+
+def row_norms(rows: torch.Tensor, order: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`torch.linalg.vector_norm` over the last axis: of order 1 a sum of magnitudes, of order 2 the root of a sum of squares."""
+    import torch
+
+    return torch.linalg.vector_norm(rows, order, -1, dtype=dtype)
+
+
+def entropies(weights: torch.Tensor) -> torch.Tensor:
+    """`torch.special.entr`: −w ln w of each number."""
+    import torch
+
+    return torch.special.entr(weights)

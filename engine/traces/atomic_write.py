@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -27,7 +27,7 @@ UNNAMED = getattr(os, "O_TMPFILE", 0)
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path) -> Generator[IO[bytes]]:
     """A file to write to that takes the place of `path` once the block is through, and is gone if it is not.
 
     Raises:

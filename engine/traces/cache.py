@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from itertools import count
 
@@ -88,7 +88,7 @@ class MemoryPool:
         self._used[key[1] in self.anchors].move_to_end(key)
 
     @contextmanager
-    def hold(self, keys: Iterable[CacheKey]) -> Iterator[None]:
+    def hold(self, keys: Iterable[CacheKey]) -> Generator[None]:
         """Evict none of these inside the block: their tensors are being computed with."""
         keys = tuple(keys)
         self._held.update(keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from ..ops import Op, no_memory
 from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
+from ..program.torch_calls import from_numpy
 from .cache import Cache, CacheKey, MemoryPool, reuses
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -217,7 +218,7 @@ class Computation:
         return made_room(self, stage.name, lambda: op.compute(inputs, self._weights(stage), out))
 
     @contextmanager
-    def _hold(self, names: Iterable[str]) -> Iterator[None]:
+    def _hold(self, names: Iterable[str]) -> Generator[None]:
         """Evict none of these values inside the block: they are computed with."""
         keys: list[CacheKey] = [each.cache.key(name) for name in names for each in self._sharing(name)]
         with self.cache.pool.hold(keys):
@@ -305,7 +306,7 @@ class Computation:
 def _brought(program: Program, inputs: Inputs, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
     given = {stage.name: program.pairs[stage.name][1] for stage in program if stage.card.given}
-    tensors = {name: torch.from_numpy(inputs.given(program[name])) for name in given}
+    tensors = {name: from_numpy(inputs.given(program[name])) for name in given}
     whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == inputs.tokens.shape]
     there = (
         torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()

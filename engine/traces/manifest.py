@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..program.json_values import is_list, is_object
+
 FORMAT = 1  # what is written; what is of a higher one is not read
 ENTRY = "encoder_tui"  # of the metadata, where it stands
 LARGEST = 1 << 53  # no size, id or place is larger; JSON's own numbers are exact up to there
@@ -37,19 +39,17 @@ def expect(value: Any, kind: Any = MANIFEST, where: str = "the manifest") -> Non
     Raises:
         ValueError: it is of another kind; the message says where.
     """
-    if isinstance(kind, dict):
-        if not isinstance(value, dict):
+    if is_object(kind):
+        if not is_object(value):
             raise ValueError(f"{where} is {type(value).__name__}, not an object")
         _expect_names(value, kind, where)
-    elif isinstance(kind, list):
-        if not isinstance(value, list):
+    elif is_list(kind):
+        if not is_list(value):
             raise ValueError(f"{where} is {type(value).__name__}, not a list")
         for place, part in enumerate(value):
             expect(part, kind[0], f"{where}[{place}]")
     elif kind is object:
-        if not isinstance(value, OPTIONS) or (
-            isinstance(value, list) and not all(isinstance(part, OPTIONS) for part in value)
-        ):
+        if not isinstance(value, OPTIONS) or (is_list(value) and not all(isinstance(part, OPTIONS) for part in value)):
             raise ValueError(f"{where} is {type(value).__name__}")
     elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"{where} is {type(value).__name__}")

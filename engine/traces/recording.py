@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
@@ -24,6 +24,7 @@ from ..program.addresses import AT
 from ..program.foreign.transformer_lens import ENCODER
 from ..program.index import NO_TOKENS
 from ..program.inputs import Inputs
+from ..program.json_values import is_list, is_object
 from ..program.kinds import UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
@@ -35,7 +36,7 @@ from ..program.value import ArrayValue, ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
 from .manifest import ENTRY, FORMAT, expect
 from .one_hot import OneHotValue
-from .tensor_file import TensorFile
+from .tensor_file import TensorFile, open_safetensors
 
 ONE_HOT = "tokens.one_hot"
 BLOCK_OF_T5 = "encoder.block."
@@ -57,7 +58,7 @@ def open_snapshot(path: str | Path) -> Recording:
     if target.suffix == ".npz":
         raise InputError(f"{path} is for numpy.load; --open reads what was exported to .safetensors")
     try:
-        with safe_open(str(target), framework="numpy") as file:  # checks that the header and the size agree
+        with open_safetensors(target, "numpy") as file:  # checks that the header and the size agree
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise InputError(f"cannot read {path}: truncated or not safetensors ({one_line(error)})") from None
@@ -81,9 +82,9 @@ def _visible(facts: Any) -> Any:
     """The manifest as it may be shown; the texts as they are, since they are encoded again."""
     if isinstance(facts, str):
         return visible(facts)
-    if isinstance(facts, list):
+    if is_list(facts):
         return [_visible(fact) for fact in facts]
-    if isinstance(facts, dict):
+    if is_object(facts):
         return {visible(name): fact if name in ("texts", "pair") else _visible(fact) for name, fact in facts.items()}
     return facts
 
@@ -101,7 +102,7 @@ class Recorded:
 
     written: str
     called: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
     symbols: tuple[str, ...] = ()
 
     @property
@@ -151,8 +152,6 @@ class Recording(Trace):
             axes = self.program[name].axes
             if not all(isinstance(part, int) and part >= 0 for part in shape) or len(shape) != len(axes):
                 raise ValueError(f"{name}: shape {shape} and axes {axes}")
-            if not all(isinstance(axis, str) for axis in axes):
-                raise ValueError(f"{name}: axes {axes}")
             if unknown := [of for of in self.program[name].sequences if of and of not in self.inputs.sequences]:
                 raise ValueError(f"{name} is of the sequence {unknown[0]!r}, which is not there")
             if name in self._file and self._file.kind(name) != (self._facts[name]["dtype"], shape):
@@ -239,7 +238,7 @@ def _check_tokens(tokens: Tokens) -> None:
     of_tokens += [tokens.second] if tokens.second else []
     if any([len(row) for row in rows] != [width] * batch for rows in of_tokens):
         raise ValueError("its tokens are not of one shape")
-    if len(tokens.texts) != batch or not all(isinstance(text, str) for text in (*tokens.texts, tokens.pair or "")):
+    if len(tokens.texts) != batch:
         raise ValueError(f"it has {batch} rows of tokens, of {len(tokens.texts)} texts")
 
 

@@ -107,7 +107,8 @@ class RunValue(Value):
 
     def _one_hot(self, index: Rectangle) -> torch.Tensor:
         """A window of rows with a one in a single place, which are never built whole."""
-        slices, flips = [], []
+        slices: list[slice] = []
+        flips: list[int] = []
         for axis, (part, size) in enumerate(zip(index, self.shape, strict=True)):
             places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(size))
             if places.step < 0:  # torch has no negative steps
@@ -124,7 +125,7 @@ class RunValue(Value):
         part = index[axis]
         assert not isinstance(part, PerText)
         places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
-        pieces = []
+        pieces: list[torch.Tensor] = []
         for start, stop in self.computation.row_blocks(self.name):
             wanted = [place - start for place in places if start <= place < stop]
             if wanted:

@@ -99,7 +99,7 @@ def manifest(trace: Trace, values: Sequence[Value]) -> str:
         if value.holds_ids:
             ids |= set(np.unique(value.read()).tolist())
     others = {name: _plain(sequence) for name, sequence in trace.inputs.others.items()}
-    stages = []
+    stages: list[dict[str, Any]] = []
     for stage in trace.program:
         written, sized = trace.formulas(stage.name)
         stages.append(

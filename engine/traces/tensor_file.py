@@ -7,15 +7,34 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import safe_open
 
 from ..program.addresses import AT
 from ..program.dtypes import BY_CODE, DTYPES
 from ..program.value import Value
 from .atomic_write import atomic_write
+
+
+class OpenTensors(Protocol):
+    """A .safetensors file that is open; the library says no types of it."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: object, error: object, traceback: object, /) -> object: ...
+    def keys(self) -> list[str]: ...
+    def metadata(self) -> dict[str, str] | None: ...
+    def get_tensor(self, name: str) -> Any: ...
+    def get_slice(self, name: str) -> TensorSlice: ...
+
+
+class TensorSlice(Protocol):
+    """One of its tensors, of which nothing is read yet."""
+
+    def get_shape(self) -> list[int]: ...
+    def get_dtype(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,18 @@ def write_npz(path: Path, values: Sequence[Value], texts: Mapping[str, str]) -> 
             with archive.open(f"{name}.npy", "w") as member:  # as an array of one string, so that loops over it work
                 np.lib.format.write_array(member, np.array(text), allow_pickle=False)
     return Saved(tuple(value.name for value in values), path.stat().st_size)
+
+
+def open_safetensors(path: Path, framework: str) -> OpenTensors:
+    """Open a .safetensors file, whose header and size are compared at once.
+
+    Args:
+        framework: whose tensors it gives: `pt` or `numpy`.
+
+    Raises:
+        SafetensorError, OSError: truncated, not safetensors, or not readable.
+    """
+    return safe_open(str(path), framework=framework)
 
 
 class TensorFile:

@@ -25,15 +25,17 @@ def both(pair: Sequence[torch.Tensor]) -> tuple[float, float]:
     one, other = pair
     if one.device.type == "cpu":
         return one.item(), other.item()
-    one, other = torch.stack(list(pair)).tolist()
-    return one, other
+    one, other = torch.stack(list(pair)).cpu()
+    return one.item(), other.item()
 
 
 def indexed(tensor: torch.Tensor, index: Index) -> torch.Tensor:
     """numpy's indexing, negative steps included, which torch does not have; and another place in each text."""
     if not is_rectangle(index):
         return torch.stack([indexed(tensor, alone) for alone in by_text(index, len(tensor))])
-    flips, kept, axis = [], [], 0
+    flips: list[int] = []
+    kept: list[int | slice] = []
+    axis = 0
     for part, size in zip(index, tensor.shape, strict=True):
         if isinstance(part, slice):
             places = range(*part.indices(size))

@@ -6,7 +6,7 @@ result. Taking a patch away is leaving the function out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -173,7 +173,7 @@ def _result(expression: Expression, window: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def refusing(text: str) -> Iterator[None]:
+def refusing(text: str) -> Generator[None]:
     """Turn what torch says of numbers that do not fit into a line for people."""
     try:
         yield

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import torch
 
 from ...program.figures import Range
+from ...program.torch_calls import entropies, row_norms
 
 RANGED = frozenset({"nan", "inf", "absmax", "min", "max", "mean", "std", "norm", "sparsity", "entropy"})
 # Room for the rounding of what is compared: figures come from sums in float64.
@@ -120,7 +121,7 @@ class Sums:
         self.count = rows.numel()
         self.room = ROOM + 2 * rows.shape[-1] * torch.finfo(wide).eps
         self.total = _together(rows.sum(-1, dtype=wide)) if total else 0.0
-        self.squares = _together(torch.linalg.vector_norm(rows, 2, -1, dtype=wide), squared=True) if squares else 0.0
+        self.squares = _together(row_norms(rows, 2, wide), squared=True) if squares else 0.0
 
 
 def _together(rows: torch.Tensor, *, squared: bool = False) -> float:
@@ -144,6 +145,6 @@ def _entropy(weights: torch.Tensor, room: float) -> Range:
     """Of weights from 0 to 1: the mean over rows of −Σ w ln w, whose terms are never negative."""
     keys = weights.shape[-1]
     wide = weights if weights.dtype in (torch.float32, torch.float64) else weights.float()
-    entropy = _together(torch.special.entr(wide).sum(-1)) * keys / weights.numel()
+    entropy = _together(entropies(wide).sum(-1)) * keys / weights.numel()
     lost = keys * torch.finfo(wide.dtype).eps
     return entropy * (1 - room) - lost, entropy * (1 + room) + lost

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
+from ...program.torch_calls import row_norms
 from ..tensors import both
 
 
@@ -35,5 +36,5 @@ class WeightSizes:
         if reach is None:
             weight = self._weights[name]
             wide = torch.promote_types(weight.dtype, torch.float32)
-            reach = self._reach[name] = torch.linalg.vector_norm(weight, 1, -1, dtype=wide).max().item()
+            reach = self._reach[name] = row_norms(weight, 1, wide).max().item()
         return reach

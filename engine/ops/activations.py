@@ -17,9 +17,12 @@ from .sizes import NO_RULE, ROOM, Sizes, largest
 
 
 def _gelu(approximate: str) -> Callable[..., torch.Tensor]:
-    return lambda x, out: functional.gelu(x, approximate=approximate) if out is None else torch.ops.aten.gelu.out(
-        x, approximate=approximate, out=out
-    )  # fmt: skip
+    def gelu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+        if out is None:
+            return functional.gelu(x, approximate=approximate)
+        return torch.ops.aten.gelu.out(x, approximate=approximate, out=out)
+
+    return gelu
 
 
 def _gelu_new(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
@@ -43,6 +46,14 @@ def _silu(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
     return functional.silu(x) if out is None else torch.ops.aten.silu.out(x, out=out)
 
 
+def _logistic(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return torch.sigmoid(x, out=out)
+
+
+def _tanh(x: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+    return torch.tanh(x, out=out)
+
+
 # Name in a config -> (what computes it, how it is written).
 ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "gelu": (_gelu("none"), "gelu({x}) = {x} · Φ({x})"),
@@ -51,10 +62,10 @@ ACTIVATIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "gelu_new": (_gelu_new, "gelu_tanh({x})"),
     "quick_gelu": (_quick_gelu, "{x} · sigmoid(1.702 {x})"),
     "relu": (_relu, "max(0, {x})"),
-    "sigmoid": (lambda x, out: torch.sigmoid(x, out=out), "sigmoid({x})"),
+    "sigmoid": (_logistic, "sigmoid({x})"),
     "silu": (_silu, "{x} · sigmoid({x})"),
     "swish": (_silu, "{x} · sigmoid({x})"),
-    "tanh": (lambda x, out: torch.tanh(x, out=out), "tanh({x})"),
+    "tanh": (_tanh, "tanh({x})"),
 }
 
 

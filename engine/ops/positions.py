@@ -12,6 +12,7 @@ import numpy as np
 from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card
 from ..program.stage import Shape
+from ..program.torch_calls import from_numpy
 from . import rounding
 from .base import Op, Out, Tensors
 from .element import Element, at
@@ -100,7 +101,7 @@ def halves(hidden: int, rows: int) -> torch.Tensor:
     """Marian's table, (rows, hidden): sines in float64, then cosines, rounded to float32."""
     places = np.arange(rows)[:, None]
     angles = places / np.power(10000, 2 * (np.arange(hidden) // 2) / hidden)  # (rows, hidden)
-    return torch.from_numpy(np.concatenate((np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])), 1)).float()
+    return from_numpy(np.concatenate((np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])), 1)).float()
 
 
 def spread(hidden: int, rows: int) -> torch.Tensor:

@@ -13,6 +13,7 @@ from ..messages.errors import InputError
 from ..program.explanation import Explanation, Operand, Term, Terms
 from ..program.kinds import Card, Products
 from ..program.stage import Shape
+from ..program.torch_calls import from_numpy
 from . import rounding
 from .activations import SIGMOID
 from .base import Op, Out, Tensors
@@ -184,7 +185,7 @@ class Negatives(Op):
         (target,), (noise,) = inputs, weights
         ends = noise.double().cumsum(0)  # word w has the stretch from ends[w] − noise[w] to ends[w]
         numbers = np.random.default_rng(self.seed).random((*target.shape[1:], self.count))
-        random = torch.from_numpy(numbers).to(target.device)
+        random = from_numpy(numbers).to(target.device)
         own = noise.double()[target].unsqueeze(-1)  # (batch, token[, place], 1)
         before = ends[target].unsqueeze(-1) - own
         drawn = random * (ends[-1] - own)

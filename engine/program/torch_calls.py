@@ -19,7 +19,7 @@ def from_numpy(array: npt.NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def row_norms(rows: torch.Tensor, order: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+def row_norms(rows: torch.Tensor, order: int = 2, dtype: torch.dtype | None = None) -> torch.Tensor:
     """`torch.linalg.vector_norm` over the last axis: of order 1 a sum of magnitudes, of order 2 the root of a sum of squares."""
     import torch
 

@@ -55,7 +55,7 @@ def costs(
         source: what holds a weight: the same for weights that are tied (`Source.holder`). A recording does not know.
     """
     counted: set[str | None] = set()
-    each = []
+    each: list[Cost] = []
     for stage in trace.program:
         new = [name for name in stage.weights if source(name) not in counted]
         counted.update(map(source, new))

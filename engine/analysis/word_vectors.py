@@ -13,6 +13,7 @@ import torch
 
 from ..messages.errors import InputError, nearest
 from ..program.token_names import form_in
+from ..program.torch_calls import row_norms
 from ..program.trace import LiveTrace, Trace
 
 
@@ -51,10 +52,10 @@ class WordTable:
         self.name = embedding_weight(trace)
         self._run = run
         vectors = run.weights[self.name].float()
-        length = vectors.norm(dim=1, keepdim=True)
-        self._unit = vectors / length.clamp(min=1e-30)  # (vocabulary, hidden)
+        length = row_norms(vectors)  # (vocabulary,)
+        self._unit = vectors / length.clamp(min=1e-30)[:, None]  # (vocabulary, hidden)
         # What has no direction, and what stands for no word, is nobody's neighbour.
-        self._real = (length[:, 0] > 0) & torch.isfinite(length[:, 0])
+        self._real = (length > 0) & torch.isfinite(length)
         self.ids: dict[str, int] = {}
         for number in range(min(len(vectors), run.tokens.vocabulary_size)):
             word = run.word(number)
@@ -106,7 +107,7 @@ class WordTable:
         return self._nearest(second - first + third, set(ids), count)
 
     def _nearest(self, vector: torch.Tensor, besides: set[int], count: int) -> list[Neighbour]:
-        cosines = self._unit @ (vector / vector.norm().clamp(min=1e-30))
+        cosines = self._unit @ (vector / row_norms(vector).clamp(min=1e-30))
         cosines = torch.where(self._real, cosines, torch.full_like(cosines, -torch.inf))
         cosines[list(besides)] = -torch.inf
         numbers = cosines.cpu().numpy()

@@ -57,7 +57,7 @@ class Checked:
 
 def write_checked(checked: Checked) -> str:
     """Findings, then what was checked, then the verdict."""
-    lines = []
+    lines: list[str] = []
     for number, finding in enumerate(checked.findings, 1):
         more = [f"and {finding.more} more stages"] * bool(finding.more) + [f"{finding.texts} texts"] * (
             finding.texts > 1

@@ -144,7 +144,7 @@ class _Masks:
         """The largest magnitude of a score that this mask is added to, inf where it is not known."""
         if pairs(self.trace.value(mask.name)):
             return math.inf
-        sizes = []
+        sizes: list[float] = []
         for name in self.trace.program.users(mask.name):
             for source in self.trace.program[name].inputs:
                 if source != mask.name and self.trace.has(source):

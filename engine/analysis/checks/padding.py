@@ -59,7 +59,8 @@ class _Padding:
         self.closest = 0.0  # the most that is seen of what rounding may do
 
     def check(self) -> Checked:
-        trace, looked = self.trace, []
+        trace = self.trace
+        looked: list[str] = []
         findings = [finding_of(trace, POSITIONS, fault) for fault in shared_positions(trace)]
         every = [real_tokens(trace, name) for name in self.inputs.sequences]
         shown = np.all([real.any(axis=1) for real in every], axis=0)  # (batch,): whether there is anything of it to run

@@ -12,6 +12,7 @@ from ...program.arrays import Array
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
 from ...program.stage import Shape, Stage
+from ...program.torch_calls import from_numpy
 from ...program.trace import LiveTrace, Trace, expect_live
 from .hidden_keys import HIDES, may_hide
 
@@ -139,15 +140,13 @@ class Added:
         return moved
 
     def _theirs(self, name: str, span: Span | None) -> torch.Tensor:
-        import torch
-
         other = self.theirs
         if isinstance(other, LiveTrace):
             tensor = other.tensor(name) if span is None else other.rows(name, *span)
             return tensor.clone() if other.is_tight else tensor
         value, run = other.value(name), expect_live(self.ours)
         index = () if span is None else (*(slice(None),) * (len(value.shape) - 2), slice(*span))
-        tensor = torch.from_numpy(np.asarray(value.read(index)))
+        tensor = from_numpy(np.asarray(value.read(index)))
         return tensor if run.is_windowed(name) else _laid_out(tensor, run.tensor(name))
 
 

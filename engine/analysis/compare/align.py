@@ -92,7 +92,7 @@ class Alignment:
             mine, other = self.ours.strings[pair.row], self.theirs.strings[pair.other]
             if pair.changed:
                 both = zip(pair.ours, pair.theirs, strict=True)
-                swapped = [(mine[a], other[b]) for a, b in both if mine[a] != other[b]]
+                swapped: list[tuple[str, str]] = [(mine[a], other[b]) for a, b in both if mine[a] != other[b]]
                 lines.append(f"text {pair.row}: paired though different: {_few([f'{a} / {b}' for a, b in swapped])}")
             for who, lonely, words in (("ours", pair.lonely_ours, mine), ("theirs", pair.lonely_theirs, other)):
                 if lonely:

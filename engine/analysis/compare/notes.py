@@ -42,7 +42,7 @@ def _dropout(ours: Trace, theirs: Trace, stage: Stage) -> str:
 
 def unlike_weights(ours: Trace, theirs: Trace, stage: Stage) -> list[str]:
     """What is different about the stage itself: its formula, its weights. A line each."""
-    lines = []
+    lines: list[str] = []
     mine, other = ours.formulas(stage.name)[0], theirs.formulas(stage.name)[0]
     if mine != other:
         lines.append(f"ours computes {mine}, theirs {other}")

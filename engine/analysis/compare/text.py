@@ -62,7 +62,7 @@ def _but(comparison: Comparison) -> str:
 
 def _reasons(comparison: Comparison) -> list[str]:
     """What is different, an overflow first, then where it begins."""
-    reasons = []
+    reasons: list[str] = []
     first, over, shape = comparison.first, comparison.overflow, comparison.shape_first
     if over is not None:
         reasons.append(f"{over.overflow} overflows at {over.name}: {_infinite(over)} of {over.count:,} numbers")
@@ -175,7 +175,7 @@ def _by_overflow(row: Difference) -> str:
 
 def _aside(comparison: Comparison) -> list[str]:
     """What is no part of the verdict and is not to go unsaid: padding that differs, and NaN on both sides."""
-    lines = []
+    lines: list[str] = []
     padding = [row for row in comparison.rows if row.padding]
     if padding:
         worst = max(padding, key=lambda row: row.padding if row.dtype else 0.0)
@@ -218,7 +218,7 @@ def _table(comparison: Comparison, rows: Iterable[Difference], marked: Differenc
     marked = marked or comparison.first
     table = [HEADER, *(_line(comparison, row, row is marked) for row in rows)]
     widths = [max(cells(line[at]) for line in table) for at in range(len(HEADER))]
-    written = []
+    written: list[str] = []
     for line in table:
         left = [line[at] + " " * (widths[at] - cells(line[at])) for at in (0, 1)]
         right = [" " * (widths[at] - cells(line[at])) + line[at] for at in range(2, len(HEADER) - 1)]

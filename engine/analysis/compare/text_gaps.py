@@ -18,7 +18,7 @@ class TextGaps:
     """
 
     brief: bool = False
-    texts: dict[int, Gap] = field(default_factory=dict)
+    texts: dict[int, Gap] = field(default_factory=dict[int, Gap])
 
     def add(
         self, text: int, ours: Array, theirs: Array, tag: object = None, hidden: tuple[Array, Array] | None = None

@@ -68,7 +68,8 @@ def explain_stage(
 
 def _element(trace: Trace, name: str, index: Index | str | None) -> tuple[int, ...]:
     """The element that is meant; along an axis that is left open, one of the first word's if it is in the window."""
-    value, element = trace.value(name), []
+    value = trace.value(name)
+    element: list[int] = []
     for part, size, first in zip(value.bind(index or ()), value.shape, characteristic(trace, name), strict=True):
         if isinstance(part, PerText):
             part = part.of(element[0])

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ...messages.translation import language as language_in_use
 from ...program.program import Program
@@ -75,18 +76,18 @@ class TourPage:
 
 
 @cache
-def _all() -> tuple[Mapping[str, object], ...]:
+def _all() -> tuple[Mapping[str, Any], ...]:
     return tuple(tomllib.loads((Path(__file__).parent / "stops.toml").read_text("utf-8"))["stop"])
 
 
 def stops_of(program: Program) -> list[TourStop]:
     """The stops that this program has stages for, in order."""
-    stops = []
+    stops: list[TourStop] = []
     for entry in _all():
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:
             texts = {language: entry[language] for language in ("en", "zh")}
-            stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))  # type: ignore[arg-type]
+            stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))
     return stops
 
 

@@ -58,6 +58,7 @@ class MapView(ValueView):
         self._due: list[str] = []
         self._layer = 0
         self._origin = 0
+        self._painted: tuple[object, ...] = ()  # what the lines that are kept were painted of
 
     def stand(self, position: Position) -> None:
         """Say where the debugger stands, and in what."""
@@ -108,6 +109,10 @@ class MapView(ValueView):
         self.shown = Shown(subject, self.plane_of(subject), None)
         self._scroll()
         self._next()
+        painted = (position, self._rows, self._layout.width, self._layout.height, self._sheet, language())
+        if painted != self._painted:
+            self._painted = painted
+            self._strips.clear()
         self.refresh()
         return True
 
@@ -128,6 +133,7 @@ class MapView(ValueView):
         self._settle()
         self._pictures[stage] = frame
         self._due = [due for due in self._due if due != stage]
+        self._strips.clear()
         self._repaint(stage)
         self._next()
 
@@ -179,7 +185,10 @@ class MapView(ValueView):
     # -- painting --------------------------------------------------------------------------------------------
 
     def line_key(self, y: int) -> Hashable | None:
-        return None
+        layout, at = self._layout, y + self._origin
+        if layout is None or not layout.boxes or y >= self.size.height - FOOT:
+            return None
+        return None if 0 <= at - layout.at(*self._here).y < layout.height else at
 
     def paint(self, shown: Shown, y: int) -> StyledPieces:
         layout, height = self._layout, self.size.height
@@ -313,8 +322,9 @@ class MapView(ValueView):
         text = stage_text(stage, program, language(), axis_sizes(stage, program, self._position.world.shapes))
         if line == 0:
             formula = self._position.world.formulas[stage.name][0] if stage.inputs else ""
-            return [
-                (cut(f"{text.title}", width), self.ink("label-here")),
-                (cut(f"  {stage.name}   {formula}", max(0, width - cell_len(text.title))), self.ink("label")),
-            ]
+            title, keys = cut(text.title, width), tr("Enter opens it, m shows the tree, T the tour")
+            name = cut(f"  {stage.name}   {formula}", max(0, width - cell_len(title)))
+            spare = width - cell_len(title) - cell_len(name) - cell_len(keys)
+            told = [(" " * spare + keys, self.ink("quiet"))] if spare >= 2 else []
+            return [(title, self.ink("label-here")), (name, self.ink("label")), *told]
         return [(cut(text.what, width), self.ink("note"))]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from encoder_tui.tui.drawing.numbers import Number, Worded, aligned_for, decimals_for, exact, fitted_number, short
+from encoder_tui.tui.drawing.numbers import Scalar, Worded, aligned_for, decimals_for, exact, fitted_number, short
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -26,7 +26,7 @@ def test_exact_reads_back_as_the_same_number(number: float) -> None:
         (np.float32("nan"), "nan"), (np.float32("-inf"), "-∞"), (np.float16(0.1), "0.1"), (np.float32(1e-20), "1e-20"),
     ],
 )  # fmt: skip
-def test_exact(number: Number, text: str) -> None:
+def test_exact(number: Scalar, text: str) -> None:
     assert exact(number) == text
 
 

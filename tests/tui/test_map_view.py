@@ -81,7 +81,19 @@ def test_a_sum_without_a_norm_after_it_is_a_box_of_its_own() -> None:
     )
     program = Program([Stage(name, Does("x"), axes=("token",)) for name in names])
     titles = [[box.title for box in row.boxes] for row in map_rows(program, 0)]
-    assert titles == [["tokens"], ["layer norm", "W_O", "add"], ["layer norm"]]
+    assert titles == [["ids"], ["layer norm", "output", "add"], ["layer norm"]]
+
+
+@pytest.mark.parametrize("model", ["cbow", "skipgram", "preset:transformer-base", "preset:gpt3-width"])
+def test_a_box_is_called_by_what_it_does_and_else_by_its_name(model: str) -> None:
+    program = load(model, device="cpu").program
+    rows = map_rows(program, 0)
+    inside = [stage for row in rows for box in row.boxes for stage in box.stages]
+    assert sorted(inside, key=program.index) == [stage.name for stage in program]
+    of_attention = {"Q", "K", "V", "Q·Kᵀ", "Q·Kᵀ/√d", "· V", "W_O"}
+    called = {(row.title, box.title) for row in rows for box in row.boxes if box.title in of_attention}
+    assert all(title.endswith("attention") for title, _ in called)
+    assert bool(called) == (program.layers > 0)
 
 
 # -- where they lie ----------------------------------------------------------------------------------------------------

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from ...engine.program.program import Program
     from ...engine.program.stage import Stage
 
-# What a box is called, by the last word of its stage's name; others are called by that word.
+# What a box is called, by the last word of its stage's name and what its operation must be for that to be true; others are
+# called by that word alone.
 TITLES = {
-    "ids": "tokens", "one_hot": "one-hot", "token": "E[token]", "query": "Q", "key": "K", "value": "V", "scores": "Q·Kᵀ",
-    "masked": "+ mask", "weights": "softmax", "context": "· V", "output": "W_O", "up": "FFN up", "down": "FFN down",
+    "ids": ("Given", "tokens"), "one_hot": ("OneHot", "one-hot"), "token": ("Lookup", "E[token]"), "query": ("Linear", "Q"),
+    "key": ("Linear", "K"), "value": ("Linear", "V"), "scores": ("Scores", "Q·Kᵀ"), "masked": ("AddMask", "+ mask"),
+    "weights": ("Softmax", "softmax"), "context": ("Context", "· V"), "output": ("Linear", "W_O"), "up": ("Linear", "FFN up"),
+    "down": ("Linear", "FFN down"),
 }  # fmt: skip
 ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/√d"
 # Of what stands on the map, the words that another language has words for.
@@ -114,7 +117,7 @@ def _put(boxes: list[Box], stage: Stage, program: Program) -> None:
     within = WITHIN.get(stage.part)
     for at, box in enumerate(boxes):
         if within is not None and program[box.stages[0]].part == within and program[box.stages[0]].block == stage.block:
-            of_scores = stage.part == "scaled"  # what is divided is what goes on
+            of_scores = stage.kind == "Scale"  # what is divided is what goes on
             boxes[at] = Box(
                 SCALED if of_scores else box.title,
                 stage.name if of_scores else box.stage,
@@ -133,7 +136,8 @@ def _title(stage: Stage) -> str:
         return "mask"
     if stage.part == "norm":
         return NORM
-    return TITLES.get(stage.part, stage.part.replace("_", " "))
+    kind, title = TITLES.get(stage.part, ("", ""))
+    return title if stage.kind == kind else stage.part.replace("_", " ")
 
 
 def _taken_up(boxes: list[Box]) -> Iterator[Box]:

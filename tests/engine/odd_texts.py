@@ -72,12 +72,13 @@ def byte_pairs(directory: Path, special: list[str], end: str = "") -> None:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
+    options: dict[str, Any] = {"end_of_word_suffix": end} if end else {}
     trainer = trainers.BpeTrainer(
         vocab_size=700,
         special_tokens=special,
         initial_alphabet=alphabet,
         show_progress=False,
-        end_of_word_suffix=end or None,
+        **options,
     )
     tokenizer.train_from_iterator([" ".join(WORDS), *ODD[:20]], trainer)
     written = json.loads(tokenizer.to_str())["model"]

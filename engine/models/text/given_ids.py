@@ -8,13 +8,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from ...messages.errors import InputError, one_line
+from ...program.json_values import is_list, is_object
 from ...program.tokens import Tokens
+from ...traces.tensor_file import open_safetensors
 from ..families.family import Limits
 from ..files import read_text, regular
 
@@ -171,7 +173,7 @@ def _whole(given: Any, what: str) -> npt.NDArray[np.int64]:
     if array.dtype == bool:
         raise InputError(f"{what} is true or false; write 1 where a token counts and 0 where it is padding")
     if not np.issubdtype(array.dtype, np.integer):
-        listed = given if isinstance(given, list | tuple) else array.ravel().tolist()
+        listed: Sequence[Any] = given if _is_row(given) else array.ravel().tolist()
         one = next((part for part in listed if not isinstance(part, int | np.integer)), listed[-1])
         raise InputError(f"{what} holds {repr(one)[:80]}, and must hold whole numbers")
     if array.ndim != 1:
@@ -194,9 +196,8 @@ def _of_file(text: str) -> list[GivenText]:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
         else:
-            from safetensors.numpy import load_file
-
-            arrays = load_file(path)
+            with open_safetensors(path, "numpy") as file:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except Exception as error:  # what numpy and safetensors raise for a damaged file is not one kind
         raise InputError(f"cannot read {text}: {one_line(error)}") from None
     return _rows(_parts(arrays, path.name), path.name)
@@ -215,9 +216,9 @@ def _of_lines(path: Path) -> list[GivenText]:
             raise InputError(
                 f"{where} is no JSON ({one_line(error)}); write a list of ids, or an object with `ids`"
             ) from None
-        if isinstance(written, dict):
+        if is_object(written):
             rows += _rows(_parts(written, where), where)
-        elif isinstance(written, list):
+        elif is_list(written):
             rows += _rows({"ids": written}, where)
         else:
             raise InputError(f"{where} is {line.strip()[:40]!r}; write a list of ids, or an object with `ids`")
@@ -256,4 +257,8 @@ def _rows(parts: Mapping[str, Any], name: str) -> list[GivenText]:
 def _is_batch(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.ndim > 1
-    return isinstance(value, list | tuple) and bool(value) and isinstance(value[0], list | tuple | np.ndarray)
+    return _is_row(value) and bool(value) and isinstance(value[0], list | tuple | np.ndarray)
+
+
+def _is_row(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)

@@ -15,6 +15,7 @@ from ..families.family import Limits
 from .coverage import other_case
 from .tokenizer.byte_level import readable
 from .tokenizer.files import Tokenization
+from .tokenizer.library_calls import cut_to
 
 MOST_NAMED = 3
 
@@ -32,7 +33,7 @@ class Habits:
 
     longest: int | None = None
     longest_from: str = ""
-    prompts: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict[str, str])
     default: str | None = None
 
     def prompt(self, name: str | None) -> str:
@@ -172,7 +173,7 @@ class TextReader:
 
     def _cut(self, text: str, pair: str | None, limit: int) -> Any:
         try:
-            self.tokenizer.enable_truncation(limit, direction="left" if self.opened.cuts_left else "right")
+            cut_to(self.tokenizer, limit, "left" if self.opened.cuts_left else "right")
             return self._encode(text, pair)
         except BaseException as error:  # the tokenizers library raises plain Exception, and panics
             if isinstance(error, KeyboardInterrupt):
@@ -189,7 +190,9 @@ class TextReader:
         shape = (len(rows), width)
         ids, mask, segments = (np.full(shape, fill, dtype=np.int64) for fill in (self.padding_id, 0, 0))
         padding = self.word(self.padding_id) or "[PAD]"
-        strings, places, second = [], [], []
+        strings: list[tuple[str, ...]] = []
+        places: list[tuple[tuple[int, int], ...]] = []
+        second: list[tuple[bool, ...]] = []
         for row, encoding in enumerate(encoded):
             length = len(encoding.ids)
             type_ids = encoding.type_ids if self.opened.segments else [0] * length
@@ -226,7 +229,7 @@ class TextReader:
             longest: how many tokens the longest row has.
         """
         habits = self.habits or Habits()
-        notes = []
+        notes: list[str] = []
         if habits.prompt(None):
             notes.append(
                 f"the default prompt {habits.prompt(None)!r} ({habits.default}) is not put before what is no text"
@@ -260,7 +263,7 @@ class TextReader:
     def _said_of_lengths(self, lengths: list[int], over: list[int], limit: int | None, asked: int | None) -> list[str]:
         habits = self.habits or Habits()
         own = habits.longest
-        notes = []
+        notes: list[str] = []
         if over:
             why = f"as {habits.longest_from} says; --max-length N takes more"
             if asked is not None:

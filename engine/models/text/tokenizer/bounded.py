@@ -17,13 +17,14 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from ....messages.errors import InputError, one_line
+from ....program.json_values import is_object
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -83,7 +84,7 @@ def bounded(tokenizer: Tokenizer) -> Tokenizer:
 
 
 @contextmanager
-def library_errors(what: str) -> Iterator[None]:
+def library_errors(what: str) -> Generator[None]:
     """Turn whatever the library raises into one line, a panic too, and keep its own message off standard error.
 
     Raises:
@@ -101,7 +102,7 @@ def library_errors(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _off_standard_error() -> Iterator[None]:
+def _off_standard_error() -> Generator[None]:
     """Have what a library writes to the process's standard error wait; after a panic it is not written at all."""
     with _lock:
         kept = _waiting().fileno()
@@ -167,7 +168,7 @@ def _state(part: Any) -> Any:
 
 def leaves(part: Any, name: str) -> list[dict[str, Any]]:
     """The steps of a part, those of sequences one by one."""
-    if not isinstance(part, dict):
+    if not is_object(part):
         return []
     if part.get("type") != "Sequence":
         return [part]
@@ -227,7 +228,7 @@ def _normalize(steps: list[dict[str, Any]], text: str) -> None:
         size = len(str(step.get("content", ""))) * count + len(text) if pattern else _times(step) * count
         if size > MOST_LETTERS:
             raise InputError(f"the tokenizer's {step.get('type')} may make {size:,} letters of {len(text):,}, {_MOST}")
-        probe = {"normalizer": step, "model": {"type": "BPE", "vocab": {}, "merges": []}}
+        probe: dict[str, Any] = {"normalizer": step, "model": {"type": "BPE", "vocab": {}, "merges": []}}
         normalizer: Any = Tokenizer.from_str(json.dumps(probe)).normalizer
         text = normalizer.normalize_str(text)
         if len(text) > most:

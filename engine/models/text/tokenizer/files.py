@@ -16,6 +16,7 @@ from ...families.declarations import of_all_families
 from ...files import regular
 from .bounded import bounded, character_table, leaves, library_errors
 from .kinds import ANY_PIECES, KINDS, SAME, Kind, Words, token_text
+from .library_calls import add_tokens, padding_of
 from .sentencepiece import byte_tokenizer, words_of_pieces
 from .settings import WHOLE, TokenizerSettings, read_settings, token
 from .tokenizer_json import STEPS, WholeTokenizer, states
@@ -64,7 +65,7 @@ class Tokenization:
     longest: int | None = None
     segments: bool = False
     as_it_stands: Tokenizer | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
 
 
 def open_tokenizer(directory: Path, model_type: str = "", config_kind: Any = None) -> Tokenization:
@@ -127,8 +128,9 @@ def _open(directory: Path, settings: TokenizerSettings, kind: str, whole: WholeT
     if whole is None:
         raise _nothing(directory)
     own, special = whole.as_it_stands(), dict(settings.special)
-    if own.padding is not None:
-        special.setdefault("pad_token", own.padding["pad_token"])
+    padding = padding_of(own)
+    if padding is not None:
+        special.setdefault("pad_token", padding["pad_token"])
     if own.post_processor is None:
         _nothing_around(own)
     _add(own, settings, special, settings.extra or [])
@@ -164,7 +166,7 @@ def _beside(whole: WholeTokenizer, steps: Tokenizer, made: Tokenizer) -> Tokeniz
     for name in STEPS:
         if getattr(steps, name) is not None:
             setattr(other, name, getattr(steps, name))
-    other.add_tokens([token(written, whole.path) for written in whole.added])
+    add_tokens(other, [token(written, whole.path) for written in whole.added])
     return other
 
 
@@ -210,13 +212,13 @@ def _add(tokenizer: Tokenizer, settings: TokenizerSettings, special: Mapping[str
     for one in (*special.values(), *extra):
         if token_text(one) not in there and one not in tokens:
             tokens.append(one)
-    made = []
+    made: list[AddedToken] = []
     for one in tokens:
         token = AddedToken(one, special=True) if isinstance(one, str) else one
         if not token.special and token.content in named:
             token.special = True
         made.append(token)
-    tokenizer.add_tokens(made)
+    add_tokens(tokenizer, made)
 
 
 def _words(directory: Path, whole: WholeTokenizer | None, kind: str, settings: TokenizerSettings) -> Words | None:

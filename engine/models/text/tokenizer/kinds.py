@@ -42,12 +42,12 @@ class Words:
         special: more special tokens that the file lists, besides what the settings say.
     """
 
-    ids: dict[str, int] = field(default_factory=dict)
-    merges: list[tuple[str, str]] = field(default_factory=list)
-    pieces: list[tuple[str, float]] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict[str, int])
+    merges: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    pieces: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     unknown: int | None = None
     characters: bytes = b""
-    special: list[Any] = field(default_factory=list)
+    special: list[Any] = field(default_factory=list[Any])
 
 
 Special = Mapping[str, Any]  # what it is for -> its text, or an AddedToken

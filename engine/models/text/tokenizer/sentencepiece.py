@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ....messages.errors import InputError
 from .bounded import check_table
 from .kinds import KINDS, Words, token_text
+from .library_calls import add_special_tokens
 from .settings import TokenizerSettings
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def read_pieces(path: Path) -> Pieces:
     Raises:
         InputError: it is truncated, or something else.
     """
-    pieces, kinds = [], []
+    pieces: list[tuple[str, float]] = []
+    kinds: list[int] = []
     unknown, kind, characters = 0, UNIGRAM, b""
     try:
         for field, value in _fields(path.read_bytes()):
@@ -173,7 +175,7 @@ def byte_tokenizer(settings: TokenizerSettings) -> Tokenizer:
     count = _extra(settings, 0) or EXTRA_BYTES
     strips = [AddedToken(word, lstrip=True, rstrip=True, normalized=False) for word in SPECIAL_BYTES]
     more = [AddedToken(f"<extra_id_{number}>", normalized=False) for number in range(count)]
-    tokenizer.add_special_tokens([*strips, *more])
+    add_special_tokens(tokenizer, [*strips, *more])
     tokenizer.post_processor = processors.TemplateProcessing(  # type: ignore[assignment,call-arg]
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", tokenizer.token_to_id("</s>"))]
     )

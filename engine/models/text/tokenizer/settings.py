@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
+from ....program.json_values import is_list, is_object
 from ...config_keys import Harmless, unread
 from ...files import read_object
 
@@ -80,11 +81,11 @@ class TokenizerSettings:
 
     directory: Path
     kind: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-    special: dict[str, Any] = field(default_factory=dict)
-    added: dict[int, AddedToken] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    special: dict[str, Any] = field(default_factory=dict[str, Any])
+    added: dict[int, AddedToken] = field(default_factory=dict[int, "AddedToken"])
     extra: list[Any] | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def where(self) -> Path:
@@ -170,7 +171,7 @@ def token(written: Any, where: Path, special: bool | None = None) -> AddedToken:
         return written
     if isinstance(written, str):
         return AddedToken(written, special=bool(special))
-    if not isinstance(written, dict) or not isinstance(written.get("content"), str):
+    if not is_object(written) or not isinstance(written.get("content"), str):
         raise InputError(f"{where}: {str(written)[:60]!r} is no token; one is its text, or an object with `content`")
     flags = {
         name: written[name] for name in ("lstrip", "rstrip", "single_word", "normalized", "special") if name in written
@@ -195,34 +196,30 @@ def _legacy(settings: TokenizerSettings, given: dict[str, Any], added: list[Any]
     for name, written in read_object(directory / SPECIAL).items():
         if name == "additional_special_tokens":
             name = "extra_special_tokens"
-        if name == "extra_special_tokens" and isinstance(written, list):
+        if name == "extra_special_tokens" and is_list(written):
             before = given.get(name)
-            given[name] = [*(before if isinstance(before, list) else []), *written]
+            given[name] = [*(before if is_list(before) else []), *written]
         elif name == "extra_special_tokens" or _is_token(written):
             given[name] = (
-                token(written, directory / SPECIAL, True)
-                if isinstance(written, dict) and "content" in written
-                else written
+                token(written, directory / SPECIAL, True) if is_object(written) and "content" in written else written
             )
         elif written is not None:
             settings.notes += unread(SPECIAL, (name,), ())
     words = {_text(given[name]) for name in NAMED if _is_token(given.get(name))}
     extra = given.get("extra_special_tokens") or ()
-    words |= {
-        _text(one) for one in (extra if isinstance(extra, list) else extra.values() if isinstance(extra, dict) else ())
-    }
+    words |= {_text(one) for one in (extra if is_list(extra) else extra.values() if is_object(extra) else ())}
     for text, number in read_object(directory / ADDED).items():
         special = text in words
         written = {"content": text, "normalized": not special, "special": special}
         settings.added[_id(directory / ADDED, number)] = token(written, directory / ADDED)
     for written in added:
-        number = written.get("id") if isinstance(written, dict) else None
+        number = written.get("id") if is_object(written) else None
         settings.added[_id(directory / WHOLE, number)] = token(written, directory / WHOLE)
 
 
 def _named(settings: TokenizerSettings, given: dict[str, Any]) -> None:
     """Take the tokens that have a purpose, and the special ones that have none, out of what is given."""
-    own = {}
+    own: dict[str, Any] = {}
     for name in [name for name, value in given.items() if name.endswith("_token") and _is_token(value)]:
         (settings.special if name in NAMED else own)[name] = _token_or_text(given.pop(name), settings.where)
     for name in NAMED:
@@ -233,16 +230,14 @@ def _named(settings: TokenizerSettings, given: dict[str, Any]) -> None:
     extra = given.pop("extra_special_tokens", None)
     if extra is None:
         pass
-    elif isinstance(extra, dict):
+    elif is_object(extra):
         own |= {name: _token_or_text(one, settings.where) for name, one in extra.items()}
-    elif isinstance(extra, list | tuple):
+    elif is_list(extra):
         settings.extra = [_token_or_text(one, settings.where) for one in extra]
     else:
         raise InputError(f"{settings.where}: extra_special_tokens is {extra!r}, and must be a list of tokens")
-    own |= {
-        name: _token_or_text(one, settings.where)
-        for name, one in (given.pop("model_specific_special_tokens", None) or {}).items()
-    }
+    of_model: dict[str, Any] = given.pop("model_specific_special_tokens", None) or {}
+    own |= {name: _token_or_text(one, settings.where) for name, one in of_model.items()}
     settings.special = {name: settings.special[name] for name in NAMED if name in settings.special} | own
 
 
@@ -254,11 +249,11 @@ def _token_or_text(written: Any, where: Path) -> Any:
 def _is_token(value: Any) -> bool:
     from tokenizers import AddedToken
 
-    return isinstance(value, str | AddedToken) or (isinstance(value, dict) and isinstance(value.get("content"), str))
+    return isinstance(value, str | AddedToken) or (is_object(value) and isinstance(value.get("content"), str))
 
 
 def _text(one: Any) -> str:
-    return str(one.get("content")) if isinstance(one, dict) else one if isinstance(one, str) else str(one.content)
+    return str(one.get("content")) if is_object(one) else one if isinstance(one, str) else str(one.content)
 
 
 def _id(where: Path, written: Any) -> int:

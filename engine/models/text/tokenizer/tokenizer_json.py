@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....messages.errors import InputError
+from ....program.json_values import is_list, is_object
 from ...files import read_object
 from .bounded import character_table, check_table, leaves
 
@@ -40,9 +41,9 @@ class WholeTokenizer:
     def __init__(self, path: Path) -> None:
         self.path, self.values = path, read_object(path)
         model = self.values.get("model")
-        if not isinstance(model, dict):
+        if not is_object(model):
             raise self._wrong("model", "an object")
-        self.model: dict[str, Any] = model
+        self.model = model
         for step in leaves(self.values.get("normalizer"), "normalizers"):
             if step.get("type") == "Precompiled":
                 check_table(character_table(step), path)
@@ -56,7 +57,7 @@ class WholeTokenizer:
             InputError: it has no such vocabulary.
         """
         vocabulary = self.model.get("vocab")
-        if not isinstance(vocabulary, dict) or not all(type(number) is int for number in vocabulary.values()):
+        if not is_object(vocabulary) or not all(type(number) is int for number in vocabulary.values()):
             raise self._wrong("model.vocab", "an object of words and their ids")
         return vocabulary
 
@@ -89,18 +90,18 @@ class WholeTokenizer:
     def added(self) -> list[Any]:
         """The tokens that it adds to its vocabulary, as they are written."""
         added = self.values.get("added_tokens")
-        return added if isinstance(added, list) else []
+        return added if is_list(added) else []
 
     def said_of(self, part: str) -> Mapping[str, Any]:
         """What stands of `padding` or `truncation`; nothing where that is off."""
         said = self.values.get(part)
-        return said if isinstance(said, dict) else {}
+        return said if is_object(said) else {}
 
     def steps(self) -> Tokenizer:
         """What it does to a text besides looking words up, around a vocabulary of none."""
         from tokenizers import Tokenizer
 
-        empty = {"type": "BPE", "vocab": {}, "merges": []}
+        empty: dict[str, Any] = {"type": "BPE", "vocab": {}, "merges": []}
         return Tokenizer.from_str(json.dumps({name: self.values.get(name) for name in STEPS} | {"model": empty}))
 
     def as_it_stands(self) -> Tokenizer:
@@ -111,7 +112,7 @@ class WholeTokenizer:
 
     def _check_ids(self) -> None:
         vocabulary = self.model.get("vocab")
-        if not isinstance(vocabulary, dict) or not vocabulary:
+        if not is_object(vocabulary) or not vocabulary:
             return
         last = max(self.words, key=self.words.__getitem__)
         if self.words[last] > len(vocabulary) * MOST_IDS_A_WORD + SPARE_IDS:

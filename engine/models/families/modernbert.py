@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...messages.errors import InputError
 from ...ops import AdditiveMask, Best, FirstToken, Gate, MeanPool, Part, Softmax, Sum
+from ...program.json_values import is_list
 from ...program.modules import LIST, Modules
 from ...program.program import Program
 from ..config import Config
@@ -141,7 +142,7 @@ def _kinds(config: Config, layers: int) -> tuple[str, ...]:
     if listed is None:
         every = config.size("global_attn_every_n_layers", 3)
         return tuple(SLIDING if layer % every else FULL for layer in range(layers))
-    if not isinstance(listed, list) or len(listed) != layers or any(kind not in KINDS for kind in listed):
+    if not is_list(listed) or len(listed) != layers or any(kind not in KINDS for kind in listed):
         raise InputError(
             f"{config.where}: layer_types must have {layers} entries, each {FULL!r} or {SLIDING!r}; it is {listed!r}"
         )

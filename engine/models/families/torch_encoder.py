@@ -36,6 +36,7 @@ from ...ops import (
     TokenFirstActivation,
     TokenFirstLinear,
 )
+from ...program.json_values import is_list
 from ...program.program import Program
 from ...program.tokens import VECTORS
 from ..config import Config
@@ -151,7 +152,7 @@ class TorchEncoder:
 def _of_layers(config: Config, count: int) -> list[Config]:
     """The config of each layer: what all have, and over it what `layers` says of this one."""
     apart = config.get("layers", [{}] * count)
-    if not isinstance(apart, list) or len(apart) != count or not all(isinstance(one, Mapping) for one in apart):
+    if not is_list(apart) or len(apart) != count or not all(isinstance(one, Mapping) for one in apart):
         raise InputError(f"{config.where}: layers must be a list of {count} objects, one for each of num_layers")
     for number, one in enumerate(apart):
         unknown = [key for key in one if key not in OF_A_LAYER]

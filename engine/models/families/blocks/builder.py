@@ -153,7 +153,7 @@ _places: dict[tuple[int, int], tuple[CodeType, str]] = {}  # by code and instruc
 
 def _caller() -> str:
     """File and line of whoever asked the builder for a stage."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage] # inspect's own way to it takes longer
     while frame.f_code.co_filename == __file__ and frame.f_back is not None:
         frame = frame.f_back
     key = id(frame.f_code), frame.f_lasti

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ....messages.errors import InputError
 from ....ops import (
@@ -19,6 +20,7 @@ from ....ops import (
     Scores,
     Sum,
 )
+from ....program.json_values import is_list
 from ...config import Config
 from ..family import Limits, Options
 from . import attention as parts
@@ -144,11 +146,11 @@ def whole_number(config: Config, name: str, default: int = -1) -> int:
 
 def _named(config: Config) -> tuple[str, ...]:
     """`pos_att_type`: a list, or names with `|` between."""
-    given = config.get("pos_att_type")
+    given: Any = config.get("pos_att_type")
     if isinstance(given, str):
         given = [name.strip() for name in given.lower().split("|")]
-    names = [] if given is None else given
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    names: Any = [] if given is None else given
+    if not is_list(names) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{config.where}: pos_att_type is {given!r}, and must be a list of names")
     for name in names:
         if name not in KINDS and name not in NONE:

@@ -53,7 +53,7 @@ def _pool(b: Builder, module: Module, x: str) -> str:
     if not isinstance(include, bool):
         raise InputError(f"{module.path}: include_prompt is {include!r}, and must be true or false")
     mask = "tokens.mask" if include else _counted(b)
-    pooled = []
+    pooled: list[str] = []
     for mode in module.modes:
         if mode not in POOLINGS:
             raise InputError(f"{module.path}: pooling_mode {mode!r} is not implemented; known: {', '.join(POOLINGS)}")

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable
 from ....messages.errors import InputError
 from ....messages.visible import visible
 from ....ops import Activation, Best, FirstToken, Pick, Softmax
+from ....program.json_values import is_list, is_object
 from ...config import Config
 from .builder import Builder
 
@@ -30,7 +31,7 @@ MOST_LABELS = 10**6
 def task_of(config: Config) -> str:
     """Which of `TASKS` a checkpoint was trained for, from its config's `architectures`; "" where that names none."""
     named = config.get("architectures")
-    for name in named if isinstance(named, list | tuple) else ():
+    for name in named if is_list(named) else ():
         for task in TASKS:
             if isinstance(name, str) and name.endswith(task):
                 return task
@@ -51,7 +52,7 @@ def label_names(config: Config) -> tuple[str, ...]:
     named = config.get("id2label")
     if named is None:
         return _numbered(config.size("num_labels", 2, most=MOST_LABELS))
-    if not isinstance(named, dict) or not all(str(number).isdecimal() for number in named):
+    if not is_object(named) or not all(str(number).isdecimal() for number in named):
         raise InputError(f"{config.where}: id2label is {named!r}, and must give a name for each number")
     count = config.get("num_labels")
     if count is not None and count != len(named):  # transformers then forgets the names

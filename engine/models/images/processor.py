@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...messages.errors import InputError
+from ...program.json_values import is_list, is_object
 from .. import config_keys
 from ..config import Config
 from ..files import read_object, regular
@@ -30,8 +31,8 @@ MOST_PIXELS = 1 << 26
 
 _HALF = [0.5, 0.5, 0.5]
 _CLIP_MEAN, _CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-_ALL = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False, "do_pad": False}
-_ALL |= {"rescale_factor": 1 / 255, "image_mean": _HALF, "image_std": _HALF}
+_STEPS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False, "do_pad": False}
+_ALL = _STEPS | {"rescale_factor": 1 / 255, "image_mean": _HALF, "image_std": _HALF}
 _CROP = {"do_center_crop": True, "crop_size": {"height": 224, "width": 224}, "resample": 3}
 # What each kind does where its file does not say: the class attributes of transformers' processors.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -113,7 +114,7 @@ class Processor:
 
     def written(self) -> str:
         """What is done, in a few words."""
-        steps = []
+        steps: list[str] = []
         if self.size is not None:
             to = "x".join(map(str, self.size)) if isinstance(self.size, tuple) else f"shorter edge {self.size}"
             steps.append(f"resize to {to} ({FILTERS[self.resample]})")
@@ -172,7 +173,7 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
         values = read_object(path) if part is None else read_object(path).get(part)
         if values is None:
             continue
-        if not isinstance(values, dict):
+        if not is_object(values):
             raise InputError(f"cannot read {path}: it holds {type(values).__name__}, not an object")
         return values, path
     raise InputError(
@@ -182,12 +183,12 @@ def _read(directory: Path) -> tuple[Mapping[str, Any], Path]:
 
 
 def _size(config: Config, name: str, *, square: bool) -> ImageSize | int:
-    written = config.get(name)
-    if isinstance(written, list) and len(written) == 2:
+    written: Any = config.get(name)
+    if is_list(written) and len(written) == 2:
         written = {"height": written[0], "width": written[1]}
     if isinstance(written, int):
         written = {"height": written, "width": written} if square else {"shortest_edge": written}
-    if isinstance(written, dict):
+    if is_object(written):
         given = {key: value for key, value in written.items() if value is not None}
         read = Config(given, f"{config.where}: {name}")
         if given.keys() == {"height", "width"}:
@@ -208,7 +209,7 @@ def _crop(config: Config) -> ImageSize:
 
 def _numbers(config: Config, name: str) -> tuple[float, ...]:
     written = config.get(name)
-    given = written if isinstance(written, list) else [written]
+    given = written if is_list(written) else [written]
     numbers = [float(number) for number in given if isinstance(number, int | float)]
     if not numbers or len(numbers) < len(given):
         raise InputError(f"{config.where}: {name} is {written!r}, and must be a list of numbers")

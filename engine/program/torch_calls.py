@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     import torch  # a recording opens without it
+    from torch import nn
 
 
 def from_numpy(array: npt.NDArray[Any]) -> torch.Tensor:
@@ -31,3 +33,8 @@ def entropies(weights: torch.Tensor) -> torch.Tensor:
     import torch
 
     return torch.special.entr(weights)
+
+
+def named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """`torch.nn.Module.named_modules`: a module under the name "", then all within it by theirs."""
+    return module.named_modules()

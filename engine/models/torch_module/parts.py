@@ -43,10 +43,11 @@ def unaltered(part: Any, where: str, *classes: type[nn.Module]) -> Any:
     kind = kind_of(part)
     if kind not in classes:
         raise InputError(f"{where} is {_described(part, classes)}; {_known(classes)}")
-    for name in vars(part):
+    own: dict[str, Any] = part.__dict__
+    for name in own:
         if callable(getattr(kind, name, None)):
             raise InputError(
-                f"{where} has a {name} of its own ({called(vars(part)[name])}) in place of that of {kind.__name__}; "
+                f"{where} has a {name} of its own ({called(own[name])}) in place of that of {kind.__name__}; "
                 "what that computes is not known here"
             )
     for registry, what in HOOKS.items():
@@ -103,7 +104,7 @@ def tensors(part: Any, where: str, *names: str, read_only: bool = False) -> dict
     Raises:
         InputError: a weight of a kind that is not implemented, or without numbers.
     """
-    given = {}
+    given: dict[str, torch.Tensor] = {}
     for name in names:
         with torch.no_grad():
             value = _tensor(part, name, read_only)
@@ -132,7 +133,8 @@ def _makes(hook: Any) -> tuple[str, Callable[[Any], Any]] | None:
     if type(hook) is SpectralNorm:
         return hook.name, lambda part: hook.compute_weight(part, do_power_iteration=False)
     if isinstance(hook, BasePruningMethod):
-        return hook._tensor_name, hook.apply_mask
+        pruning: Any = hook  # torch keeps the name to itself
+        return pruning._tensor_name, pruning.apply_mask
     return None
 
 

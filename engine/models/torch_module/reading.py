@@ -15,9 +15,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.dropout import _DropoutNd  # pyright: ignore[reportPrivateUsage] # every dropout of torch is one
 
 from ...messages.errors import InputError
 from ...program.stage import Shape
+from ...program.torch_calls import named_modules
 from ..checkpoint import Checkpoint
 from ..config import Config
 from ..devices import device_of, dtype_of
@@ -153,7 +155,7 @@ def read_module(module: Any) -> tuple[dict[str, Any], dict[str, torch.Tensor], l
 def _encoder(module: Any) -> Any:
     module = uncompiled(module)
     inside = [
-        name for name, part in (module.named_modules() if isinstance(module, nn.Module) else ())
+        name for name, part in (named_modules(module) if isinstance(module, nn.Module) else ())
         if name and type(part) is nn.TransformerEncoder
     ]  # fmt: skip
     try:
@@ -166,13 +168,13 @@ def _encoder(module: Any) -> Any:
 
 def _told(module: nn.Module) -> list[str]:
     """What of a module makes it give other numbers by itself, here where its numbers are those of eval mode."""
-    notes = []
+    notes: list[str] = []
     if any(is_compiled(part) for part in module.modules()):
         notes.append("the module is compiled: shown is what it says, whose last bits may differ from what was compiled")
     rates = [
         (name, part.dropout if isinstance(part, nn.MultiheadAttention) else part.p)
-        for name, part in module.named_modules()
-        if part.training and isinstance(part, nn.MultiheadAttention | nn.modules.dropout._DropoutNd)
+        for name, part in named_modules(module)
+        if part.training and isinstance(part, nn.MultiheadAttention | _DropoutNd)
     ]
     on = [(name, rate) for name, rate in rates if rate]
     if on:

@@ -21,7 +21,7 @@ ROWS = (2, 3)
 NEAR = {torch.float32: 1e-2, torch.float64: 1e-2}
 
 
-def expect_same_numbers(module: nn.Module, encoder: Encoder) -> None:
+def expect_same_numbers(module: nn.TransformerEncoder, encoder: Encoder) -> None:
     """Refuse a module that computes other numbers than the program made of it.
 
     A module in training mode is not asked (it would draw dropout, and may change itself), nor a compiled one (it would compile).
@@ -41,9 +41,9 @@ def expect_same_numbers(module: nn.Module, encoder: Encoder) -> None:
     drawn = torch.randn(*ROWS, size, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
     rows = drawn if encoder.checkpoint.batch_first else drawn.transpose(0, 1)
     run = encoder.run_vectors(rows)
-    parts = [(f"layers.{at}", f"layers.{at}.output", layer) for at, layer in enumerate(module.layers)]  # pyright: ignore
+    parts = [(f"layers.{at}", f"layers.{at}.output", layer) for at, layer in enumerate(module.layers)]
     if module.norm is not None:
-        parts.append(("norm", "output", module.norm))  # pyright: ignore
+        parts.append(("norm", "output", module.norm))
     before = VECTORS
     for where, after, part in parts:
         given, ours = (run[name].tensor().to(encoder.device, encoder.dtype) for name in (before, after))

@@ -101,7 +101,7 @@ class Checkpoint:
             raise InputError(
                 f"{self.directory}: {len(missing)} weights are missing: {_few(missing)}{self._unlike(program)}"
             )
-        wrong = []
+        wrong: list[str] = []
         for name, shape in program.weights.items():
             stored = self.shape(name)
             if stored != shape:
@@ -287,7 +287,7 @@ class Checkpoint:
 
     def _of_sentence(self, directory: Path) -> dict[str, tuple[WeightFile, str]]:
         """Weights of the modules after the encoder, by the folder and their name in it: `2_Dense.linear.weight`."""
-        sources = {}
+        sources: dict[str, tuple[WeightFile, str]] = {}
         for module in self.sentence.modules if self.sentence is not None else ():
             if module.kind in ("Dense", "LayerNorm"):
                 for file in map(open_weights, weight_files(directory / module.path)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..messages.errors import InputError, nearest
+from ..program.json_values import is_list, is_object
 
 LARGEST = 1e38  # float32 ends there
 MOST_WHOLE = 2**63 - 1
@@ -25,8 +26,8 @@ class Config:
 
     values: Mapping[str, Any]
     where: str
-    read: set[str] = field(default_factory=set, compare=False, repr=False)
-    parts: dict[str, Config] = field(default_factory=dict, compare=False, repr=False)
+    read: set[str] = field(default_factory=set[str], compare=False, repr=False)
+    parts: dict[str, Config] = field(default_factory=dict[str, "Config"], compare=False, repr=False)
 
     @property
     def model_type(self) -> str:
@@ -59,7 +60,7 @@ class Config:
             InputError: it is something else.
         """
         inner = self.get(name)
-        if inner is not None and not isinstance(inner, Mapping):
+        if inner is not None and not is_object(inner):
             raise InputError(f"{self.where}: {name} is {inner!r}, and must be an object")
         if name not in self.parts:
             self.parts[name] = Config(inner or {}, f"{self.where}: {name}")
@@ -85,7 +86,7 @@ class Config:
     def pair(self, name: str, default: int) -> tuple[int, int]:
         """A height and a width: `[224, 224]`, or one number for both."""
         given = self.get(name, default)
-        both = given if isinstance(given, list) else [given, given]
+        both = given if is_list(given) else [given, given]
         if len(both) != 2:
             raise InputError(f"{self.where}: {name} is {given!r}, and must be a number or a height and a width")
         part = [Config({name: size}, self.where).size(name, default, most=10**5) for size in both]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..messages.errors import InputError, one_line
+from ..program.json_values import is_object
 
 MOST_JSON_BYTES = 256 << 20  # the largest tokenizer.json in use is a tenth of it
 POINTER = b"version https://git-lfs.github.com/spec/"
@@ -86,6 +87,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not regular(path):
         return {}
     values = read_json(path)
-    if not isinstance(values, dict):
+    if not is_object(values):
         raise InputError(f"cannot read {path}: it holds {type(values).__name__}, not an object")
     return values

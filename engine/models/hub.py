@@ -113,7 +113,7 @@ def _download(model: str, say: Callable[[str], None]) -> Path:
 
 def _fetch(name: str, revision: str, patterns: Sequence[str], say: Callable[[str], None]) -> Path:
     """A repository's files of these patterns, from the local cache or downloaded into it; its directory."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType] # its user_agent is a bare dict
 
     directory = snapshot_download(
         name, revision=revision or None, allow_patterns=list(patterns), tqdm_class=_progress(say)
@@ -130,7 +130,7 @@ def _progress(say: Callable[[str], None]) -> Any:
             options.pop("name", None)
             options["file"] = open(os.devnull, "w")  # noqa: SIM115 - closed with the bar
             options["disable"] = False
-            super().__init__(*args, **options)
+            super().__init__(*args, **options)  # pyright: ignore[reportUnknownMemberType] # a bare tqdm, of anything
 
         def display(self, *args: Any, **options: Any) -> None:
             if self.unit == "B" and self.total:

@@ -60,7 +60,7 @@ def leftover_lines(leftovers: Sequence[Leftover], layers: int) -> list[str]:
     """
     beyond = [left for left in leftovers if (place := LAYER.fullmatch(left.name)) and int(place[2]) >= layers]
     rest = [left for left in leftovers if left not in beyond]
-    lines = []
+    lines: list[str] = []
     if beyond:
         lines.append(
             f"{_named(beyond)} {_are(beyond)} stored and not used: the config says {layers} layer{'s' * (layers != 1)}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ..messages.errors import InputError
+from ..program.json_values import is_list
 from .config import Config
 from .families.declarations import of_all_families
 
@@ -32,8 +34,8 @@ def told(config: Config) -> Iterator[str]:
             "config.json: auto_map names code of its own for this model, which is not run: "
             f"it is computed as transformers' own {config.model_type}"
         )
-    named = config.get("architectures") or []
-    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+    named: Any = config.get("architectures") or []
+    if not is_list(named) or not all(isinstance(one, str) for one in named):
         raise InputError(f"{config.where}: architectures is {repr(named)[:60]}, and must be a list of names of classes")
     front = CLASSES.get(config.model_type)
     others = [one for one in named if front and not re.fullmatch(f"(TF|Flax)?{front}{ENDINGS}", one)]

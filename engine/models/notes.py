@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ def silent(note: str) -> None:
 
 def warn(note: str) -> None:
     """Warn as Python does, at the line that called the engine, however deep in it one is told."""
-    frame, level = sys._getframe(), 1
+    frame, level = inspect.currentframe(), 1
     while frame is not None and frame.f_code.co_filename.startswith(_ENGINE):
         frame, level = frame.f_back, level + 1
     warnings.warn(note, stacklevel=level)

@@ -29,7 +29,8 @@ def program_of_vectors(program: Program) -> Program:
     Raises:
         InputError: a model that takes something else from the ids.
     """
-    lookup, stages = _lookup(program), []
+    lookup = _lookup(program)
+    stages: list[Stage] = []
     scaled = next((stage.name for stage in program if stage.kind == "Multiply" and stage.inputs == (lookup.name,)), "")
     for stage in program:
         if stage.name == scaled:  # transformers scales what it looks up, and takes vectors as they are

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from ..messages.errors import InputError
+from ..program.json_values import is_object
 from ..program.stage import Shape, write_shape
 from .weight_files import Rows, WeightFile
 
@@ -108,7 +109,7 @@ def multiplied(files: Sequence[WeightFile]) -> list[WeightFile]:
     """
     places = {name: StoredTensor(file, name) for file in files for name in file.names()}
     opened: list[WeightFile] = []
-    hidden = set()
+    hidden: set[str] = set()
     rules: dict[str, Scaled] = {}
     for name, place in places.items():
         if name.endswith("weight") and place.file.dtype(name) in EIGHT_BITS:
@@ -188,7 +189,7 @@ def scheme_of(names: Iterable[str], config: Any) -> str:
         names: of what is stored.
         config: `quantization_config` as it stands in config.json.
     """
-    named = config.get("quant_method") if isinstance(config, Mapping) else None
+    named = config.get("quant_method") if is_object(config) else None
     if isinstance(named, str):
         return named if named.isprintable() and len(named) < 40 else repr(named)[1:40]
     listed = list(names)

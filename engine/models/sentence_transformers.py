@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..messages.errors import InputError, one_line
+from ..program.json_values import is_list, is_object
 from .config_keys import Harmless, unread
 from .files import read_json, read_object, regular
 
@@ -84,9 +85,11 @@ class Module:
         named = self.settings.get("pooling_mode")
         if named is None:
             named = [mode for name, mode in OLD_MODES.items() if self.settings.get(name)] or "mean"
-        if not isinstance(named, str | list):
+        if isinstance(named, str):
+            return (named,)
+        if not is_list(named):
             raise InputError(f"{self.path}: pooling_mode is {named!r}, and must name poolings")
-        return (named,) if isinstance(named, str) else tuple(map(str, named))
+        return tuple(map(str, named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,8 @@ class Sentence:
     longest: int | None = None
     longest_from: str = ""
     lowercase: bool = False
-    sides: Mapping[str, str] = field(default_factory=dict)
-    prompts: Mapping[str, str] = field(default_factory=dict)
+    sides: Mapping[str, str] = field(default_factory=dict[str, str])
+    prompts: Mapping[str, str] = field(default_factory=dict[str, str])
     default: str | None = None
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -162,8 +165,8 @@ def _root(path: Path, refused: list[str], notes: list[str]) -> dict[str, Any]:
     """
     values = read_object(path)
     notes += unread(ROOT, values, READ_OF_ROOT, HARMLESS_OF_ROOT)
-    prompts = values.get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
+    prompts: Any = values.get("prompts") or {}
+    if not is_object(prompts) or not all(isinstance(text, str | None) for text in prompts.values()):
         raise InputError(f"{path}: prompts are {prompts!r}, and must be texts by name")
     prompts = {"query": "", "document": ""} | {name: text or "" for name, text in prompts.items()}
     default = values.get("default_prompt_name")
@@ -240,7 +243,7 @@ def _elsewhere(path: Path, values: Mapping[str, Any]) -> Iterable[str]:
 
 def _object(path: Path, name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     given = values.get(name)
-    if given is not None and not isinstance(given, dict):
+    if given is not None and not is_object(given):
         raise InputError(f"{path}: {name} is {given!r}, and must be an object")
     return given or {}
 

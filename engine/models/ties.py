@@ -32,7 +32,8 @@ def ties_of(pairs: Mapping[str, str], stored: Container[str], equal: Callable[[s
         stored: names of the weights there are.
         equal: whether two stored weights have the same numbers.
     """
-    instead, differing = {}, {}
+    instead: dict[str, str] = {}
+    differing: dict[str, str] = {}
     for target, source in pairs.items():
         if target not in stored and source in stored:
             instead[target] = source

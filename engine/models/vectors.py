@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..messages.errors import InputError, one_line
 from ..program.tokens import VECTORS, Tokens
+from ..traces.tensor_file import open_safetensors
 
 ENDINGS = (".npy", ".npz", ".safetensors")
 MASK = "mask"
@@ -39,7 +40,8 @@ def vector_tokens(
     Raises:
         InputError: another shape, numbers that are none, or a mask that does not fit or does not say what it means.
     """
-    array, notes = _numbers(vectors, "vectors"), []
+    array = _numbers(vectors, "vectors")
+    notes: list[str] = []
     order = ("batch", "token") if batch_first else ("token", "batch")
     if array.dtype == bool:
         raise InputError("vectors are bool, and must be real numbers; a mask goes beside them")
@@ -117,9 +119,7 @@ def _parts(file: Path) -> dict[str, Any]:
     if file.suffix == ".npz":
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    from safetensors import safe_open
-
-    with safe_open(str(file), framework="pt") as tensors:
+    with open_safetensors(file, "pt") as tensors:
         return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - it is no mapping
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from ..messages.errors import InputError, one_line
 from ..program.dtypes import BY_CODE
+from ..program.json_values import is_object
 from ..program.stage import Shape
+from ..traces.tensor_file import open_safetensors
 from .files import pointer, read_object, regular
 from .folders import instead
 
@@ -51,7 +53,7 @@ class SafetensorsFile:
         if not regular(path):
             raise InputError(f"{path} is missing, though {SAFETENSORS_INDEX} names it")
         try:
-            self._file: Any = safe_open(str(path), framework="pt", device="cpu")
+            self._file = open_safetensors(path, "pt")
         except (SafetensorError, OSError) as error:
             raise InputError(
                 pointer(path) or f"cannot read {path}: truncated or not safetensors ({one_line(error)}); fetch it again"
@@ -90,11 +92,11 @@ class TorchFile:
                 pointer(path)
                 or f"cannot read {path}: {why}, and nothing from it is run; save the model as {SAFETENSORS}"
             ) from None
-        if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        if _is_dict(loaded) and _is_dict(loaded.get("state_dict")):
             loaded = loaded["state_dict"]
         tensors = (
             {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
-            if isinstance(loaded, dict)
+            if _is_dict(loaded)
             else {}
         )
         if not tensors:
@@ -152,6 +154,10 @@ def _load(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)  # a file from before torch 1.6 cannot be mapped
 
 
+def _is_dict(loaded: Any) -> TypeGuard[dict[Any, Any]]:
+    return isinstance(loaded, dict)
+
+
 def weight_files(directory: Path) -> list[Path]:
     """The files a directory's weights are in: one, or the shards its index names; safetensors before torch's own.
 
@@ -178,7 +184,7 @@ def open_weights(path: Path) -> WeightFile:
 def _shards(index: Path) -> list[str]:
     """The shards that an index names, each once; only files beside it."""
     places = read_object(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+    if not is_object(places) or not all(isinstance(name, str) for name in places.values()):
         raise InputError(f"cannot read {index}: its weight_map does not say where each weight is")
     strange = [name for name in places.values() if Path(name).name != name]
     if strange:

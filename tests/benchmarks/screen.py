@@ -84,7 +84,9 @@ def bare_import() -> float:
 
 def keys(model: str, runs: int) -> list[float]:
     terminal = Terminal(WORDS * 2, "--model", model, "--max-length", "512")
-    terminal.wait(b"shows keys")
+    terminal.wait(b"shows the tree")  # below the map
+    terminal.rest()
+    os.write(terminal.fd, b"m")
     terminal.rest()
     os.write(terminal.fd, b":")
     terminal.rest()

@@ -7,6 +7,7 @@ from driving import lines_of, press, running, screen_of, settled, until
 from encoder_tui.engine import Encoder, Session, load
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
+from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.state.encoder_map import MapRow, map_rows, place_of
 from encoder_tui.tui.views.layouts.map import GAP, map_of, neighbour
 from encoder_tui.tui.views.map_view import MapView
@@ -202,3 +203,28 @@ async def test_in_chinese(session: Session, chinese: None) -> None:
         text = "\n".join(screen_of(app))
 
         assert all(word in text for word in ("词元", "第 0 层 · 注意力", "相加归一化", "最可能的词"))
+
+
+async def test_what_is_told_on_opening_stands_on_the_map_that_covers_the_console(encoder: Encoder) -> None:
+    session = Session(encoder.run("貓 狗 cat"), encoder)
+    for width, height in ((120, 40), (80, 24)):
+        app = EncoderApp(lambda progress: session, on_map=True)
+        async with app.run_test(size=(width, height)) as pilot:
+            await settled(pilot)
+            told = screen_of(app)[-2]
+            assert told.startswith(" ! 2 of 3 tokens are [UNK]")
+            assert told.rstrip().endswith("v reads the note on the whole screen")
+            await press(pilot, "down")
+            assert screen_of(app)[-2] == told  # until another text is opened
+            await press(pilot, "v")
+            assert any("[UNK]" in line for line in screen_of(app)[:4])
+            app.engine.close()
+
+
+async def test_a_text_of_which_nothing_is_to_be_told_has_no_such_line(session: Session) -> None:
+    app = EncoderApp(lambda progress: session, on_map=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        assert app.controller.state.view == "map"
+        assert not any(line.startswith(" !") for line in screen_of(app))
+        app.engine.close()

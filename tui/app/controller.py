@@ -55,10 +55,13 @@ class Controller:
     def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
         self.position = position
+        said = answers.on_opening(position, notes)
+        kept = [text for _, text in said[:-1]]
+        if kept:
+            self.app.main.inspector.tell(kept[0], answers.notes_to_read(len(kept)))
         there = view_changes.at_cursor(self.state, position)
         self._show(view_changes.on_map(there) if self.begins_on_map else there)
         self.say_status()
-        said = answers.on_opening(position, notes)
         console = self.app.main.console
         if console.tell(tr("on opening"), said) and not console.line.has_focus:
             self.app.main.footer.hint(answers.notes_to_read(len(said) - 1))

@@ -74,7 +74,8 @@ class Inspector(Vertical):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._header = InspectorHeader(VIEWS)
-        self._views = {name: WIDGETS[name](colours) for name in (*VIEWS, MapView.name_of_view)}
+        self._map = MapView(colours)
+        self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -109,6 +110,10 @@ class Inspector(Vertical):
         if isinstance(self.view, MapView) and position is not None:
             self.view.stand(position)
         self.view.show(state, subject)
+
+    def tell(self, note: str, more: str) -> None:
+        """Say on the map what was told on opening; see `MapView.tell`."""
+        self._map.tell(note, more)
 
     def moved(self, where: str, state: ViewState) -> ViewState:
         """The state after `move WHERE`; a page is what the view shows at once."""

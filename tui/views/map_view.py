@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HERE, STOP, PATCHED = "▶", "●", "◆"
 FRAME, FRAME_HERE = "╭─╮│╰╯", "┏━┓┃┗┛"
-FOOT = 2  # lines below the boxes: what the one that is looked at is
+FOOT = 2  # lines below the boxes: what the one that is looked at is; one more where there is something to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,24 @@ class MapView(ValueView):
         self._sheet: MapPictures | None = None
         self._pictures: dict[str, Thumbnail | Trouble] = {}
         self._due: list[str] = []
+        self._note: tuple[str, str] | None = None
         self._layer = 0
         self._origin = 0
         self._painted: tuple[object, ...] = ()  # what the lines that are kept were painted of
+
+    def tell(self, note: str, more: str) -> None:
+        """Say the first of what was told on opening, which stands in the console that the map covers, and how to read the rest."""
+        self._note = (note, more) if note else None
+
+    @property
+    def _foot_height(self) -> int:
+        return FOOT + (self._note is not None)
 
     def stand(self, position: Position) -> None:
         """Say where the debugger stands, and in what."""
         if self._position is None or self._position.world is not position.world:
             self._pictures.clear()
+            self._note = None if self._position is not None else self._note
             self._sheet, self._layer, self._origin = None, 0, 0
         self._position = position
 
@@ -93,7 +103,9 @@ class MapView(ValueView):
         if self.state.stage in program and program[self.state.stage].layer is not None:
             self._layer = program[self.state.stage].layer or 0
         self._rows = map_rows(program, self._layer)
-        self._layout = map_of([len(row.boxes) for row in self._rows], self.size.width, self.size.height - FOOT)
+        self._layout = map_of(
+            [len(row.boxes) for row in self._rows], self.size.width, self.size.height - self._foot_height
+        )
         lines, columns = self._layout.inner
         tall = lines * (2 if self.has_colours else 1)
         sheet = MapPictures(self.state.text, self.state.head, tall, columns, subject.generation)
@@ -157,7 +169,7 @@ class MapView(ValueView):
     def _scroll(self) -> None:
         if self._layout is None or not self._layout.boxes:
             return
-        box, room = self._layout.at(*self._here), max(1, self.size.height - FOOT)
+        box, room = self._layout.at(*self._here), max(1, self.size.height - self._foot_height)
         first = origin_for(self._origin, box.y - 1, room, self._layout.total)
         self._origin = origin_for(first, box.y + self._layout.height - 1, room, self._layout.total)
 
@@ -171,7 +183,11 @@ class MapView(ValueView):
         return self._at(state, row, column)
 
     def place_at(self, x: int, y: int) -> ViewState | None:
-        placed = self._layout.under(x, y + self._origin) if self._layout and y < self.size.height - FOOT else None
+        placed = (
+            self._layout.under(x, y + self._origin)
+            if self._layout and y < self.size.height - self._foot_height
+            else None
+        )
         return self._at(self.state, placed.row, placed.column) if placed is not None else None
 
     def _wheel(self, event: events.MouseEvent, rows: int) -> None:
@@ -186,7 +202,7 @@ class MapView(ValueView):
 
     def line_key(self, y: int) -> Hashable | None:
         layout, at = self._layout, y + self._origin
-        if layout is None or not layout.boxes or y >= self.size.height - FOOT:
+        if layout is None or not layout.boxes or y >= self.size.height - self._foot_height:
             return None
         return None if 0 <= at - layout.at(*self._here).y < layout.height else at
 
@@ -194,8 +210,8 @@ class MapView(ValueView):
         layout, height = self._layout, self.size.height
         if layout is None or self._position is None:
             return []
-        if y >= height - FOOT:
-            return self._foot(y - (height - FOOT))
+        if y >= height - self._foot_height:
+            return self._foot(y - (height - self._foot_height))
         at = y + self._origin
         if at in layout.titles:
             return self._title(layout.titles.index(at))
@@ -311,6 +327,10 @@ class MapView(ValueView):
     def _foot(self, line: int) -> StyledPieces:
         """What the box is: its name and formula; what it does."""
         assert self._position is not None
+        if line == FOOT and self._note is not None:
+            note, more = self._note
+            room = max(0, self.size.width - cell_len(more) - 2)
+            return [(fit(f"! {note}", room), self.ink("warning")), (f"  {more}", self.ink("quiet"))]
         program = self._position.world.program
         if self.state.stage not in program:
             return []

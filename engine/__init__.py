@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .commands.session import Session
-    from .debugger.cursor import Breakpoint, Debugger, Stop
+    from .debugger.breakpoints import Breakpoint
+    from .debugger.cursor import Debugger, Stop
     from .messages.errors import InputError
     from .models.encoder import Encoder
     from .models.loading import load
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .traces.saving import save
 
 _HOMES = {
-    "Breakpoint": "debugger.cursor", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading",
+    "Breakpoint": "debugger.breakpoints", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading",
     "InputError": "messages.errors", "Inputs": "program.inputs", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.saving", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from ..debugger.breakpoints import Condition
 from ..debugger.conditions import condition
-from ..debugger.cursor import Condition
 from ..debugger.unexpected import Unexpected
 from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..debugger.cursor import START, Breakpoint, Debugger
+from ..debugger.breakpoints import Breakpoint
+from ..debugger.cursor import START, Debugger
 
 if TYPE_CHECKING:
     from .session import Session

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from ..messages.errors import InputError
 from ..program.trace import Trace
+from .breakpoints import Breakpoint
 from .conditions import Predicate, check_windows
-from .cursor import Breakpoint
 from .watches import Watch
 
 

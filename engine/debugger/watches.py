@@ -15,8 +15,8 @@ from ..program.figures import WORDS
 from ..program.stage import Stage
 from ..program.trace import Trace
 from ..program.writing import write_number
+from .breakpoints import written
 from .conditions import FUNCTIONS, PLACES, StageScope, check_windows
-from .cursor import written
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from .comparison import compared_of
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.commands.session import Session
-    from ...engine.debugger.cursor import Breakpoint
+    from ...engine.debugger.breakpoints import Breakpoint
     from ...engine.program.trace import Trace
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
-    from ...engine.debugger.cursor import Breakpoint
+    from ...engine.debugger.breakpoints import Breakpoint
     from ...engine.program.inputs import Inputs
     from ...engine.program.program import Program
     from ...engine.program.stage import Shape, Stage

@@ -10,7 +10,7 @@ from ...ops.patches import Average, TokenAt
 from ...program.program import Program
 from ..config import Config
 from . import vit
-from .blocks import pre_norm as vision
+from .blocks import patches, pre_norm
 from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import Options, Sight
@@ -27,7 +27,7 @@ MODULES = replace(vit.MODULES, prefixes=PREFIXES)
 
 def sight(config: Config) -> Sight:
     """What images it takes."""
-    return vision.sight(config, ("[CLS]", "[DIST]"))
+    return patches.sight(config, ("[CLS]", "[DIST]"))
 
 
 def build(config: Config, stored: Container[str], options: Options) -> Program:
@@ -43,7 +43,7 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if "cls_classifier.weight" in stored:
         _two_classifiers(b, config, sizes.hidden, x)
     elif "classifier.weight" in stored:
-        first = b.add("head.classes.first", FirstToken(), (x,), vision.VECTOR)
+        first = b.add("head.classes.first", FirstToken(), (x,), pre_norm.VECTOR)
         task_heads.classes(b, config, first, "classifier", sizes.hidden)
     return b.program()
 
@@ -52,8 +52,8 @@ def _two_classifiers(b: Builder, config: Config, hidden: int, x: str) -> None:
     """A classifier on each of the first two tokens; what counts is the mean of both."""
     names, axes = task_heads.label_names(config), ("batch", "label")
     count = len(names)
-    first = b.add("head.classes.first", FirstToken(), (x,), vision.VECTOR)
-    second = b.add("head.classes.distilled", TokenAt(1), (x,), vision.VECTOR)
+    first = b.add("head.classes.first", FirstToken(), (x,), pre_norm.VECTOR)
+    second = b.add("head.classes.distilled", TokenAt(1), (x,), pre_norm.VECTOR)
     both = (
         b.linear("head.classes.class_logits", first, "cls_classifier", hidden, count, axes, labels=names),
         b.linear("head.classes.distillation_logits", second, "distillation_classifier", hidden, count, axes, labels=names),

@@ -10,7 +10,7 @@ from ...program.modules import LIST, Modules
 from ...program.program import Program
 from ..config import Config
 from .blocks import attention as parts
-from .blocks import pre_norm as vision
+from .blocks import patches, pre_norm
 from .blocks import tasks as task_heads
 from .blocks.builder import Builder
 from .family import IMAGE, Limits, Options, Sight
@@ -34,7 +34,7 @@ HARMLESS = {
     "of the pooler": ("pooler_act", "pooler_output_size"),
     "of a decoder that fills in hidden patches, which is left out": ("encoder_stride",),
 }
-NAMES = vision.PreNormNames(
+NAMES = pre_norm.PreNormNames(
     "layers.{}.layernorm_before",
     ("layers.{}.attention.q_proj", "layers.{}.attention.k_proj", "layers.{}.attention.v_proj"),
     "layers.{}.attention.o_proj",
@@ -62,7 +62,7 @@ def sides(config: Config) -> tuple[str, ...]:
 
 def sight(config: Config) -> Sight:
     """What images it takes."""
-    return vision.sight(config, ("[CLS]",))
+    return patches.sight(config, ("[CLS]",))
 
 
 def limits(config: Config) -> Limits:
@@ -80,21 +80,21 @@ def build(config: Config, stored: Container[str], options: Options) -> Program:
     if "pooler.dense.weight" in stored:
         pooler(b, config, sizes, x)
     if "classifier.weight" in stored:
-        first = b.add("head.classes.first", FirstToken(), (x,), vision.VECTOR)
+        first = b.add("head.classes.first", FirstToken(), (x,), pre_norm.VECTOR)
         task_heads.classes(b, config, first, "classifier", sizes.hidden)
     return b.program()
 
 
-def sizes_of(config: Config) -> vision.PreNormSizes:
+def sizes_of(config: Config) -> pre_norm.PreNormSizes:
     """The sizes of a ViT or a DeiT.
 
     Raises:
         InputError: an option that is not implemented, by its name.
     """
     config.refuse("is_decoder", "add_cross_attention")
-    sizes = vision.PreNormSizes(
+    sizes = pre_norm.PreNormSizes(
         hidden=config.size("hidden_size", 768),
-        layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),
+        layers=config.size("num_hidden_layers", 12, most=pre_norm.MOST_LAYERS),
         heads=config.size("num_attention_heads", 12),
         intermediate=config.size("intermediate_size", 3072),
         activation=config.activation("hidden_act", "gelu"),
@@ -109,7 +109,7 @@ def sizes_of(config: Config) -> vision.PreNormSizes:
 def encode(
     b: Builder,
     config: Config,
-    sizes: vision.PreNormSizes,
+    sizes: pre_norm.PreNormSizes,
     seen: Sight,
     options: Options,
     vectors: tuple[tuple[str, str], ...],
@@ -120,21 +120,21 @@ def encode(
         vectors: stage and weight of each token before the patches.
     """
     hidden, count = sizes.hidden, len(seen.tokens)
-    pixels = vision.given(b, seen)
-    patches = vision.patches(b, pixels, seen, hidden, "embeddings.patch_embeddings.projection", bias=True)
+    pixels = patches.given(b, seen)
+    in_patches = patches.patches(b, pixels, seen, hidden, "embeddings.patch_embeddings.projection", bias=True)
     table = ("embeddings.position_embeddings", (1, count, hidden), "")
     before = [(name, weight, (1, 1, hidden)) for name, weight in vectors]
-    x = b.alias("embeddings.output", vision.embed(b, patches, before, table, "embeddings"))
+    x = b.alias("embeddings.output", patches.embed(b, in_patches, before, table, "embeddings"))
     mask = parts.additive_mask(b, options)
-    x = vision.layers(b, sizes, x, mask, NAMES)
+    x = pre_norm.layers(b, sizes, x, mask, NAMES)
     return b.alias("output", b.norm("final.norm", x, "layernorm", hidden, sizes.epsilon))
 
 
-def pooler(b: Builder, config: Config, sizes: vision.PreNormSizes, x: str) -> None:
+def pooler(b: Builder, config: Config, sizes: pre_norm.PreNormSizes, x: str) -> None:
     """`head.pooler.*`: the first token through a layer of its own."""
     size = config.get("pooler_output_size") or sizes.hidden
     size = Config({"pooler_output_size": size}, config.where).size("pooler_output_size", sizes.hidden)
-    axes = vision.VECTOR if size == sizes.hidden else ("batch", "pooled")
-    first = b.add("head.pooler.first", FirstToken(), (x,), vision.VECTOR)
+    axes = pre_norm.VECTOR if size == sizes.hidden else ("batch", "pooled")
+    first = b.add("head.pooler.first", FirstToken(), (x,), pre_norm.VECTOR)
     dense = b.linear("head.pooler.dense", first, "pooler.dense", sizes.hidden, size, axes)
     b.activation("head.pooler.activation", dense, config.activation("pooler_act", "tanh"), axes, "pooler")

@@ -15,7 +15,7 @@ from ....ops.patches import EndToken, PatchMean, UnitLength
 from ...config import Config
 from ..family import Limits, Options, Sight
 from . import attention as parts
-from . import pre_norm as vision
+from . import patches, pre_norm
 from . import tasks as task_heads
 from .builder import Builder
 
@@ -57,9 +57,9 @@ def text(b: Builder, config: Config, stored: Container[str], options: Options, a
     x = b.add("embeddings.sum", Sum(), (token, position), module=f"{at}embeddings")
     b.alias("embeddings.output", x)
     mask = parts.additive_mask(b, replace(options, causal=True))
-    x = vision.layers(b, sizes, x, mask, _names(at))
+    x = pre_norm.layers(b, sizes, x, mask, _names(at))
     x = b.alias("output", b.norm("final.norm", x, f"{at}final_layer_norm", sizes.hidden, sizes.epsilon))
-    pooled = b.add("head.pooler.token", EndToken(_end(config)), (x, "tokens.ids"), vision.VECTOR)
+    pooled = b.add("head.pooler.token", EndToken(_end(config)), (x, "tokens.ids"), pre_norm.VECTOR)
     _project(b, pooled, stored, "text_projection", sizes.hidden, projection)
 
 
@@ -68,27 +68,27 @@ def image_sight(config: Config) -> Sight:
     for name in ("image_size", "patch_size"):
         if isinstance(config.get(name), list):
             raise InputError(f"{config.where}: {name} {config.get(name)!r} is not implemented; only one number is")
-    return vision.sight(config, ("[CLS]",), patch=32)
+    return patches.sight(config, ("[CLS]",), patch=32)
 
 
 def image(b: Builder, config: Config, stored: Container[str], options: Options, at: str, projection: int) -> None:
     """The encoder of images, with the projection if it is stored; see `text`."""
     seen, sizes = image_sight(config), _sizes(config, 768, 3072, 12)
     hidden, count = sizes.hidden, len(seen.tokens)
-    pixels = vision.given(b, seen)
-    patches = vision.patches(b, pixels, seen, hidden, f"{at}embeddings.patch_embedding", bias=False)
+    pixels = patches.given(b, seen)
+    in_patches = patches.patches(b, pixels, seen, hidden, f"{at}embeddings.patch_embedding", bias=False)
     vectors = [("class_token", f"{at}embeddings.class_embedding", (hidden,))]
     table = f"{at}embeddings.position_embedding"
-    x = vision.embed(b, patches, vectors, (f"{table}.weight", (count, hidden), table), f"{at}embeddings")
+    x = patches.embed(b, in_patches, vectors, (f"{table}.weight", (count, hidden), table), f"{at}embeddings")
     x = b.alias("embeddings.output", b.norm("embeddings.norm", x, f"{at}pre_layrnorm", hidden, sizes.epsilon))
-    x = vision.layers(b, sizes, x, parts.additive_mask(b, options), _names(at))
+    x = pre_norm.layers(b, sizes, x, parts.additive_mask(b, options), _names(at))
     b.alias("output", x)
     if "classifier.weight" in stored:
-        mean = b.add("head.classes.mean", PatchMean(len(seen.before)), (x,), vision.VECTOR)
+        mean = b.add("head.classes.mean", PatchMean(len(seen.before)), (x,), pre_norm.VECTOR)
         task_heads.classes(b, config, mean, "classifier", hidden)
         return
-    first = b.add("head.pooler.first", FirstToken(), (x,), vision.VECTOR)
-    pooled = b.norm("head.pooler.norm", first, f"{at}post_layernorm", hidden, sizes.epsilon, vision.VECTOR)
+    first = b.add("head.pooler.first", FirstToken(), (x,), pre_norm.VECTOR)
+    pooled = b.norm("head.pooler.norm", first, f"{at}post_layernorm", hidden, sizes.epsilon, pre_norm.VECTOR)
     _project(b, pooled, stored, "visual_projection", hidden, projection)
 
 
@@ -99,11 +99,11 @@ def _project(b: Builder, pooled: str, stored: Container[str], module: str, hidde
         b.add("head.embedding.normalized", UnitLength(), (projected,), EMBEDDING)
 
 
-def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision.PreNormSizes:
+def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> pre_norm.PreNormSizes:
     config.refuse("is_decoder", "add_cross_attention")
-    sizes = vision.PreNormSizes(
+    sizes = pre_norm.PreNormSizes(
         hidden=config.size("hidden_size", hidden),
-        layers=config.size("num_hidden_layers", 12, most=vision.MOST_LAYERS),
+        layers=config.size("num_hidden_layers", 12, most=pre_norm.MOST_LAYERS),
         heads=config.size("num_attention_heads", heads),
         intermediate=config.size("intermediate_size", intermediate),
         activation=config.activation("hidden_act", "quick_gelu"),
@@ -113,10 +113,10 @@ def _sizes(config: Config, hidden: int, intermediate: int, heads: int) -> vision
     return sizes
 
 
-def _names(at: str) -> vision.PreNormNames:
+def _names(at: str) -> pre_norm.PreNormNames:
     layer = f"{at}encoder.layers.{{}}"
     roles = (f"{layer}.self_attn.q_proj", f"{layer}.self_attn.k_proj", f"{layer}.self_attn.v_proj")
-    return vision.PreNormNames(
+    return pre_norm.PreNormNames(
         f"{layer}.layer_norm1", roles, f"{layer}.self_attn.out_proj", f"{layer}.layer_norm2", f"{layer}.mlp"
     )
 

@@ -8,7 +8,9 @@ from ....ops import Sum
 from . import attention as parts
 from .builder import Builder
 
+VECTOR = ("batch", "hidden")
 WIDE = ("batch", "token", "intermediate")
+MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,6 @@ class Recording(Trace):
 
     def _check(self) -> None:
         """Refuse a manifest that contradicts itself or the tensors (`ValueError`): nobody else looks again."""
-        size = self.tokens.shape
         for sequence in self.inputs.sequences.values():
             _check_tokens(sequence)
         for stage in self.program:
@@ -154,6 +153,7 @@ class Recording(Trace):
                 raise ValueError(f"{name}: shape {shape} and axes {axes}")
             if unknown := [of for of in self.program[name].sequences if of and of not in self.inputs.sequences]:
                 raise ValueError(f"{name} is of the sequence {unknown[0]!r}, which is not there")
+            self._check_places(self.program[name], shape)
             if name in self._file and self._file.kind(name) != (self._facts[name]["dtype"], shape):
                 raise ValueError(f"{name} is not what the tensor of that name is")
         for name, beside in self._beside.items():
@@ -161,8 +161,17 @@ class Recording(Trace):
                 raise ValueError(f"{name}: shape {beside['shape']} and axes {beside['axes']}")
             if name not in self._file or self._file.kind(name) != (beside["dtype"], tuple(beside["shape"])):
                 raise ValueError(f"{name} is not what the tensor of that name is")
-        if ONE_HOT in self._shapes and self._shapes[ONE_HOT][:-1] != size:
+        if ONE_HOT in self._shapes and self._shapes[ONE_HOT][:-1] != self.tokens.shape:
             raise ValueError(f"{ONE_HOT}: shape {self._shapes[ONE_HOT]}")
+
+    def _check_places(self, stage: Stage, shape: Shape) -> None:
+        """Refuse an axis over tokens that has other places than its sequence has tokens (`ValueError`); one may stand for all."""
+        for axis, size in zip(stage.axes, shape, strict=True):
+            tokens = self.inputs.tokens_along(stage, axis)
+            if tokens is not None and size not in (1, tokens.shape[1]):
+                raise ValueError(
+                    f"{stage.name} has {size} places along {axis!r}, and there are {tokens.shape[1]} {stage.sequence_along(axis)}"
+                )
 
     @property
     def shapes(self) -> Mapping[str, Shape]:

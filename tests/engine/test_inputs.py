@@ -11,6 +11,7 @@ from encoder_tui.engine import InputError, Inputs, Program, Run, Session, Stage,
 from encoder_tui.engine.analysis.checks.masks import check_masks
 from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.analysis.compare.single_text import alone
+from encoder_tui.engine.analysis.compare.view import Reference
 from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.models.families.blocks.attention import TOKENS
 from encoder_tui.engine.ops import Given
@@ -159,3 +160,18 @@ def test_a_model_refuses_sequences_it_has_not(small) -> None:
 def test_a_stage_says_a_sequence_for_each_axis() -> None:
     with pytest.raises(ValueError, match="sequences for"):
         Program([replace(Stage("tokens.ids", Given("ids"), axes=TOKENS), sequences=("tokens",))])
+
+
+def test_what_lacks_a_sequence_is_compared_where_it_has_none(run: Run) -> None:
+    read = [run.program[name] for name in ("tokens.ids", "tokens.mask", "embeddings.token")]
+    of_tokens = replace(read[2], name="embeddings.target")  # what is of another sequence there is another stage
+    without = Program([*read, of_tokens], weights={name: run.program.weights[name] for name in of_tokens.weights})
+    one = run_of(without, run.weights, run.inputs.tokens)
+    for ours, theirs in ((run, one), (one, run)):
+        comparison = compare(ours, theirs)
+        assert [row.name for row in comparison.rows] == ["tokens.ids", "tokens.mask", "embeddings.token"]
+        assert comparison.first is None
+        missing = comparison.only_ours if ours is run else comparison.only_theirs
+        assert "embeddings.target" in missing
+        with pytest.raises(InputError, match=r"has no embeddings\.target"):
+            Reference("other", theirs, ours, comparison.alignment).difference(ours, "embeddings.target")

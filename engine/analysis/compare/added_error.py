@@ -11,6 +11,7 @@ import numpy as np
 from ...program.arrays import Array
 from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
+from ...program.program import Program
 from ...program.stage import Shape, Stage
 from ...program.torch_calls import from_numpy
 from ...program.trace import LiveTrace, Trace, expect_live
@@ -59,15 +60,11 @@ class Added:
         if not isinstance(self.ours, LiveTrace):
             return "ours is a recording, which computes nothing"
         for name in stage.inputs:
-            if name not in self.theirs.program or self.theirs.program[name].name != name:
+            if counterpart(self.ours.program[name], self.theirs.program) is None:
                 return f"the reference has no {name}"
             if not self.theirs.has(name):
                 return f"the reference did not record {name}"
-            mine, other = self.ours.shapes[name], self.theirs.shapes[name]
-            axes = self.ours.program[name].axes
-            if len(mine) != len(other) or any(
-                a != b for axis, a, b in zip(axes, mine, other, strict=True) if axis not in FREE_AXES
-            ):
+            if not same_shapes(self.ours.program[name], self.ours.shapes[name], self.theirs.shapes[name]):
                 return f"{name} has another shape there"
         return self._ids(stage)
 
@@ -171,6 +168,13 @@ def _laid_out(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     order = sorted(range(like.ndim), key=lambda axis: -like.stride(axis))
     back = sorted(range(like.ndim), key=order.__getitem__)
     return tensor.permute(order).contiguous().permute(back)
+
+
+def counterpart(stage: Stage, theirs: Program) -> Stage | None:
+    """The reference's stage of the same name; None where it has none, or one that is over other sequences' tokens."""
+    if stage.name not in theirs or (other := theirs[stage.name]).name != stage.name:  # an alias is no stage
+        return None
+    return None if other.axes == stage.axes and other.sequences != stage.sequences else other
 
 
 def same_shapes(stage: Stage, ours: Shape, theirs: Shape) -> bool:

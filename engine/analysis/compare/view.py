@@ -17,7 +17,7 @@ from ...program.per_text import Index, is_rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value
-from .added_error import same_shapes
+from .added_error import counterpart, same_shapes
 from .align import Alignment, align, patched_inputs
 from .hidden_keys import HIDES, Hidden, may_hide
 
@@ -71,7 +71,7 @@ class Reference:
 
     def _both(self, trace: Trace, stage: str) -> tuple[Value, Value, Alignment]:
         theirs, name = self.trace, trace.program.resolve(stage)
-        if name not in theirs.program or theirs.program[name].name != name or not theirs.has(name):
+        if counterpart(trace.program[name], theirs.program) is None or not theirs.has(name):
             raise InputError(f"the reference ({self.title}) has no {name}")
         if not same_shapes(trace.program[name], trace.shapes[name], theirs.shapes[name]):
             raise InputError(f"{name} has another shape in the reference ({self.title})")

@@ -15,7 +15,7 @@ from ...program.index import TOKEN_AXES
 from ...program.per_text import Rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
-from .added_error import Added, peek, same_shapes, spans
+from .added_error import Added, counterpart, peek, same_shapes, spans
 from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
 from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, may_hide
@@ -54,7 +54,6 @@ def compare(
     """
     alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
     exact = _exact(ours, theirs)
-    names = {stage.name for stage in ours.program}
     only_ours: list[str] = []
     lost: list[str] = []
     shapes: list[OtherShape] = []
@@ -67,9 +66,10 @@ def compare(
             continue
         if stopped():
             raise InputError(f"compare was interrupted before {name}")
-        if name not in theirs.program or theirs.program[name].name != name:
+        other = counterpart(stage, theirs.program)
+        if other is None:
             only_ours.append(name)
-        elif stage.axes != theirs.program[name].axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
+        elif stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
             shapes.append(OtherShape(name, position, stage.axes, ours.shapes[name], theirs.shapes[name]))
         elif not (ours.has(name) and theirs.has(name)):
             lost.append(name)
@@ -81,7 +81,7 @@ def compare(
             rows.append(row)
     if not rows:
         raise InputError("there is no stage that both have and that can be compared")
-    only_theirs = tuple(stage.name for stage in theirs.program if stage.name not in names)
+    only_theirs = tuple(stage.name for stage in theirs.program if counterpart(stage, ours.program) is None)
     return Comparison(
         title, dict(ours.about), dict(theirs.about), alignment, tuple(rows), tuple(only_ours), only_theirs,
         tuple(lost), tuple(shapes), (ours.program.layers, theirs.program.layers), exact, tolerance,

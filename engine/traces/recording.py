@@ -22,14 +22,14 @@ from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
 from ..program.addresses import AT
 from ..program.foreign.transformer_lens import ENCODER
-from ..program.index import NO_TOKENS
+from ..program.index import NO_TOKENS, TOKEN_AXES
 from ..program.inputs import Inputs
 from ..program.json_values import is_list, is_object
 from ..program.kinds import UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
-from ..program.stage import Shape, Stage
+from ..program.stage import MAIN, Shape, Stage
 from ..program.tokens import PARTS, Tokens
 from ..program.trace import Trace
 from ..program.value import ArrayValue, ShapeAlone, Value
@@ -66,16 +66,12 @@ def open_snapshot(path: str | Path) -> Recording:
         raise InputError(f"{path} holds tensors but is not a snapshot of encoder-tui: it has no {ENTRY!r} entry")
     try:
         facts = _visible(json.loads(metadata[ENTRY]))
-        if facts["format"] > FORMAT:
-            raise InputError(
-                f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it"
-            )
-        expect(facts)
-        return Recording(facts, TensorFile(target))
+        if facts["format"] <= FORMAT:
+            expect(facts)
+            return Recording(facts, TensorFile(target))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} has a damaged {ENTRY!r} entry ({one_line(error)}); export it again") from None
+    raise InputError(f"{path} has format {facts['format']}, and this encoder-tui reads up to {FORMAT}; update it")
 
 
 def _visible(facts: Any) -> Any:
@@ -165,13 +161,13 @@ class Recording(Trace):
             raise ValueError(f"{ONE_HOT}: shape {self._shapes[ONE_HOT]}")
 
     def _check_places(self, stage: Stage, shape: Shape) -> None:
-        """Refuse an axis over tokens that has other places than its sequence has tokens (`ValueError`); one may stand for all."""
+        """Refuse an axis over texts or tokens that is not as long as there are of them (`ValueError`)."""
+        sizes, given = self.inputs.sizes, not (stage.inputs or stage.weights)
         for axis, size in zip(stage.axes, shape, strict=True):
-            tokens = self.inputs.tokens_along(stage, axis)
-            if tokens is not None and size not in (1, tokens.shape[1]):
-                raise ValueError(
-                    f"{stage.name} has {size} places along {axis!r}, and there are {tokens.shape[1]} {stage.sequence_along(axis)}"
-                )
+            sequence = MAIN if axis == "batch" else stage.sequence_along(axis)
+            there = sizes[sequence][axis != "batch"] if axis in ("batch", *TOKEN_AXES) else size
+            if size != there and (size != 1 or given):  # one place may stand for all, but for what goes in
+                raise ValueError(f"{stage.name} is {size} along {axis!r}, and {sequence} are {there}")
 
     @property
     def shapes(self) -> Mapping[str, Shape]:

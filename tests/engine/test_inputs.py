@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +19,8 @@ from encoder_tui.engine.analysis.compare.view import Reference
 from encoder_tui.engine.debugger.unexpected import first_fault
 from encoder_tui.engine.models.families.blocks.attention import TOKENS
 from encoder_tui.engine.ops import Given
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from session_kit import do, run_of, walk
 from two_sequences import ASKED, HEADS, HIDDEN, READ, WEIGHTS, cross_attention, sequence
 
@@ -175,3 +181,48 @@ def test_what_lacks_a_sequence_is_compared_where_it_has_none(run: Run) -> None:
         assert "embeddings.target" in missing
         with pytest.raises(InputError, match=r"has no embeddings\.target"):
             Reference("other", theirs, ours, comparison.alignment).difference(ours, "embeddings.target")
+
+
+def of_stage(name: str, sequences: list[str]) -> Callable[[dict[str, Any]], None]:
+    def change(facts: dict[str, Any]) -> None:
+        next(stage for stage in facts["stages"] if stage["name"] == name)["sequences"] = sequences
+
+    return change
+
+
+def cut(axis: int) -> Callable[[dict[str, Any]], None]:
+    """The second sequence with a text or a token less."""
+
+    def change(facts: dict[str, Any]) -> None:
+        target = facts["sequences"]["target"]
+        of_tokens = ("ids", "mask", "segments", "positions", "strings", "places")
+        for part in of_tokens if axis else ("texts", *of_tokens):
+            target[part] = [row[:-1] for row in target[part]] if axis else target[part][:-1]
+
+    return change
+
+
+DAMAGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "none of it": (lambda facts: facts.pop("sequences"), r"target\.ids is of the sequence 'target', which is not there"),
+    "no such sequence": (of_stage(WEIGHTS, ["", "", "nope", "tokens"]), "of the sequence 'nope', which is not there"),
+    "too few": (of_stage(WEIGHTS, ["", "target", "tokens"]), "has the axes"),
+    "the other's": (of_stage(WEIGHTS, ["", "", "tokens", "target"]), "is 5 along 'query', and tokens are 3"),
+    "not said": (of_stage("target.ids", []), r"target\.ids is 5 along 'token', and tokens are 3"),
+    "a text less": (cut(0), "the sequence 'target' has 1 texts and 'tokens' has 2"),
+    "a token less": (cut(1), r"target\.ids is 5 along 'token', and target are 4"),
+    "the first again": (lambda facts: facts["sequences"].update(tokens=facts["tokens"]), "two sequences are called"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_recording_whose_sequences_contradict_its_values_is_refused(run: Run, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "damaged.safetensors"
+    save(run, path)
+    with safe_open(path, "np") as file:
+        facts = json.loads(file.metadata()["encoder_tui"])
+    change, said = DAMAGES[damage]
+    change(facts)
+    save_file(load_file(path), path, metadata={"encoder_tui": json.dumps(facts)})
+    with pytest.raises(InputError, match=said) as refusal:
+        open_snapshot(path)
+    assert f"{path} has a damaged 'encoder_tui' entry" in str(refusal.value)

@@ -226,3 +226,15 @@ def test_a_recording_whose_sequences_contradict_its_values_is_refused(run: Run, 
     with pytest.raises(InputError, match=said) as refusal:
         open_snapshot(path)
     assert f"{path} has a damaged 'encoder_tui' entry" in str(refusal.value)
+
+
+def test_a_finding_shows_the_text_of_its_own_sequence(run: Run) -> None:
+    session = Session(run)
+    do(session, "patch target.mask[0, 4] = 0")
+    assert "text 0 'le chat noir le chat', token 4 'chat'" in do(session, "check masks")
+
+
+def test_a_text_of_which_nothing_asks_is_no_fault_of_the_mask(run: Run) -> None:
+    inputs = Inputs(sequence(READ, 3), {"target": sequence(["le chat", ""], 5)})
+    findings = check_masks(run_of(run.program, run.weights, inputs)).findings
+    assert [(finding.stage, finding.text) for finding in findings] == [("target.mask", 1)]

@@ -93,9 +93,8 @@ def where(trace: Trace, stage: str, row: int | None, place: tuple[int, ...] | No
     parts: list[str] = []
     along = trace.inputs.strings_along(trace.program[stage])
     if row is not None:
-        parts.append(
-            f"text {row} {quoted(trace.tokens.texts[row][:40])}" if row < len(trace.tokens.texts) else f"text {row}"
-        )
+        texts = trace.inputs.sequences[trace.program[stage].sequence].texts
+        parts.append(f"text {row} {quoted(texts[row][:40])}" if row < len(texts) else f"text {row}")
     if place is not None:
         text = row if row is not None else place[0] if place[0] < texts_of(along) else 0
         for axis, at in zip(trace.program[stage].axes, place, strict=False):

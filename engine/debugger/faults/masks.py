@@ -141,6 +141,8 @@ def _polarity(value: Value, sums: MaskSums, row: int, real: Array, asking: Array
     """
     at_row = min(row, len(sums.by_key) - 1)
     queries, keys = int(sums.queries[at_row]), len(real)
+    if not queries:  # padding alone asks, and nobody reads what it sees
+        return None
     by_key, by_query = sums.by_key[at_row], sums.by_query[at_row]
     told_apart = len(by_query) == len(asking)  # else one row of keys stands for all queries
     first_query = int(np.flatnonzero(asking)[0]) if told_apart and asking.any() else 0

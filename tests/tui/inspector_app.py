@@ -7,6 +7,7 @@ from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import Inspector
 from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.reading.work import Wanted
+from encoder_tui.tui.state.position import Position
 from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views import value_view
@@ -28,6 +29,7 @@ class InspectorApp(App[None]):
         super().__init__()
         self.session, self.state, self.held = session, state, held
         self.inspector = Inspector(colours)
+        self.position: Position | None = None
         self.waiting: list[Wanted] = []
         self.asked: list[ViewState] = []
 
@@ -39,7 +41,8 @@ class InspectorApp(App[None]):
 
     def show(self, state: ViewState) -> None:
         self.state = state
-        self.inspector.show(state, subject_of(look(self.session, None), state.stage) if state.stage else None)
+        self.position = position = look(self.session, self.position)
+        self.inspector.show(state, subject_of(position, state.stage) if state.stage else None, position)
 
     def on_wanted(self, message: Wanted) -> None:
         self.waiting.append(message)

@@ -151,6 +151,8 @@ class EncoderApp(App[int]):
             return
         if isinstance(message.result, BaseException):
             self.complain(message.result)
+            if message.sender.is_attached:
+                message.sender.failed(message.work, words_of(message.result))
         elif message.sender.is_attached:
             message.sender.receive(message.work, message.result)
 

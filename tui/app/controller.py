@@ -191,6 +191,7 @@ class Controller:
                     ),
                 )
         elif self.position is not None and main.inspector.is_late:
+            main.inspector.stop()
             self.engine.interrupt()
         elif self.state.zoomed:
             self._show(replace(self.state, zoomed=False))

@@ -83,6 +83,13 @@ class ExplanationPane(Lines[ExplanationLine]):
         """Fill the lines anew."""
         self._lay()
 
+    def failed(self, work: Work, text: str) -> None:
+        """The old text is another stage's: say so in its place, and ask again at the next key."""
+        self.page, self._asked = None, ()
+        self.put(
+            [self._rule(tr("explanation"), "✗"), *((("what", f" {line}"),) for line in wrapped(text, self.width - 2))]
+        )
+
     def _lay(self) -> None:
         if self.width <= 8:
             return

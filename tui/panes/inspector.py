@@ -93,6 +93,10 @@ class Inspector(Vertical):
         """Whether the numbers have been waited for so long that it shows."""
         return self.view.has_class("-late")
 
+    def stop(self) -> None:
+        """What the view waits for has been stopped."""
+        self.view.stop()
+
     def show(self, state: ViewState, subject: Subject | None, position: Position | None = None) -> None:
         """Show what the state points at.
 
@@ -131,6 +135,9 @@ class Inspector(Vertical):
     def receive(self, work: Work, result: tuple[str, str, tuple[int, ...]]) -> None:
         """Take what was found."""
         self.post_message(self.Followed(*result))
+
+    def failed(self, work: Work, text: str) -> None:
+        """There is no operand to go to."""
 
     def scaled(self, direction: str, state: ViewState) -> ViewState:
         """The state after `contrast up|down|reset`."""

@@ -51,6 +51,9 @@ class Receiver(Protocol):
     def receive(self, work: Work, result: Any) -> None:
         """Take what came of it."""
 
+    def failed(self, work: Work, text: str) -> None:
+        """Nothing came of it, and this is why; the console says so too."""
+
 
 class Wanted(Message):
     """A widget asks for work; the app sees to it and calls the widget's `receive(work, result)` on the UI's thread.

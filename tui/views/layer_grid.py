@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from rich.style import Style
-from textual import events
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
@@ -18,13 +17,12 @@ from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.layer_grid import LayerRow, read_layer
-from ..reading.work import Work
-from ..state.plane import Plane, origin_for, plane_of, written_place
+from ..state.plane import origin_for, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
-from .picture import PictureRequest, Shown, StyledPieces, Trouble
-from .value_view import ValueView
+from .picture import Shown, StyledPieces, Trouble
+from .picture_chain import PictureChain, Sheet
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
@@ -34,23 +32,16 @@ WAITING, TROUBLED = "·", "✗"
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """What the thumbnails depend on.
-
-    Attributes:
-        stages: the stage of each layer.
-        text: row of the batch; generation: the session's.
-        height, width: of a thumbnail, in numbers.
-    """
+class LayerSheet(Sheet):
+    """What the thumbnails depend on: besides, the stage of each layer."""
 
     stages: tuple[str, ...]
-    text: int
-    height: int
-    width: int
-    generation: int = 0
+
+    def read(self, session: Session, stage: str) -> LayerRow:
+        return read_layer(session, stage, self.text, self.height, self.width)
 
 
-class LayerGrid(ValueView):
+class LayerGrid(PictureChain):
     """Layers down, heads across, all on one scale. The cursor is the stage's layer and the head that is looked at."""
 
     name_of_view: ClassVar[str] = "grid"
@@ -58,9 +49,6 @@ class LayerGrid(ValueView):
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
-        self._sheet: Sheet | None = None
-        self._rows: dict[str, LayerRow | Trouble] = {}
-        self._due: list[str] = []
         self._codes: dict[str, list[np.ndarray]] = {}
         self._scale = Scale()
         self._layout: GridLayout | None = None
@@ -82,18 +70,6 @@ class LayerGrid(ValueView):
             stage=nearest,
         )
 
-    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
-        """The next layer that is due; its result is kept by this view itself."""
-        sheet = self._sheet
-        if sheet is None or not self._due:
-            return None
-        stage = self._due[0]
-
-        def run(session: Session) -> LayerRow:
-            return read_layer(session, stage, sheet.text, sheet.height, sheet.width)
-
-        return PictureRequest((sheet, stage), run)
-
     def _ask(self) -> bool:
         """See to it that every layer is at hand or due; whether the whole picture has to be painted."""
         subject = self.subject
@@ -105,46 +81,18 @@ class LayerGrid(ValueView):
         plane = self.plane_of(subject)
         self._layout = layout = self._layout_for(subject)
         text = plane.fixed[plane.axes.index("batch")] if "batch" in plane.axes[:-2] else 0
-        sheet = Sheet(subject.layers, text, layout.values_down, layout.values_across, subject.generation)
-        new = sheet != self._sheet
-        if new:
-            before, self._sheet, self._due = self._sheet, sheet, list(sheet.stages)
-            if before is None or replace(before, generation=sheet.generation, text=text) != sheet:
-                self._rows.clear()  # otherwise the old pictures stay until the new ones are there
-                self._codes.clear()
-            self._awaited = None
-        self.shown = Shown(subject, plane, None)
-        self._next()
-        if new:
+        sheet = LayerSheet(text, layout.values_down, layout.values_across, subject.generation, subject.layers)
+        another = self._want(subject, sheet, subject.layers)
+        if another:
             self._colour()
             self._scroll()
             self.refresh()
-        return new
+        return another
 
-    def _next(self) -> None:
-        subject = self.subject
-        if self._awaited is None and subject is not None and self._due and self.display:
-            plane = self.plane_of(subject)
-            self._awaited = request = self.request(subject, plane)
-            if request is not None:
-                self._send(subject, plane, request)
-
-    def receive(self, work: Work, result: Any) -> None:
-        """Take a layer's thumbnails and ask for the next; what belongs to another text or size is dropped."""
-        _, _, request, frame = result
-        sheet, stage = request.key
-        if sheet != self._sheet:
-            return
-        self._settle()
-        self._rows[stage] = frame
-        self._due = [due for due in self._due if due != stage]
+    def came(self, stage: str) -> None:
+        """All are on one scale."""
         self._colour()
         self.refresh()
-        self._next()
-
-    def _is_late(self) -> None:
-        """The picture is never old: layers that are still missing are marked."""
-        self._timer = None
 
     def _layout_for(self, subject: Subject) -> GridLayout:
         # signs are not known before anything is read: weights have none
@@ -160,7 +108,7 @@ class LayerGrid(ValueView):
         self._strips.clear()
         self._thumbnail.cache_clear()
         dtype = self.subject.dtype if self.subject else "float32"
-        rows = {stage: row.pictures for stage, row in self._rows.items() if isinstance(row, LayerRow)}
+        rows = {stage: row.pictures for stage, row in self._pictures.items() if isinstance(row, LayerRow)}
         flat = [picture.picture.reshape(-1) for pictures in rows.values() for picture in pictures]
         self._scale = (scale_of(np.concatenate(flat), dtype) if flat else Scale()).with_gain(self.state.gain)
         tall = self._layout.cell_height if self._layout else 1
@@ -237,11 +185,6 @@ class LayerGrid(ValueView):
             return None
         return replace(self.state, stage=subject.layers[layer], head=head)
 
-    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
-        if self.shown is not None:
-            event.stop()
-            self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
-
     # -- painting --------------------------------------------------------------------------------------------
 
     def paint(self, shown: Shown, y: int) -> StyledPieces:
@@ -292,7 +235,7 @@ class LayerGrid(ValueView):
         return [*words, (EDGE if before else " ", framed)]
 
     def _paint_thumbnail(self, layout: GridLayout, stage: str, head: int, line: int) -> StyledText:
-        read, codes = self._rows.get(stage), self._codes.get(stage, ())
+        read, codes = self._pictures.get(stage), self._codes.get(stage, ())
         if head >= len(codes):
             mark = TROUBLED if isinstance(read, Trouble) else WAITING if read is None else ""
             return [(fit(mark if line == 0 else "", layout.width, "center"), self.ink("quiet"))]
@@ -314,9 +257,10 @@ class LayerGrid(ValueView):
     def _legend(self, shown: Shown, layout: GridLayout) -> StyledPieces:
         total = len(shown.subject.layers)
         if self._due:
-            done = total - len(self._due)
-            return [(tr("reading layer {layer} of {total}…", layer=done + 1, total=total), self.ink("quiet"))]
-        every = max((row.every for row in self._rows.values() if isinstance(row, LayerRow)), default=1)
+            at = {"layer": total - len(self._due) + 1, "total": total}
+            stopped = tr("stopped before layer {layer} of {total}; any key goes on", **at)
+            return [(stopped if self._stopped else tr("reading layer {layer} of {total}…", **at), self.ink("quiet"))]
+        every = max((row.every for row in self._pictures.values() if isinstance(row, LayerRow)), default=1)
         span = f"{self._origin[0]}-{self._origin[0] + layout.layers - 1}"
         parts = [tr("layers {span} of {count}", span=span, count=total)] * (layout.layers < total)
         heads = shown.subject.size("head")
@@ -332,7 +276,7 @@ class LayerGrid(ValueView):
     def _status(self, shown: Shown) -> StyledPieces:
         """Where the chosen head is strongest."""
         layer, head, width = self._layer, self._head, self.size.width
-        read = self._rows.get(shown.subject.layers[layer])
+        read = self._pictures.get(shown.subject.layers[layer])
         name = tr("layer {layer} head {head}", layer=layer, head=head)
         if isinstance(read, Trouble):
             return [(cut(f"{name}: {read.text}", width), self.ink("warning"))]

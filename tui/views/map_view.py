@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from textual import events
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 
 from ...engine.messages.translation import language, tr
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
-from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
+from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
-from ..reading.work import Work
 from ..state.encoder_map import Box, MapRow, map_rows, place_of
-from ..state.plane import Plane, origin_for
+from ..state.plane import origin_for, paged, plane_at
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.map import LABEL, MapLayout, PlacedBox, map_of, neighbour
-from .picture import PictureRequest, Shown, StyledPieces, Trouble
-from .value_view import ValueView
+from .picture import Shown, StyledPieces, Trouble
+from .picture_chain import PictureChain, Sheet
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
-    from ..state.position import Position
+    from ...engine.program.stage import Stage
+    from ..state.position import Position, World
 
 HERE, STOP, PATCHED = "▶", "●", "◆"
 FRAME, FRAME_HERE = "╭─╮│╰╯", "┏━┓┃┗┛"
@@ -32,17 +31,16 @@ FOOT = 2  # lines below the boxes: what the one that is looked at is; one more w
 
 
 @dataclass(frozen=True, slots=True)
-class MapPictures:
-    """What the pictures depend on."""
+class MapSheet(Sheet):
+    """What the pictures depend on: besides, the head."""
 
-    text: int
     head: int
-    height: int
-    width: int
-    generation: int
+
+    def read(self, session: Session, stage: str) -> Thumbnail:
+        return read_thumbnail(session, stage, self.text, self.head, self.height, self.width)
 
 
-class MapView(ValueView):
+class MapView(PictureChain):
     """Every box has a scale of its own. The cursor is the box of the stage that is looked at."""
 
     name_of_view: ClassVar[str] = "map"
@@ -53,11 +51,9 @@ class MapView(ValueView):
         self._position: Position | None = None
         self._rows: tuple[MapRow, ...] = ()
         self._layout: MapLayout | None = None
-        self._sheet: MapPictures | None = None
-        self._pictures: dict[str, Thumbnail | Trouble] = {}
-        self._due: list[str] = []
         self._note: tuple[str, str] | None = None
         self._layer = 0
+        self._here = (0, 0)  # row and column of the box that is looked at
         self._origin = 0
         self._painted: tuple[object, ...] = ()  # what the lines that are kept were painted of
 
@@ -79,18 +75,6 @@ class MapView(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
-    def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
-        """The picture of the next box that is due; its result is kept by this view itself."""
-        sheet = self._sheet
-        if sheet is None or not self._due:
-            return None
-        stage = self._due[0]
-
-        def run(session: Session) -> Thumbnail:
-            return read_thumbnail(session, stage, sheet.text, sheet.head, sheet.height, sheet.width)
-
-        return PictureRequest((sheet, stage), run)
-
     def _ask(self) -> bool:
         """See to it that every box's picture is at hand or due; whether all has to be painted."""
         subject, position = self.subject, self._position
@@ -99,72 +83,53 @@ class MapView(ValueView):
             self.shown = None
             self.refresh()
             return True
-        program = position.world.program
+        program, world = position.world.program, position.world
         if self.state.stage in program and program[self.state.stage].layer is not None:
             self._layer = program[self.state.stage].layer or 0
         self._rows = map_rows(program, self._layer)
         self._layout = map_of(
-            [len(row.boxes) for row in self._rows], self.size.width, self.size.height - self._foot_height
+            tuple(len(row.boxes) for row in self._rows), self.size.width, self.size.height - self._foot_height
         )
         lines, columns = self._layout.inner
         tall = lines * (2 if self.has_colours else 1)
-        sheet = MapPictures(self.state.text, self.state.head, tall, columns, subject.generation)
-        if sheet != self._sheet:
-            if self._sheet is None or (sheet.height, sheet.width) != (self._sheet.height, self._sheet.width):
-                self._pictures.clear()  # otherwise the old ones stay until the new ones are there
-            self._sheet, self._due, self._awaited = sheet, [], None
-            stages = [box.stage for row in self._rows for box in row.boxes]
-            self._due = stages
-        else:
-            stages = [box.stage for row in self._rows for box in row.boxes]
-            self._due += [stage for stage in stages if stage not in self._pictures and stage not in self._due]
-        self.shown = Shown(subject, self.plane_of(subject), None)
+        sheet = MapSheet(self.state.text, tall, columns, subject.generation, self.state.head)
+        stages = [box.stage for row in self._rows for box in row.boxes if box.stage in world.held]
+        self._want(subject, sheet, stages)
+        self._here = place_of(self._rows, program, self.state.stage)
         self._scroll()
-        self._next()
-        painted = (position, self._rows, self._layout.width, self._layout.height, self._sheet, language())
-        if painted != self._painted:
-            self._painted = painted
-            self._strips.clear()
+        painted = (position, self._rows, self._layout, self._origin, self._sheet, language())
+        if painted == self._painted:
+            return False
+        self._painted = painted
+        self._strips.clear()
         self.refresh()
         return True
 
-    def _next(self) -> None:
-        subject = self.subject
-        if self._awaited is None and subject is not None and self._due and self.display:
-            plane = self.plane_of(subject)
-            self._awaited = request = self.request(subject, plane)
-            if request is not None:
-                self._send(replace(subject, place="done"), plane, request)
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        """The box that was looked at, the one that is, and what is said of it."""
+        assert self._position is not None
+        self._repaint(place_of(self._rows, self._position.world.program, before.stage))
+        self._repaint(self._here)
+        self.refresh_lines(range(self.size.height - self._foot_height, self.size.height))
 
-    def receive(self, work: Work, result: Any) -> None:
-        """Take a box's picture and ask for the next; what belongs to another text or size is dropped."""
-        _, _, request, frame = result
-        sheet, stage = request.key
-        if sheet != self._sheet:
-            return
-        self._settle()
-        self._pictures[stage] = frame
-        self._due = [due for due in self._due if due != stage]
-        self._strips.clear()
-        self._repaint(stage)
-        self._next()
-
-    def _repaint(self, stage: str) -> None:
-        layout = self._layout
+    def came(self, stage: str) -> None:
         for row, one in enumerate(self._rows):
             for column, box in enumerate(one.boxes):
-                if box.stage == stage and layout is not None:
-                    top = layout.at(row, column).y - self._origin
-                    self.refresh_lines(y for y in range(top, top + layout.height) if 0 <= y < self.size.height)
+                if box.stage == stage:
+                    self._repaint((row, column))
 
-    def _is_late(self) -> None:
-        """The picture is never old: boxes that are still missing are empty."""
-        self._timer = None
-
-    @property
-    def _here(self) -> tuple[int, int]:
-        assert self._position is not None
-        return place_of(self._rows, self._position.world.program, self.state.stage)
+    def _repaint(self, place: tuple[int, int]) -> None:
+        """Paint the lines of a box anew."""
+        layout = self._layout
+        if layout is not None and layout.boxes:
+            top = layout.at(*place).y
+            for y in range(top, top + layout.height):
+                self._strips.pop(y, None)
+            shown = range(
+                max(0, top - self._origin),
+                min(top - self._origin + layout.height, self.size.height - self._foot_height),
+            )
+            self.refresh_lines(shown)
 
     def _scroll(self) -> None:
         if self._layout is None or not self._layout.boxes:
@@ -189,11 +154,6 @@ class MapView(ValueView):
             else None
         )
         return self._at(self.state, placed.row, placed.column) if placed is not None else None
-
-    def _wheel(self, event: events.MouseEvent, rows: int) -> None:
-        if self.shown is not None:
-            event.stop()
-            self.post_message(self.Asked(self.moved("down" if rows > 0 else "up", self.state, self.shown.subject)))
 
     def _at(self, state: ViewState, row: int, column: int) -> ViewState:
         return replace(state, stage=self._rows[row].boxes[column].stage, beside="", row=0, column=0)
@@ -272,24 +232,21 @@ class MapView(ValueView):
         ink = self.ink("label-here" if here else "note")
         room = max(0, self._layout.width - LABEL)
         return [
-            ("▸" if here else " ", ink), (fit(self._marks(box), 2, "right") + " ", self.ink("warning")),
-            (fit(self._named(box.title), 14), ink), (fit(self._shape(box), LABEL - 19, "right") + "  ", self.ink("quiet")),
+            ("▸" if here else " ", ink), (fit(self._marks(box), 4, "right") + " ", self.ink("warning")),
+            (fit(self._named(box.title), 14), ink), (fit(self._shape(box), LABEL - 22, "right") + "  ", self.ink("quiet")),
             *self._picture(box, 0, room),
         ]  # fmt: skip
 
     def _marks(self, box: Box) -> str:
-        """Breakpoint, then patch, then the debugger's cursor."""
+        """Breakpoint, then patch, then the debugger's cursor, then that the picture is not this value's yet."""
         position = self._position
         assert position is not None
-        program = position.world.program
-        stops = any(
-            not set(box.stages).isdisjoint(point.stages)
-            for point in position.breakpoints
-            if len(point.stages) < len(program)
-        )
+        everywhere = len(position.world.program)
+        points = [point.stages for point in position.breakpoints if len(point.stages) < everywhere]
+        stops = any(not stages.isdisjoint(box.stages) for stages in points)
         patched = not position.patched.isdisjoint(box.stages)
-        here = position.cursor >= 0 and program[position.cursor].name in box.stages
-        return STOP * stops + PATCHED * patched + HERE * here
+        marks = STOP * stops + PATCHED * patched + HERE * (position.stage in box.stages)
+        return marks + ELLIPSIS * self.is_marked(box.stage)
 
     def _shape(self, box: Box) -> str:
         assert self._position is not None
@@ -299,6 +256,8 @@ class MapView(ValueView):
     def _picture(self, box: Box, line: int, width: int) -> StyledPieces:
         """One line of what a box holds, exactly as wide as it is."""
         read = self._pictures.get(box.stage)
+        if self._position is not None and box.stage not in self._position.world.held:
+            return [(fit(tr("no numbers") if line == 0 else "", width), self.ink("quiet"))]
         if read is None or isinstance(read, Trouble):
             return [(fit("✗" if isinstance(read, Trouble) and line == 0 else "", width, "center"), self.ink("quiet"))]
         if read.words:
@@ -325,26 +284,49 @@ class MapView(ValueView):
         return [*words, (" " * max(0, width - sum(cell_len(text) for text, _ in words)), self.ink("label"))]
 
     def _foot(self, line: int) -> StyledPieces:
-        """What the box is: its name and formula; what it does."""
+        """What is looked at: its name and formula, which head of it is drawn; what it does, or why there is no picture."""
         assert self._position is not None
         if line == FOOT and self._note is not None:
             note, more = self._note
             room = max(0, self.size.width - cell_len(more) - 2)
             return [(fit(f"! {note}", room), self.ink("warning")), (f"  {more}", self.ink("quiet"))]
-        program = self._position.world.program
-        if self.state.stage not in program:
+        world = self._position.world
+        if self.state.stage not in world.program:
             return []
-        row, column = self._here
-        stage, width = program[self._rows[row].boxes[column].stage], self.size.width
-        from ...engine.analysis.explain import stage_text
-        from ...engine.analysis.explain.texts import axis_sizes
-
-        text = stage_text(stage, program, language(), axis_sizes(stage, program, self._position.world.shapes))
+        stage, width = world.program[self.state.stage], self.size.width
+        title, what = _told(world, stage, language())
         if line == 0:
-            formula = self._position.world.formulas[stage.name][0] if stage.inputs else ""
-            title, keys = cut(text.title, width), tr("Enter opens it, m shows the tree, T the tour")
-            name = cut(f"  {stage.name}   {formula}", max(0, width - cell_len(title)))
+            formula = world.formulas[stage.name][0] if stage.inputs else ""
+            title, keys = cut(title, width), tr("Enter opens it, m shows the tree, T the tour")
+            name = cut(f"  {stage.name}{self._drawn_of(stage)}   {formula}", max(0, width - cell_len(title)))
             spare = width - cell_len(title) - cell_len(name) - cell_len(keys)
             told = [(" " * spare + keys, self.ink("quiet"))] if spare >= 2 else []
             return [(title, self.ink("label-here")), (name, self.ink("label")), *told]
-        return [(cut(text.what, width), self.ink("note"))]
+        row, column = self._here
+        shown = self._rows[row].boxes[column].stage
+        picture = self._pictures.get(shown)
+        if isinstance(picture, Trouble):
+            return [(cut(f"✗ {picture.text}", width), self.ink("warning"))]
+        if shown not in world.held:
+            what = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+        return [(cut(what, width), self.ink("note"))]
+
+    def _drawn_of(self, stage: Stage) -> str:
+        """Which text and which head of a stage's value are drawn, where there are several: `[text 1, head 3]`."""
+        assert self._position is not None
+        world, drawn = self._position.world, list[str]()
+        plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], self.state)
+        for axis, at, size in zip(plane.axes, plane.fixed, plane.shape, strict=False):
+            if size > 1 and axis in ("batch", paged(plane.axes)):
+                drawn.append(f"{tr({'batch': 'text', 'hidden': 'channel'}.get(axis, axis))} {at}")
+        return f"[{', '.join(drawn)}]" if drawn else ""
+
+
+@lru_cache(maxsize=2)
+def _told(world: World, stage: Stage, language: str) -> tuple[str, str]:
+    """Title and purpose of a stage; once for both lines and for every key that stays."""
+    from ...engine.analysis.explain import stage_text
+    from ...engine.analysis.explain.texts import axis_sizes
+
+    text = stage_text(stage, world.program, language, axis_sizes(stage, world.program, world.shapes))
+    return text.title, text.what

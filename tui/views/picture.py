@@ -25,11 +25,13 @@ class PictureRequest:
         key: equal requests have equal results as long as the session's generation is the same.
         run: computes it on the engine's thread.
         cost: how many bytes the result will hold.
+        sees: whether what is looked at has to be there before; not where `run` sees to what it reads.
     """
 
     key: Hashable
     run: Callable[[Session], Any]
     cost: int = 1024
+    sees: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

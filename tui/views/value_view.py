@@ -193,7 +193,7 @@ class ValueView(Widget):
 
         def run(session: Session) -> Any:
             try:
-                if subject.place == "ahead":
+                if request.sees and subject.place == "ahead":
                     see(session, subject.stage)
                 return subject, plane, request, request.run(session)
             except (InputError, MemoryError) as error:
@@ -213,6 +213,14 @@ class ValueView(Widget):
             self._keep(request, frame)
         if wanted:
             self._adopt(self.subject, plane, frame)
+
+    def failed(self, work: Work, text: str) -> None:
+        """What was asked for cannot be had: say so where it would be, and ask again once someone looks again."""
+        if self.subject is not None and self._awaited is not None:
+            self.receive(work, (self.subject, self.plane_of(self.subject), self._awaited, Trouble(text)))
+
+    def stop(self) -> None:
+        """What is asked for has been stopped."""
 
     def _keep(self, request: PictureRequest, frame: Any) -> None:
         self._results[request.key] = (frame, request.cost)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 PICTURE = (90, 22)  # from this size on boxes are drawn; below they are lines
 NARROWEST, WIDEST = 14, 24
@@ -33,7 +34,7 @@ class MapLayout:
     Attributes:
         drawn: whether boxes are drawn, rather than written in one line each.
         width, height: of every box.
-        boxes: all of them.
+        rows: the boxes of each row.
         titles: in which line the title of each row stands.
         total: how many lines there are.
     """
@@ -41,13 +42,18 @@ class MapLayout:
     drawn: bool
     width: int
     height: int
-    boxes: tuple[PlacedBox, ...]
+    rows: tuple[tuple[PlacedBox, ...], ...]
     titles: tuple[int, ...]
     total: int
 
+    @property
+    def boxes(self) -> tuple[PlacedBox, ...]:
+        """All of them."""
+        return tuple(chain.from_iterable(self.rows))
+
     def at(self, row: int, column: int) -> PlacedBox:
         """The box of that row and column."""
-        return next(box for box in self.boxes if (box.row, box.column) == (row, column))
+        return self.rows[row][column]
 
     def under(self, x: int, y: int) -> PlacedBox | None:
         """The box under a point of the map; None where there is none."""
@@ -62,7 +68,8 @@ class MapLayout:
 LABEL = 34  # of a line: mark, title, shape
 
 
-def map_of(counts: Sequence[int], width: int, height: int) -> MapLayout:
+@lru_cache(maxsize=4)
+def map_of(counts: tuple[int, ...], width: int, height: int) -> MapLayout:
     """Lay boxes out.
 
     Args:
@@ -74,16 +81,16 @@ def map_of(counts: Sequence[int], width: int, height: int) -> MapLayout:
     lines = sum(-(-count // each) for count in counts)
     tall = max(LOWEST, min(HIGHEST, (height - len(counts)) // max(1, lines))) if drawn else 1
     wide = min(WIDEST, (width + GAP) // each - GAP) if drawn else width
-    boxes: list[PlacedBox] = []
+    rows: list[tuple[PlacedBox, ...]] = []
     titles: list[int] = []
     y = 0
     for row, count in enumerate(counts):
         titles.append(y)
         y += 1
-        for column in range(count):
-            boxes.append(PlacedBox(row, column, column % each * (wide + GAP), y + column // each * tall))
+        places = ((column, *divmod(column, each)) for column in range(count))
+        rows.append(tuple(PlacedBox(row, at, across * (wide + GAP), y + down * tall) for at, down, across in places))
         y += -(-count // each) * tall
-    return MapLayout(drawn, wide, tall, tuple(boxes), tuple(titles), y)
+    return MapLayout(drawn, wide, tall, tuple(rows), tuple(titles), y)
 
 
 def neighbour(layout: MapLayout, row: int, column: int, where: str) -> tuple[int, int]:

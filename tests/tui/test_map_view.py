@@ -72,6 +72,28 @@ def test_one_layer_is_opened_and_the_others_are_folded(session: Session) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("opened", "before", "after"),
+    [
+        (0, [], ["1", "2", "3", "4-22", "23"]),
+        (3, ["0", "1", "2"], ["4", "5", "6", "7-22", "23"]),
+        (12, ["0", "1-8", "9", "10", "11"], ["13", "14", "15", "16-22", "23"]),
+        (20, ["0", "1-16", "17", "18", "19"], ["21", "22", "23"]),
+    ],
+)
+def test_of_many_folded_layers_those_near_the_open_one_have_a_box_of_their_own(
+    opened: int, before: list[str], after: list[str]
+) -> None:
+    names = [f"layers.{layer}.{part}" for layer in range(24) for part in ("attention.output", "ffn.norm")]
+    program = Program([Stage(name, Does("x"), axes=("token",)) for name in ("tokens.ids", *names, "head.words.best")])
+    rows = map_rows(program, opened)
+    assert [box.title for row in rows if row.title == "layers" for box in row.boxes] == [*before, *after]
+    inside = [name for row in rows for box in row.boxes for name in box.stages]
+    assert sorted(inside, key=program.index) == [stage.name for stage in program]
+    several = next(box for row in rows for box in row.boxes if "-" in box.title)
+    assert several.stage == f"layers.{several.title.split('-')[1]}.ffn.norm"  # what leaves the last of them
+
+
 def test_an_arrow_is_where_a_box_is_made_of_the_one_before(session: Session) -> None:
     rows = map_rows(session.trace.program, 0)
     joined = {box.title for row in rows[1:3] for box in row.boxes if box.joined}

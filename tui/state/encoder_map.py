@@ -30,6 +30,8 @@ WITHIN = {
     "query_heads": "query", "key_heads": "key", "value_heads": "value", "scaled": "scores", "mask": "ids", "segments": "ids",
     "positions": "ids",
 }  # fmt: skip
+# Of more folded layers than this in a row, those next to the open one and the farthest stay; the others are one box.
+MOST_FOLDED, NEAR = 6, 3
 # Stages that the next one takes up: what they add is what it normalises.
 BEFORE = ("residual", "sum")
 
@@ -39,16 +41,18 @@ class Box:
     """A stage, with those that belong to it.
 
     Attributes:
-        title: what it is called; a folded layer by its number.
+        title: what it is called; a folded layer by its number, several by their first and last: `4-21`.
         stage: whose value it shows and opens.
         stages: all of it, in the order they run.
         joined: whether it is made of what stands before it in its row.
+        folded: whether it is a layer, or several, that is not opened.
     """
 
     title: str
     stage: str
     stages: tuple[str, ...]
     joined: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,11 @@ def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
             _fold(boxes, stage)
         else:
             _put(boxes, stage, program)
-    return tuple(MapRow(title, tuple(_taken_up(boxes))) for title, boxes in rows if boxes)
+    return tuple(
+        MapRow(title, _rolled(boxes, layer) if title == "layers" else tuple(_taken_up(boxes)))
+        for title, boxes in rows
+        if boxes
+    )
 
 
 def _title_of_row(stage: Stage) -> str:
@@ -108,9 +116,20 @@ def _fold(boxes: list[Box], stage: Stage) -> None:
     """A layer that is not opened is one box, which shows what leaves it."""
     title = str(stage.layer)
     if boxes and boxes[-1].title == title:
-        boxes[-1] = Box(title, stage.name, (*boxes[-1].stages, stage.name), boxes[-1].joined)
+        boxes[-1] = Box(title, stage.name, (*boxes[-1].stages, stage.name), boxes[-1].joined, folded=True)
     else:
-        boxes.append(Box(title, stage.name, (stage.name,), bool(boxes)))
+        boxes.append(Box(title, stage.name, (stage.name,), bool(boxes), folded=True))
+
+
+def _rolled(boxes: list[Box], layer: int) -> tuple[Box, ...]:
+    """A long run of folded layers in few boxes; one of several shows what leaves the last of them."""
+    if len(boxes) <= MOST_FOLDED:
+        return tuple(boxes)
+    start, stop = (NEAR, len(boxes) - 1) if int(boxes[0].title) > layer else (1, len(boxes) - NEAR)
+    inside = boxes[start:stop]
+    names = tuple(name for box in inside for name in box.stages)
+    several = Box(f"{inside[0].title}-{inside[-1].title}", inside[-1].stage, names, inside[0].joined, folded=True)
+    return (*boxes[:start], several, *boxes[stop:])
 
 
 def _put(boxes: list[Box], stage: Stage, program: Program) -> None:

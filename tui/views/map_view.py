@@ -184,16 +184,18 @@ class MapView(PictureChain):
         return words
 
     def _title(self, row: int) -> StyledPieces:
-        title = " · ".join(self._named(part) for part in self._rows[row].title.removeprefix("layers.").split("."))
+        title = self._rows[row].title
+        layer, *parts = title.removeprefix("layers.").split(".")
+        words = [tr("layer {number}", number=layer) if title.startswith("layers.") else tr(layer), *map(tr, parts)]
+        title = " · ".join(words)
         return [
             (f"─ {title} ", self.ink("label")),
             ("─" * max(0, self.size.width - cell_len(title) - 3), self.ink("faint")),
         ]
 
     @staticmethod
-    def _named(part: str) -> str:
-        """A part of a title: the number of a layer, or a word."""
-        return tr("layer {number}", number=part) if part.isdigit() else tr(part)
+    def _named(box: Box) -> str:
+        return tr("layer {number}", number=box.title) if box.folded else tr(box.title)
 
     def _gap(self, box: PlacedBox, line: int) -> StyledPieces:
         assert self._layout is not None
@@ -211,7 +213,7 @@ class MapView(PictureChain):
         edge = self.ink("label-here" if here else "quiet")
         inner = self._layout.width - 2
         if line == 0:
-            marks, title = self._marks(box), cut(self._named(box.title), inner - 2 - len(self._marks(box)))
+            marks, title = self._marks(box), cut(self._named(box), inner - 2 - len(self._marks(box)))
             rest = inner - cell_len(title) - len(marks) - 2
             return [
                 (corner[0], edge), (marks, self.ink("warning")), (f" {title} ", self.ink("label-here" if here else "note")),
@@ -233,7 +235,7 @@ class MapView(PictureChain):
         room = max(0, self._layout.width - LABEL)
         return [
             ("▸" if here else " ", ink), (fit(self._marks(box), 4, "right") + " ", self.ink("warning")),
-            (fit(self._named(box.title), 14), ink), (fit(self._shape(box), LABEL - 22, "right") + "  ", self.ink("quiet")),
+            (fit(self._named(box), 14), ink), (fit(self._shape(box), LABEL - 22, "right") + "  ", self.ink("quiet")),
             *self._picture(box, 0, room),
         ]  # fmt: skip
 

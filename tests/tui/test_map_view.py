@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import lines_of, press, running, screen_of, settled, until
-from encoder_tui.engine import Encoder, Session, load
+from encoder_tui.engine import Encoder, Session, load, open_snapshot, save
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.app.app import EncoderApp
@@ -211,6 +212,50 @@ async def test_the_cursor_the_breakpoints_and_patches_stand_on_it(session: Sessi
         assert any("┏▶ · V" in line for line in screen_of(app))
         await press(pilot, "7")  # any other view has the tree beside it again
         assert not app.controller.state.zoomed
+
+
+async def test_a_weight_is_opened_from_it_and_left_for_it(session: Session) -> None:
+    async with running(lambda progress: session, ["look embeddings.token"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "m", "W")
+        state = app.controller.state
+        assert (state.view, state.beside, state.zoomed) == ("heat", "E", False)
+        await press(pilot, "m")
+        assert (app.controller.state.view, app.controller.state.beside) == ("map", "")  # whose boxes are values
+        await press(pilot, "enter")
+        assert (app.controller.state.view, app.controller.state.beside) == ("heat", "")
+
+
+async def test_it_says_which_head_and_which_text_it_draws(encoder: Encoder) -> None:
+    batch = Session(encoder.run([SENTENCE, "A cat"]), encoder)
+    lines = ["look layers.0.attention.weights"]
+    async with running(lambda progress: batch, lines, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        view = app.main.inspector.view
+        assert "layers.0.attention.weights[text 0, head 0]" in lines_of(view)[-2]
+        first = lines_of(view)
+        await press(pilot, "]")
+        assert "layers.0.attention.weights[text 0, head 1]" in lines_of(view)[-2]
+        assert lines_of(view)[:-2] != first[:-2]
+        await press(pilot, ">")
+        assert "layers.0.attention.weights[text 1, head 1]" in lines_of(view)[-2]
+        await press(pilot, "g")
+        assert "tokens.ids  " in lines_of(view)[-2]  # its text stands above, in the strip of tokens
+        assert any("[CLS] a cat" in line for line in lines_of(view))
+
+
+async def test_a_recording_says_which_boxes_have_no_numbers(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "few.safetensors"
+    save(session.trace, path, select="layers.0.attention.*")
+    async with running(lambda progress: Session(open_snapshot(path)), size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        lines = lines_of(app.main.inspector.view)
+        assert lines[-1].startswith("No numbers here: a recording without this stage")
+        held = app.controller.position.world.held if app.controller.position is not None else frozenset[str]()
+        view = app.main.inspector.view
+        assert isinstance(view, MapView)
+        missing = [stage for stage in boxes(view._rows) if stage not in held]
+        assert sum(line.count("no numbers") for line in lines) == len(missing) > 0
+        assert set(view._pictures) == held.intersection(boxes(view._rows)) != set()
 
 
 async def test_a_click_comes_to_a_box_and_a_folded_layer_opens(session: Session) -> None:

@@ -14,7 +14,7 @@ from .position import Position, World
 from .subject import in_every_layer, nearest_with_keys
 from .view_state import ViewState
 
-OF_VALUES_ALONE = ("why", "diff", "grid")  # views that take a stage's value, and have words for a weight
+OF_VALUES_ALONE = ("why", "diff", "grid", "map")  # views that take a stage's value, and have words for a weight
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
 
@@ -41,7 +41,7 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
 def on_map(state: ViewState) -> ViewState:
     """The map on the whole screen; from there, back to the tree and the value."""
     at_home = state.view == "map" and state.zoomed
-    return replace(state, view="heat" if at_home else "map", zoomed=not at_home)
+    return replace(state, view="heat" if at_home else "map", zoomed=not at_home, beside="")
 
 
 def off_map(before: ViewState, state: ViewState) -> ViewState:
@@ -77,6 +77,7 @@ def with_weight(state: ViewState, argument: str, world: World) -> ViewState:
         raise InputError(f"{stage.name} has no weights; those that do have a letter in their formula: W, E, γ")
     if not world.live:
         raise InputError("a recording holds no weights; open the model itself to look at them")
+    state = replace(state, view="heat") if state.view == "map" else state  # which draws values alone
     if argument == "next":
         return replace(state, beside=dict(pairwise(("", *symbols, ""))).get(state.beside, symbols[0]))
     if argument in symbols:

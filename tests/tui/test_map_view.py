@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from driving import lines_of, press, running, screen_of, settled, until
@@ -13,15 +11,11 @@ from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.state.encoder_map import MapRow, map_rows, place_of
-from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.layouts.map import GAP, map_of, neighbour
 from encoder_tui.tui.views.map_view import MapView
-from encoder_tui.tui.views.picture import Shown, StyledPieces
-from fakes import Does, fake_session
+from fakes import Does
 from hypothesis import given
 from hypothesis import strategies as st
-from inspector_app import InspectorApp
-from textual.pilot import Pilot
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 MOVES = ("left", "right", "up", "down", "top", "bottom", "row-start", "row-end", "page-up", "page-down")
@@ -302,128 +296,3 @@ async def test_a_text_of_which_nothing_is_to_be_told_has_no_such_line(session: S
         assert app.controller.state.view == "map"
         assert not any(line.startswith(" !") for line in screen_of(app))
         app.engine.close()
-
-
-# -- pictures ----------------------------------------------------------------------------------------------------------
-
-
-def map_app(session: Session, **options: Any) -> tuple[InspectorApp, MapView]:
-    app = InspectorApp(session, ViewState("tokens.ids", view="map"), colours=False, **options)
-    view = app.inspector._views["map"]
-    assert isinstance(view, MapView)
-    return app, view
-
-
-async def all_answered(app: InspectorApp, pilot: Pilot[None]) -> list[str]:
-    """Let every picture come; the stages they are of, in their order. Newer work takes the place of older, as on the engine's thread."""
-    stages: list[str] = []
-    while app.waiting:
-        del app.waiting[:-1]
-        stages.append(app.inspector.view._due[0])  # type: ignore[attr-defined]
-        app.answer()
-        await pilot.pause()
-    return stages
-
-
-def fail(app: InspectorApp, why: str) -> None:
-    """Have the picture that is awaited not come."""
-    wanted = app.waiting[-1]
-    app.waiting.clear()
-    wanted.sender.failed(wanted.work, why)
-
-
-async def test_pictures_come_one_by_one_and_only_those_that_are_not_there_yet() -> None:
-    app, view = map_app(fake_session(), held=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        every = await all_answered(app, pilot)
-        assert every == boxes(view._rows)
-        app.show(replace(app.state, stage=every[3]))
-        await pilot.pause()
-        assert not app.waiting
-
-
-async def test_what_was_seen_of_another_layer_before_a_change_is_seen_anew() -> None:
-    session = fake_session()
-    app, view = map_app(session)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        app.show(replace(app.state, stage="layers.1.attention.weights"))
-        await pilot.pause()
-        of_layer_0 = {stage for stage in view._pictures if stage.startswith("layers.0.attention")}
-        assert of_layer_0
-        session.changed()
-        app.show(app.state)
-        await pilot.pause()
-        app.show(replace(app.state, stage="layers.0.attention.weights"))
-        assert of_layer_0 <= set(view._due)
-        await pilot.pause()
-        assert not view._due
-
-
-async def test_a_picture_of_before_is_marked_until_the_new_one_comes() -> None:
-    session = fake_session()
-    app, view = map_app(session, held=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        await all_answered(app, pilot)
-        before = app.lines()
-        session.changed()
-        app.show(app.state)
-        await pilot.pause()
-        assert app.lines() == before  # a mark that goes at once would only flicker
-        view._is_late()
-        assert sum(line.count("…") for line in app.lines()) - sum(line.count("…") for line in before) >= len(view._due)
-        await all_answered(app, pilot)
-        assert app.lines() == before
-
-
-async def test_stopped_it_asks_for_no_more_until_a_key() -> None:
-    app, view = map_app(fake_session(), held=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        view._is_late()
-        app.inspector.stop()
-        fail(app, "stopped on the way")
-        await pilot.pause()
-        assert not app.waiting
-        assert not view._pictures
-        assert sum(line.count("…") for line in app.lines()) >= len(view._due)
-        app.show(app.state)
-        await pilot.pause()
-        assert await all_answered(app, pilot) == boxes(view._rows)
-        assert not any("✗" in line for line in app.lines())
-
-
-async def test_a_picture_that_cannot_be_had_is_said_and_the_others_come() -> None:
-    app, view = map_app(fake_session(), held=True)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        fail(app, "a fault of ours")
-        await pilot.pause()
-        assert await all_answered(app, pilot) == boxes(view._rows)[1:]
-        assert app.lines()[-1].rstrip() == "✗ a fault of ours"
-        assert any("✗" in line for line in app.lines()[:-1])
-
-
-async def test_a_move_paints_two_boxes_and_the_foot_and_nothing_else() -> None:
-    app, view = map_app(fake_session())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        app.lines()
-        painted: set[int] = set()
-        paint = view.paint
-
-        def counted(shown: Shown, y: int) -> StyledPieces:
-            painted.add(y)
-            return paint(shown, y)
-
-        view.paint = counted  # type: ignore[method-assign]
-        app.show(replace(app.state, stage=view._rows[1].boxes[0].stage))
-        await pilot.pause()
-        moved = app.lines()
-        assert view._layout is not None
-        tops = [view._layout.at(row, 0).y for row in (0, 1)]
-        assert painted == {top + y for top in tops for y in range(view._layout.height)} | {38, 39}
-        view._strips.clear()
-        assert app.lines() == moved  # what was not painted again is as it would be painted

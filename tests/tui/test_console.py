@@ -9,6 +9,7 @@ from fakes import fake_session
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual import events
 
 text = st.text(st.sampled_from("ab .,東🎉é→\u0301"), max_size=200)
 
@@ -166,3 +167,13 @@ async def test_an_answer_in_one_long_line_is_known_to_be_cut() -> None:
         assert not console.is_cut
         console.say("text", "a word " * 60)
         assert console.is_cut
+
+
+async def test_keys_typed_faster_than_they_are_handled_keep_their_order() -> None:
+    async with running() as (app, pilot):
+        await press(pilot, "colon")
+        for key in ("h", "e", "l", "p", "q", "backspace", "enter", "1", "2"):  # as a terminal gives them: none waits
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await settled(pilot)
+        assert any(line.startswith("> help") for line in app.main.console.text)
+        assert not any("help1" in line or "helpq" in line for line in app.main.console.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
@@ -66,6 +67,13 @@ class CommandLine(Input):
         """Put the beginning of a command there."""
         self.value = text
         self.cursor_position = len(text)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Do what a key is bound to at once: on its way up to the screen the next one typed would overtake it."""
+        for binding in self._bindings.key_to_bindings.get(event.key, []):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
 
     def action_older(self) -> None:
         self._recall(self._at - 1)

@@ -16,6 +16,7 @@ from ..state.position import Position
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 BAR = 12
+GAP = 4  # columns that part the facts from the status, one after the status included
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Title(Widget, can_focus=False):
             right = f"{SPINNER[self._turn % len(SPINNER)]} {status.text}{bar}"
         right = cut(right, max(0, width - 4))
         name = " encoder-tui"
-        room = width - cell_len(right) - 2
+        room = width - cell_len(right) - GAP
         left = fitting(self._facts, room - cell_len(name) - 2) if room > cell_len(name) + 8 else ""
         parts = [
             ("title--name", cut(name, room)),
@@ -98,7 +99,7 @@ def facts_of(position: Position) -> tuple[str, ...]:
     seen = tr(about.get("attention", ""))
     left = "" if world.live else tr("recording")
     facts = [about.get("model", ""), about.get("family", ""), seen, computes, batch, left]
-    return tuple(fact for fact in facts if fact)
+    return tuple(dict.fromkeys(fact for fact in facts if fact))  # the model cbow is of the family cbow: said once
 
 
 def fitting(facts: tuple[str, ...], width: int) -> str:

@@ -252,6 +252,20 @@ async def test_a_recording_says_which_boxes_have_no_numbers(session: Session, tm
         assert set(view._pictures) == held.intersection(boxes(view._rows)) != set()
 
 
+async def test_what_is_told_below_goes_with_the_cursor_inside_a_box(session: Session) -> None:
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m", "s", "s")
+        assert any("┏▶ tokens" in line for line in screen_of(app))  # mask is part of that box
+        assert any("tokens.mask" in line for line in lines_of(app.main.inspector.view)[-2:])
+
+
+@pytest.mark.parametrize("model", [None, "cbow"])
+def test_no_box_of_the_way_to_a_word_has_its_title_cut(model: str | None) -> None:
+    rows = map_rows((load(model, device="cpu") if model else load(device="cpu")).program, 0)
+    head = next(row for row in rows if row.title.startswith("head"))
+    assert [box.title for box in head.boxes][-3:] == ["logits", "softmax", "best"]
+
+
 async def test_a_click_comes_to_a_box_and_a_folded_layer_opens(session: Session) -> None:
     async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
         await press(pilot, "m")

@@ -17,7 +17,7 @@ TITLES = {
     "ids": ("Given", "tokens"), "one_hot": ("OneHot", "one-hot"), "token": ("Lookup", "E[token]"), "query": ("Linear", "Q"),
     "key": ("Linear", "K"), "value": ("Linear", "V"), "scores": ("Scores", "Q·Kᵀ"), "masked": ("AddMask", "+ mask"),
     "weights": ("Softmax", "softmax"), "context": ("Context", "· V"), "output": ("Linear", "W_O"), "up": ("Linear", "FFN up"),
-    "down": ("Linear", "FFN down"),
+    "down": ("Linear", "FFN down"), "probabilities": ("Softmax", "softmax"),
 }  # fmt: skip
 ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/√d"
 # Of what stands on the map, the words that another language has words for.

@@ -196,6 +196,15 @@ def test_a_look_that_nobody_waits_for_ends_between_layers() -> None:
     session.see("embeddings.token")  # nothing lies between that another layer could be computed from
 
 
+async def test_what_whole_numbers_are_called_by_ends_where_they_end() -> None:
+    ids = np.array([[101, 30521, 7]], dtype=np.int64)
+    session = value_session("tokens.positions", "batch token", ids, [["[CLS]", "東京", "a"]])
+    assert (await lines_of(session, ViewState("tokens.positions", view="numbers"), (50, 8)))[:2] == [
+        "        [CLS]   東京      a",
+        "▸text 0   101  30521      7",
+    ]
+
+
 async def test_a_recording_may_lack_numbers() -> None:
     session = fake_session()
     session.trace.without = frozenset({WEIGHTS})  # type: ignore[attr-defined]

@@ -131,9 +131,11 @@ class NumberGrid(ValueView):
 
     def _labels(self, shown: Shown, row: int, here: int) -> StyledPieces:
         words = [(" " * self._gutter, self.ink("label"))]
+        # whole numbers end under each other, and so does what they are called by; with a point, both begin there
+        side = "right" if isinstance(self._format, Aligned) and not self._format.fraction else "left"
         for column in range(self._origin[1], min(shown.plane.columns, self._origin[1] + self._columns)):
             text = column_label(shown.plane, shown.subject, row, column)
-            text = fit(text, self._format.width) + " " * GAP
+            text = fit(text, self._format.width, side) + " " * GAP
             words.append((text, self.ink("label-here" if column == here else "label")))
         return words
 

@@ -253,6 +253,8 @@ async def test_leaving_while_it_still_loads() -> None:
             "progress",
         )
         assert any("loading: reading weights" in line for line in screen_of(app)[10:])
+        await pilot.press("ctrl+c")
+        assert app.main.footer.render_line(0).text.strip() == "loading goes on; press q to leave"
         await pilot.press("q")
         await until(pilot, lambda: app.return_value is not None, "the end")
         gate.set()

@@ -195,6 +195,8 @@ class Controller:
             self.engine.interrupt()
         elif self.state.zoomed:
             self._show(replace(self.state, zoomed=False))
+        elif ctrl_c and self.position is None:
+            main.footer.hint(tr("loading goes on; press q to leave"))
         elif ctrl_c:
             main.footer.hint(tr("nothing is running to be stopped; press q to leave"))
 

@@ -148,8 +148,8 @@ class CommandTable:
         return command.run.run(self, words) if isinstance(command.run, OfTable) else command.run(session, words)
 
     def execute(self, session: Session, line: str, cancel: CancelToken | None = None) -> Reply:
-        """Run one line; an empty one and one that starts with `#` do nothing. After a change of the tokens it is told which
-        breakpoints name what is not there any more.
+        """Run one line; an empty one and one that starts with `#` do nothing. After a change of what goes in, or of what it is
+        compared with, it is told which breakpoints name what is not there any more.
 
         Args:
             cancel: stops it, from whichever thread.
@@ -161,13 +161,13 @@ class CommandTable:
         if not line or line.startswith("#"):
             return Reply()
         word, *rest = line.split(maxsplit=1)
-        command, tokens = self.find(word), session.trace.tokens
+        command, before = self.find(word), (session.trace.inputs, session.reference)
         session.begin(" ".join((command.name, *rest)), cancel)
         words = rest[0] if rest else ""
         reply = self.run(command, session, words)
         if command.group == "changes" or command.name == "open":
             session.record()
-        if session.trace.tokens is tokens:
+        if session.trace.inputs is before[0] and session.reference is before[1]:
             return reply
         from ..debugger.stale_breakpoints import stale_breakpoints
 

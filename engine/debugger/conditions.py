@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..messages.errors import InputError, nearest
-from ..program.addresses import AT
+from ..program.addresses import stage_at
 from ..program.element import Matches, Place, first_place
 from ..program.expressions import Call, Expression, Indexed, Inequality, Logic, Name, QuotedToken, parse
 from ..program.figures import FROM_STATS, WORDS, Range, figures_of, measure
@@ -182,13 +182,15 @@ def _of_each_text(
     each_text: bool,
 ) -> bool:
     """Whether a window is one number of each text, whichever that is, at the first stage that it fits."""
-    names = sorted(stages, key=trace.program.index) if part.word == "x" else [part.word]
-    here = f"{said} (column {part.at + 1})"
+    here, own = f"{said} (column {part.at + 1})", part.word == "x"
+    if not own and stage_at(part.word) == "x":
+        raise InputError(f"{here}: x is the value of the stage alone; write the address whole: STAGE{part.word[1:]}[...]")
+    names = sorted(stages, key=trace.program.index) if own else [part.word]
     unsaid = each_text and not part.index.positional and "batch" not in dict(part.index.named)
     problem: InputError | None = None
     for name in names:
         value = trace[name]
-        if isinstance(value, ShapeAlone) and AT in value.name:
+        if isinstance(value, ShapeAlone) and not own:
             raise InputError(f"{here}: {value.refusal}")
         try:
             index = bind_index(part.index, value.shape, value.axes, value.tokens, value.labels)

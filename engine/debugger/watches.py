@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..messages.errors import InputError, nearest
-from ..program.addresses import AT
+from ..program.addresses import stage_at
 from ..program.expressions import Call, Expression, Indexed, Name, QuotedToken, parse
 from ..program.figures import WORDS
 from ..program.stage import Stage
@@ -38,7 +38,7 @@ class Watch:
     def value(self, trace: Trace, stage: Stage) -> float | bool | None:
         """Its value once `stage` has run; None where it has none yet, or none here."""
         here = trace.program.index(stage.name)
-        if any(trace.program.index(name) > here for name in self.needs):
+        if any(name not in trace.program or trace.program.index(name) > here for name in self.needs):
             return None
         value: Any = self.expression.value(StageScope(trace, stage))
         if np.size(value) != 1:
@@ -55,11 +55,11 @@ def watch(text: str, trace: Trace) -> Watch:
         InputError: it cannot be read, or speaks of what is not there.
     """
     program, expression = trace.program, parse(text, "watch")
-    needs: list[str] = []
+    others: list[str] = []
     here = False
     for part in expression.parts():
         if isinstance(part, Indexed) and part.word != "x":
-            needs.append(program.resolve(part.word.partition(AT)[0]))
+            others.append(part.word)
         elif isinstance(part, Indexed) or (isinstance(part, Name) and part.word in (*WORDS, *PLACES)):
             here = True
         elif isinstance(part, Name | QuotedToken):
@@ -71,10 +71,11 @@ def watch(text: str, trace: Trace) -> Watch:
             raise InputError(
                 f"watch {text!r} has the unknown function {part.function!r}{nearest(part.function, FUNCTIONS)}"
             )
-    if not needs and not here:
+    if not others and not here:
         raise InputError(f"watch {text!r} never changes; write a figure (`absmax`), or STAGE[INDEX]")
     check_windows(expression, f"watch {text!r}", trace, [stage.name for stage in program])
-    return Watch(text, expression, tuple(needs), "" if here else max(needs, key=program.index))
+    needs = tuple(stage_at(trace[name].name) for name in others)  # a weight may go by its own name
+    return Watch(text, expression, needs, "" if here else max(needs, key=program.index))
 
 
 def write_watched(value: float | bool | None) -> str:

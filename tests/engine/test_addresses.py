@@ -128,6 +128,15 @@ def test_a_watched_address_is_known_once_its_stage_has_run(session: Session) -> 
     assert f"{UP}@difference[0, 0, 0] = {want:.9g}" in do(session, "info breakpoints")
 
 
+def test_a_weight_is_watched_by_its_own_name(session: Session) -> None:
+    own = session.trace.program[UP].weights[0]
+    for line in (f"watch {own}[0, 0]", f"watch {UP}@W[0, 0]"):
+        assert "(not yet known)" in do(session, line)
+    assert stopped_at(session) == UP
+    want = f" = {float(session.trace[f'{UP}@W'].read((0, 0))):.9g}\n"
+    assert f"{do(session, 'info breakpoints')}\n".count(want) == 2
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -135,6 +144,8 @@ def test_a_watched_address_is_known_once_its_stage_has_run(session: Session) -> 
         (f"break {UP} if {UP}@W[0] > 1", r"\[\.\.\.\] is many numbers \(along "),
         (f"watch {UP}@W[0, 9999]", "out of range"),
         ("break * if layers.0.ffn.upp@W[0, 0] > 1", "no stage named 'layers.0.ffn.upp'"),
+        ("break *.up if max(x@W[:]) > 1", "x is the value of the stage alone; write the address whole: STAGE@W"),
+        ("watch x@W[0, 0]", "x is the value of the stage alone"),
     ],
 )
 def test_a_condition_on_what_is_not_there_is_refused_when_it_is_set(session: Session, line: str, says: str) -> None:
@@ -155,6 +166,13 @@ def test_a_condition_on_what_is_compared_no_more_does_not_hold(session: Session)
     do(session, f"break {UP} if {UP}@difference[0, 0, 0] < 1")
     session.trace.kinds_beside.clear()
     assert stopped_at(session) == session.trace.program[-1].name
+
+
+def test_a_breakpoint_on_what_is_compared_no_more_is_told_of(session: Session) -> None:
+    for line in ("fork", "switch 0", "compare fork 1", f"break {UP} if {UP}@difference[0, 0, 0] > 1"):
+        do(session, line)
+    assert f"breakpoint 1 cannot stop here: {UP} has no 'difference'" in do(session, "drop 1")
+    assert "cannot stop" not in do(session, "compare dtype float64")
 
 
 def test_the_stage_of_an_address_is_looked_for_first(session: Session) -> None:

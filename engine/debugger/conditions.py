@@ -184,7 +184,9 @@ def _of_each_text(
     """Whether a window is one number of each text, whichever that is, at the first stage that it fits."""
     here, own = f"{said} (column {part.at + 1})", part.word == "x"
     if not own and stage_at(part.word) == "x":
-        raise InputError(f"{here}: x is the value of the stage alone; write the address whole: STAGE{part.word[1:]}[...]")
+        raise InputError(
+            f"{here}: x is the value of the stage alone; write the address whole: STAGE{part.word[1:]}[...]"
+        )
     names = sorted(stages, key=trace.program.index) if own else [part.word]
     unsaid = each_text and not part.index.positional and "batch" not in dict(part.index.named)
     problem: InputError | None = None

@@ -96,7 +96,7 @@ def touches(source: str) -> list[str]:
     handed = {
         id(argument)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {*readers, "request.run"}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {*readers, "request.run", "sheet.read"}
         for argument in node.args
     }
     return [

@@ -107,6 +107,16 @@ async def test_a_screen_below_another_takes_nothing_away() -> None:
         assert app.screen is app.main
 
 
+async def test_a_key_while_the_app_closes_is_for_nobody() -> None:
+    async with running() as (app, pilot):
+        opened(app, PaletteScreen())
+        await pilot.pause()
+        app._screen_stack.remove(app.main)  # the screens are closed one after the other
+        await app.on_event(events.Key("escape", None))
+        app._screen_stack.insert(0, app.main)
+        assert len(app.screen_stack) == 2
+
+
 async def test_a_screen_is_opened_once() -> None:
     async with running(lines=["keys", "palette", "keys", "keys"]) as (app, pilot):
         await until(pilot, lambda: len(app.screen_stack) == 3, "both screens")

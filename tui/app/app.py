@@ -160,8 +160,8 @@ class EncoderApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys take effect one after the other: what follows `:` is its text, what follows `?q` is not the help's."""
-        if isinstance(event, FROM_OUTSIDE) and not self.screen_stack:
-            return  # nothing is there yet, or any more, that it could be for
+        if isinstance(event, FROM_OUTSIDE) and self.main not in self.screen_stack:
+            return  # nothing is there yet, or any more, that it could be for: a palette goes after what is below it
         if not (isinstance(event, events.Key) and not event.is_forwarded and self._took(event)):
             await super().on_event(event)
 

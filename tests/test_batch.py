@@ -122,6 +122,7 @@ TEXTS = {
 }  # fmt: skip
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_any_text(batch, text, tmp_path):
     status, out, err = batch(text, "--max-length", "64", "--export", tmp_path / "s.safetensors", "-ex", "info tokens")
@@ -158,6 +159,7 @@ def test_standard_input_is_one_text_a_line(small_dir):
     assert "text 1: 'zweite 東京'" in done.stdout
 
 
+@pytest.mark.sweep
 def test_output_that_nobody_reads(small_dir, tmp_path):
     """`| head -1`: whoever reads has seen enough, and the export is written all the same."""
     path = tmp_path / "s.safetensors"
@@ -189,6 +191,7 @@ def test_output_that_cannot_be_written(small_dir):
     assert b"cannot write to standard output: No space left on device" in done.stderr
 
 
+@pytest.mark.sweep
 def test_a_terminal_that_knows_only_ascii(small_dir):
     command = [*MAIN, "東京", "-ex", "info layers.0.attention.scores", "-m", str(small_dir), "--batch"]
     done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})

@@ -246,6 +246,7 @@ def test_ctrl_c_is_status_130(capsys, monkeypatch):
     assert main([SENTENCE]) == 130
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("stdin", [b"", b"  \n\n", b"\xff\xfe text"])
 def test_standard_input_without_text(stdin, small_dir):
     done = subprocess.run([*MAIN, "-", "-m", str(small_dir), "--batch"], input=stdin, capture_output=True)

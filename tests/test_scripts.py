@@ -52,6 +52,7 @@ SHOWN = {
 MODELS = {"words": ("cbow", "skipgram")}
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("name", "model"), [(name, model) for name in sorted(SHOWN) for model in MODELS.get(name, ("bundled", "minilm"))]
 )

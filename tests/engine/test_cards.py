@@ -204,6 +204,7 @@ def test_every_rule_is_tried() -> None:
     assert ruled == {type(op).__name__ for op in EXAMPLES}
 
 
+@pytest.mark.few(20)
 @pytest.mark.parametrize("op", EXAMPLES, ids=lambda op: type(op).__name__)
 @settings(deadline=None, derandomize=True)
 @given(data=some.data())

@@ -88,6 +88,7 @@ def faulty(encoder: Encoder, name: str, change):
     return run
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_command_begins_at_the_same_stage(fault: str, encoder: Encoder) -> None:
     name, change, stage, said = FAULTS[fault]

@@ -42,6 +42,7 @@ def fault(request, copies: Copies):
     return copies.make(request.param, zeroed(weight)), stage, source
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, "hi"]], ids=["two", "one", "padded"])
 def test_a_dead_weight_is_found_where_it_is_used(fault, texts: list[str], dtype: str) -> None:

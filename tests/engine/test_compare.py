@@ -27,6 +27,7 @@ def encoder() -> Encoder:
 # -- dtypes ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("turned", [False, True])
 def test_another_dtype_differs_by_rounding_alone(encoder: Encoder, dtype: str, turned: bool) -> None:

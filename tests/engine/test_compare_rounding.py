@@ -22,7 +22,7 @@ def sample(request) -> Sample:
     return request.param
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_sound_model_is_equal_within_what_half_precision_explains(sample: Sample, dtype: str) -> None:
     if dtype not in sample.dtypes:

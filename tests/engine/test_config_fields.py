@@ -211,6 +211,7 @@ def test_what_is_listed_as_harmless_is(fields):
     assert fields.equal(encoder, theirs)
 
 
+@pytest.mark.few(1)
 def test_every_other_field_is_followed_or_refused(fields):
     wrong, decided, listed = [], set(), harmless(fields)
     rest = [

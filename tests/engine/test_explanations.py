@@ -85,7 +85,7 @@ def test_poolings_are_explained(small, mode):
     assert lacks(program, {stage: shadow.shape for stage, shadow in shadows.items()}) == []
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(5)
 @settings(
     max_examples=4, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -269,6 +269,7 @@ PROGRAMS = [
 ]
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("what", PROGRAMS, ids=str)
 def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese, what):
     """At a few elements of every stage of every kind of program: nothing left in English, nothing like `3 = 3`."""

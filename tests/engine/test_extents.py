@@ -84,7 +84,11 @@ def patch(run, name, number, whole):
     run.override(name, tensor)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=some.data())
 def test_a_scan_stops_where_reading_everything_stops(small, data) -> None:
     run = small.run(TEXTS[: data.draw(some.integers(1, 2), label="texts")])
@@ -159,7 +163,7 @@ def test_what_no_range_rules_out(text: str) -> None:
     assert necessary_condition(parse(text)) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 2, deadline=None)
 @given(data=some.data())
 def test_figures_lie_in_their_ranges(data) -> None:
     dtype = data.draw(some.sampled_from(["float32", "float64", "float16"]), label="dtype")

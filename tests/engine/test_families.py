@@ -45,6 +45,7 @@ def check(sample, encoder, theirs, lengths, seed=0):
     return run
 
 
+@pytest.mark.few(10)
 def test_alone_at_every_length(sample, pair: tuple[Encoder, Any]):
     for length in sorted({sample.shortest, 2 + sample.shortest, 17, sample.longest}):
         check(sample, *pair, [length])
@@ -72,6 +73,7 @@ def test_random_configs(sample, data):
     check(sample, encoder, theirs, [7, sample.shortest, 4])
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("dtype", ["bfloat16", *(pytest.param(name, marks=SWEEP) for name in ("float16", "float64"))])
 def test_other_dtypes(sample, dtype):
     if dtype not in sample.dtypes:
@@ -96,6 +98,7 @@ def values_on_meta(encoder, tokens, make_out):
     return values
 
 
+@pytest.mark.few(10)
 def test_on_the_meta_device(sample, pair):
     """No op makes CPU tensors, with memory given or not, and shapes and dtypes are what the ops foretell."""
     encoder, _ = pair
@@ -139,6 +142,7 @@ def test_names_of_others(sample, pair):
         assert program.resolve(f"{blocks}.{layer}.mlp.hook_pre") == f"layers.{layer}.ffn.up"
 
 
+@pytest.mark.few(10)
 def test_why_holds_at_every_stage(sample, pair):
     """One number of each stage is the sum of the terms it is said to be."""
     encoder, _ = pair

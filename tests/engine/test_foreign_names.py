@@ -64,6 +64,7 @@ def outputs(model, inputs):
     return given
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize(("family", "options"), CASES, ids=lambda part: str(part))
 def test_hugging_face_names(family, options):
     """Every module of the model: its name gives its output, with the head's prefix and without, or says why not."""

@@ -28,6 +28,7 @@ def run_of(trace: Trace) -> Run:
     return trace
 
 
+@pytest.mark.sweep
 def test_forks_stay_within_one_budget(minilm_dir):
     budget = 256 << 20
     encoder = load(minilm_dir, "cpu", budget=budget)

@@ -165,6 +165,7 @@ def test_refusals(ask, model, says):
     refused(ask(model), says)
 
 
+@pytest.mark.sweep
 def test_a_download_that_breaks_off(ask, hub):
     hub.truncated = True
     refused(ask("org/model"), "download of 'org/model' failed")

@@ -178,7 +178,7 @@ def test_damaged_images(tmp_path):
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=settings.default.max_examples * 3 // 2, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
 @given(data=st.data())
 def test_damage_anywhere_gives_an_image_or_one_line(tmp_path, data):

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
 
 
@@ -46,6 +48,7 @@ def test_cached_ones(small_dir, tmp_path):
     assert "MB" in lines["org/good"]
 
 
+@pytest.mark.sweep
 def test_every_family_is_named(tmp_path):
     from encoder_tui.engine.models.families import FAMILIES
 

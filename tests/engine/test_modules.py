@@ -311,6 +311,7 @@ UNLIKE = {
 }  # fmt: skip
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("how", UNLIKE)
 def test_parts_that_are_not_alike_are_exact(how, batch_first):

@@ -80,7 +80,7 @@ def test_bitsandbytes_in_another_order_is_refused(changed):
                      {"quant_method": "bitsandbytes"}), "cpu")  # fmt: skip
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("shape", ["tensor", "number", "rows", "blocks"])
 @pytest.mark.parametrize("kind", [torch.int8, torch.float8_e4m3fn, torch.float8_e5m2])
 @pytest.mark.parametrize("of", [torch.float32, torch.bfloat16])

@@ -91,6 +91,7 @@ def family(request, tmp_path_factory):
     return directory
 
 
+@pytest.mark.few(3)
 def test_every_family(family, tmp_path):
     run = same(family)
     assert run.tokens.shape[1] == 24
@@ -130,7 +131,7 @@ def test_the_hand_wins(copy):
     assert less.tokens.shape[1] == 10
 
 
-@pytest.mark.few(1)
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_roberta_config.json"])
 def test_limits_come_from_where_the_library_takes_them(copy, name):
     (copy / "sentence_bert_config.json").unlink()
@@ -246,6 +247,7 @@ def test_small_letters(copy):
     assert same(copy, ["The CAT"]).tokens.strings[0] == ("[CLS]", "the", "cat", "[SEP]")
 
 
+@pytest.mark.few(4)
 def test_small_letters_where_the_tokenizer_has_capitals(family, tmp_path):
     directory = shutil.copytree(family, tmp_path / "model")
     changed(directory, "sentence_bert_config.json", do_lower_case=True)

@@ -108,6 +108,7 @@ PLACES = [
 ]  # fmt: skip
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_odd_values_anywhere(good, tmp_path, place):
     """Each is either harmless or refused as bad input; nothing else ever comes out."""

@@ -44,6 +44,7 @@ def test_every_head_is_exact_and_explained(head):
     )
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("head", family_bert.HEADS)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_every_head_in_other_dtypes(head, dtype):

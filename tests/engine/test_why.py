@@ -74,7 +74,7 @@ def test_every_stage_adds_up(padded: Run) -> None:
         check(padded, stage, place(padded, stage, chance))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.data())
 def test_any_element_adds_up(padded: Run, data: st.DataObject) -> None:
     stage = data.draw(st.sampled_from(padded.program.stages))

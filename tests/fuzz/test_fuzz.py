@@ -24,6 +24,7 @@ def keeper(request):
     made.close()
 
 
+@pytest.mark.few(1)
 def test_what_once_failed_does_not(keeper):
     recipes = kept(keeper.kind)
     assert recipes

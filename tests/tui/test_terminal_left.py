@@ -84,7 +84,7 @@ def test_keys(opened: Opened, keys: bytes) -> None:
     check(terminal, opened, 0)
 
 
-@pytest.mark.few(1)
+@pytest.mark.sweep
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_end_it_once_the_terminal_is_as_it_was(opened: Opened, number: signal.Signals) -> None:
     terminal = opened()
@@ -92,7 +92,7 @@ def test_signals_end_it_once_the_terminal_is_as_it_was(opened: Opened, number: s
     check(terminal, opened, -number)
 
 
-@pytest.mark.few(1)
+@pytest.mark.sweep
 @pytest.mark.parametrize("before", ["", "trap '' HUP;"], ids=["hangup", "nohup"])
 def test_a_terminal_that_is_closed_ends_it(opened: Opened, before: str) -> None:
     terminal = opened(before=before)
@@ -111,6 +111,7 @@ def test_to_the_background_and_back(opened: Opened) -> None:
     check(terminal, opened, 0)
 
 
+@pytest.mark.sweep
 def test_stopped_from_outside_and_let_go_on(opened: Opened) -> None:
     terminal = opened()
     for _ in range(2):
@@ -120,6 +121,7 @@ def test_stopped_from_outside_and_let_go_on(opened: Opened) -> None:
     check(terminal, opened, 0)
 
 
+@pytest.mark.sweep
 def test_standard_input_that_is_closed(opened: Opened) -> None:
     terminal = opened(before="exec <&-;")
     leave(terminal)

@@ -164,7 +164,7 @@ def _set(session: Session, rest: str) -> Reply:
     return Reply(f"{name} {number}")
 
 
-def _help(table: CommandTable, rest: str) -> Reply:
+def _help(table: CommandTable, session: Session, rest: str) -> Reply:
     if rest:
         command = table.find(rest)
         keys = ", ".join(f"{key.name} ({tr(key.label)})" for key in command.keys)

@@ -80,7 +80,7 @@ class Reply:
 class OfTable:
     """What a command does that speaks of commands: the table hands itself to it."""
 
-    run: Callable[[CommandTable, str], Reply]
+    run: Callable[[CommandTable, Session, str], Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,9 @@ class CommandTable:
 
     def run(self, command: Command, session: Session, words: str) -> Reply:
         """Run a command on what stood after its name; see `execute`."""
-        return command.run.run(self, words) if isinstance(command.run, OfTable) else command.run(session, words)
+        return (
+            command.run.run(self, session, words) if isinstance(command.run, OfTable) else command.run(session, words)
+        )
 
     def execute(self, session: Session, line: str, cancel: CancelToken | None = None) -> Reply:
         """Run one line; an empty one and one that starts with `#` do nothing. After a change of what goes in, or of what it is

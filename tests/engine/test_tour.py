@@ -5,7 +5,9 @@ import re
 import pytest
 from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.analysis.tour import TourPlace, page_of, stops_of
+from encoder_tui.engine.analysis.tour.experiments import SHOWN_TOKENS
 from encoder_tui.engine.commands import TABLE
+from family_kit import open_pair, random_model, samples, tokens_for
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -28,10 +30,13 @@ def tour(session, rest=""):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_stop_has_its_text_and_numbers(session, language):
     stops = stops_of(session.trace.program)
-    assert len(stops) >= 12
+    assert [stop.facts for stop in stops] == [
+        "tokens", "ids", "one_hot", "embedding", "neighbours", "position", "projections", "scores", "scaled", "mask", "weights",
+        "context", "concat", "residual", "activation", "layers", "words",
+    ]  # fmt: skip
     for number in range(len(stops)):
         page = page_of(session.trace, stops, TourPlace(number, shown=True), language)
-        for words in (page.title, page.ask, page.tell):
+        for words in (page.title, page.ask, page.tell or page.tried, page.offer):
             assert words
             assert not re.search(r"\{\w+\}", words), words
             assert bool(CHINESE.search(words)) == (language == "zh"), words
@@ -40,59 +45,153 @@ def test_every_stop_has_its_text_and_numbers(session, language):
 
 def test_it_asks_then_shows_then_goes_on(session):
     first, second, third = (tour(session) for _ in range(3))
-    assert "tour 1/13 · From text to tokens" in first.text
+    assert "tour 1/17 · From text to tokens" in first.text
     assert "think" in first.text
-    assert "Into 15: [CLS] the animal" in second.text
-    assert "tour 2/13" in third.text
-    assert third.stop.stage.name == "tokens.one_hot"
+    assert "15 tokens: [CLS] the animal" in second.text
+    assert "tour 2/17" in third.text
+    assert third.stop.stage.name == "tokens.ids"
     assert third.request.argument == "numbers"
 
 
-def test_the_answers_are_those_of_the_run(session):
+def number_of(session, facts) -> int:
+    return [stop.facts for stop in stops_of(session.trace.program)].index(facts)
+
+
+def told(session, facts) -> str:
     stops = stops_of(session.trace.program)
-    told = {stop.facts: page_of(session.trace, stops, TourPlace(n, shown=True)).tell for n, stop in enumerate(stops)}
-    assert told["heads"].startswith("128 / 4 = 32.")
-    weights = session.trace["layers.1.attention.weights"].read((0,))  # (head, query, key)
-    page = page_of(session.trace, stops, TourPlace([s.facts for s in stops].index("weights"), shown=True))
+    return page_of(session.trace, stops, TourPlace(number_of(session, facts), shown=True)).tell
+
+
+def test_the_answers_are_those_of_the_run(session):
+    assert told(session, "concat").startswith("4 · 32 = 128:")
+    weights = session.trace["layers.0.attention.weights"].read((0,))  # (head, query, key)
+    stops = stops_of(session.trace.program)
+    page = page_of(session.trace, stops, TourPlace(number_of(session, "weights"), shown=True))
     strings = session.trace.tokens.strings[0]
     assert strings[page.token] == "it"
-    key = int(weights[page.head, page.token].argmax())
-    assert page.tell.startswith(f'At "{strings[key]}", with {weights[page.head, page.token, key]:.0%}')
+    row = weights[page.head, page.token]
+    key = max((at for at in range(1, 14) if at != page.token), key=lambda at: row[at])  # another word
+    assert page.tell.startswith(f'At "{strings[key]}", with {row[key]:.0%}')
     std = session.trace["layers.0.attention.scaled"].stats().std
-    assert told["scaled"].startswith(f"By {std:.3g}.")
+    assert told(session, "scaled").startswith(f"By {std:.3g}.")
+    norm = session.trace["layers.0.attention.norm"].read((0, page.token))
+    assert told(session, "residual").startswith(f"Mean {norm.mean():.3g}, deviation {norm.std():.3g}:")
+
+
+def at_stop(session, facts) -> None:
+    tour(session, str(number_of(session, facts) + 1))
+
+
+def test_what_is_tried_changes_the_run_and_is_taken_back(session):
+    before = session.trace["layers.0.attention.weights"].numpy().copy()
+    at_stop(session, "scaled")
+    said = tour(session, "try")
+    assert "patch layers.0.attention.scaled = x * 5.657" in said.text
+    assert '"it" gives "tired" 0.45 of its attention instead of 0.14' in said.text
+    assert said.request.argument == "lines"
+    after = session.trace["layers.0.attention.weights"].numpy()
+    assert after[0, 0, 10, 13] == pytest.approx(0.45, abs=0.005)
+    assert "took back: patch layers.0.attention.scaled" in tour(session, "try").text
+    assert (session.trace["layers.0.attention.weights"].numpy() == before).all()
+
+
+def test_every_stop_has_something_to_try_that_does_something(session):
+    stops = stops_of(session.trace.program)
+    whole = session.trace["output"].numpy().copy()
+    for number, stop in enumerate(stops[:-1], 1):
+        tour(session, str(number))
+        said = tour(session, "try").text
+        page = page_of(session.trace, stops, session.tour)
+        assert page.tried in said
+        assert page.lines == tuple(patch.text for patch in session.trace.patches)
+        changed = session.trace["output"].numpy()
+        if stop.facts == "weights":  # of which it is told that nothing happens
+            assert changed == pytest.approx(whole, abs=1e-4)
+        else:
+            assert abs(changed - whole).max() > 1e-2, stop.facts
+    tour(session, "leave")
+    assert session.trace.patches == ()
+    assert (session.trace["output"].numpy() == whole).all()
+
+
+def test_going_on_takes_it_back_unless_more_was_changed(session):
+    at_stop(session, "scores")
+    tour(session, "try")
+    assert "took back: scale" in tour(session, "next").text
+    assert session.trace.patches == ()
+    tour(session, "try")
+    TABLE.execute(session, "ablate layers.1.output")
+    assert "took back" not in tour(session, "next").text
+    assert [patch.text.split()[0] for patch in session.trace.patches] == ["patch", "ablate"]
+
+
+def test_at_the_last_stop_the_word_is_hidden_and_the_model_asked(session):
+    hidden = tour(session, "17")
+    assert session.trace.tokens.strings[0][10] == "[MASK]"
+    assert '"it" has been hidden: [MASK] stands in its place' in hidden.text
+    row = session.trace["head.words.probabilities"].read((0, 10))
+    best = session.trace.word(int(row.argmax()))
+    assert f"The model says {best} {row.max():.0%}," in tour(session).text
+    assert "stands in its place again, so the model has only to say what it sees: it " in tour(session, "try").text
+    assert session.trace.patches == ()
+    tour(session, "try")
+    tour(session, "back")
+    assert session.trace.tokens.strings[0][10] == "it"
+
+
+@pytest.mark.few(6)
+@pytest.mark.parametrize("sample", samples(), ids=str)
+def test_every_family_has_a_tour(sample):
+    encoder, _ = open_pair(sample, random_model(sample))
+    session = Session(encoder.run(tokens_for(sample, encoder, [sample.shortest + 2])), encoder)
+    stops = stops_of(session.trace.program)
+    for number in range(len(stops)):
+        for rest in (str(number + 1), "", "try"):
+            try:
+                assert "{" not in tour(session, rest).text
+            except InputError as refused:
+                assert rest == "try", refused  # noqa: PT017
+                assert "nothing to be tried" in str(refused)  # noqa: PT017
 
 
 def test_one_can_wander_off_and_come_back(session):
-    tour(session, "5")
+    tour(session, "7")
     TABLE.execute(session, "goto end")
     back = tour(session)
-    assert "tour 5/13" in back.text
-    assert back.stop.stage.name == "layers.0.attention.query_heads"
-    assert "128 / 4" in tour(session).text
-    assert "tour 6/13" in tour(session, "next").text
+    assert "tour 7/17" in back.text
+    assert back.stop.stage.name == "layers.0.attention.query"
+    assert "4 heads of 32" in tour(session).text
+    assert "tour 8/17" in tour(session, "next").text
 
 
 def test_back_next_leave_and_the_end(session):
     tour(session, "3")
-    assert "tour 2/13" in tour(session, "back").text
-    assert "tour 3/13" in tour(session, "next").text
+    assert "tour 2/17" in tour(session, "back").text
+    assert "tour 3/17" in tour(session, "next").text
     tour(session, "leave")
     assert session.tour is None
-    tour(session, "13")
+    tour(session, "17")
     tour(session)
     assert "at its end" in tour(session).text
     assert session.tour is None
 
 
 def test_other_models_have_the_stops_they_have(minilm):
-    session = Session(minilm.run(["one two", "three"]), minilm)
+    run = minilm.run(["one two", "three"])
+    session = Session(run, minilm)
     stops = stops_of(session.trace.program)
     assert "head.words.probabilities" not in [stop.stage for stop in stops]
     for number in range(len(stops)):
-        assert page_of(session.trace, stops, TourPlace(number, shown=True)).tell
+        assert page_of(run, stops, TourPlace(number, shown=True)).tell
 
 
-@pytest.mark.parametrize("rest", ["0", "14", "nowhere"])
+def test_a_long_text_is_cut_short_where_it_is_listed(encoder):
+    session = Session(encoder.run("one two three four five six seven eight nine ten eleven twelve"), encoder)
+    assert told(session, "tokens").count(" ") < SHOWN_TOKENS + 30
+    assert "eleven" not in told(session, "tokens")
+
+
+@pytest.mark.parametrize("rest", ["0", "18", "nowhere"])
 def test_refused(session, rest):
     with pytest.raises(InputError) as refusal:
         tour(session, rest)

@@ -131,24 +131,44 @@ async def test_models_of_the_story(language):
 async def test_the_tour(language, size):
     async with running(opened(), ["tour"], size=size) as (app, pilot):
         label = {"en": "tour", "zh": "导览"}[language]
-        assert f"{label} 1/13" in words(app)
-        await press(pilot, "T", "T")
-        assert f"{label} 2/13" in words(app)
-        await press(pilot, "n", "T")  # wandered off and back
-        assert f"{label} 2/13" in words(app)
-        for stop in range(3, 14):
-            await press(pilot, "T", "T")
-            assert f"{label} {stop}/13" in words(app)
+        for stop in range(1, 18):
+            assert f"{label} {stop}/17" in words(app)
+            assert app.controller.position.tour.covered
+            assert words(app).count("░░░░░░░░") > 10
+            await press(pilot, "T")
+            assert "░░░░░░░░" not in words(app)
             assert app.controller.state.stage == app.controller.position.tour.stage
-        await press(pilot, "T", "T")
+            assert "v reads all" not in words(app)
+            lines = app.main.explanation.faces
+            assert len(lines) <= app.main.explanation.size.height, lines
+            await press(pilot, "E")
+            assert app.controller.position.tour.tried
+            assert len(app.main.explanation.faces) <= app.main.explanation.size.height, app.main.explanation.faces
+            await press(pilot, "T")
         await settled(pilot)
         assert app.controller.position.tour is None
         assert not app.controller.state.explained
+        assert not app.controller.position.patched
+
+
+async def test_the_tour_is_left_and_come_back_to_and_goes_back():
+    async with running(opened(), ["tour"]) as (app, pilot):
+        await press(pilot, "T", "T", "n", "T")  # wandered off and back
+        assert "tour 2/17" in words(app)
+        await press(pilot, "P")
+        assert "tour 1/17" in words(app)
+        assert "15 tokens: [CLS]" in words(app)
+
+
+async def test_what_the_text_is_cut_into_is_covered_first():
+    async with running(opened(), ["tour"]) as (app, pilot):
+        assert "[CLS]" not in words(app)
+        await press(pilot, "T")
+        assert "[CLS]" in words(app)
 
 
 async def test_the_tour_shows_the_one_of_a_one_hot_row():
-    async with running(opened(), size=(80, 24)) as (app, pilot):
-        await press(pilot, "T", "T", "T")
+    async with running(opened(), ["tour 3"], size=(80, 24)) as (app, pilot):
         assert app.controller.state.column == 0
         await press(pilot, "T")
         assert app.controller.state.stage == "tokens.one_hot"

@@ -124,11 +124,11 @@ class Controller:
         if message.error is not None:
             self.app.complain(message.error)
         if reply is not None:
-            if reply.text:
+            elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
+            if reply.text and (typed or not elsewhere):
                 if not typed:
                     console.say("command", message.line)
                 console.say("text", reply.text, reply.verdict)
-                elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
                 if console.is_cut and not elsewhere and not console.line.has_focus:
                     self.app.main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
             if reply.stop is not None:

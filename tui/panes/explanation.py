@@ -141,15 +141,19 @@ def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[Expla
 
 
 def stop_laid_out(page: TourPage, width: int) -> list[ExplanationLine]:
-    """A stop of the tour: the question, then the answer or how to have it shown."""
+    """A stop of the tour: the question, then the answer, or what was tried and what came of it; what can be done next."""
     room = width - 2
-    texts = [("what", line) for line in wrapped(page.ask, room)]
-    if page.tell:
-        texts += [("number", line) for line in wrapped(page.tell, room)]
-        hint = tr("T goes on, x leaves, T comes back")
-    else:
-        hint = tr("think, then T shows the answer")
-    return [(("", " "), piece) for piece in [*texts, ("label", hint)]]
+    texts = [] if page.tried and page.tell else [("what", line) for line in wrapped(page.ask, room)]
+    texts += [("number", line) for line in _lines(page.tell, room)]
+    if page.tried:
+        texts += [("label", line) for line in page.lines]
+        texts += [("number", line) for line in wrapped(page.tried, room)]
+    elif page.offer and page.tell:
+        texts += [("why", line) for line in wrapped(f"E  {page.offer}", room)]
+    hints = [tr("T goes on") if page.tell else tr("think, then T shows the answer")]
+    hints += [tr("E takes it back")] if page.tried else []
+    hints += [tr("P goes back")] if page.stop > 1 else []
+    return [(("", " "), piece) for piece in [*texts, ("label", cut(" · ".join([*hints, tr("x leaves")]), room))]]
 
 
 def _lines(text: str, width: int) -> list[str]:

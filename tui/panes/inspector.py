@@ -26,6 +26,7 @@ from ..views.number_grid import NumberGrid
 from ..views.statistics import Statistics
 from ..views.value_view import ValueView
 from ..views.why_view import WhyView
+from .cover import Cover
 from .inspector_header import InspectorHeader
 
 if TYPE_CHECKING:
@@ -74,11 +75,14 @@ class Inspector(Vertical):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._header = InspectorHeader(VIEWS)
+        self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
 
     def compose(self) -> ComposeResult:
         yield self._header
+        self._hatching.display = False
+        yield self._hatching
         for name, view in self._views.items():
             view.display = name == self._state.view
             yield view
@@ -106,8 +110,9 @@ class Inspector(Vertical):
             position: where the debugger stands, for the view of all stages.
         """
         self._state, self._subject = state, subject
+        self._hatching.display = covered = position is not None and position.covers(state)
         for view in self._views.values():
-            view.display = view is self.view
+            view.display = view is self.view and not covered
         if self.size.height:  # else there is no room yet, and it will be told of it
             self._fit_header()
         self._header.show(state, subject)

@@ -66,9 +66,12 @@ def _tour(session: Session) -> TourPage | None:
     if session.tour is None:
         return None
     from ...engine.analysis.tour import page_of, stops_of
+    from ...engine.program.trace import LiveTrace
 
-    stops = stops_of(session.trace.program)
-    return page_of(session.trace, stops, session.tour) if session.tour.stop < len(stops) else None
+    trace = session.trace
+    stops = stops_of(trace.program)
+    on_it = session.tour.stop < len(stops)
+    return page_of(trace, stops, session.tour) if on_it and isinstance(trace, LiveTrace) else None
 
 
 def forks_of(session: Session) -> tuple[Fork, ...]:

@@ -129,7 +129,8 @@ class MainScreen(Screen[None]):
         self.program.show(position, state.stage)
         self.program.border_title = f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} "
         self.breakpoints.show(position)
-        self.tokens.show(tokens_of(state, position))
+        asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
+        self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
         self.set_class(state.explained, "-explained")
         self._below_rule.join("┬" if state.explained else "┼")
         self.inspector.show(

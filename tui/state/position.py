@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...engine.program.stage import Shape, Stage
     from ...engine.program.tokens import Tokens
     from .comparison import Compared
+    from .view_state import ViewState
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +104,11 @@ class Position:
         """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""
         weights = dict.fromkeys(stage.symbols, self.world.about.get("dtype", "float32")) if self.world.live else {}
         return {**weights, **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {})}
+
+    def covers(self, state: ViewState) -> bool:
+        """Whether what is looked at is what the tour has just asked about, and not shown yet."""
+        page = self.tour
+        return page is not None and page.covered and state.explained and state.stage == page.stage
 
     @property
     def stage(self) -> str:

@@ -1,9 +1,10 @@
-"""The guided tour: a dozen stops through a text that ask the learner to predict, and then show.
+"""The guided tour: seventeen stops through a text that ask the learner to predict, then show, and offer something to try.
 
     stops = stops_of(trace.program)
-    page = page_of(trace, stops, Place(3, shown=True))
+    page = page_of(trace, stops, TourPlace(3, shown=True))
 
-The texts are in stops.toml, what they say in numbers in `facts`. Where the learner stands is a `TourPlace` of the session.
+The texts are in stops.toml, what they say in numbers in `facts`, what can be tried in `experiments`. Where the learner stands
+is a `TourPlace` of the session.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any
 
 from ...messages.translation import language as language_in_use
 from ...program.program import Program
-from ...program.trace import Trace
+from ...program.trace import LiveTrace, Trace
+from .experiments import Experiment, Trial, effect, experiment_of, measured
 from .facts import FACTS, word_of
 
-__all__ = ["TourPage", "TourPlace", "TourStop", "page_of", "stops_of", "word_of"]
+__all__ = ["Experiment", "TourPage", "TourPlace", "TourStop", "Trial", "page_of", "stops_of", "trial_at", "word_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,18 @@ class TourStop:
     Attributes:
         stage: canonical name; view: how it is looked at.
         facts: which function of `facts` works out the numbers.
-        texts: language -> title, ask, tell.
+        entry: what stops.toml says of it.
     """
 
     stage: str
     view: str
     facts: str
-    texts: Mapping[str, Mapping[str, str]]
+    entry: Mapping[str, Any]
+
+    @property
+    def at_once(self) -> bool:
+        """Whether its experiment is begun on arrival."""
+        return bool(self.entry.get("at_once"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,12 @@ class TourPlace:
     Attributes:
         stop: its number, from 0.
         shown: whether the answer has been shown.
+        trial: what is being tried there; None for nothing.
     """
 
     stop: int = 0
     shown: bool = False
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,10 @@ class TourPage:
 
     Attributes:
         stop, count: its number from 1, and how many there are.
-        stage, view: where it is and how it is looked at.
+        stage, view: where it is and how it is looked at; while something is tried, where that is to be seen.
         title, ask: the question; tell: the answer, "" before it is shown.
+        offer: what can be tried, "" where there is nothing; lines: the commands for it.
+        tried: what came of it, "" while nothing is tried.
         token, head: which ones the question is about; column: where the answer is to be seen, once it is shown.
     """
 
@@ -70,9 +81,17 @@ class TourPage:
     title: str
     ask: str
     tell: str
+    offer: str = ""
+    lines: tuple[str, ...] = ()
+    tried: str = ""
     token: int = 0
     head: int = 0
     column: int = 0
+
+    @property
+    def covered(self) -> bool:
+        """Whether the numbers are still to be guessed."""
+        return not (self.tell or self.tried)
 
 
 @cache
@@ -86,21 +105,40 @@ def stops_of(program: Program) -> list[TourStop]:
     for entry in _all():
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:
-            texts = {language: entry[language] for language in ("en", "zh")}
-            stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), texts))
+            stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), entry))
     return stops
 
 
-def page_of(trace: Trace, stops: Sequence[TourStop], place: TourPlace, language: str | None = None) -> TourPage:
+def trial_at(trace: Trace, stop: TourStop) -> Trial | None:
+    """What can be tried at a stop, and how things stand before it; None where there is nothing."""
+    facts = FACTS[stop.facts](trace, stop.stage)
+    experiment = experiment_of(stop.entry, facts, trace.program)
+    return Trial(experiment, facts, measured(trace, experiment.measure)) if experiment else None
+
+
+def page_of(trace: LiveTrace, stops: Sequence[TourStop], place: TourPlace, language: str | None = None) -> TourPage:
     """A stop's page with this run's numbers; computes what the stage needs.
 
     Args:
         language: `en` or `zh`; None for the one in use.
     """
-    stop = stops[place.stop]
-    texts, facts = stop.texts[language or language_in_use()], FACTS[stop.facts](trace, stop.stage)
-    title, ask, tell = (texts[field].format(**facts) for field in ("title", "ask", "tell"))
+    stop, trial = stops[place.stop], place.trial
+    texts: Mapping[str, str] = stop.entry[language or language_in_use()]
+    on = trial is not None and trial.is_on(trace)
+    facts = trial.facts if trial is not None and on and not stop.at_once else FACTS[stop.facts](trace, stop.stage)
+    title, ask = (texts[field].format(**facts) for field in ("title", "ask"))
+    tell = texts["tell"].format(**facts) if place.shown and (on or not stop.at_once) else ""
+    experiment = trial.experiment if trial is not None and on else experiment_of(stop.entry, facts, trace.program)
+    tried = ""
+    if trial is not None and on and not stop.at_once:
+        tried = texts["tried"].format(**facts, **effect(trace, trial))
+    elif stop.at_once and not on:
+        tried = texts["off"].format(**facts)
+    stage, view = (
+        (trial.experiment.stage, trial.experiment.view) if trial is not None and on else (stop.stage, stop.view)
+    )
     return TourPage(
-        place.stop + 1, len(stops), stop.stage, stop.view, title, ask, tell if place.shown else "",
-        word_of(trace), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
+        place.stop + 1, len(stops), stage, view, title, ask, tell,
+        texts["offer"].format(**facts) if experiment else "", experiment.lines if experiment else (), tried,
+        int(facts["w"]), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
     )  # fmt: skip

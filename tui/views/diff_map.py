@@ -44,6 +44,10 @@ class DiffMap(HeatMap):
             subject = replace(subject, tokens=subject.against.tokens)
         super().show(state, subject)
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return subject.against is not None and not subject.against.refused and not subject.is_weight
+
     def refusal(self, subject: Subject) -> str:
         if subject.is_weight:
             return tr("Values are compared, weights are not. W shows the next one, or the value.")

@@ -43,6 +43,10 @@ class HeadGallery(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return bool(paged(subject.axes))
+
     def refusal(self, subject: Subject) -> str:
         if paged(subject.axes):
             return ""

@@ -57,6 +57,10 @@ class LayerGrid(PictureChain):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return bool(subject.layers)
+
     def refusal(self, subject: Subject) -> str:
         if subject.layers:
             return ""

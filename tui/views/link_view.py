@@ -57,6 +57,10 @@ class LinkView(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return subject.axes[-2:] == ("query", "key")
+
     def refusal(self, subject: Subject) -> str:
         if subject.axes[-2:] == ("query", "key"):
             return ""

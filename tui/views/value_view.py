@@ -113,6 +113,11 @@ class ValueView(Widget):
     def arrived(self, shown: Shown) -> None:
         """Another picture is about to be painted."""
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        """Whether this view has a picture of such a value: known from what it is, before a number of it is read."""
+        return True
+
     def refusal(self, subject: Subject) -> str:
         """Why this view has nothing to show of a value that has numbers; "" when it has."""
         return ""

@@ -40,6 +40,10 @@ class WhyView(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return not subject.is_weight
+
     def refusal(self, subject: Subject) -> str:
         if subject.is_weight:
             return tr(

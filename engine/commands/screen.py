@@ -8,7 +8,11 @@ from ..messages.errors import InputError, nearest
 from .session import Session
 from .table import Command, Key, Reply, Request, is_number, nothing_more
 
-VIEWS = ("heat", "numbers", "heads", "stats", "why", "diff", "lines", "grid")
+# Every view by its name, with its key.
+VIEW_KEYS = {
+    "heat": "1", "numbers": "2", "heads": "3", "stats": "4", "why": "5", "diff": "6", "lines": "7", "grid": "8", "change": "0",
+}  # fmt: skip
+VIEWS = tuple(VIEW_KEYS)
 MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
 NEIGHBOURS = ("next", "previous")
 
@@ -73,7 +77,7 @@ COMMANDS = (
     Command(
         "view", f"view {'|'.join(VIEWS)}", "Show the value another way.",
         _one_of("view", VIEWS), "screen", (),
-        tuple(Key(str(place), f"view {name}", name) for place, name in enumerate(VIEWS, 1)), VIEWS,
+        tuple(Key(key, f"view {name}", name) for name, key in VIEW_KEYS.items()), VIEWS,
     ),
     Command(
         "move", f"move {'|'.join(MOVES)}", "Move the cell cursor.", _one_of("move", MOVES), "screen", (),

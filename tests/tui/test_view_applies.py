@@ -13,7 +13,7 @@ from encoder_tui.tui.state.subject import Subject, subject_of
 from fakes import fake_session
 
 ALWAYS = {"heat", "numbers", "stats"}
-OF_VALUES = ALWAYS | {"why"}
+OF_VALUES = ALWAYS | {"why", "change"}
 
 
 def subject(stage: str) -> Subject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 ACROSS, DOWN = 2, 4  # dots of a cell
 BLANK = -1
@@ -50,6 +51,21 @@ class Canvas:
             y, x = y[kept], across[kept]
             self._dots[y, x] = True
             self._codes[y // DOWN, x // ACROSS] = code
+
+    def dots(self, down: npt.NDArray[np.float64], across: npt.NDArray[np.int64], code: int, *, thick: int = 1) -> None:
+        """Dots of one colour; those above or below the canvas, or at no number, are left out.
+
+        Args:
+            down, across: where each is, in dots; thick: how many stand one above the other.
+        """
+        rows, columns = self._dots.shape
+        good = np.isfinite(down) & (across >= 0) & (across < columns)
+        for part in range(thick):
+            y = np.floor(down[good] + part - (thick - 1) / 2 + 0.5).astype(np.int64)
+            x = across[good]
+            kept = (y >= 0) & (y < rows)
+            self._dots[y[kept], x[kept]] = True
+            self._codes[y[kept] // DOWN, x[kept] // ACROSS] = code
 
     def runs(self, line: int) -> list[Stretch]:
         """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""

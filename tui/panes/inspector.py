@@ -16,6 +16,7 @@ from ..reading.work import Wanted, Work
 from ..state.plane import plane_of, scaled, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
+from ..views.change_view import ChangeView
 from ..views.diff_map import DiffMap
 from ..views.head_gallery import HeadGallery
 from ..views.heat_map import HeatMap
@@ -40,7 +41,18 @@ if TYPE_CHECKING:
 # What shows a value for each word of `view`; their order is the command's.
 WIDGETS: dict[str, type[ValueView]] = {
     widget.name_of_view: widget
-    for widget in (HeatMap, NumberGrid, HeadGallery, Statistics, WhyView, DiffMap, LinkView, LayerGrid, MapView)
+    for widget in (
+        HeatMap,
+        NumberGrid,
+        HeadGallery,
+        Statistics,
+        WhyView,
+        DiffMap,
+        LinkView,
+        LayerGrid,
+        ChangeView,
+        MapView,
+    )
 }
 
 

@@ -11,6 +11,7 @@ from textual import events
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ...engine.commands.screen import VIEW_KEYS
 from ...engine.messages.translation import tr
 from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
@@ -127,8 +128,7 @@ class InspectorHeader(Widget):
         here = self._state.view
         space = " " * (width >= 90)
         tabs = [
-            (f"{'▸' if name == here else ' '}{number} {tr(name)}{space}", name == here)
-            for number, name in enumerate(self._views, 1)
+            (f"{'▸' if name == here else ' '}{VIEW_KEYS[name]} {tr(name)}{space}", name == here) for name in self._views
         ]
         # which head one looks at must be seen: names of views make way, from the left
         room = width - cell_len(self._chosen()[-1]) - 2

@@ -16,8 +16,7 @@ from rich.color import Color
 from rich.style import Style
 
 from ...engine.program.arrays import Array
-
-RGB = tuple[int, int, int]
+from .ramps import RGB, ramp
 
 TOP = 30  # levels are 0..30; of a scale with signs 15 is zero
 MIDDLE = 15
@@ -130,16 +129,6 @@ def glyph(code: int, *, signed: bool) -> str:
 
 # -- with colours --------------------------------------------------------------------------------------------
 
-_STOPS = {
-    # dark ground: zero nearly vanishes, magnitude is light
-    (True, True): ("#d6ecff", "#6cb8ff", "#2f7fd0", "#1f4a78", "#20242b", "#6e3d14", "#c96f1c", "#ffa640", "#ffe6bd"),
-    (False, True): ("#1b1f2a", "#1d3f66", "#1b6a86", "#1f968b", "#52bf70", "#b5dd3c", "#fdf3a0"),
-    # light ground: zero nearly vanishes, magnitude is dark
-    (True, False): ("#08306b", "#1f5fa8", "#5b9bd5", "#b3d2ec", "#f3f3f1", "#f6cfa0", "#e08e35", "#a9560a", "#5c2a00"),
-    (False, False): ("#f3f4ee", "#c9e3c3", "#7cc3a8", "#3a98a0", "#2b6b93", "#30407f", "#2a1650"),
-}
-_ODD = {NAN: "#ff2bd6", PLUS_INFINITY: "#ff2b2b", MINUS_INFINITY: "#a02bff"}
-
 
 @dataclass(frozen=True)
 class Palette:
@@ -148,29 +137,36 @@ class Palette:
     Attributes:
         signed: whether zero is in the middle.
         dark: whether the ground is.
+        picked: whether the terminal has the 256 colours of xterm only.
     """
 
     signed: bool = True
     dark: bool = True
+    picked: bool = False
 
     def colour(self, code: int) -> RGB:
         """The colour of a code."""
-        return _table(self.signed, self.dark)[code]
+        red, green, blue = self._colour(code).get_truecolor()
+        return red, green, blue
 
     def style(self, code: int) -> Style:
         """A cell of that colour, with what is written on it in black or white, whichever can be read."""
-        return _style(self._ink(self.colour(code)), self.colour(code), code in MARKS and code != MASKED)
+        ink = Color.from_rgb(*self._ink(self.colour(code)))
+        return _style(ink, self._colour(code), code in MARKS and code != MASKED)
 
     def halves(self, upper: int, lower: int) -> tuple[str, Style]:
         """Glyph and style of a terminal cell that shows two codes, one above the other."""
-        odd = next((code for code in (upper, lower) if code in _ODD), None)
+        odd = next((code for code in (upper, lower) if code in MARKS and code != MASKED), None)
         if odd is not None:
             return MARKS[odd], self.style(odd)
         if upper == lower == MASKED:
             return MARKS[MASKED], self.style(MASKED)
         if lower == NOTHING:
-            return "▀", _foreground(self.colour(upper))
-        return "▀", _style(self.colour(upper), self.colour(lower), False)
+            return "▀", _foreground(self._colour(upper))
+        return "▀", _style(self._colour(upper), self._colour(lower), False)
+
+    def _colour(self, code: int) -> Color:
+        return _table(self.signed, self.dark, self.picked)[code]
 
     def _ink(self, ground: RGB) -> RGB:
         red, green, blue = ground
@@ -183,24 +179,17 @@ class Palette:
         return (232, 236, 240)
 
 
-@lru_cache(maxsize=4)
-def _table(signed: bool, dark: bool) -> tuple[RGB, ...]:
-    stops = np.array([Color.parse(stop).get_truecolor() for stop in _STOPS[signed, dark]], dtype=float)
-    places = np.linspace(0, len(stops) - 1, TOP + 1)
-    # mixed in linear light, or the middle of two colours would come out muddy
-    linear = (stops / 255) ** 2.2
-    mixed = np.stack([np.interp(places, range(len(stops)), linear[:, part]) for part in range(3)], axis=1)
-    rows = [(int(red), int(green), int(blue)) for red, green, blue in np.rint(255 * mixed ** (1 / 2.2))]
-    odd = [tuple(Color.parse(_ODD[code]).get_truecolor()) for code in (NAN, PLUS_INFINITY, MINUS_INFINITY)]
-    quiet = (44, 46, 50) if dark else (214, 214, 210)
-    return (*rows, *[(red, green, blue) for red, green, blue in odd], quiet, (0, 0, 0))
+@lru_cache(maxsize=8)
+def _table(signed: bool, dark: bool, picked: bool) -> tuple[Color, ...]:
+    colours = ramp(TOP + 1, signed=signed, dark=dark, picked=picked)
+    return (*colours.levels, colours.nan, colours.plus, colours.minus, colours.masked, Color.from_rgb(0, 0, 0))
 
 
 @lru_cache(maxsize=4096)
-def _style(ink: RGB, ground: RGB, bold: bool) -> Style:
-    return Style(color=Color.from_rgb(*ink), bgcolor=Color.from_rgb(*ground), bold=bold or None)
+def _style(ink: Color, ground: Color, bold: bool) -> Style:
+    return Style(color=ink, bgcolor=ground, bold=bold or None)
 
 
 @lru_cache(maxsize=64)
-def _foreground(ink: RGB) -> Style:
-    return Style(color=Color.from_rgb(*ink))
+def _foreground(ink: Color) -> Style:
+    return Style(color=ink)

@@ -12,7 +12,7 @@ from textual.geometry import Region
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
-from ..drawing.colours import NOTHING, Palette, Scale, codes_of, scale_of
+from ..drawing.colours import NOTHING, Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import cell_len, cut, fit
@@ -225,13 +225,13 @@ class HeadGallery(ValueView):
                 if len(rows)
                 else [(" " * self._wide, Style())]
             )
-        palette = Palette(self._scale.signed, self.is_dark)
+        palette = self.palette(signed=self._scale.signed)
         upper = codes[2 * line] if 2 * line < len(codes) else np.full(codes.shape[1], NOTHING, dtype=np.uint8)
         lower = codes[2 * line + 1] if 2 * line + 1 < len(codes) else None
         return paint.halves(upper, lower, layout.cell_width, palette)
 
     def _legend(self, layout: GalleryLayout) -> StyledPieces:
-        palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
+        palette = self.palette(signed=self._scale.signed) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
         where = (
             (

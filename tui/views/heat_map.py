@@ -12,7 +12,6 @@ from rich.style import Style
 from ...engine.messages.translation import tr
 from ...engine.program.index import TOKEN_AXES
 from ..drawing import heat_paint as paint
-from ..drawing.colours import Palette
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import decimals_for
 from ..drawing.scroll_position import scroll_positions
@@ -178,7 +177,7 @@ class HeatMap(ValueView):
         codes = heat.codes[:, left : left + layout.columns]
         at = column - self._origin[1] if here is not None else -1
         at = at if at < codes.shape[1] else -1
-        palette, width = Palette(heat.scale.signed, self.is_dark), layout.cell_width
+        palette, width = self.palette(signed=heat.scale.signed), layout.cell_width
         if layout.half:
             lower = codes[down + 1] if down + 1 < len(codes) else None
             if at < 0:
@@ -260,7 +259,7 @@ class HeatMap(ValueView):
 
     def _legend(self, shown: Shown) -> StyledPieces:
         scale = shown.frame.scale
-        palette = Palette(scale.signed, self.is_dark) if self.has_colours else None
+        palette = self.palette(signed=scale.signed) if self.has_colours else None
         layout = self._layout
         where = (
             scroll_positions((shown.plane.rows, shown.plane.columns), *self._origin, layout.rows, layout.columns)

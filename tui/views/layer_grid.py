@@ -12,7 +12,7 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
-from ..drawing.colours import Palette, Scale, codes_of, scale_of
+from ..drawing.colours import Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
 from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
@@ -251,7 +251,7 @@ class LayerGrid(PictureChain):
         if 2 * line >= len(picture):
             return [(" " * layout.width, self.ink("label"))]
         upper, lower = picture[2 * line], picture[2 * line + 1] if 2 * line + 1 < len(picture) else None
-        return paint.halves(upper, lower, layout.cell_width, Palette(self._scale.signed, self.is_dark))
+        return paint.halves(upper, lower, layout.cell_width, self.palette(signed=self._scale.signed))
 
     def notify_style_update(self) -> None:
         """Forget what was painted in the colours of the old theme."""
@@ -271,7 +271,7 @@ class LayerGrid(PictureChain):
         span = f"{self._origin[1]}-{self._origin[1] + layout.heads - 1}"
         parts += [tr("heads {span} of {count}", span=span, count=heads)] * (layout.heads < heads)
         parts += [tr("one row in {every} read", every=every)] * (every > 1)
-        palette = Palette(self._scale.signed, self.is_dark) if self.has_colours else None
+        palette = self.palette(signed=self._scale.signed) if self.has_colours else None
         return legend(
             self._scale, palette, ("  ".join(parts), "  ".join(parts[-1:])), self.size.width, self.state.gain,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),

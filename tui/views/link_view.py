@@ -265,7 +265,7 @@ class LinkView(ValueView):
             return self.ink("note")
         if code in MARKS:
             return self.ink("warning" if code != MASKED else "quiet")
-        return _ink(self._scale.signed, self.is_dark, code)
+        return _ink(self.palette(signed=self._scale.signed), code)
 
     def _legend(self, shown: Shown, layout: LinkLayout) -> StyledPieces:
         """From which number on a line is drawn how, and what goes to keys that are not on screen."""
@@ -299,13 +299,13 @@ class LinkView(ValueView):
 
 
 @lru_cache(maxsize=256)
-def _ink(signed: bool, dark: bool, code: int) -> Style:
+def _ink(palette: Palette, code: int) -> Style:
     """The colour of a line. The colours of small numbers vanish into the ground, which suits cells but not lines."""
-    if signed:
+    if palette.signed:
         code = MIDDLE + (1 if code >= MIDDLE else -1) * max(LEAST_OF_SIGNED, abs(code - MIDDLE))
     else:
         code = LEAST_COLOUR + code * (TOP - LEAST_COLOUR) // TOP
-    return Style(color=Palette(signed, dark).style(code).bgcolor)
+    return Style(color=palette.style(code).bgcolor)
 
 
 def _style(share: float) -> tuple[int, int] | None:

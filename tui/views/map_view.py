@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...engine.messages.translation import language, tr
 from ..drawing import heat_paint as paint
-from ..drawing.colours import Palette
 from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
 from ..state.encoder_map import Box, MapRow, map_rows, place_of
@@ -276,7 +275,7 @@ class MapView(PictureChain):
             cell = max(each, width // max(1, across))
             words = paint.shades(read.codes[line][:across], [], cell, signed=read.scale.signed) if line < tall else []
             return self._filled(words, width)
-        cell, palette = max(1, width // across), Palette(read.scale.signed, self.is_dark)
+        cell, palette = max(1, width // across), self.palette(signed=read.scale.signed)
         if 2 * line >= tall:
             return [(" " * width, self.ink("label"))]
         lower = read.codes[2 * line + 1] if 2 * line + 1 < tall else None

@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ...engine.messages.translation import tr
+from ..drawing.colours import Palette
 from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, fit, wrapped
 from ..reading.window import Window
@@ -156,6 +157,10 @@ class ValueView(Widget):
     def is_dark(self) -> bool:
         """Whether the theme's ground is dark."""
         return self.app.current_theme.dark
+
+    def palette(self, *, signed: bool) -> Palette:
+        """The colours of numbers on this theme's ground, of those that the terminal has."""
+        return Palette(signed, self.is_dark, self.app.console.color_system == "256")
 
     @property
     def waiting(self) -> bool:

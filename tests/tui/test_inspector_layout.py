@@ -3,7 +3,7 @@ from __future__ import annotations
 from encoder_tui.tui.drawing.bars import across, columns
 from encoder_tui.tui.drawing.text import chunks, cut, fit, letters_of, plain, stacked
 from encoder_tui.tui.views.layouts.gallery import gallery_of
-from encoder_tui.tui.views.layouts.heat import broken, layout_of
+from encoder_tui.tui.views.layouts.heat import broken, layout_of, placed
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -79,12 +79,33 @@ def test_a_short_sentence_has_large_cells() -> None:
     assert (layout.cell_width, layout.cell_height, layout.rows, layout.columns) == (5, 1, 14, 14)
     assert layout.label_lines == 2
     small = layout_of(14, 14, words, words, 50, 10)
-    assert (small.cell_width, small.half, small.rows, small.label_lines) == (3, True, 14, 2)
+    assert (small.cell_width, small.half, small.rows, small.paired, small.header) == (2, True, 14, True, 2)
 
 
 def test_a_long_text_has_one_column_and_half_a_row_each() -> None:
+    layout = layout_of(512, 512, ["0"], ["0"], 84, 22)
+    assert (layout.columns, layout.paired) == (81, False)  # between two numbers stands the one that is between them
     layout = layout_of(512, 512, ["token"], ["token"], 84, 22)
-    assert (layout.cell_width, layout.half, layout.rows, layout.columns, layout.label_lines) == (1, True, 40, 77, 0)
+    assert layout.paired
+    assert (layout.cell_width, layout.half, layout.rows, layout.columns, layout.label_lines) == (1, True, 40, 71, 0)
+
+
+@given(st.lists(ANY.map(plain), min_size=1, max_size=20), st.integers(1, 4), st.integers(1, 3), st.data())
+def test_labels_above_narrow_columns_never_run_together(
+    labels: list[str], cell: int, lines: int, data: st.DataObject
+) -> None:
+    first = data.draw(st.integers(-1, len(labels) - 1))
+    width = len(labels) * cell
+    places = placed(labels, [cell * column for column in range(len(labels))], width, lines, first)
+    for number, (line, start) in places.items():
+        assert 0 <= line < lines
+        assert 0 <= start <= width - cell_len(labels[number])
+        assert start == number * cell or number == first
+        for other, (other_line, other_start) in places.items():
+            if other != number and other_line == line:
+                assert start + cell_len(labels[number]) < other_start or other_start + cell_len(labels[other]) < start
+    if first >= 0 and cell_len(labels[first]) <= width:
+        assert places[first][0] == 0
 
 
 @given(st.integers(1, 40), st.integers(1, 600), st.integers(1, 600), st.integers(1, 130), st.integers(1, 50))

@@ -125,8 +125,13 @@ async def test_entropies_are_those_of_every_head() -> None:
 
 async def test_a_sentence_fits_a_small_screen_by_halves() -> None:
     lines = await lines_of(fake_session(), ViewState(WEIGHTS, row=6, column=2), (50, 14))
-    assert lines[0] == "        [C th an di       cr th st       wa ti [S"
-    assert lines[5] == "▀ cross " + "▀" * 42
+    assert lines[:4] == [
+        "               [CLS] didn    the     was [SEP]",
+        "query ↓  key →     ▾animal cross : it  tired",
+        "  [CLS]    the " + "▀" * 28,
+        " animal   didn " + "▀" * 28,
+    ]
+    assert lines[5] == "▀ cross    the " + "▀" * 28
     assert lines[-1] == '[query=6 "cross", key=2 "animal"] = 0.044571992'
 
 
@@ -373,8 +378,16 @@ async def test_nothing_is_painted_before_anything_is_loaded() -> None:
         assert not any(line.strip() for line in (*app.lines(), *app.header()))
 
 
-async def test_narrow_columns_of_tokens_have_their_first_letters() -> None:
+async def test_narrow_columns_have_the_tokens_that_there_is_room_for_and_the_cursors_among_them() -> None:
     state = ViewState(WEIGHTS, row=6, column=8)
-    assert (await lines_of(fake_session(), state, (40, 12)))[0] == "        [Cthandi' t crth▾street ti[S"
+    assert (await lines_of(fake_session(), state, (40, 12)))[0] == "        [CLS] didn      ▾street tired"
     without = await lines_of(fake_session(), state, (60, 12), colours=False)
-    assert without[0] == "        [C th an di '  t  cr th  ▾street wa ti [S"
+    assert without[0] == "        [CLS] animal   t  cross ▾street  was   [SEP]"
+
+
+async def test_large_numbers_stand_in_narrow_cells() -> None:
+    rows = np.array([[[[100.0, -123.4, 0.25], [-12345.0, 2e6, 7.0]]]], dtype=np.float32)
+    lines = await lines_of(
+        value_session(MASKED, "batch head query key", rows, [["a", "b"]]), ViewState(MASKED), (17, 14)
+    )
+    assert lines[1:3] == ["▸a +100-123  +0", " b -12k+2e6  +7"]

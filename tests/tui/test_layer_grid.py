@@ -57,7 +57,7 @@ async def test_layers_are_rows_and_heads_are_columns() -> None:
         "              ██        ██┃       ██┃       ██",
         "                          ┃         ┃",
         "",
-        "0 · ░ ▒ ▓ █ 1",
+        "0 · ░ ▒ ▓ █ 1                       query ↓  key →",
         "layer 1 head 2 peaks at 1 in [0, 0]",
     ]
 

@@ -80,7 +80,9 @@ def large_with_cursor(codes: Codes, numbers: list[str], cell_width: int, palette
         return [*before, ("[" + " " * (cell_width - 2) + "]", CURSOR), *after]
     text = _inside(code, numbers[at] if numbers else "", cell_width).strip()
     edge, inner = Style(color=_GREEN, bgcolor=style.bgcolor), style + Style(bold=True, underline=True)
-    if len(text) > cell_width - 2:  # only one bracket, rather than a number cut short
+    if len(text) >= cell_width:  # no bracket, rather than a number cut short
+        return [*before, (fit(text, cell_width), CURSOR), *after]
+    if len(text) > cell_width - 2:  # only one
         return [*before, ("▌", edge), (fit(text, cell_width - 1), inner), *after]
     return [*before, ("▌", edge), (fit(text, cell_width - 2, "right"), inner), ("▐", edge), *after]
 
@@ -109,9 +111,15 @@ def shade(code: int, number: str, cell_width: int, *, signed: bool) -> str:
     return (mark[:-1] + mark[-1] * cell_width)[: max(1, cell_width - (cell_width > len(mark)))].ljust(cell_width)
 
 
-def in_cells(numbers: npt.NDArray[Any], width: int, decimals: int, *, signed: bool) -> list[str]:
-    """Numbers for a row of cells of a picture."""
-    return [fitted_number(float(number), width, decimals, signed=signed) for number in numbers.tolist()]
+def in_cells(numbers: npt.NDArray[Any], width: int, decimals: int, *, signed: bool, most: int = 0) -> list[str]:
+    """Numbers for a row of cells of a picture; one that does not fit into the width may take `most` before it is left out."""
+    fitted = [fitted_number(float(number), width, decimals, signed=signed) for number in numbers.tolist()]
+    if all(fitted) or most <= width:
+        return fitted
+    return [
+        text or fitted_number(float(number), most, 0, signed=signed)
+        for text, number in zip(fitted, numbers.tolist(), strict=True)
+    ]
 
 
 def _inside(code: int, number: str, cell_width: int) -> str:
@@ -120,7 +128,8 @@ def _inside(code: int, number: str, cell_width: int) -> str:
         if mark[0] == MARKS[code] and code != 31:  # a hatch fills its cell
             return MARKS[code] * cell_width
         return fit(mark if len(mark) <= cell_width else MARKS[code], cell_width, "center")
-    return fit(number, cell_width - (cell_width > 4), "right").ljust(cell_width)
+    room = cell_width - (cell_width > 4 and len(number) < cell_width)
+    return fit(number, room, "right").ljust(cell_width)
 
 
 @lru_cache(maxsize=8192)

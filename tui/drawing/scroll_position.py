@@ -25,6 +25,12 @@ def scroll_positions(size: tuple[int, int], top: int, left: int, rows: int, colu
     return "  ".join(long), " ".join(short)
 
 
+def with_axes(axes: tuple[str, ...], where: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What the axes are called before which part is on screen; where there is no room for both, that part, or else the axes."""
+    both = [f"{name}   {part}" for part in where if part for name in axes if name]
+    return (*both, *filter(None, where), *axes)
+
+
 def that_fits(forms: tuple[str, ...], room: int) -> str:
     """The first form with two cells to spare, padded to the right end of the room; "" when none has."""
     fitting = next((form for form in forms if form and cell_len(form) + 2 <= room), "")

@@ -65,8 +65,8 @@ def chunks(text: str, width: int) -> list[str]:
 def stacked(lines: list[str], width: int, height: int) -> list[str]:
     """Exactly `height` lines, the given ones at the bottom; an ellipsis where some were cut."""
     if len(lines) > height:
-        # an ellipsis would take half of a narrow line
-        last = cut("".join(lines[height - 1 :]), width) if height and width > 2 else lines[max(0, height - 1)]
+        # an ellipsis would take too much of a narrow line
+        last = cut("".join(lines[height - 1 :]), width) if height and width > 4 else lines[max(0, height - 1)]
         lines = [*lines[: max(0, height - 1)], last][:height]
     return [*[""] * (height - len(lines)), *lines]
 

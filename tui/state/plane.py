@@ -206,6 +206,19 @@ def written_place(plane: Plane, subject: Subject, row: int, column: int) -> tupl
     return tuple(f"[{', '.join(parts)}]" for parts in (long, middle, short)) if long else ("",)
 
 
+def axes_named(plane: Plane) -> tuple[str, ...]:
+    """Which axis runs down and which across, at length and shortly; "" for a single number."""
+    down, across = plane.row_axis, plane.column_axis
+    if not down:
+        return (f"{across} →" if across else "",)
+    return f"{down} ↓  {across} →", f"↓{down} {across}→", f"{down}╲{across}"
+
+
+def axes_that_fit(plane: Plane, room: int) -> str:
+    """The longest of these forms that so many cells have room for; "" where none has."""
+    return next((name for name in axes_named(plane) if cell_len(name) <= room), "")
+
+
 def _words(subject: Subject, axis: str, text: int) -> Sequence[str]:
     """What the places of an axis are called, where they are called anything."""
     if axis == "label":

@@ -15,9 +15,10 @@ from ..drawing import heat_paint as paint
 from ..drawing.colours import NOTHING, Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
+from ..drawing.scroll_position import with_axes
 from ..drawing.text import cell_len, cut, fit
 from ..reading.heads import HeadPicture, read_heads
-from ..state.plane import Plane, origin_for, paged, plane_of, written_place
+from ..state.plane import Plane, axes_named, origin_for, paged, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.gallery import GalleryLayout, gallery_of
@@ -175,7 +176,7 @@ class HeadGallery(ValueView):
         if y == self.size.height - 1:
             return self._status(shown)
         if y == self.size.height - 2:
-            return self._legend(layout)
+            return self._legend(shown, layout)
         tile, line = divmod(y, layout.height + 1)
         if tile > layout.shown or (tile == layout.shown and line):
             return []
@@ -230,7 +231,7 @@ class HeadGallery(ValueView):
         lower = codes[2 * line + 1] if 2 * line + 1 < len(codes) else None
         return paint.halves(upper, lower, layout.cell_width, palette)
 
-    def _legend(self, layout: GalleryLayout) -> StyledPieces:
+    def _legend(self, shown: Shown, layout: GalleryLayout) -> StyledPieces:
         palette = self.palette(signed=self._scale.signed) if self.has_colours else None
         first, last = self._first * layout.across, min(len(self._codes), (self._first + layout.shown) * layout.across)
         where = (
@@ -246,7 +247,7 @@ class HeadGallery(ValueView):
             else ()
         )
         return legend(
-            self._scale, palette, where, self.size.width, self.state.gain,
+            self._scale, palette, with_axes(axes_named(shown.plane), where), self.size.width, self.state.gain,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 

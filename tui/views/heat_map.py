@@ -10,18 +10,17 @@ import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
-from ...engine.program.index import TOKEN_AXES
 from ..drawing import heat_paint as paint
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import decimals_for
-from ..drawing.scroll_position import scroll_positions
-from ..drawing.text import cell_len, chunks, cut, fit, stacked
+from ..drawing.scroll_position import scroll_positions, with_axes
+from ..drawing.text import cell_len, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
-from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.plane import Plane, axes_named, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .layouts.heat import HeatLayout, broken, label_width, layout_of
+from .layouts.heat import HeatLayout, broken, label_width, layout_of, placed
 from .picture import PictureRequest, Shown, StyledPieces
 from .value_view import ValueView
 
@@ -136,7 +135,7 @@ class HeatMap(ValueView):
         if layout.legend and y == foot - 1:
             return self._legend(shown)
         if y < layout.header:
-            return self._labels(shown, y) if layout.label_lines else self._ruler(shown)
+            return self._labels(shown, y) if layout.label_lines else self._ruler(shown, y)
         line = y - layout.header
         row, count = layout.rows_at(line)
         row += self._origin[0]
@@ -163,10 +162,20 @@ class HeatMap(ValueView):
             return []
         if layout.cell_height > 1 and line % layout.cell_height:
             return [(" " * layout.gutter, self.ink("label"))]
-        text = self._row_labels[row if here is None else here]
         marker = " " if here is None else "▸" if not layout.half else "▀" if here == row else "▄"
-        label = fitted(text, layout.gutter - 2)
+        if layout.paired:
+            return self._both(layout, row, here, marker)
+        label = fitted(self._row_labels[row if here is None else here], layout.gutter - 2)
         return [(f"{marker}{label} ", self.ink("label" if here is None else "label-here"))]
+
+    def _both(self, layout: HeatLayout, row: int, here: int | None, marker: str) -> StyledPieces:
+        """The labels of the two rows of a line, the upper one's first."""
+        wide = layout.gutter // 2 - 1
+        words: StyledPieces = [(marker, self.ink("label-here"))]
+        for each in (row, row + 1):
+            text = fitted(self._row_labels[each], wide) if each < len(self._row_labels) else " " * wide
+            words.append((text + " ", self.ink("label-here" if each == here else "label")))
+        return words
 
     def _cells(self, shown: Shown, line: int, row: int, here: int | None, column: int) -> StyledPieces:
         layout, heat = self._layout, shown.frame
@@ -198,13 +207,14 @@ class HeatMap(ValueView):
         room = width - 1 if self.has_colours else width - 2
         largest = max(abs(heat.scale.low), abs(heat.scale.high))
         decimals = decimals_for(largest, room, signed=signed) if numbers.dtype.kind == "f" else 0
-        return paint.in_cells(numbers, room, decimals, signed=signed)
+        most = width if self.has_colours and signed else room  # a sign keeps a number apart from the one before it
+        return paint.in_cells(numbers, room, decimals, signed=signed, most=most)
 
     def _labels(self, shown: Shown, y: int) -> StyledPieces:
         """A line of the column labels, each broken to the width of its cells."""
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
-        words = [(" " * layout.gutter, self.ink("label"))]
+        words: StyledPieces = [self._corner(shown.plane, y)]
         width = layout.cell_width
         for column in range(self._origin[1], self._origin[1] + layout.columns):
             text = column_label(shown.plane, shown.subject, row, column)
@@ -213,59 +223,46 @@ class HeatMap(ValueView):
             words.append((part, self.ink("label-here" if column == here else "label")))
         return words
 
-    def _ruler(self, shown: Shown) -> StyledPieces:
-        """Numbers of some columns, or the first letters of the tokens they are; above the cursor its column's label."""
+    def _ruler(self, shown: Shown, y: int) -> StyledPieces:
+        """Labels of as many columns as have room for theirs, each from its column on, and the cursor's before all others."""
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
-        width, plane = max(0, self.size.width - layout.gutter), shown.plane
-        ticks = [" "] * width
-        step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * layout.cell_width >= 8)
-        for column in range(-(-self._origin[1] // step) * step, self._origin[1] + layout.columns, step):
-            at, text = (column - self._origin[1]) * layout.cell_width, str(column)
-            if at + len(text) <= width:
-                ticks[at : at + len(text)] = text
-        letters = self._letters(shown, row)
-        mark = "▾" + cut(column_label(plane, shown.subject, row, here), max(1, width // 2 - 1))
-        at = (here - self._origin[1]) * layout.cell_width + (layout.cell_width - 1) // 2
-        if at + cell_len(mark) > width:  # no room to the right of the cursor
-            mark = mark[1:] + "▾"
-            at = at - cell_len(mark) + 1
-        end = at + cell_len(mark)
-        quiet = self.ink("quiet")
-        gutter = (" " * layout.gutter, quiet)
-        if letters:
-            return [gutter, *_cut(letters, 0, max(0, at)), (mark, self.ink("label-here")), *_cut(letters, end, width)]
-        before, after = "".join(ticks[: max(0, at)]), "".join(ticks[end:])
-        # a number the mark has cut in two would read as another number
-        before = before if before.endswith(" ") or not before else before.rpartition(" ")[0].ljust(len(before))
-        after = after if after.startswith(" ") or not after else after.partition(" ")[2].rjust(len(after))
-        return [gutter, (before, quiet), (mark, self.ink("label-here")), (after, quiet)]
+        columns = range(self._origin[1], min(shown.plane.columns, self._origin[1] + layout.columns))
+        labels = [column_label(shown.plane, shown.subject, row, column) for column in columns]
+        if all(label.isdecimal() for label in labels):
+            step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * layout.cell_width >= 8)
+            labels = [
+                label * (column % step == 0 or column == here) for column, label in zip(columns, labels, strict=True)
+            ]
+        at, width = here - self._origin[1], max(0, self.size.width - layout.gutter)
+        labels[at] = cut(labels[at], max(1, width // 2 - 1))
+        starts = [column * layout.cell_width for column in range(len(labels))]
+        end = starts[at] + cell_len(labels[at]) + 1
+        labels[at] = f"▾{labels[at]}" if end <= width else f"{labels[at]}▾"
+        words: StyledPieces = [self._corner(shown.plane, y)]
+        used = 0
+        for number, (line, start) in sorted(placed(labels, starts, width, layout.header, at).items()):
+            if line == layout.header - 1 - y:
+                ink = "label-here" if number == at else "label" if number % 2 else "quiet"
+                words += [(" " * (start - used), self.ink("label")), (labels[number], self.ink(ink))]
+                used = start + cell_len(labels[number])
+        return words
 
-    def _letters(self, shown: Shown, row: int) -> list[tuple[str, Style]]:
-        """As much of every column's token as its cell has room for, cell by cell; empty where columns are no tokens."""
-        layout, plane = self._layout, shown.plane
+    def _corner(self, plane: Plane, y: int) -> tuple[str, Style]:
+        """The names of the axes, above the labels of rows and before those of columns."""
+        layout = self._layout
         assert layout is not None
-        if layout.cell_width < 2 or plane.column_axis not in TOKEN_AXES:
-            return []
-        # neighbours differ in brightness; without colours a column is left free between them
-        room = layout.cell_width if self.has_colours else layout.cell_width - 1
-        inks = self.ink("label"), self.ink("quiet")
-        cells: list[tuple[str, Style]] = []
-        for column in range(self._origin[1], min(plane.columns, self._origin[1] + layout.columns)):
-            label = column_label(plane, shown.subject, row, column)
-            text = next((part for part in chunks(label, room) if cell_len(part) <= room), "")
-            cells.append((fit(text, layout.cell_width), inks[column % 2]))
-        return cells
+        name = axes_that_fit(plane, layout.gutter - 1) if y == layout.header - 1 else ""
+        return fit(name, layout.gutter), self.ink("quiet")
 
     def _legend(self, shown: Shown) -> StyledPieces:
         scale = shown.frame.scale
         palette = self.palette(signed=scale.signed) if self.has_colours else None
-        layout = self._layout
-        where = (
-            scroll_positions((shown.plane.rows, shown.plane.columns), *self._origin, layout.rows, layout.columns)
-            if layout
-            else ()
-        )
+        layout, plane = self._layout, shown.plane
+        assert layout is not None
+        where = scroll_positions((plane.rows, plane.columns), *self._origin, layout.rows, layout.columns)
+        unnamed = not (layout.header and axes_that_fit(plane, layout.gutter - 1))
+        where = with_axes(axes_named(plane), where) if unnamed else where
         return legend(
             scale, palette, where, self.size.width, self.state.gain, self.hidden_word,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
@@ -276,16 +273,3 @@ class HeatMap(ValueView):
         row, column = self.cell
         number = shown.frame.window.at(row, column)
         return self.status_words(written_place(shown.plane, shown.subject, row, column), number)
-
-
-def _cut(cells: list[tuple[str, Style]], start: int, stop: int) -> list[tuple[str, Style]]:
-    """The cells that lie wholly between two columns, with spaces for those that are cut."""
-    kept: list[tuple[str, Style]] = []
-    at = 0
-    for text, style in cells:
-        wide = cell_len(text)
-        inside = start <= at and at + wide <= stop
-        shown = max(0, min(at + wide, stop) - max(at, start))
-        kept.append((text if inside else " " * shown, style))
-        at += wide
-    return kept

@@ -15,9 +15,10 @@ from ..drawing import heat_paint as paint
 from ..drawing.colours import Scale, codes_of, scale_of
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import short
+from ..drawing.scroll_position import with_axes
 from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.layer_grid import LayerRow, read_layer
-from ..state.plane import origin_for, plane_of, written_place
+from ..state.plane import axes_named, origin_for, plane_of, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.grid import GUTTER, GridLayout, grid_of
@@ -272,8 +273,9 @@ class LayerGrid(PictureChain):
         parts += [tr("heads {span} of {count}", span=span, count=heads)] * (layout.heads < heads)
         parts += [tr("one row in {every} read", every=every)] * (every > 1)
         palette = self.palette(signed=self._scale.signed) if self.has_colours else None
+        where = with_axes(axes_named(shown.plane), ("  ".join(parts), "  ".join(parts[-1:])))
         return legend(
-            self._scale, palette, ("  ".join(parts), "  ".join(parts[-1:])), self.size.width, self.state.gain,
+            self._scale, palette, where, self.size.width, self.state.gain,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from ..drawing.numbers import Aligned, Worded, aligned_for
 from ..drawing.scroll_position import scroll_positions, that_fits
 from ..drawing.text import cell_len, fit, widest
 from ..reading.window import Bounds, Window, bounds_around, read_window
-from ..state.plane import Plane, column_label, fitted, origin_for, row_labels, written_place
+from ..state.plane import Plane, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .picture import PictureRequest, Shown, StyledPieces
@@ -65,7 +65,7 @@ class NumberGrid(ValueView):
 
     @property
     def _columns(self) -> int:
-        return max(1, (self.size.width - self._gutter) // self._step)
+        return max(1, (self.size.width - self._gutter + GAP) // self._step)  # behind the last there need be no gap
 
     def _origin_in(self, plane: Plane, rows: int, columns: int) -> tuple[int, int]:
         row = max(0, min(self.state.row, plane.rows - 1))
@@ -130,7 +130,7 @@ class NumberGrid(ValueView):
         return (at, self._origin[1]) if 1 <= y <= self._rows and at != self.cell[0] else None
 
     def _labels(self, shown: Shown, row: int, here: int) -> StyledPieces:
-        words = [(" " * self._gutter, self.ink("label"))]
+        words = [(fit(axes_that_fit(shown.plane, self._gutter - 1), self._gutter), self.ink("quiet"))]
         # whole numbers end under each other, and so does what they are called by; with a point, both begin there
         side = "right" if isinstance(self._format, Aligned) and not self._format.fraction else "left"
         for column in range(self._origin[1], min(shown.plane.columns, self._origin[1] + self._columns)):

@@ -9,6 +9,7 @@ from ...drawing.text import cell_len, chunks, widest
 
 WIDEST_CELL, TALLEST_CELL = 9, 3
 TALLEST_LABEL = 6
+TALLEST_RULER = 3
 MARKER = 1  # before a label: the mark of the cursor's row
 
 
@@ -18,9 +19,10 @@ class HeatLayout:
 
     Attributes:
         gutter: columns of row labels, the marker and the space behind them included.
+        paired: whether a row of the screen that shows two rows of the plane has the labels of both beside each other.
         cell_width: columns of a cell.
         cell_height: rows of a cell; 0 stands for half a row.
-        label_lines: rows of column labels; 0 stands for a ruler, which has one row, or none.
+        label_lines: rows of column labels, each broken to its cell; 0 where labels stand on a ruler.
         header: rows above the picture.
         rows, columns: how many cells are on screen.
         body: rows of the picture.
@@ -36,6 +38,7 @@ class HeatLayout:
     columns: int
     body: int
     legend: bool
+    paired: bool = False
 
     @property
     def half(self) -> bool:
@@ -73,8 +76,9 @@ def layout_of(
         halves: whether half blocks may be used, which need colours.
     """
     each = 2 if halves else 1
-    # where all rows could be seen but for the legend, it gives way
-    legend = height >= 5 and not (height - 2) * each < rows <= (height - 1) * each
+    # where all rows could be seen, or be as high as a line, but for the legend, it gives way
+    full, half = height - 2 < rows <= height - 1, (height - 2) * each < rows <= (height - 1) * each
+    legend = height >= 5 and not full and not half
     room = max(1, height - legend)
     longest = widest(tuple(row_labels))
     gutter = _gutter(min(longest, max(4, width // 5)), width, columns) if width >= 16 else 0
@@ -89,14 +93,20 @@ def layout_of(
     else:
         cell_height = 0 if halves else 1
         lines = min(body, -(-rows // 2) if halves else rows)
+    wide = _paired_gutter(row_labels, width, columns, gutter, cell_width) if gutter and not cell_height else 0
+    if wide:
+        gutter, across = wide, width - wide
+        cell_width = max(narrowest, min(WIDEST_CELL, across // max(1, columns)))
     shown_columns = max(1, min(columns, across // cell_width))
     label_lines = _label_lines(column_labels, cell_width, room - lines) if columns <= shown_columns and header else 0
+    if not label_lines and header:
+        header = 1 + _more_ruler_lines(column_labels, cell_width, room - 1 - lines)
     header = max(header, label_lines)
     body = max(1, min(lines, room - header))
     shown_rows = body * 2 if cell_height == 0 else body // cell_height
     return HeatLayout(
-        gutter, cell_width, cell_height, label_lines, header, min(rows, shown_rows), shown_columns, body, legend
-    )
+        gutter, cell_width, cell_height, label_lines, header, min(rows, shown_rows), shown_columns, body, legend, bool(wide),
+    )  # fmt: skip
 
 
 def _gutter(longest: int, width: int, columns: int) -> int:
@@ -107,6 +117,55 @@ def _gutter(longest: int, width: int, columns: int) -> int:
         if longest - less >= 4 and 1 <= wide < 4 and (width - full + less) // max(1, columns) > wide:
             return full - less
     return full
+
+
+def _paired_gutter(labels: Sequence[str], width: int, columns: int, single: int, cell_width: int) -> int:
+    """Columns for the labels of two rows beside each other; 0 where there is no room, or they are numbers in a row."""
+    if all(label.isdecimal() for label in labels):
+        return 0
+    gutter = 2 * (single - MARKER) + MARKER
+    fits = gutter + columns * min(2, cell_width) <= width
+    return gutter if fits or (columns * cell_width > width - single and gutter <= width // 4) else 0
+
+
+def _more_ruler_lines(labels: Sequence[str], cell_width: int, spare: int) -> int:
+    """How many lines more a ruler of words takes before each has a place, of those that are to spare."""
+    if all(label.isdecimal() for label in labels):
+        return 0
+    starts = [column * cell_width for column in range(len(labels))]
+    width = starts[-1] + cell_width
+    for more in range(min(spare, TALLEST_RULER - 1)):
+        if len(placed(labels, starts, width, 1 + more)) == len(labels):
+            return more
+    return max(0, min(spare, TALLEST_RULER - 1))
+
+
+def placed(
+    labels: Sequence[str], starts: Sequence[int], width: int, lines: int, first: int = -1
+) -> dict[int, tuple[int, int]]:
+    """Where labels stand above their columns, in as many lines as are given; those for which there is no room are left out.
+
+    Args:
+        labels: of neighbouring columns.
+        starts: where each would begin; one that would not end within the width ends there.
+        first: which of them has a place before the others, in the lowest line; -1 for none.
+
+    Returns:
+        Line, from the lowest, and first cell, by the label's number.
+    """
+    taken: list[list[tuple[int, int]]] = [[] for _ in range(lines)]
+    places: dict[int, tuple[int, int]] = {}
+    for number in sorted(range(len(labels)), key=lambda number: number != first):
+        wide = cell_len(labels[number])
+        start = starts[number] if starts[number] + wide <= width or number != first else max(0, width - wide)
+        if not wide or start + wide > width:
+            continue
+        for line, spans in enumerate(taken):
+            if all(start > end or start + wide < begin for begin, end in spans):
+                spans.append((start, start + wide))
+                places[number] = line, start
+                break
+    return places
 
 
 def _label_lines(labels: Sequence[str], cell_width: int, spare: int) -> int:

@@ -13,7 +13,9 @@ VIEW_KEYS = {
     "heat": "1", "numbers": "2", "heads": "3", "stats": "4", "why": "5", "diff": "6", "lines": "7", "grid": "8", "change": "0",
 }  # fmt: skip
 VIEWS = tuple(VIEW_KEYS)
-MOVES = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
+STEPS = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
+SEEKS = ("largest", "smallest", "next-nonzero", "next-nan")  # places that only the numbers themselves tell
+MOVES = (*STEPS, *SEEKS)
 NEIGHBOURS = ("next", "previous")
 
 
@@ -66,6 +68,10 @@ def _weight(session: Session, rest: str) -> Reply:
     return Reply(request=Request("weight", rest or "next"))
 
 
+def _whole(session: Session, rest: str) -> Reply:
+    return _one_of("whole", ("largest", "mean", "off"))(session, rest) if rest else Reply(request=Request("whole"))
+
+
 COMMANDS = (
     Command(
         "look", "look STAGE|STAGE@WHAT|up|down|here", "Show a stage, or what is beside it (a weight, a difference), without moving the cursor.", _look, "screen", (),
@@ -89,6 +95,9 @@ COMMANDS = (
             Key("pageup", "move page-up", "page up", "PgUp"), Key("pagedown", "move page-down", "page down", "PgDn"),
             Key("home", "move row-start", "start of row", "Home"), Key("end", "move row-end", "end of row", "End"),
             Key("g", "move top", "first row"), Key("G", "move bottom", "last row"),
+            Key("M", "move largest", "largest number"), Key("L", "move smallest", "smallest number"),
+            Key("asterisk", "move next-nonzero", "next that is not 0", "*"),
+            Key("exclamation_mark", "move next-nan", "next NaN", "!"),
         ), MOVES,
     ),
     Command(
@@ -134,6 +143,11 @@ COMMANDS = (
     ),
     Command("map", "map", "Show the whole encoder as boxes, each with a picture of its value; Enter opens one.",
             _alone("map"), "screen", (), (Key("m", "map", "map"),)),
+    Command(
+        "whole", "whole [largest|mean|off]",
+        "Show all of the value in the pane: each cell the largest or the mean of several numbers, exact ones around the cursor.",
+        _whole, "screen", (), (Key("Z", "whole", "all of it"),), ("largest", "mean", "off"),
+    ),
     Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),
             (Key("z", "zoom", "zoom"),)),
     Command(

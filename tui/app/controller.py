@@ -301,6 +301,8 @@ class Controller:
                 return view_changes.on_tour(state, argument, position)
             case "map":
                 return view_changes.on_map(state)
+            case "whole":
+                return view_changes.with_whole(state, argument)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "difference":

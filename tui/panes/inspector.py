@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -9,11 +10,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from ...engine.commands.screen import VIEWS
+from ...engine.commands.screen import SEEKS, VIEWS
 from ..drawing.numbers import exact
+from ..reading.seek import seek
 from ..reading.why import find_operand
 from ..reading.work import Wanted, Work
-from ..state.plane import plane_of, scaled, within_plane
+from ..state.plane import Plane, plane_of, scaled, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.change_view import ChangeView
@@ -26,6 +28,7 @@ from ..views.map_view import MapView
 from ..views.number_grid import NumberGrid
 from ..views.statistics import Statistics
 from ..views.value_view import ValueView
+from ..views.whole_map import WholeMap
 from ..views.why_view import WhyView
 from .cover import Cover
 from .inspector_header import InspectorHeader
@@ -90,6 +93,7 @@ class Inspector(Vertical):
         self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
+        self._views[WholeMap.name_of_view] = WholeMap(colours)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -102,7 +106,8 @@ class Inspector(Vertical):
     @property
     def view(self) -> ValueView:
         """The view on screen."""
-        return self._views.get(self._state.view, self._views[VIEWS[0]])
+        whole = bool(self._state.whole) and self._state.view == HeatMap.name_of_view
+        return self._views.get(WholeMap.name_of_view if whole else self._state.view, self._views[VIEWS[0]])
 
     @property
     def is_late(self) -> bool:
@@ -137,8 +142,29 @@ class Inspector(Vertical):
         self._map.tell(note, more)
 
     def moved(self, where: str, state: ViewState) -> ViewState:
-        """The state after `move WHERE`; a page is what the view shows at once."""
+        """The state after `move WHERE`; a page is what the view shows at once. What has to be looked for is gone to later."""
+        if where in SEEKS:
+            self._seek(where, state)
+            return state
         return self.view.moved(where, state, self._subject) if self._subject else state
+
+    def _seek(self, what: str, state: ViewState) -> None:
+        """Look for a number on the engine's thread, and go to it."""
+        subject = self._subject
+        if subject is None or not subject.readable:
+            return
+        plane = plane_of(subject, state)
+        cell = within_plane(state, plane)
+
+        def run(session: Session) -> Any:
+            return seek(session, plane, (cell.row, cell.column), what)
+
+        self.app.post_message(Wanted(Seeker(self, subject, plane), Work("inspector.seek", run, subject.generation)))
+
+    def go(self, subject: Subject, plane: Plane, cell: tuple[int, int]) -> None:
+        """Go to a cell that was looked for, unless something else is looked at by now."""
+        if subject == self._subject and plane == plane_of(subject, self._state):
+            self.post_message(ValueView.Asked(replace(self._state, row=cell[0], column=cell[1])))
 
     def follow(self, state: ViewState, index: tuple[int, ...], number: int | None) -> None:
         """Find the operand that is chosen in the explanation of an element, or the one of that number."""
@@ -180,3 +206,24 @@ class Inspector(Vertical):
     def _fit_header(self) -> None:
         """Over the map there is none: it speaks of one stage."""
         self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeker:
+    """Waits for the place of a number in a plane."""
+
+    inspector: Inspector
+    subject: Subject
+    plane: Plane
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether there is a screen still."""
+        return self.inspector.is_attached
+
+    def receive(self, work: Work, result: tuple[int, int]) -> None:
+        """Go there."""
+        self.inspector.go(self.subject, self.plane, result)
+
+    def failed(self, work: Work, text: str) -> None:
+        """There is none; the console says so."""

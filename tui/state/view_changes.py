@@ -44,6 +44,13 @@ def on_map(state: ViewState) -> ViewState:
     return replace(state, view="heat" if at_home else "map", zoomed=not at_home, beside="")
 
 
+def with_whole(state: ViewState, how: str) -> ViewState:
+    """`whole [largest|mean|off]`: all of the plane at once, down-sampled to the pane; without a word, one after the other."""
+    now = state.whole if state.view == "heat" else ""
+    how = how or {"": "largest", "largest": "mean"}.get(now, "off")
+    return replace(state, view="heat", whole="" if how == "off" else how)
+
+
 def off_map(before: ViewState, state: ViewState) -> ViewState:
     """Another view than the map has the tree beside it again: only the map needed the whole screen."""
     left = before.view == "map" and state.view != "map" and before.zoomed
@@ -52,7 +59,7 @@ def off_map(before: ViewState, state: ViewState) -> ViewState:
 
 def with_view(state: ViewState, view: str, world: World) -> ViewState:
     """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
-    there = replace(state, view=view)
+    there = replace(state, view=view, whole="")
     if state.stage not in world.program:
         return there
     axes, nearest = world.program[state.stage].axes, nearest_with_keys(world.program, world.program.index(state.stage))

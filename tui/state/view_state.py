@@ -42,6 +42,8 @@ class ViewState:
             that can be followed.
         trail: the numbers that were left for one of their operands, the latest last.
         explained: whether the explanation of the stage is open.
+        whole: what a cell of the heat map shows of the numbers it stands for, where all of the plane is shown at once: their
+            `largest` or their `mean`; "" where each number has a cell.
     """
 
     stage: str = ""
@@ -58,3 +60,4 @@ class ViewState:
     trail: tuple[Spot, ...] = ()
     beside: str = ""
     explained: bool = False
+    whole: str = ""

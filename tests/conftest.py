@@ -21,6 +21,7 @@ os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network; those of downloads have their own environment
 _STATE = tempfile.TemporaryDirectory(prefix="encoder-tui-tests-")  # faults that tests make are written down here
 os.environ["XDG_STATE_HOME"] = _STATE.name
+os.environ["XDG_CONFIG_HOME"] = os.path.join(_STATE.name, "config")  # nobody's own, and empty
 
 # Of 100 examples; `python -m tests` takes it, `python -m tests all` does not.
 settings.register_profile("quick", max_examples=20)

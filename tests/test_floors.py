@@ -25,8 +25,8 @@ messages
     TUI: """
 __main__
 cli
-app batch
-screens
+app batch scripts
+preferences screens
 panes
 views
 reading

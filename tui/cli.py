@@ -18,6 +18,8 @@ from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
+from .preferences.kept import Kept, kept_for
+from .scripts import lines_of
 
 if TYPE_CHECKING:
     from ..engine.commands.session import Session
@@ -25,8 +27,19 @@ if TYPE_CHECKING:
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 DEFAULT_MEMORY = "2GiB"
-ONCE = ("commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models")
-MOST_SCRIPT = 10_000_000
+ONCE = (
+    "commands",
+    "batch",
+    "export",
+    "select",
+    "against",
+    "check",
+    "tour",
+    "help",
+    "version",
+    "list_models",
+    "no_config",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -179,6 +192,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="|".join(LANGUAGES),
         help=tr("language (default: that of the locale)"),
     )
+    p.add_argument(
+        "--no-config",
+        action="store_true",
+        help=tr("read and keep nothing of yours: no config.toml, no init, no history; --batch never does"),
+    )
     p.add_argument("--version", action="version", version=version_line())
     return p
 
@@ -206,8 +224,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str]) -> int:
     faults = Faults(tuple(argv))
     try:
-        use(_language(argv))
-        return _run(parser().parse_args(argv), faults)
+        kept = kept_for(argv)
+        use(_language(argv, kept.preferences.language))
+        return _run(parser().parse_args(argv), faults, kept)
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)
     except KeyboardInterrupt:
@@ -216,11 +235,11 @@ def _main(argv: Sequence[str]) -> int:
         return _fail(f"encoder-tui: {faults.told(error)}", 1)
 
 
-def _language(argv: Sequence[str]) -> str:
-    """The language asked for, wherever `--lang` stands: `--help` is to be in it as well; else that of the locale."""
+def _language(argv: Sequence[str], chosen: str = "") -> str:
+    """The language asked for, wherever `--lang` stands: `--help` is to be in it as well; else the one chosen before, or the locale's."""
     words = " ".join(argv).replace("--lang=", "--lang ").split()
     asked = [word for option, word in pairwise(words) if option == "--lang" and word in LANGUAGES]
-    return asked[-1] if asked else language_of(os.environ)
+    return asked[-1] if asked else chosen or language_of(os.environ)
 
 
 def _fail(message: str, status: int) -> int:
@@ -230,14 +249,14 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _run(options: argparse.Namespace, faults: Faults) -> int:
+def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
     if options.list_models:
         from ..engine.models.listing import write_models
 
         print(write_models())
         return 0
     _check(options)
-    lines = [*(["tour"] * options.tour), *_lines(options.commands or [])]
+    lines = [*(["tour"] * options.tour), *lines_of(options.commands or [])]
     texts = _texts(options)
     faults.words = _again(options, texts)
     start = _starter(options, texts)
@@ -248,7 +267,7 @@ def _run(options: argparse.Namespace, faults: Faults) -> int:
     from .app.app import run_app
 
     more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]
-    return run_app(start, [*lines, *more], faults)
+    return run_app(start, [*lines, *more], faults, kept)
 
 
 def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]:
@@ -330,30 +349,6 @@ def _texts(options: argparse.Namespace) -> list[str]:
         if not texts:
             raise InputError("standard input has no text; write one text a line")
     return texts or ([] if options.open or options.image or options.ids else [EXAMPLE])
-
-
-def _lines(commands: Sequence[tuple[str, str]]) -> list[str]:
-    lines: list[str] = []
-    for kind, text in commands:
-        if kind == "script":
-            try:
-                lines += _script(os.path.expanduser(text)).splitlines()
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    f"cannot read the script {text!r}: {getattr(error, 'strerror', None) or one_line(error)}"
-                ) from None
-        else:
-            lines.append(f"break {text}" if kind == "break" else text)
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def _script(path: str) -> str:
-    """The text of a script. It may be a pipe, such as a shell's `<(...)`: it was named by whoever waits for it."""
-    with open(path, encoding="utf-8-sig") as file:
-        text = file.read(MOST_SCRIPT + 1)
-    if len(text) > MOST_SCRIPT:
-        raise ValueError(f"more than {MOST_SCRIPT:,} letters")
-    return text
 
 
 def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callable[[str], None]], Session]:

@@ -15,7 +15,7 @@ from ..program.tokens import PIXELS, Tokens
 from ..program.trace import Trace
 from ..program.writing import write_stats, write_value
 from .session import Session
-from .table import Command, CommandTable, OfTable, Reply, is_number
+from .table import Command, CommandTable, OfTable, Reply, Request, is_number
 
 
 def _target(session: Session, rest: str) -> str:
@@ -155,7 +155,7 @@ def _set(session: Session, rest: str) -> Reply:
     name, _, number = rest.partition(" ")
     if name == "lang":
         use(number.strip())
-        return Reply(f"lang {number.strip()}")
+        return Reply(f"lang {number.strip()}", request=Request("language", number.strip()))
     if name not in known:
         raise InputError(f"{name!r} is no setting{nearest(name, [*known, 'lang'])}; write `{SET}`")
     if not is_number(number) or not 1 <= int(number) <= MOST[name]:

@@ -17,6 +17,7 @@ STEPS = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "ro
 SEEKS = ("largest", "smallest", "next-nonzero", "next-nan")  # places that only the numbers themselves tell
 MOVES = (*STEPS, *SEEKS)
 NEIGHBOURS = ("next", "previous")
+HOMES = ("map", "tree")
 
 
 def _one_of(what: str, words: tuple[str, ...]) -> Callable[[Session, str], Reply]:
@@ -62,6 +63,10 @@ def _follow(session: Session, rest: str) -> Reply:
     if rest not in ("", "back") and not is_number(rest):
         raise InputError(f"{rest!r} is not the number of an operand; write `follow`, `follow N` or `follow back`")
     return Reply(request=Request("follow", rest))
+
+
+def _theme(session: Session, rest: str) -> Reply:
+    return Reply(request=Request("theme", rest))
 
 
 def _weight(session: Session, rest: str) -> Reply:
@@ -148,6 +153,9 @@ COMMANDS = (
         "Show all of the value in the pane: each cell the largest or the mean of several numbers, exact ones around the cursor.",
         _whole, "screen", (), (Key("Z", "whole", "all of it"),), ("largest", "mean", "off"),
     ),
+    Command("home", "home map|tree", "Choose what is seen first, the map or the tree; the choice is remembered.",
+            _one_of("home", HOMES), "screen", (), (), HOMES),
+    Command("theme", "theme [NAME]", "Choose the colours, which is remembered; without a name, list them.", _theme, "screen", (), (), "theme"),
     Command("zoom", "zoom", "Give the value the whole screen, and back.", _alone("zoom"), "screen", (),
             (Key("z", "zoom", "zoom"),)),
     Command(
@@ -174,5 +182,5 @@ COMMANDS = (
             (Key("ctrl+p", "palette", "palette"),)),
     Command("reply", "reply", "Read the last answer on the whole screen.", _alone("reply"), "screen", (),
             (Key("v", "reply", "read the answer"),)),
-    Command("keys", "keys", "Show all keys.", _alone("keys"), "screen", (), (Key("question_mark", "keys", "keys", "?"),)),
+    Command("keys", "keys", "Show all keys.", _alone("keys"), "screen", (), (Key("question_mark", "keys", "keys", "?"), Key("f1", "keys", "keys"))),
 )  # fmt: skip

@@ -94,8 +94,8 @@ class Command:
         run: takes the session and the rest of the line; `OfTable`, the table as well.
         keys: keys bound to it.
         group: one of `GROUPS`.
-        completes: what Tab completes after it: `stage`, `address` (a stage, or what is beside one), `command`, `path`, a list
-            of words, or nothing.
+        completes: what Tab completes after it: `stage`, `address` (a stage, or what is beside one), `command`, `path`, `theme`,
+            a list of words, or nothing.
     """
 
     name: str
@@ -106,6 +106,12 @@ class Command:
     short: tuple[str, ...] = ()
     keys: tuple[Key, ...] = ()
     completes: str | tuple[str, ...] = field(default="")
+
+    @property
+    def plain(self) -> str:
+        """The line it is run with where nothing more is said: its name, and a space where it needs more, to be completed."""
+        arguments = self.usage.partition(" ")[2]
+        return f"{self.name} " if arguments and not arguments.startswith("[") else self.name
 
 
 class CommandTable:

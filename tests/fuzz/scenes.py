@@ -38,6 +38,7 @@ def environment(folder: Path) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "HF_HUB_OFFLINE": "1",
         "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
         "OMP_NUM_THREADS": "1",
     }
 

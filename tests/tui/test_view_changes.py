@@ -112,7 +112,7 @@ def test_finding_from_elsewhere_goes_to_the_nearest_in_that_direction() -> None:
 
 
 def test_finding_by_anothers_name() -> None:
-    assert view_changes.found_stages("blocks.1.attn.hook_pattern", world()) == ["layers.1.attention.weights"]
+    assert view_changes.stages_named("blocks.1.attn.hook_pattern", world()) == ["layers.1.attention.weights"]
 
 
 def test_finding_nothing() -> None:

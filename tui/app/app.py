@@ -24,15 +24,17 @@ from ..panes.console import Console
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
+from ..preferences.kept import Kept
 from ..reading.work import Wanted
 from ..screens.main import MainScreen
 from ..screens.modal import Modal, PaletteScreen, opened
-from .controller import Controller, words_of
+from .choices import Choices
+from .controller import ORIGINS, Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
 from .keys import fill, is_begun
 from .streams import alone_on_terminal
-from .themes import NIGHT, THEMES
+from .themes import THEMES
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -58,6 +60,7 @@ class EncoderApp(App[int]):
     Args:
         start: makes the session, on the engine's thread.
         lines: command lines to run once it stands.
+        kept: what is kept for whoever runs it; nothing, if it is not given.
     """
 
     TITLE = "encoder-tui"
@@ -67,13 +70,20 @@ class EncoderApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
 
     def __init__(
-        self, start: Start, lines: Sequence[str] = (), faults: Faults | None = None, *, on_map: bool = False
+        self,
+        start: Start,
+        lines: Sequence[str] = (),
+        faults: Faults | None = None,
+        kept: Kept | None = None,
+        *,
+        on_map: bool = False,
     ) -> None:
         super().__init__()
         self.failure: BaseException | None = None
         self.ended_by: signal.Signals | None = None
         self.faults = faults or Faults()
-        self.engine = EngineThread(start, self.post_message, self.faults)
+        self.kept = kept or Kept()
+        self.engine = EngineThread(start, self.post_message, self.faults, self.kept.preferences.keys)
         self.controller = Controller(self, self.engine, on_map=on_map)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
@@ -81,8 +91,9 @@ class EncoderApp(App[int]):
         self._early: list[events.Key] | None = []  # keys from before there was anything to press them on
         for theme in THEMES:
             self.register_theme(theme)
+        self.choices = Choices(self, self.kept)
         # no watcher: nothing is drawn yet that would have to be drawn again
-        self.set_reactive(App.theme, os.environ.get("TEXTUAL_THEME") or NIGHT.name)
+        self.set_reactive(App.theme, self.choices.first_theme())
         self.stylesheet.set_variables(self.get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -105,6 +116,8 @@ class EncoderApp(App[int]):
     def _begin(self) -> None:
         gc.freeze()
         self.engine.begin()
+        if self.kept.history is not None:
+            self.main.console.line.recollect(self.kept.history.lines())
 
     def _tick(self) -> None:
         self.controller.say_busy()
@@ -114,8 +127,11 @@ class EncoderApp(App[int]):
 
     @on(Listed)
     async def _listed(self, message: Listed) -> None:
+        self.choices.refused += tuple(message.refused)
         self.controller.listed(message.table)
         await self.main.furnish()
+        for first in self.kept.init:
+            self.controller.run(first.line, first.place)
         for line in self._lines:  # what was asked for with the start goes before every key, however early
             self.controller.run(line, "script")
         early, self._early = self._early or [], None
@@ -128,7 +144,7 @@ class EncoderApp(App[int]):
 
     @on(Ready)
     def _stands(self, message: Ready) -> None:
-        self.controller.ready(message.position, message.notes)
+        self.controller.ready(message.position, (*self.choices.refused, *message.notes))
 
     @on(Failed)
     def _failed(self, message: Failed) -> None:
@@ -189,6 +205,8 @@ class EncoderApp(App[int]):
 
     @on(Console.Typed)
     def _typed(self, message: Console.Typed) -> None:
+        if self.kept.history is not None:
+            self.kept.history.add(message.line)
         self.controller.run(message.line, "console")
 
     @on(Console.Hint)
@@ -240,11 +258,12 @@ class EncoderApp(App[int]):
         elif line:
             self.controller.run(line, "palette")
 
-    def complain(self, error: BaseException) -> None:
-        """Say what went wrong."""
-        self.main.console.say("error", words_of(error))
+    def complain(self, error: BaseException, origin: str = "") -> None:
+        """Say what went wrong, and where, if that is a file's line."""
+        told = words_of(error) if origin in ("", *ORIGINS) else f"{origin}: {words_of(error)}"
+        self.main.console.say("error", told)
         if self.main.hides_console:
-            self.main.footer.hint(f"✗ {words_of(error)}")
+            self.main.footer.hint(f"✗ {told}")
 
     def relabel(self) -> None:
         """Write everything anew in the language in use."""
@@ -308,13 +327,14 @@ class EncoderApp(App[int]):
         self.controller.stop_or_leave(True)
 
 
-def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = None) -> int:
+def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = None, kept: Kept | None = None) -> int:
     """Run the screen until someone leaves it.
 
     Args:
         start: makes the session; runs on the engine's thread while the screen is already there.
         lines: command lines to run, in order, once it stands.
         faults: where faults of ours are written down.
+        kept: what is kept for whoever runs it.
 
     Returns:
         The exit status, 0. A signal that ended the screen ends the process as well, once the terminal is as it was.
@@ -325,7 +345,8 @@ def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = Non
     """
     _need_terminal()
     with alone_on_terminal():
-        app = EncoderApp(start, lines, faults, on_map=not lines)
+        home = kept.preferences.home if kept is not None else ""
+        app = EncoderApp(start, lines, faults, kept, on_map=not lines and home != "tree")
         status = app.run()
     ended = app.engine.close()
     _as_before()

@@ -18,6 +18,7 @@ from . import answers
 from .engine_thread import Answered, EngineThread
 from .faults import OwnFault
 from .glimpse import Glimpse
+from .hints import hint_of
 from .keys import Keyboard, fill, is_begun
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ...engine.commands.session import Session
     from ...engine.debugger.cursor import Stop
     from .shell import Shell
+
+
+ORIGINS = ("key", "palette", "console", "script")  # of a command line; another one is a place in a file
 
 
 class Controller:
@@ -51,6 +55,7 @@ class Controller:
         """The commands are known."""
         self.keyboard = Keyboard(table)
         self.app.main.footer.show(self.keyboard.footer())
+        self.app.main.controls = self.keyboard.controls
 
     def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
@@ -87,7 +92,7 @@ class Controller:
         """A command line.
 
         Args:
-            origin: `key`, `palette`, `console` or `script`. What is typed runs strictly in order; a key that only
+            origin: one of `ORIGINS`, or its place in the init file. What is typed runs strictly in order; a key that only
                 looks elsewhere, or leaves, does not wait for the engine.
         """
         if origin == "console":
@@ -98,7 +103,7 @@ class Controller:
                 self.app.leave(0)
                 return
             if command.group == "screen":
-                self._look(line)
+                self._look(line, origin)
                 return
         self.pending += 1
         self.engine.execute(line, origin)
@@ -122,7 +127,7 @@ class Controller:
         if message.origin == "script":
             console.say("command", message.line)
         if message.error is not None:
-            self.app.complain(message.error)
+            self.app.complain(message.error, message.origin)
         if reply is not None:
             elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
             if reply.text and (typed or not elsewhere):
@@ -146,7 +151,7 @@ class Controller:
         if reply is not None and reply.quit:
             self.app.leave(0)
         elif reply is not None and reply.request is not None:
-            self._request(reply.request)
+            self._request(reply.request, message.origin)
 
     def refreshed(self, position: Position) -> None:
         """Looking has computed something again that was stale."""
@@ -210,21 +215,8 @@ class Controller:
 
     def hint(self, line: str, choices: Sequence[str]) -> str:
         """What the footer says of a line that is being typed."""
-        if choices:
-            return "  ".join(choices)
-        if self.keyboard is None:
-            return ""
-        command = command_of(line, self.keyboard.table)
-        if command is not None:
-            return f"{command.usage}   {tr(command.help)}"
-        if not line.strip():
-            return tr("tab completes · ↑ ↓ recall · pgup pgdn scroll · esc leaves")
-        beginning = [command for command in self.keyboard.table if command.name.startswith(line.strip())]
-        if len(beginning) == 1:
-            return f"{beginning[0].usage}   {tr(beginning[0].help)}"
-        return "  ".join(command.name for command in beginning) or tr(
-            "no command begins with {word}", word=repr(line.strip())
-        )
+        world = self.position.world if self.position is not None else None
+        return hint_of(line, choices, self.keyboard.table, world) if self.keyboard is not None else ""
 
     def say_status(self) -> None:
         """Have the title line say what is going on."""
@@ -239,7 +231,7 @@ class Controller:
 
     # -- what only the screen does -------------------------------------------------------------------------------
 
-    def _look(self, line: str) -> None:
+    def _look(self, line: str, origin: str) -> None:
         if self.keyboard is None:
             return
         word, _, rest = line.partition(" ")
@@ -251,14 +243,18 @@ class Controller:
             self.app.complain(error)
             return
         if request is not None:
-            self._request(request)
+            self._request(request, origin)
 
-    def _request(self, request: Request) -> None:
+    def _request(self, request: Request, origin: str) -> None:
         try:
             if not self._opened(request) and self.position is not None:
                 self._show(self._after(request, self.position))
+            told = self.app.choices.made(request.what, request.argument, origin)
+            if told:
+                self.app.main.console.say("note", told)
+                self.app.main.footer.hint(told.splitlines()[0])
         except InputError as error:
-            self.app.complain(error)
+            self.app.complain(error, origin)
 
     def _opened(self, request: Request) -> bool:
         """See to requests that need nothing to be loaded and leave the state as it is; whether it was one."""
@@ -271,6 +267,8 @@ class Controller:
                 self.app.show_keys()
             case "reply":
                 self.app.show_reply()
+            case "theme" | "language":
+                pass  # `Choices` sees to it
             case _:
                 return False
         return True
@@ -303,6 +301,8 @@ class Controller:
                 return view_changes.on_map(state)
             case "whole":
                 return view_changes.with_whole(state, argument)
+            case "home":
+                return view_changes.at_home(state, argument)
             case "zoom":
                 return replace(state, zoomed=not state.zoomed)
             case "difference":

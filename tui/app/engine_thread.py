@@ -15,6 +15,7 @@ from ...engine.debugger.cancel import CancelToken
 from ...engine.messages.errors import InputError
 from ..reading.facts import look
 from ..reading.work import Receiver, Work
+from ..state.keymap import rebound
 from ..state.position import Position
 from .faults import Faults
 
@@ -36,9 +37,9 @@ class Progress(Message):
 class Listed(Message):
     """The commands there are; known long before anything is loaded."""
 
-    def __init__(self, table: CommandTable) -> None:
+    def __init__(self, table: CommandTable, refused: Sequence[str] = ()) -> None:
         super().__init__()
-        self.table = table
+        self.table, self.refused = table, refused
 
 
 class Ready(Message):
@@ -100,10 +101,17 @@ class EngineThread:
         start: makes the session; called with a function to report progress to.
         post: takes a message to the screen's thread; callable from any thread.
         faults: where faults of ours are written down.
+        keys: keys bound anew by a person, and their command lines.
     """
 
-    def __init__(self, start: Start, post: Callable[[Message], object], faults: Faults | None = None) -> None:
-        self._post, self._faults = post, faults or Faults()
+    def __init__(
+        self,
+        start: Start,
+        post: Callable[[Message], object],
+        faults: Faults | None = None,
+        keys: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._post, self._faults, self._keys = post, faults or Faults(), keys
         self._start = self._faults.watching(start)
         self._session: Session | None = None
         self._position: Position | None = None
@@ -203,7 +211,8 @@ class EngineThread:
     def _serve(self) -> None:
         from ...engine.commands import TABLE
 
-        self._send(Listed(TABLE))
+        table, refused = rebound(TABLE, self._keys)
+        self._send(Listed(table, refused))
         session = self._session = self._start(self._report)
         self._position = look(session, None)
         self._send(Ready(self._position, session.notes))
@@ -219,7 +228,7 @@ class EngineThread:
                 job = self._work.pop(next(iter(self._work))) if line is None else None
                 self._working = (job[1].key, CancelToken()) if job is not None else None
             if line:
-                self._run(line, TABLE, session, self._position)
+                self._run(line, table, session, self._position)
             elif job and not job[1].is_stale(session):
                 self._do(*job, session, self._position)
 

@@ -26,6 +26,11 @@ class Keyboard:
         """The key of any of these names: a key press has several (`plus`, `+`)."""
         return next((self._keys[name] for name in names if name in self._keys), None)
 
+    @property
+    def controls(self) -> frozenset[str]:
+        """The keys with Ctrl that stand for commands."""
+        return frozenset(key for key in self._keys if key.startswith("ctrl+"))
+
     def footer(self) -> tuple[tuple[str, str], ...]:
         """Names and labels of the keys for the footer, the most useful first."""
         return tuple((self._keys[key].name, tr(self._keys[key].label)) for key in FOOTER if key in self._keys)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import signal
 
     from ..screens.main import MainScreen
+    from .choices import Choices
 
 
 class Shell(Protocol):
@@ -18,8 +19,13 @@ class Shell(Protocol):
         """The one main screen."""
         ...
 
-    def complain(self, error: BaseException) -> None:
-        """Say what went wrong."""
+    @property
+    def choices(self) -> Choices:
+        """What is chosen once and for all."""
+        ...
+
+    def complain(self, error: BaseException, origin: str = "") -> None:
+        """Say what went wrong, and where, if that is a file's line."""
         ...
 
     def relabel(self) -> None:

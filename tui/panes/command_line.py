@@ -1,8 +1,8 @@
-"""The line where commands are typed: history with up and down, completion with Tab."""
+"""The line where commands are typed: history with up, down and Ctrl-R, completion with Tab."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -23,6 +23,7 @@ class CommandLine(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "older", show=False),
         Binding("down", "newer", show=False),
+        Binding("ctrl+r", "seek", show=False),
         Binding("tab", "complete", show=False),
         Binding("escape", "leave", show=False),
         Binding("ctrl+c", "stop", show=False),
@@ -56,6 +57,12 @@ class CommandLine(Input):
         self._past: list[str] = []
         self._at = 0
         self._unfinished = ""
+        self._sought: tuple[str, str] | None = None  # what Ctrl-R looks for, and the line it came to
+
+    def recollect(self, lines: Sequence[str]) -> None:
+        """Begin with lines that were typed in earlier sessions."""
+        self._past[:0] = lines
+        self._at = len(self._past)
 
     def remember(self, line: str) -> None:
         """Add a line to the history; the same one twice in a row is kept once."""
@@ -81,6 +88,17 @@ class CommandLine(Input):
     def action_newer(self) -> None:
         self._recall(self._at + 1)
 
+    def action_seek(self) -> None:
+        """The latest line before this one that has in it what was typed before Ctrl-R was first pressed."""
+        again = self._sought is not None and self._sought[1] == self.value
+        text = self._sought[0] if again and self._sought is not None else self.value
+        at = next(
+            (at for at in reversed(range(self._at)) if text in self._past[at] and self._past[at] != self.value), None
+        )
+        if at is not None:
+            self._recall(at)
+            self._sought = text, self.value
+
     def _recall(self, at: int) -> None:
         if not 0 <= at <= len(self._past):
             return
@@ -104,6 +122,7 @@ class CommandLine(Input):
     def action_stop(self) -> None:
         if self.value:
             self.value = ""
+            self._at = len(self._past)
         else:
             self.post_message(self.Stopped())
 

@@ -73,6 +73,7 @@ class MainScreen(Screen[None]):
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
         self._known: tuple[Position, tuple[object, ...], Subject] | None = None
+        self.controls = frozenset({"ctrl+p"})  # keys with Ctrl that stand for commands
 
     def compose(self) -> ComposeResult:
         with Vertical(id="all"):
@@ -159,8 +160,11 @@ class MainScreen(Screen[None]):
     # -- keys and size -------------------------------------------------------------------------------------------
 
     def takes(self, key: str) -> bool:
-        """Whether a key may stand for a command."""
-        return _is_ours(key, self.focused is not None)
+        """Whether a key may stand for a command; the others are Textual's, or the command line's."""
+        typing = self.focused is not None
+        if key in ("tab", "shift+tab", "ctrl+c") or (key.startswith("ctrl+") and key not in self.controls):
+            return key == "ctrl+c" and not typing
+        return not typing or key == "ctrl+p" or (key[0] == "f" and key[1:].isdigit())
 
     def on_key(self, event: events.Key) -> None:
         """Pass a key on that no widget took."""
@@ -211,10 +215,3 @@ def tokens_of(state: ViewState, position: Position) -> StripTokens:
 def _prompt_end(tokens: Given, text: int) -> int:
     """The place behind the prompt of a text; 0 where it has none."""
     return int(tokens.mask[text].argmax()) + tokens.prompt_length if tokens.prompt_length else 0
-
-
-def _is_ours(key: str, typing: bool) -> bool:
-    """Whether a key may stand for a command; the others are Textual's, or the command line's."""
-    if key in ("tab", "shift+tab") or (key.startswith("ctrl+") and key not in ("ctrl+c", "ctrl+p")):
-        return False
-    return not typing or key == "ctrl+p" or (key[0] == "f" and key[1:].isdigit())

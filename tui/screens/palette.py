@@ -49,7 +49,8 @@ class TableProvider(Provider):
             for line, shown, help_ in command_lines(command):
                 yield shown, help_, partial(chooser.choose, line)
         for name in sorted(self.app.available_themes):
-            yield f"theme {name}", tr("Change the colours."), partial(setattr, self.app, "theme", name)
+            line = f"theme {name}"
+            yield line, tr(chooser.table.find("theme").help), partial(chooser.choose, line)
 
 
 def command_lines(command: Command) -> Iterator[tuple[str, str, str]]:
@@ -64,10 +65,8 @@ def command_lines(command: Command) -> Iterator[tuple[str, str, str]]:
             line = f"{command.name} {word}"
             yield line, line, _help(command, keys.get(line))
         return
-    arguments = command.usage.partition(" ")[2]
-    line = f"{command.name} " if arguments and not arguments.startswith("[") else command.name
     filled = f"{command.name} {{stage}}"
-    line = filled if filled in keys else line
+    line = filled if filled in keys else command.plain
     yield line, command.usage, _help(command, keys.get(line))
 
 

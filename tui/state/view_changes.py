@@ -40,8 +40,14 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
 
 def on_map(state: ViewState) -> ViewState:
     """The map on the whole screen; from there, back to the tree and the value."""
-    at_home = state.view == "map" and state.zoomed
-    return replace(state, view="heat" if at_home else "map", zoomed=not at_home, beside="")
+    return at_home(state, "tree" if state.view == "map" and state.zoomed else "map")
+
+
+def at_home(state: ViewState, home: str) -> ViewState:
+    """`home map|tree`: the map on the whole screen, or the tree beside the value."""
+    if home == "map":
+        return replace(state, view="map", zoomed=True, beside="")
+    return replace(state, view="heat", zoomed=False) if state.view == "map" else state
 
 
 def with_whole(state: ViewState, how: str) -> ViewState:
@@ -159,7 +165,7 @@ def with_layer(state: ViewState, argument: str, world: World) -> ViewState:
     return replace(state, stage=program[name].name)
 
 
-def found_stages(text: str, world: World) -> list[str]:
+def stages_named(text: str, world: World) -> list[str]:
     """Stages whose names contain the text, whatever its case; failing that, those it means as a glob or foreign name.
 
     What stages are called in explanations, in either language, is looked through as well: `注意力得分` finds the scores.
@@ -195,7 +201,7 @@ def next_found(state: ViewState, world: World, step: int) -> tuple[ViewState, in
     """
     if not state.sought:
         raise InputError("nothing has been looked for; write `find TEXT`")
-    names = found_stages(state.sought, world)
+    names = stages_named(state.sought, world)
     if not names:
         raise InputError(f"no stage's name contains {state.sought!r}")
     places = [world.program.index(name) for name in names]

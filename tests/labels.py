@@ -42,12 +42,14 @@ def looked_up() -> dict[str, str]:
     from encoder_tui.engine.commands.table import GROUPS
     from encoder_tui.tui.screens import keys
     from encoder_tui.tui.state import encoder_map
+    from encoder_tui.tui.state.footer_keys import OF_VIEW
     from encoder_tui.tui.views.diff_map import NEVER, DiffMap
     from encoder_tui.tui.views.statistics import _FIGURES
 
     found = {NEVER: "diff", DiffMap.hidden_word: "diff", "masked": "heat map"}
     for command in TABLE:
         found |= {command.help: command.name} | {key.label: command.name for key in command.keys}
+    found |= {label: f"footer of {view}" for view, wishes in OF_VIEW.items() for _, label in wishes if label}
     found |= dict.fromkeys(VIEWS, "tabs") | dict.fromkeys(encoder_map.WORDS, "map")
     found |= dict.fromkeys(GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
     found |= {label: "statistics" for label, _ in _FIGURES}

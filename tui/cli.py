@@ -19,7 +19,7 @@ from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
 from .preferences.kept import Kept, kept_for
-from .scripts import lines_of
+from .scripts import given_lines
 
 if TYPE_CHECKING:
     from ..engine.commands.session import Session
@@ -256,7 +256,7 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
         print(write_models())
         return 0
     _check(options)
-    lines = [*(["tour"] * options.tour), *lines_of(options.commands or [])]
+    lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
     texts = _texts(options)
     faults.words = _again(options, texts)
     start = _starter(options, texts)

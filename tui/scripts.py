@@ -10,7 +10,7 @@ from ..engine.messages.errors import InputError, one_line
 MOST_SCRIPT = 10_000_000
 
 
-def lines_of(commands: Sequence[tuple[str, str]]) -> list[str]:
+def given_lines(commands: Sequence[tuple[str, str]]) -> list[str]:
     """The command lines of `-b`, `-ex` and `-x`, in the order in which they were given.
 
     Args:

@@ -18,6 +18,8 @@ SEEKS = ("largest", "smallest", "next-nonzero", "next-nan")  # places that only 
 MOVES = (*STEPS, *SEEKS)
 NEIGHBOURS = ("next", "previous")
 HOMES = ("map", "tree")
+COPIED, FORMS = ("number", "row", "window"), ("tsv", "python")
+COPY = f"copy [{'|'.join(COPIED)}] [{'|'.join(FORMS)}]"
 
 
 def _one_of(what: str, words: tuple[str, ...]) -> Callable[[Session, str], Reply]:
@@ -63,6 +65,15 @@ def _follow(session: Session, rest: str) -> Reply:
     if rest not in ("", "back") and not is_number(rest):
         raise InputError(f"{rest!r} is not the number of an operand; write `follow`, `follow N` or `follow back`")
     return Reply(request=Request("follow", rest))
+
+
+def _copy(session: Session, rest: str) -> Reply:
+    words = rest.split()
+    what = words.pop(0) if words and words[0] in COPIED else "number"
+    form = words.pop(0) if words and words[0] in FORMS else ""
+    if words:
+        raise InputError(f"copy does not know {words[0]!r}{nearest(words[0], (*COPIED, *FORMS))}; write `{COPY}`")
+    return Reply(request=Request("copy", f"{what} {form}".strip()))
 
 
 def _theme(session: Session, rest: str) -> Reply:
@@ -174,8 +185,8 @@ COMMANDS = (
             (Key("full_stop", "find-next", "next found", "."),)),
     Command("find-previous", "find-previous", "The stage found before.", _alone("find-previous"), "screen", (),
             (Key("comma", "find-previous", "found before", ","),)),
-    Command("copy", "copy", "Copy the number under the cell cursor.", _alone("copy"), "screen", (),
-            (Key("y", "copy", "copy"),)),
+    Command("copy", COPY, "Copy the number under the cell cursor, its row, or the window on screen, as a table or as Python.", _copy,
+            "screen", (), (Key("y", "copy", "copy"), Key("Y", "copy window", "copy window")), (*COPIED, *FORMS)),
     Command("console", "console", "Type commands.", _alone("console"), "screen", (),
             (Key("colon", "console", "command line", ":"),)),
     Command("palette", "palette", "Choose a command from a list.", _alone("palette"), "screen", (),

@@ -224,7 +224,7 @@ async def test_ctrl_c_with_nothing_to_stop_says_how_to_leave() -> None:
         await press(pilot, "colon", "x", "ctrl+c")
         assert app.main.console.line.value == ""
         await press(pilot, "escape", "s")
-        assert app.main.footer.render_line(0).text.startswith(" s step  n next block  f finish layer")
+        assert app.main.footer.render_line(0).text.startswith(" s step  n next block  enter why")
 
 
 async def test_q_leaves_at_once_and_so_does_quit() -> None:

@@ -200,8 +200,7 @@ class EncoderApp(App[int]):
 
     @on(Footer.Pressed)
     def _clicked(self, message: Footer.Pressed) -> None:
-        line = next((key.line for command in self.table for key in command.keys if key.name == message.key_name), "")
-        self.choose(line)
+        self.choose(message.line)
 
     @on(Console.Typed)
     def _typed(self, message: Console.Typed) -> None:
@@ -242,6 +241,10 @@ class EncoderApp(App[int]):
         """An operand was found."""
         self.controller.arrive(message.of, message.stage, message.index)
 
+    def on_inspector_copied(self, message: Inspector.Copied) -> None:
+        """Numbers were read to be copied."""
+        self.copy(message.text, message.written)
+
     # -- for the controller and the palette ----------------------------------------------------------------------
 
     @property
@@ -268,17 +271,15 @@ class EncoderApp(App[int]):
     def relabel(self) -> None:
         """Write everything anew in the language in use."""
         self.main.label()
-        if self.controller.keyboard is not None:
-            self.main.footer.show(self.controller.keyboard.footer())
         for widget in self.main.query("*"):
             widget.notify_style_update()  # forgets lines that are drawn already
             widget.refresh(layout=True)
 
-    def copy(self, text: str) -> None:
-        """Put text on the clipboard, through the terminal."""
+    def copy(self, text: str, name: str = "") -> None:
+        """Put text on the clipboard, through the terminal; `name` is what it is called, where that is shorter."""
         if text:
             self.copy_to_clipboard(text)
-        self.main.footer.hint(tr("copied {text}", text=text) if text else tr("there is no number to copy here"))
+        self.main.footer.hint(tr("copied {text}", text=name or text) if text else tr("there is no number to copy here"))
 
     def show_palette(self) -> None:
         """Show everything that can be done, to choose from."""

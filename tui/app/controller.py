@@ -54,8 +54,7 @@ class Controller:
     def listed(self, table: CommandTable) -> None:
         """The commands are known."""
         self.keyboard = Keyboard(table)
-        self.app.main.footer.show(self.keyboard.footer())
-        self.app.main.controls = self.keyboard.controls
+        self.app.main.know(table)
 
     def ready(self, position: Position, notes: Sequence[str] = ()) -> None:
         """The engine stands."""
@@ -318,7 +317,10 @@ class Controller:
             case "follow":
                 return self._followed(argument, position)
             case "copy":
-                self.app.copy(main.inspector.copy_text())
+                if argument == "number":
+                    self.app.copy(main.inspector.copy_text())
+                else:
+                    main.inspector.copy(argument)
             case what:
                 raise InputError(f"this screen cannot {what!r} yet")
         return state

@@ -32,8 +32,8 @@ class Shell(Protocol):
         """Write everything anew in the language in use."""
         ...
 
-    def copy(self, text: str) -> None:
-        """Put text on the clipboard."""
+    def copy(self, text: str, name: str = "") -> None:
+        """Put text on the clipboard; `name` is what it is called, where that is shorter."""
         ...
 
     def show_palette(self) -> None:

@@ -13,6 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..drawing.text import cut
+from ..state.footer_keys import KeyHint
 
 
 class Footer(Widget, can_focus=False):
@@ -22,22 +23,23 @@ class Footer(Widget, can_focus=False):
     ALLOW_SELECT: ClassVar[bool] = False
 
     class Pressed(Message):
-        """A key was clicked; `line` is the name it is known by."""
+        """A key was clicked; `line` is the command line it runs."""
 
-        def __init__(self, name: str) -> None:
+        def __init__(self, line: str) -> None:
             super().__init__()
-            self.key_name = name
+            self.line = line
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._keys: tuple[tuple[str, str], ...] = ()
+        self._keys: tuple[KeyHint, ...] = ()
         self._hint = ""
         self._ends: list[tuple[int, str]] = []
 
-    def show(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Show these keys, the most useful first."""
-        self._keys = tuple(keys)
-        self.refresh()
+    def show(self, keys: Sequence[KeyHint]) -> None:
+        """Show these keys, the most useful first; the last two stay however narrow it is."""
+        if tuple(keys) != self._keys:
+            self._keys = tuple(keys)
+            self.refresh()
 
     def hint(self, text: str) -> None:
         """Say something instead of the keys; "" brings them back."""
@@ -50,32 +52,37 @@ class Footer(Widget, can_focus=False):
         if self._hint:
             text = Segment(cut(f" {self._hint}", width), self.get_component_rich_style("footer--hint"))
             return Strip([text]).crop_extend(0, width, label)
+        bold = self.get_component_rich_style("footer--key")
         segments, used = [Segment(" ", label)], 1
         self._ends = []
-        for key, what in choose(self._keys, width - 2):
-            segments += [Segment(key, self.get_component_rich_style("footer--key")), Segment(f" {what}  ", label)]
-            used += cell_len(key) + cell_len(what) + 3
-            self._ends.append((used - 1, key))
+        for hint in choose(self._keys, width - 2):
+            for name, line in hint.keys:
+                segments += [Segment(name, bold), Segment(" ", label)]
+                used += cell_len(name) + 1
+                self._ends.append((used, line))
+            segments.append(Segment(f"{hint.label}  ", label))
+            used += cell_len(hint.label) + 2
+            self._ends[-1] = used, hint.keys[-1][1]  # its words are the last key's as well
         return Strip(segments).crop_extend(0, width, label)
 
     def on_click(self, event: events.Click) -> None:
         """Press the key under the mouse."""
-        key = next((key for end, key in self._ends if event.x < end), "")
-        if key and not self._hint:
-            self.post_message(self.Pressed(key))
+        line = next((line for end, line in self._ends if event.x < end), "")
+        if line and not self._hint:
+            self.post_message(self.Pressed(line))
 
 
-def choose(keys: Sequence[tuple[str, str]], width: int) -> list[tuple[str, str]]:
+def choose(hints: Sequence[KeyHint], width: int) -> list[KeyHint]:
     """The keys that fit, in their order. The last two (help and the way out) always stay."""
 
-    def length(key: tuple[str, str]) -> int:
-        return cell_len(key[0]) + cell_len(key[1]) + 3
+    def length(hint: KeyHint) -> int:
+        return sum(cell_len(name) + 1 for name, _ in hint.keys) + cell_len(hint.label) + 2
 
-    kept = list(keys[-2:])
+    kept = list(hints[-2:])
     room = width - sum(map(length, kept)) + 2
-    front: list[tuple[str, str]] = []
-    for key in keys[:-2]:
-        if length(key) <= room:
-            room -= length(key)
-            front.append(key)
+    front: list[KeyHint] = []
+    for hint in hints[:-2]:
+        if length(hint) <= room:
+            room -= length(hint)
+            front.append(hint)
     return front + kept

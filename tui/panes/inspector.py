@@ -11,9 +11,12 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from ...engine.commands.screen import SEEKS, VIEWS
+from ...engine.program.addresses import AT
 from ..drawing.numbers import exact
+from ..reading.copying import read_copy
 from ..reading.seek import seek
 from ..reading.why import find_operand
+from ..reading.window import Bounds
 from ..reading.work import Wanted, Work
 from ..state.plane import Plane, plane_of, scaled, within_plane
 from ..state.subject import Subject
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from ...engine.commands.session import Session
     from ..state.position import Position
 
+
+COPY = "inspector.copy"  # what is wanted of the engine's thread
 
 # What shows a value for each word of `view`; their order is the command's.
 WIDGETS: dict[str, type[ValueView]] = {
@@ -85,11 +90,23 @@ class Inspector(Vertical):
             super().__init__()
             self.of, self.stage, self.index = name, stage, index
 
+    class Copied(Message):
+        """Numbers were read.
+
+        Attributes:
+            text: for the clipboard.
+            written: what they are called.
+        """
+
+        def __init__(self, text: str, written: str) -> None:
+            super().__init__()
+            self.text, self.written = text, written
+
     def __init__(self, colours: bool | None = None, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._state = ViewState()
         self._subject: Subject | None = None
-        self._header = InspectorHeader(VIEWS)
+        self._header = InspectorHeader(VIEWS, lambda view, subject: WIDGETS[view].applies(subject))
         self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
@@ -175,12 +192,12 @@ class Inspector(Vertical):
         generation = self._subject.generation if self._subject is not None else None
         self.app.post_message(Wanted(self, Work("inspector.follow", run, generation)))
 
-    def receive(self, work: Work, result: tuple[str, str, tuple[int, ...]]) -> None:
-        """Take what was found."""
-        self.post_message(self.Followed(*result))
+    def receive(self, work: Work, result: Any) -> None:
+        """Take what was found, or what is to be copied."""
+        self.post_message(self.Copied(*result) if work.key == COPY else self.Followed(*result))
 
     def failed(self, work: Work, text: str) -> None:
-        """There is no operand to go to."""
+        """There is no operand to go to, or nothing to copy."""
 
     def scaled(self, direction: str, state: ViewState) -> ViewState:
         """The state after `contrast up|down|reset`."""
@@ -198,6 +215,27 @@ class Inspector(Vertical):
         number = next((number for number in numbers if number is not None), None)
         index = ", ".join(map(str, plane.cell(state.row, state.column)))
         return f"{subject.stage}[{index}] = {exact(number)}" if number is not None else ""
+
+    def copy(self, what: str) -> None:
+        """Read numbers to be copied: `row`, `window` or `number`, and `tsv` or `python` after it."""
+        subject = self._subject
+        if subject is None or not subject.readable:
+            return
+        plane = plane_of(subject, self._state)
+        cell = within_plane(self._state, plane)
+        if self._state.view == DiffMap.name_of_view:  # what is seen there has an address of its own
+            plane = replace(plane, stage=f"{plane.stage}{AT}difference")
+        extent, _, form = what.partition(" ")
+        bounds = {
+            "number": Bounds(cell.row, cell.row + 1, cell.column, cell.column + 1),
+            "row": Bounds(cell.row, cell.row + 1, 0, plane.columns),
+            "window": self.view.on_screen(plane),
+        }[extent]
+
+        def run(session: Session) -> Any:
+            return read_copy(session, subject, plane, bounds, form)
+
+        self.app.post_message(Wanted(self, Work(COPY, run, subject.generation)))
 
     def on_resize(self, event: events.Resize) -> None:
         """A low inspector has a short header."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from ..state.subject import Subject
 from ..state.view_state import ViewState
 from ..views.value_view import ValueView
 
+Applies = Callable[[str, Subject], bool]
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
 
 
@@ -27,10 +29,11 @@ class InspectorHeader(Widget):
 
     Args:
         views: names of the views, in the order of their keys.
+        applies: whether a view has a picture of a subject; the tabs of those that have none are dim.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "header--name", "header--quiet", "header--formula", "header--tab", "header--tab-here", "header--mark",
+        "header--name", "header--quiet", "header--formula", "header--tab", "header--tab-here", "header--tab-idle", "header--mark",
     }  # fmt: skip
     DEFAULT_CSS: ClassVar[str] = """
     InspectorHeader {
@@ -39,14 +42,15 @@ class InspectorHeader(Widget):
         & .header--quiet { color: $foreground 55%; }
         & .header--formula { color: $foreground 85%; }
         & .header--tab { color: $foreground 60%; }
+        & .header--tab-idle { color: $foreground 25%; }
         & .header--tab-here { color: $accent; text-style: bold; }
         & .header--mark { color: $warning; text-style: bold; }
     }
     """
 
-    def __init__(self, views: tuple[str, ...]) -> None:
+    def __init__(self, views: tuple[str, ...], applies: Applies = lambda view, subject: True) -> None:
         super().__init__()
-        self._views = views
+        self._views, self._applies = views, applies
         self._state = ViewState()
         self._subject: Subject | None = None
         self._inks: dict[str, Style] = {}
@@ -115,9 +119,12 @@ class InspectorHeader(Widget):
         return [*words, (f"  {status}", self._ink("mark"))] if status else words
 
     def _tabs(self, width: int) -> StyledText:
+        subject = self._subject
+        assert subject is not None
         words: StyledText = []
-        for text, is_here in self._tab_texts(width):
-            words.append((text, self._ink("tab-here" if is_here else "tab")))
+        for view, (text, is_here) in zip(self._views, self._tab_texts(width), strict=True):
+            ink = "tab-here" if is_here else "tab" if self._applies(view, subject) else "tab-idle"
+            words.append((text, self._ink(ink)))
         used = sum(cell_len(text) for text, _ in words)
         for chosen in self._chosen():
             if used + cell_len(chosen) + 2 <= width:

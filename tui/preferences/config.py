@@ -24,7 +24,7 @@ from typing import Any, cast
 
 from ...engine.messages.errors import InputError, nearest, one_line
 from ...engine.messages.translation import LANGUAGES
-from .places import brief, read_text
+from .places import kept_text, shown_path
 
 HOMES = ("map", "tree")
 CHOICES = ("theme", "language", "home")
@@ -52,10 +52,10 @@ class Preferences:
 def read_preferences(path: Path) -> Preferences:
     """What a config file says; nothing where there is none. It raises nothing: what is wrong is told in `refused`."""
     try:
-        return _understood(_parsed(read_text(path)), brief(path))
+        return _understood(_parsed(kept_text(path)), shown_path(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
-        return Preferences(refused=(f"{brief(path)} is left aside: {reason}",))
+        return Preferences(refused=(f"{shown_path(path)} is left aside: {reason}",))
 
 
 def remember(path: Path, name: str, value: str) -> None:
@@ -66,9 +66,9 @@ def remember(path: Path, name: str, value: str) -> None:
     """
     path = Path(os.path.realpath(path))  # where it is kept may be a link to where it lies
     line = f'{name} = "{value}"'
-    by_hand = f"{brief(path)} does not remember it: write {line} in it by hand"
+    by_hand = f"{shown_path(path)} does not remember it: write {line} in it by hand"
     try:
-        text = read_text(path)
+        text = kept_text(path)
         known = _parsed(text)
         changed = _with_line(text, name, line)
         if _parsed(changed) != {**known, name: value}:

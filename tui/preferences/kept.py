@@ -9,7 +9,7 @@ from pathlib import Path
 from ...engine.messages.errors import one_line
 from .config import Preferences, read_preferences
 from .history import History
-from .places import brief, config_folder, read_text, state_folder
+from .places import config_folder, kept_text, shown_path, state_folder
 
 # Options with which nothing of it is read or written: what a script does must not depend on whose it is.
 WITHOUT = ("--no-config", "--batch")
@@ -57,8 +57,8 @@ def kept_for(argv: Sequence[str]) -> Kept:
 def read_init(path: Path) -> tuple[tuple[FirstLine, ...], tuple[str, ...]]:
     """The command lines of an init file, one a line, `#` before what is none; and what is wrong with it."""
     try:
-        lines = list(enumerate(read_text(path).splitlines(), 1))
+        lines = list(enumerate(kept_text(path).splitlines(), 1))
     except (OSError, ValueError) as error:
-        return (), (f"{brief(path)} is left aside: {getattr(error, 'strerror', None) or one_line(error)}",)
+        return (), (f"{shown_path(path)} is left aside: {getattr(error, 'strerror', None) or one_line(error)}",)
     commands = [(number, line.strip()) for number, line in lines if line.strip() and line.strip()[0] != "#"]
-    return tuple(FirstLine(f"{brief(path)}, line {number}", line) for number, line in commands), ()
+    return tuple(FirstLine(f"{shown_path(path)}, line {number}", line) for number, line in commands), ()

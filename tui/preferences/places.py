@@ -17,7 +17,7 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return _base("XDG_STATE_HOME", "~/.local/state", environment) / "encoder-tui"
 
 
-def brief(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as a person calls it: `~/.config/encoder-tui/config.toml`."""
     home, written = os.path.expanduser("~"), str(path)
     return f"~{written.removeprefix(home)}" if written.startswith(f"{home}{os.sep}") else written
@@ -29,7 +29,7 @@ def _base(variable: str, otherwise: str, environment: Mapping[str, str]) -> Path
     return Path(given if os.path.isabs(given) else os.path.expanduser(otherwise))
 
 
-def read_text(path: Path, most: int = 1_000_000) -> str:
+def kept_text(path: Path, most: int = 1_000_000) -> str:
     """The text of a file that a person keeps; "" where there is none.
 
     Raises:

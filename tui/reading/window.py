@@ -62,6 +62,12 @@ def all_of(plane: Plane) -> Bounds:
     return Bounds(0, plane.rows, 0, plane.columns)
 
 
+def bounds_from(plane: Plane, origin: tuple[int, int], rows: int, columns: int) -> Bounds:
+    """So many rows and columns from an origin on, as far as the plane goes."""
+    row, column = origin
+    return Bounds(row, min(plane.rows, row + rows), column, min(plane.columns, column + columns))
+
+
 def reads_whole(plane: Plane, most: int = WHOLE_PLANE) -> bool:
     """Whether a plane is read at once: not when it is huge, nor over a vocabulary, where rows may be made when read."""
     return plane.size <= most and plane.column_axis != "vocabulary"

@@ -24,12 +24,14 @@ from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import StripTokens, TokenStrip
 from ..state.completion import Completion
+from ..state.footer_keys import footer_keys, idle_commands
 from ..state.plane import plane_at, within_plane
 from ..state.position import Position
 from ..state.subject import Subject, subject_of
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
+    from ...engine.commands import CommandTable
     from ...engine.program.tokens import Tokens as Given
     from ..panes.inspector import Inspector
 
@@ -73,7 +75,9 @@ class MainScreen(Screen[None]):
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
         self._known: tuple[Position, tuple[object, ...], Subject] | None = None
-        self.controls = frozenset({"ctrl+p"})  # keys with Ctrl that stand for commands
+        self._table: CommandTable | None = None
+        self._controls = frozenset({"ctrl+p"})  # keys with Ctrl that stand for commands
+        self._hinted: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="all"):
@@ -114,6 +118,19 @@ class MainScreen(Screen[None]):
         self.inspector.display = False
         await self._room.mount(self.inspector)
 
+    def know(self, table: CommandTable) -> None:
+        """Say which keys there are, from now on."""
+        self._table = table
+        self._controls = frozenset(key.key for command in table for key in command.keys if key.key.startswith("ctrl+"))
+        self._show_keys("", frozenset())
+
+    def _show_keys(self, view: str, without: frozenset[str]) -> None:
+        """Have the footer show the keys that are of use in a view; `without` are commands that do nothing there."""
+        hinted = view, without, language(), self._table
+        if self._table is not None and self._hinted != hinted:
+            self._hinted = hinted
+            self.footer.show(footer_keys(self._table, view, without))
+
     def load(self, text: str, share: float | None) -> None:
         """Say how far loading has come."""
         self.title_line.say(Status(text, "busy", share))
@@ -137,6 +154,7 @@ class MainScreen(Screen[None]):
         self.inspector.show(
             state, self._subject_of(state, position), position
         )  # the picture first: its numbers are waited for
+        self._show_keys(state.view, idle_commands(state, position.world.program, position.world.shapes))
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
 
     def _subject_of(self, state: ViewState, position: Position) -> Subject | None:
@@ -162,7 +180,7 @@ class MainScreen(Screen[None]):
     def takes(self, key: str) -> bool:
         """Whether a key may stand for a command; the others are Textual's, or the command line's."""
         typing = self.focused is not None
-        if key in ("tab", "shift+tab", "ctrl+c") or (key.startswith("ctrl+") and key not in self.controls):
+        if key in ("tab", "shift+tab", "ctrl+c") or (key.startswith("ctrl+") and key not in self._controls):
             return key == "ctrl+c" and not typing
         return not typing or key == "ctrl+p" or (key[0] == "f" and key[1:].isdigit())
 

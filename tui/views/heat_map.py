@@ -16,7 +16,7 @@ from ..drawing.numbers import decimals_for
 from ..drawing.scroll_position import scroll_positions, with_axes
 from ..drawing.text import cell_len, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
-from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, reads_whole
+from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, bounds_from, reads_whole
 from ..state.plane import Plane, axes_named, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -80,6 +80,10 @@ class HeatMap(ValueView):
             top = min(top + top % 2, plane.rows)  # pairs of rows keep their colours together while scrolling
             top = top if row >= top else top - 2
         return top, origin_for(self._origin[1], column, layout.columns, plane.columns)
+
+    def on_screen(self, plane: Plane) -> Bounds:
+        layout = self._layout
+        return bounds_from(plane, self._origin, layout.rows, layout.columns) if layout else super().on_screen(plane)
 
     # -- what changes ----------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ...engine.messages.translation import tr
 from ..drawing.numbers import Aligned, Worded, aligned_for
 from ..drawing.scroll_position import scroll_positions, that_fits
 from ..drawing.text import cell_len, fit, widest
-from ..reading.window import Bounds, Window, bounds_around, read_window
+from ..reading.window import Bounds, Window, bounds_around, bounds_from, read_window
 from ..state.plane import Plane, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -74,6 +74,9 @@ class NumberGrid(ValueView):
             origin_for(self._origin[0], row, rows, plane.rows),
             origin_for(self._origin[1], column, columns, plane.columns),
         )
+
+    def on_screen(self, plane: Plane) -> Bounds:
+        return bounds_from(plane, self._origin, self._rows, self._columns)
 
     # -- what changes ----------------------------------------------------------------------------------------
 

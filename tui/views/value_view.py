@@ -21,7 +21,7 @@ from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
 from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, fit, wrapped
-from ..reading.window import Window
+from ..reading.window import Bounds, Window, all_of
 from ..reading.work import Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
@@ -127,6 +127,10 @@ class ValueView(Widget):
     def page(self) -> tuple[int, int]:
         """How many rows and columns are on screen."""
         return max(1, self.size.height - 3), max(1, self.size.width // 10)
+
+    def on_screen(self, plane: Plane) -> Bounds:
+        """The rows and columns of the plane that can be seen; all of them where it is not shown cell by cell."""
+        return all_of(plane)
 
     def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
         """The state after `move WHERE`."""

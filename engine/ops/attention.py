@@ -62,7 +62,7 @@ class Scores(Op):
     """Q · Kᵀ, raw: (batch, head, query, head_dim) and (batch, head, key, head_dim) -> (batch, head, query, key)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
-    card: ClassVar[Card] = Card(products=Products.ROW)
+    card: ClassVar[Card] = Card(products=Products.ROW, factors="bhqd,bhkd->bhqk")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         query, key = inputs
@@ -81,12 +81,7 @@ class Scores(Op):
     @staticmethod
     def explain(element: Element) -> Explanation:
         """scores[q, k] = Σ_d Q[q, d] · K[k, d] (Vaswani et al. 2017, section 3.2.1)."""
-        batch, head, query, key = element.index
-        q, k = element.input_name(0), element.input_name(1)
-        formula = f"Σₖ {q}{at(batch, head, query, 'k')} · {k}{at(batch, head, key, 'k')}"
-        left = element.read(0, (batch, head, query, ALL))
-        right = element.read(1, (batch, head, key, ALL))
-        return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, key, k)))
+        return dot(element)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +245,7 @@ class Context(Op):
     """Weighted sum of values: (batch, head, query, key) and (batch, head, key, head_dim) -> (batch, head, token, head_dim)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
-    card: ClassVar[Card] = Card(products=Products.ROW)
+    card: ClassVar[Card] = Card(products=Products.ROW, factors="bhqk,bhkd->bhqd")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.matmul(inputs[0], inputs[1], out=out())
@@ -267,12 +262,7 @@ class Context(Op):
     @staticmethod
     def explain(element: Element) -> Explanation:
         """context[t, d] = Σₖ weights[t, k] · V[k, d], over keys (Vaswani et al. 2017, section 3.2.1)."""
-        batch, head, query, size = element.index
-        weights, v = element.input_name(0), element.input_name(1)
-        formula = f"Σₖ {weights}{at(batch, head, query, 'k')} · {v}{at(batch, head, 'k', size)}"
-        left = element.read(0, (batch, head, query, ALL))
-        right = element.read(1, (batch, head, ALL, size))
-        return dot(element, formula, left, right, lambda k: ((batch, head, query, k), (batch, head, k, size)))
+        return dot(element)
 
 
 @dataclass(frozen=True, slots=True)

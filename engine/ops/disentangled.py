@@ -124,7 +124,7 @@ class RelativeScores(Op):
 
     broadcast: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
-    card: ClassVar[Card] = Card(products=Products.ROW)
+    card: ClassVar[Card] = Card(products=Products.ROW, factors="bhtd,1hrd->bhtr")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         content, position = inputs
@@ -150,12 +150,7 @@ class RelativeScores(Op):
     @staticmethod
     def explain(element: Element) -> Explanation:
         """scores[t, r] = Σ_d content[t, d] · position[r, d] (He et al. 2021, section 3.1)."""
-        batch, head, token, row = element.index
-        content, position = element.input_name(0), element.input_name(1)
-        formula = f"Σₖ {content}{at(batch, head, token, 'k')} · {position}{at(0, head, row, 'k')}"
-        left = element.read(0, (batch, head, token, ALL))
-        right = element.read(1, (0, head, row, ALL))
-        return dot(element, formula, left, right, lambda k: ((batch, head, token, k), (0, head, row, k)))
+        return dot(element)
 
 
 @dataclass(frozen=True, slots=True)

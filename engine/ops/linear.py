@@ -30,7 +30,7 @@ class Linear(Op):
     """x · Wᵀ + b, as `torch.nn.Linear`: (..., in) and (out, in) -> (..., out); the bias may be absent."""
 
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
-    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"))
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"), factors="...k,jk->...j")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,), (matrix, *bias) = inputs, weights

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from ..program.explanation import Explanation, Floats, Operand, Term, Terms
+from ..program.explanation import Explanation, Operand, Term, Terms
+from ..program.factors import filled, index_at
 from . import rounding
 from .element import Element, ElementIndex, at
 
+SUMMED_OVER = {"j": "ⱼ", "k": "ₖ"}
 
-def dot(
-    element: Element,
-    formula: str,
-    left: Floats,
-    right: Floats,
-    places: Callable[[int], tuple[ElementIndex, ElementIndex]],
-) -> Explanation:
-    """A sum of products of two rows.
 
-    Args:
-        places: where the two factors of a term stand in the two inputs.
-    """
+def dot(element: Element) -> Explanation:
+    """A sum of products of two rows, which lie in the two inputs where the card's `factors` say."""
+    factors = element.factors
+    first, second = factors.patterns(element.index)
+    letter = "j" if factors.summed == "j" else "k"
+    formula = " · ".join(
+        f"{element.input_name(number)}{at(*filled(pattern, letter))}" for number, pattern in enumerate((first, second))
+    )
+    left, right = element.row(0, first), element.row(1, second)
     with np.errstate(all="ignore"):
         values = left * right
 
     def make(k: int) -> Term:
-        first, second = places(k)
-        return Term(values[k], (element.operand(0, first, left[k]), element.operand(1, second, right[k])))
+        one, other = index_at(first, k), index_at(second, k)
+        return Term(values[k], (element.operand(0, one, left[k]), element.operand(1, other, right[k])))
 
     terms = Terms(values, make, 2)
-    return element.explain(formula, terms, bound=rounding.of_products(element.value.dtype, terms, element.stored))
+    bound = rounding.of_products(element.value.dtype, terms, element.stored)
+    return element.explain(f"Σ{SUMMED_OVER[letter]} {formula}", terms, bound=bound)
 
 
 def same(element: Element, place: ElementIndex, why: str, number: int = 0) -> Explanation:

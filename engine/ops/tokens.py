@@ -162,7 +162,7 @@ class Lookup(Op):
     """
 
     symbols: ClassVar[tuple[str, ...]] = ("E",)
-    card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
+    card: ClassVar[Card] = Card(elementwise=True, looks_up=True, factors="...v,vj->...j")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (ids,), (table,) = inputs, weights

@@ -34,7 +34,7 @@ class TokenFirstLinear(Op):
     together: bool = False
     frozen: bool = False
     symbols: ClassVar[tuple[str, ...]] = ("W", "b")
-    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"))
+    card: ClassVar[Card] = Card(products=Products.WEIGHT, weight_axes=("out", "in"), factors="...k,jk->...j")
     explain = staticmethod(Linear.explain)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:

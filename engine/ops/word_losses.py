@@ -231,7 +231,7 @@ class OutputLookup(Lookup):
     """Rows of the matrix that turns vectors into scores, one for each word: a lookup in another table."""
 
     symbols: ClassVar[tuple[str, ...]] = ("W",)
-    card: ClassVar[Card] = Card(elementwise=True, looks_up=True)
+    card: ClassVar[Card] = Card(elementwise=True, looks_up=True, factors="...v,vj->...j")
 
     @staticmethod
     def explain(element: Element) -> Explanation:
@@ -243,7 +243,7 @@ class OutputLookup(Lookup):
 class Dots(Op):
     """Each vector times the token's: (batch, token, ..., hidden) and (batch, token, hidden) -> (batch, token, ...)."""
 
-    card: ClassVar[Card] = Card(products=Products.ROW)
+    card: ClassVar[Card] = Card(products=Products.ROW, factors="bt...j,btj->bt...")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         vectors, x = inputs
@@ -259,10 +259,7 @@ class Dots(Op):
     @staticmethod
     def explain(element: Element) -> Explanation:
         """y = Σⱼ vector[j] · x[j]."""
-        lead = element.index[:2]
-        left, right = element.read(0, (*element.index, ALL)), element.read(1, (*lead, ALL))
-        formula = f"Σⱼ {element.input_name(0)}{at(*element.index, 'j')} · {element.input_name(1)}{at(*lead, 'j')}"
-        return dot(element, formula, left, right, lambda j: ((*element.index, j), (*lead, j)))
+        return dot(element)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def _around(x: torch.Tensor, reach: int, padding: int) -> torch.Tensor:
 class PlaceSum(Op):
     """The vectors of the places that hold a word, added: (batch, token, place, hidden) -> (batch, token, hidden)."""
 
-    card: ClassVar[Card] = Card()
+    card: ClassVar[Card] = Card(factors="btpj,btp->btj")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         vectors, mask = inputs

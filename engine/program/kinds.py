@@ -30,6 +30,8 @@ class Card:
             `copied`.
         elementwise: each number is rounded once, however much goes in.
         products: of matrices, if it multiplies any.
+        factors: of which numbers of two matrices one of the result is the sum of products, as `einsum` writes it; the matrices
+            are its first two inputs, or its input and its first weight; where it looks up, the one-hot rows stand first.
         single: it goes through float32 in float64 as well, unless its options say `fused`.
         keeps_order: the largest number of the result is made of the largest of its input, and the least of the least.
         may_be_infinite: minus infinity may stand in it, where it hides.
@@ -51,6 +53,7 @@ class Card:
     takes_no_memory: bool = False
     elementwise: bool = False
     products: Products | None = None
+    factors: str = ""
     single: bool = False
     keeps_order: bool = False
     may_be_infinite: bool = False

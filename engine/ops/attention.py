@@ -90,7 +90,7 @@ class Scale(Op):
 
     head_dim: int
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
-    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True)
+    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True, scales=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], self.head_dim**-0.5, out=out())
@@ -269,7 +269,7 @@ class Context(Op):
 class Concat(Op):
     """Heads side by side: (batch, head, token, head_dim) -> (batch, token, hidden)."""
 
-    card: ClassVar[Card] = Card(moves=True, elementwise=True, keeps_order=True, may_be_alike=True)
+    card: ClassVar[Card] = Card(moves=True, elementwise=True, keeps_order=True, may_be_alike=True, joins="head")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs

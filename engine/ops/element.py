@@ -8,7 +8,7 @@ from typing import Any
 
 from ..program.element import text_of, word_at
 from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
-from ..program.factors import Factors, Pattern, factors_of
+from ..program.factors import Factors, RowPlace, factors_of
 from ..program.per_text import Index
 from ..program.stage import Stage, write_shape
 from ..program.trace import Trace
@@ -63,7 +63,7 @@ class Element:
         first, second = (len(self.trace.program[name].axes) for name in self.stage.inputs[:2])
         return factors_of(self.stage.card.factors, first, second, len(self.stage.axes))
 
-    def row(self, number: int, pattern: Pattern) -> Floats:
+    def row(self, number: int, pattern: RowPlace) -> Floats:
         """The numbers of an input that an element of a product is made of."""
         return self.read(number, tuple(ALL if place is None else place for place in pattern))
 

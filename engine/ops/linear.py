@@ -134,7 +134,7 @@ class Multiply(Op):
 
     factor: float
     written: str
-    card: ClassVar[Card] = Card(elementwise=True)
+    card: ClassVar[Card] = Card(elementwise=True, scales=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return torch.mul(inputs[0], self.factor, out=out())

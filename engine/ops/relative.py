@@ -280,7 +280,7 @@ class DivideByRoot(Op):
     rounded: bool = False
     single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
-    card: ClassVar[Card] = Card(elementwise=True)
+    card: ClassVar[Card] = Card(elementwise=True, scales=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (x,) = inputs

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..program.explanation import Explanation, Operand, Term, Terms
-from ..program.factors import filled, index_at
+from ..program.factors import index_at, with_summed
 from . import rounding
 from .element import Element, ElementIndex, at
 
@@ -21,7 +21,8 @@ def dot(element: Element) -> Explanation:
     first, second = factors.patterns(element.index)
     letter = "j" if factors.summed == "j" else "k"
     formula = " · ".join(
-        f"{element.input_name(number)}{at(*filled(pattern, letter))}" for number, pattern in enumerate((first, second))
+        f"{element.input_name(number)}{at(*with_summed(pattern, letter))}"
+        for number, pattern in enumerate((first, second))
     )
     left, right = element.row(0, first), element.row(1, second)
     with np.errstate(all="ignore"):

@@ -67,7 +67,7 @@ class ScaleQuery(Op):
     """Queries times √(1/head_dim): the same as scores divided by √head_dim, but for rounding."""
 
     head_dim: int
-    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True)
+    card: ClassVar[Card] = Card(elementwise=True, keeps_order=True, scales=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         return inputs[0] * math.sqrt(1.0 / float(self.head_dim))

@@ -9,7 +9,7 @@ from functools import lru_cache
 from .stage import Shape
 
 Axes = tuple[str, ...]
-Pattern = tuple[int | None, ...]  # a place for each axis; None along the axis that is summed over
+RowPlace = tuple[int | None, ...]  # a place for each axis; None along the axis that is summed over
 ONE = "1"
 
 
@@ -30,7 +30,7 @@ class Factors:
         """The axis that both factors have and the result has not."""
         return next(axis for axis in self.left if axis in self.right and axis not in self.result and axis != ONE)
 
-    def patterns(self, index: Sequence[int]) -> tuple[Pattern, Pattern]:
+    def patterns(self, index: Sequence[int]) -> tuple[RowPlace, RowPlace]:
         """Where in both factors the two rows lie that make this element of the result."""
         places: dict[str, int | None] = {**dict(zip(self.result, index, strict=True)), self.summed: None, ONE: 0}
         return tuple(places[axis] for axis in self.left), tuple(places[axis] for axis in self.right)
@@ -58,11 +58,11 @@ def _axes(text: str, count: int) -> Axes:
     return (*ONE * free, *before)
 
 
-def filled(pattern: Pattern, place: object) -> tuple[object, ...]:
+def with_summed(pattern: RowPlace, place: object) -> tuple[object, ...]:
     """The pattern with something in the place that is summed over: a number, a slice, a letter."""
     return tuple(place if at is None else at for at in pattern)
 
 
-def index_at(pattern: Pattern, place: int) -> Shape:
+def index_at(pattern: RowPlace, place: int) -> Shape:
     """The index of one term's factor."""
     return tuple(place if at is None else at for at in pattern)

@@ -32,6 +32,8 @@ class Card:
         products: of matrices, if it multiplies any.
         factors: of which numbers of two matrices one of the result is the sum of products, as `einsum` writes it; the matrices
             are its first two inputs, or its input and its first weight; where it looks up, the one-hot rows stand first.
+        scales: each number is that of its input times one number of the program.
+        joins: an axis of its input whose parts stand side by side along its last: `head`.
         single: it goes through float32 in float64 as well, unless its options say `fused`.
         keeps_order: the largest number of the result is made of the largest of its input, and the least of the least.
         may_be_infinite: minus infinity may stand in it, where it hides.
@@ -54,6 +56,8 @@ class Card:
     elementwise: bool = False
     products: Products | None = None
     factors: str = ""
+    scales: bool = False
+    joins: str = ""
     single: bool = False
     keeps_order: bool = False
     may_be_infinite: bool = False

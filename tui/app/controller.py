@@ -351,6 +351,8 @@ class Controller:
             return operand_trail.back(state)
         if not argument and state.view in ("grid", "map"):
             return replace(state, view="heat")
+        if not argument and (product := view_changes.product_to_go_to(state, position.world)):
+            return view_changes.at_stage(state, product)
         if not argument and state.view != "why":
             if not main.program.group or state.zoomed:
                 return replace(state, view="why", trail=())

@@ -29,6 +29,7 @@ from ..views.layer_grid import LayerGrid
 from ..views.link_view import LinkView
 from ..views.map_view import MapView
 from ..views.number_grid import NumberGrid
+from ..views.product_view import ProductView
 from ..views.statistics import Statistics
 from ..views.value_view import ValueView
 from ..views.whole_map import WholeMap
@@ -59,6 +60,7 @@ WIDGETS: dict[str, type[ValueView]] = {
         LinkView,
         LayerGrid,
         ChangeView,
+        ProductView,
         MapView,
     )
 }

@@ -100,13 +100,14 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
     culprit = _culprit(explanation)
     return Why(
         explanation.index, np.asarray(session.trace.value(stage).read(explanation.index)).flat[0], explanation.place, explanation.short,
-        explanation.formula, tuple(exactness(explanation)), _brief(explanation), explanation.holds,
+        explanation.formula, tuple(exactness(explanation)), brief_of(explanation), explanation.holds,
         "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in explanation.facts.items()),
         (*map(said, explanation.notes), *culprit), tuple(explanation.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
 
-def _brief(explanation: Explanation) -> str:
+def brief_of(explanation: Explanation) -> str:
+    """How many terms, and how well they add up, in few words."""
     if explanation.sum is None:
         return ""
     count = len(explanation.terms)

@@ -34,6 +34,8 @@ class Subject:
         generation: the session's, when this was written; numbers of another generation are not this stage's.
         nearest_with_heads: the nearest stage whose value has a head axis; "" when no stage has.
         nearest_with_keys: the nearest stage whose value goes from queries to keys, attention weights before others.
+        is_product: whether it is a product of two matrices; nearest_product: the nearest stage that is; "" when none is.
+        joined: how many columns one part takes, where it is parts side by side; part: of what, `head`; 0, "" else.
         layers: the same stage in every layer, if it is in one and divided into heads.
         against: what it was compared with; None before anything was.
         language: of the words in it and in all that is made from it.
@@ -57,6 +59,10 @@ class Subject:
     against: Against | None = None
     labels: tuple[str, ...] = ()
     language: str = "en"
+    is_product: bool = False
+    nearest_product: str = ""
+    joined: int = 0
+    part: str = ""
 
     @property
     def is_weight(self) -> bool:
@@ -106,6 +112,10 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         against_of(position.compared, stage),
         stage.labels,
         language(),
+        bool(stage.card.factors),
+        nearest_product(world.program, here),
+        world.shapes[stage.inputs[0]][-1] if stage.card.joins else 0,
+        stage.card.joins,
     )
     return _besides(subject, position, stage, beside) if beside else subject
 
@@ -165,6 +175,11 @@ def nearest_with_keys(program: Program, position: int) -> str:
     """The stage with queries and keys that is meant at a position; attention weights come before scores and masks."""
     places = [place for place, stage in enumerate(program) if stage.axes[-2:] == ("query", "key")]
     return _nearest(program, position, [place for place in places if program[place].part == "weights"] or places)
+
+
+def nearest_product(program: Program, position: int) -> str:
+    """The stage that is shown as a product of two matrices at a position: itself, or the nearest that is one."""
+    return _nearest(program, position, [place for place, stage in enumerate(program) if stage.card.factors])
 
 
 def in_every_layer(program: Program, stage_name: str) -> tuple[str, ...]:

@@ -11,10 +11,16 @@ from ...engine.program.addresses import has_none
 from .comparison import against_of
 from .plane import paged
 from .position import Position, World
-from .subject import in_every_layer, nearest_with_keys
+from .subject import in_every_layer, nearest_product, nearest_with_keys
 from .view_state import ViewState
 
-OF_VALUES_ALONE = ("why", "diff", "grid", "map")  # views that take a stage's value, and have words for a weight
+OF_VALUES_ALONE = (
+    "why",
+    "diff",
+    "grid",
+    "product",
+    "map",
+)  # views that take a stage's value, and have words for a weight
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
 
@@ -74,6 +80,14 @@ def with_view(state: ViewState, view: str, world: World) -> ViewState:
         "grid": bool(in_every_layer(world.program, state.stage)),
     }.get(view, True)
     return there if fits or not nearest else at_stage(there, nearest)
+
+
+def product_to_go_to(state: ViewState, world: World) -> str:
+    """The nearest product of two matrices, for whoever looks for one at a stage that is none; "" elsewhere."""
+    if state.view != "product" or state.beside or state.stage not in world.program:
+        return ""
+    nearest = nearest_product(world.program, world.program.index(state.stage))
+    return nearest if nearest != state.stage else ""
 
 
 def with_weight(state: ViewState, argument: str, world: World) -> ViewState:

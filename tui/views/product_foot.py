@@ -1,0 +1,112 @@
+"""Below a product: the term that is chosen, the sum of the element, and what else the operation has to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.style import Style
+
+from ...engine.messages.translation import tr, trn
+from ..drawing.numbers import counted, short
+from ..drawing.text import StyledText, cell_len, cut, wrapped
+from ..reading.product import ProductPicture
+from ..reading.product_sum import ProductSum
+from ..state.product_layout import in_lines
+
+Inks = Mapping[str, Style]
+
+
+def foot(picture: ProductPicture, status: StyledText, width: int, lines: int, inks: Inks) -> list[StyledText]:
+    """Exactly so many lines, the last of them the element itself.
+
+    Args:
+        status: what it is called, and the number; behind it stands how well the terms add up, where there is room.
+    """
+    sum_, lines = picture.sum, lines - 1
+    if not sum_.ranks:
+        texts = [line for note in sum_.notes for line in wrapped(note, width)]
+        return [*_filled([[(text, inks["note"])] for text in texts], lines), status]
+    brief, ink = f"  {sum_.brief}", inks["quiet" if sum_.holds else "warning"]
+    room = width - sum(cell_len(text) for text, _ in status)
+    beside = cell_len(brief) <= room
+    chosen = _chosen(picture, width, inks) if lines >= 4 and sum_.ranks > 1 else []
+    extras = _extras(picture, width, inks)[: max(0, lines - len(chosen) - (2 if lines >= 4 else 1))]
+    if not sum_.holds and not beside:  # that is the first thing to be known
+        extras = [[(cut(sum_.brief, width), ink)], *extras][: max(1, len(extras))]
+    last = [] if beside or lines < 4 or not sum_.holds else [(sum_.brief, "quiet")]
+    written = _sum(sum_, last, width, lines - len(chosen) - len(extras), inks)
+    return [*_filled([*chosen, *written, *extras], lines), [*status, (brief if beside else "", ink)]]
+
+
+def _filled(written: list[StyledText], lines: int) -> list[StyledText]:
+    return [*written[:lines], *([[]] * (lines - len(written)))]
+
+
+def _chosen(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:
+    """The term that is lit in A and B."""
+    sum_, summed = picture.sum, picture.summed
+    shown = 0 <= sum_.place - summed.first < len(summed.labels)
+    lead = f"{summed.axis} {summed.labels[sum_.place - summed.first]}: " if shown else ""
+    which = tr("term {number} of {count} by size; PgDn the next", number=sum_.rank + 1, count=counted(sum_.ranks))
+    short_form = f"{sum_.rank + 1}/{sum_.ranks}"
+    which = next(
+        (form for form in (which, short_form) if cell_len(form) + cell_len(lead + sum_.chosen) + 2 <= width), short_form
+    )
+    text = cut(lead + sum_.chosen, width - cell_len(which) - 2)
+    return [[(text + "  ", inks["label-here"]), (which, inks["quiet"])]]
+
+
+def _sum(sum_: ProductSum, last: list[tuple[str, str]], width: int, lines: int, inks: Inks) -> list[StyledText]:
+    """As many of the largest terms as fit into so many lines, what the others come to, the bias, and the number."""
+    parts, rows = list[tuple[str, str]](), list[list[int]]()
+    for number in range(len(sum_.pieces), -1, -1):
+        parts = [*_parts(sum_, number), *last]
+        rows = in_lines([cell_len(text) for text, _ in parts], width)
+        if len(rows) <= lines:
+            break
+    return [
+        [piece for at in row for piece in ((parts[at][0], inks[parts[at][1]]), (" ", Style()))] for row in rows[:lines]
+    ]
+
+
+def _parts(sum_: ProductSum, number: int) -> list[tuple[str, str]]:
+    """The pieces of the sum with so many of its terms, each with its ink."""
+    parts: list[tuple[str, str]] = []
+    for at in range(number):
+        ink = "label-here" if sum_.piece_ranks[at] == sum_.rank else "note"
+        parts.append((("+ " if at else "= ") + sum_.pieces[at], ink))
+    left = sum_.count - number
+    if left:
+        text = trn(left, "({count} smaller: {rest})", "({count} smaller: {rest})", rest=short(sum_.rests[number], 3))
+        parts.append((("+ " if number else "= ") + text, "label"))
+    if sum_.zeros:
+        parts.append(("+ " + tr("({count} times 0)", count=counted(sum_.zeros)), "label"))
+    if sum_.bias:
+        parts.append((f"+ {sum_.bias}", "label-here" if sum_.bias_rank == sum_.rank else "note"))
+    return [*parts, (f"= {sum_.total}", "note")]
+
+
+def _extras(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:
+    """What each head gives; what the number is divided by next; the operation's own notes."""
+    sum_, lines = picture.sum, list[StyledText]()
+    if sum_.parts:
+        lines.append(_by_part(picture, width, inks))
+    texts = (sum_.after, *sum_.notes)
+    return [*lines, *([(line, inks["note"])] for text in texts if text for line in wrapped(text, width))]
+
+
+def _by_part(picture: ProductPicture, width: int, inks: Inks) -> StyledText:
+    """`4 heads × 32 = 128  0: -0.31 │ 1: 0.2 …`, the one that the chosen term is in lit."""
+    parts, here = picture.sum.parts, picture.summed.here // picture.joined if picture.summed.here >= 0 else -1
+    size = picture.joined
+    lead = tr("{count} heads × {size} = {all}", count=len(parts), size=size, all=len(parts) * size) + "  "
+    line: StyledText = [(lead, inks["label"])]
+    used = cell_len(lead)
+    for number, text in enumerate(parts):
+        rule = " │ " if number else ""
+        more = 2 if number + 1 < len(parts) else 0
+        if used + len(rule) + cell_len(text) + more > width:
+            return [*line, (" …", inks["quiet"])]
+        line += [(rule, inks["quiet"]), (text, inks["label-here" if number == here else "note"])]
+        used += len(rule) + cell_len(text)
+    return line

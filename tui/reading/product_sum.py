@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ...engine.messages.translation import said, tr
 from ..drawing.numbers import short
@@ -63,24 +64,26 @@ def sum_of(trace: Trace, explanation: Explanation, product: Product, chosen: int
     """
     total, notes = short(explanation.stored, 6), tuple(map(said, explanation.notes))
     if explanation.sum is None:  # a recording holds no weights
-        return ProductSum(0, 0, 0, 0, 0, "", (), (), (0.0,), "", -1, total, "", True, (), "", notes)
+        return ProductSum(0, 0, -1, 0, 0, "", (), (), (0.0,), "", -1, total, "", True, (), "", notes)
     terms = explanation.sum.terms
     last = terms.make(len(terms) - 1) if len(terms) else None
     biased = last is not None and len(last.factors) == 1 and last.factors[0].name != product.right.name
-    of_products = [int(place) for place in terms.order if not (biased and place == len(terms) - 1)]
-    rank_of = {int(place): rank for rank, place in enumerate(terms.order)}
-    shown = of_products[:MOST]
+    bias_place = len(terms) - 1 if biased else -1
+    order: npt.NDArray[np.int64] = terms.order
+    ranks = np.flatnonzero(order != bias_place)  # of the products, largest first
+    shown: list[int] = ranks[:MOST].tolist()
     rank = max(0, min(chosen, len(terms) - 1))
     term = terms[rank]
     with np.errstate(all="ignore"):
-        rests = tuple(float(terms.values[of_products[start:]].sum()) for start in range(len(shown) + 1))
+        behind = np.cumsum(terms.values[order[ranks]][::-1])[::-1]
+    rests = (*behind[: len(shown) + 1].tolist(), 0.0)
     bias = f"{last.factors[0].place.partition('[')[0]} {short(last.value, 4)}" if biased and last is not None else ""
-    zeros = product.left.columns - len(of_products) if trace.program[explanation.stage].card.looks_up else 0
+    zeros = product.left.columns - len(ranks) if trace.program[explanation.stage].card.looks_up else 0
     return ProductSum(
-        len(of_products), zeros, _place(term, product), rank, len(terms), _chosen(term),
-        tuple(_factors(terms.make(place)) for place in shown), tuple(rank_of[place] for place in shown), rests,
-        bias, rank_of[len(terms) - 1] if biased else -1, total, brief_of(explanation), explanation.holds,
-        _parts(explanation, product, len(of_products)), _after(trace, explanation),
+        len(ranks), zeros, _place(term, product), rank, len(terms), _chosen(term),
+        tuple(_factors(terms[rank]) for rank in shown), tuple(shown), rests,
+        bias, int(np.flatnonzero(order == bias_place)[0]) if biased else -1, total, brief_of(explanation), explanation.holds,
+        _parts(explanation, product, len(ranks)), _after(trace, explanation),
         (*_looked_up(explanation, product, zeros), *notes),
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ def product_layout(rows: int, columns: int, summed: int, width: int, height: int
         width, height: of the screen.
         label: cells of the longest label of a row.
     """
-    foot = 3 if height < 14 else 5 if height < 20 else 7
+    foot = 3 if height < 12 else 4 if height < 14 else 5 if height < 20 else 7
     gutter = max(4, min(label, max(5, width // 6))) + 2
     room = max(2, height - HEAD - foot)
     across = max(2, (width - gutter - 2) // CELL)

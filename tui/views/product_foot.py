@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.style import Style
 
-from ...engine.messages.translation import tr, trn
+from ...engine.messages.translation import tr
 from ..drawing.numbers import counted, short
 from ..drawing.text import StyledText, cell_len, cut, wrapped
 from ..reading.product import ProductPicture
@@ -30,7 +30,7 @@ def foot(picture: ProductPicture, status: StyledText, width: int, lines: int, in
     room = width - sum(cell_len(text) for text, _ in status)
     beside = cell_len(brief) <= room
     chosen = _chosen(picture, width, inks) if lines >= 4 and sum_.ranks > 1 else []
-    extras = _extras(picture, width, inks)[: max(0, lines - len(chosen) - (2 if lines >= 4 else 1))]
+    extras = _extras(picture, width, inks)[: max(0, lines - len(chosen) - (2 if lines >= 3 else 1))]
     if not sum_.holds and not beside:  # that is the first thing to be known
         extras = [[(cut(sum_.brief, width), ink)], *extras][: max(1, len(extras))]
     last = [] if beside or lines < 4 or not sum_.holds else [(sum_.brief, "quiet")]
@@ -77,7 +77,8 @@ def _parts(sum_: ProductSum, number: int) -> list[tuple[str, str]]:
         parts.append((("+ " if at else "= ") + sum_.pieces[at], ink))
     left = sum_.count - number
     if left:
-        text = trn(left, "({count} smaller: {rest})", "({count} smaller: {rest})", rest=short(sum_.rests[number], 3))
+        rest = short(sum_.rests[number], 3)
+        text = tr("({count} smaller: {rest})" if number else "({count} terms: {rest})", count=counted(left), rest=rest)
         parts.append((("+ " if number else "= ") + text, "label"))
     if sum_.zeros:
         parts.append(("+ " + tr("({count} times 0)", count=counted(sum_.zeros)), "label"))
@@ -90,23 +91,19 @@ def _extras(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]
     """What each head gives; what the number is divided by next; the operation's own notes."""
     sum_, lines = picture.sum, list[StyledText]()
     if sum_.parts:
-        lines.append(_by_part(picture, width, inks))
+        lines += _by_part(picture, width, inks)
     texts = (sum_.after, *sum_.notes)
     return [*lines, *([(line, inks["note"])] for text in texts if text for line in wrapped(text, width))]
 
 
-def _by_part(picture: ProductPicture, width: int, inks: Inks) -> StyledText:
-    """`4 heads × 32 = 128  0: -0.31 │ 1: 0.2 …`, the one that the chosen term is in lit."""
-    parts, here = picture.sum.parts, picture.summed.here // picture.joined if picture.summed.here >= 0 else -1
-    size = picture.joined
-    lead = tr("{count} heads × {size} = {all}", count=len(parts), size=size, all=len(parts) * size) + "  "
-    line: StyledText = [(lead, inks["label"])]
-    used = cell_len(lead)
-    for number, text in enumerate(parts):
-        rule = " │ " if number else ""
-        more = 2 if number + 1 < len(parts) else 0
-        if used + len(rule) + cell_len(text) + more > width:
-            return [*line, (" …", inks["quiet"])]
-        line += [(rule, inks["quiet"]), (text, inks["label-here" if number == here else "note"])]
-        used += len(rule) + cell_len(text)
-    return line
+def _by_part(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:
+    """`4 heads × 32 = 128   0: -0.31   1: 0.2 …`, the one that the chosen term is in lit."""
+    parts, size = picture.sum.parts, picture.joined
+    here = picture.summed.here // size if picture.summed.here >= 0 else -1
+    lead = tr("{count} heads × {size} = {all}", count=len(parts), size=size, all=len(parts) * size)
+    pieces = [
+        (lead, "label"),
+        *((f"│ {text}", "label-here" if at == here else "note") for at, text in enumerate(parts)),
+    ]
+    rows = in_lines([cell_len(text) for text, _ in pieces], width)
+    return [[piece for at in row for piece in ((pieces[at][0], inks[pieces[at][1]]), (" ", Style()))] for row in rows]

@@ -11,7 +11,7 @@ from ...engine.messages.translation import tr
 from ..drawing.colours import MARKS, MASKED, MIDDLE, Palette
 from ..drawing.heat_paint import CURSOR
 from ..drawing.numbers import Scalar, counted
-from ..drawing.text import StyledText, cell_len, cut, fit
+from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.product import Panel, ProductAsked, ProductPicture, Scales, ShownAxis, read_product
 from ..state.plane import Plane, fitted, within_plane, written_place
 from ..state.product_layout import CELL
@@ -153,11 +153,8 @@ class ProductView(ValueView):
         if not in_b:
             return line
         if picture.right.trouble:
-            return (
-                [*line, (cut(picture.right.trouble, self.size.width - layout.result), self.ink("quiet"))]
-                if y == 2
-                else line
-            )
+            told = wrapped(picture.right.trouble, self.size.width - layout.result)
+            return [*line, (told[y - 2] if y - 2 < len(told) else "", self.ink("quiet"))]
         return [
             *line,
             *self._cells(
@@ -216,13 +213,13 @@ class ProductView(ValueView):
         last = along.first + len(along.labels) - 1
         size = counted(along.total)
         span = f"{counted(along.first)}-{counted(last)}" if last > along.first else counted(along.first)
-        if len(along.labels) == along.total:
-            span, forms = size, (f"{mark} {along.axis} {size}",)
-        else:
-            forms = (
-                tr("{name} {span} of {size}", name=f"{mark} {along.axis}", span=span, size=size),
-                f"{mark} {along.axis} {span}/{size}",
-            )
+        name, short = f"{mark} {along.axis}", f"{mark} {along.axis} {span}/{size}"
+        long = tr("{name} {span} of {size}", name=name, span=span, size=size)
+        forms = (long, short, f"{mark} {along.axis} {span}")
+        if picture.joined and along is picture.summed:
+            first, end = along.first // picture.joined, last // picture.joined
+            heads = f"{tr(picture.part)} {first}" + f"-{end}" * (end > first)
+            forms = (f"{long}: {heads}", f"{short}: {heads}", f"{forms[-1]}: {heads}", *forms)
         return next((form for form in forms if cell_len(form) <= room), cut(forms[-1], max(0, room)))
 
     def _title(self, panel: Panel, width: int, lead: str = "") -> StyledText:
@@ -273,11 +270,13 @@ class ProductView(ValueView):
     def _style(self, palette: Palette | None, code: int, lit: bool) -> Style:
         if palette is None:
             return Style(reverse=True) if lit else Style()
-        style = palette.style(code)
-        if lit or code in MARKS:
+        style, note = palette.style(code), self.ink("note")
+        if code in MARKS:
             return style
-        level = abs(code - MIDDLE) if palette.signed else code
-        return self.ink("quiet") if level <= QUIET_LEVELS else Style(color=style.bgcolor)
+        near_zero = (abs(code - MIDDLE) if palette.signed else code) <= QUIET_LEVELS
+        if lit:  # zero has nearly the colour of the ground, and is lit none the less
+            return style + Style(color=note.color) if near_zero else style
+        return self.ink("quiet") if near_zero else Style(color=style.bgcolor)
 
 
 def _places(along: ShownAxis) -> range:

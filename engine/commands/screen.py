@@ -32,9 +32,9 @@ def _one_of(what: str, words: tuple[str, ...]) -> Callable[[Session, str], Reply
     return run
 
 
-def _neighbour(what: str) -> Callable[[Session, str], Reply]:
+def _neighbour(what: str, *more: str) -> Callable[[Session, str], Reply]:
     def run(session: Session, rest: str) -> Reply:
-        if rest not in NEIGHBOURS and not is_number(rest):
+        if rest not in (*NEIGHBOURS, *more) and not is_number(rest):
             raise InputError(f"{what} {rest!r} is not a number; write `{what} N`, `{what} next` or `{what} previous`")
         return Reply(request=Request(what, rest))
 
@@ -130,11 +130,13 @@ COMMANDS = (
         _weight, "screen", (), (Key("W", "weight next", "weights, value"),), ("next", "off"),
     ),
     Command(
-        "head", "head N|next|previous", "Show another head.", _neighbour("head"), "screen", (),
+        "head", "head N|next|previous|mean", "Show another head, or lines of the mean of all heads.", _neighbour("head", "mean"),
+        "screen", (),
         (
             Key("left_square_bracket", "head previous", "head before", "["),
             Key("right_square_bracket", "head next", "next head", "]"),
-        ), NEIGHBOURS,
+            Key("A", "head mean", "mean of all heads"),
+        ), (*NEIGHBOURS, "mean"),
     ),
     Command(
         "layer", "layer N|next|previous", "Show the same stage of another layer.", _neighbour("layer"), "screen", (),

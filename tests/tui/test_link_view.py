@@ -46,9 +46,9 @@ async def test_lines_go_from_the_query_to_its_keys_and_are_thick_where_the_weigh
     assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (50, 11), colours=False) == [
         " query                          key",
         "▸[CLS] ⣶⣶⣶⣶⣶⣶⣶⣦⣤⣤⣤⣤⣀⣄⣀⣄⡀⠄ ⠄ ⠄ ⠄ [CLS]    5.0% ▎",
-        "  東京       ⠁⠘⠉⠍⢉⠙⠛⠟⢛⠛⠻⠿⠿⠿⠿⠿⠿⢷ 東京 ◂  90.0% ███▋",
-        "    🎉             ⠁⠐ ⠄⢀ ⠁⠐ ⠐   🎉       3.0% ▏",
-        "   cat                     ⠁⠐   cat      2.0% ▏",
+        "  東京        ⠈⠉⠉⠉⠙⠛⠟⢛⠛⠻⠿⠿⠿⠿⠿⠿⢷ 東京 ◂  90.0% ███▋",
+        "    🎉                   ⠁⠐ ⠐   🎉       3.0% ▏",
+        "   cat                          cat      2.0% ▏",
         "",
         "⣶⣶ ≥50%  ⠶⠶ ≥20%  ⠤⠤ ≥6%  ⠄⠄ ≥2%",
         '[query=0 "[CLS]", key=1 "東京"] = 0.9',
@@ -58,7 +58,7 @@ async def test_lines_go_from_the_query_to_its_keys_and_are_thick_where_the_weigh
 async def test_a_short_text_has_room_between_its_tokens() -> None:
     lines = await lines_of(small(), ViewState(WEIGHTS, view="lines", row=1, column=1), (40, 20), colours=False)
     assert lines[2:9] == [
-        " [CLS]              ⣀⣠⣤⣴⣶⣶ [CLS]   50.0%",
+        " [CLS]              ⣀⣠⣤⣴⣶⣶ [CLS]★  50.0%",
         "               ⢀⣠⣴⣶⠿⠛⠋⠉⠁",
         "         ⢀⣀⣠⣤⣶⠿⠟⠋⠁",
         "▸ 東京 ⡾⢿⣿⣿⣿⠿⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶⠶ 東京 ◂  25.0%",
@@ -66,6 +66,26 @@ async def test_a_short_text_has_room_between_its_tokens() -> None:
         "                ⠉⠛⠶⢦⣤⣀⡀",
         "    🎉               ⠉⠙⠛⠳⠶ 🎉      25.0%",
     ]
+    assert lines[-3] == "東京 → [CLS] 50.0%  東京 25.0%  🎉 25.0%"
+
+
+async def test_the_mean_of_all_heads_says_in_which_one_a_query_looks_most() -> None:
+    lines = await lines_of(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True), (70, 14))
+    assert lines[-3] == "東京 → [CLS] 75.0%  東京 12.5%  🎉 12.5%    most: [CLS] 100% in head 1"
+    assert lines[-1] == '[query=1 "東京", key=0 "[CLS]"] = 0.75'
+    app = InspectorApp(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True))
+    async with app.run_test(size=(70, 14)) as pilot:
+        await pilot.pause()
+        assert app.header()[-1].rstrip().endswith("mean of 2 heads")
+        assert app.inspector.copy_text() == ""  # it is no element of the value
+
+
+async def test_what_is_weak_does_not_shine() -> None:
+    even = np.full((1, 1, 20, 20), 0.05, dtype=np.float32)
+    session = value_session(WEIGHTS, "batch head query key", even, [[f"w{number}" for number in range(20)]])
+    lines = await lines_of(session, ViewState(WEIGHTS, view="lines"), (60, 28), colours=False)
+    assert "⣿" not in "".join(lines[:-2])
+    assert "⣶" not in "".join(lines[:-2])
 
 
 async def test_other_queries_are_faint_and_only_where_there_are_colours() -> None:
@@ -80,9 +100,9 @@ async def test_other_queries_are_faint_and_only_where_there_are_colours() -> Non
 async def test_too_little_room_leaves_the_lines_and_drops_the_numbers() -> None:
     assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (24, 9), colours=False) == [
         "▸[CL… ⣶⣶⣶⣶⣤⣤⣀⣄ ⠄ ⠄ [CL…",
-        " 東京     ⠉⠝⠛⠛⠿⠿⠿⢷ 東京◂",
-        "   🎉       ⠁ ⢁⠐   🎉",
-        "  cat           ⠁  cat",
+        " 東京     ⠉⠙⠛⠛⠿⠿⠿⢷ 東京◂",
+        "   🎉         ⠁⠐   🎉",
+        "  cat              cat",
         "⣶⣶ ≥50%  ⠶⠶ ≥20%  ⠤⠤ ≥6%",
         "[0, 1] = 0.9",
     ]

@@ -39,7 +39,7 @@ async def test_all_of_a_wide_value_is_in_the_pane_with_the_numbers_around_the_cu
     assert "▾123" in lines[0]
     lens = [line.split() for line in lines if "-7.500" in line]
     assert [cells for cells in lens if cells[0] == "w2"] == [["w2", *["0"] * 3, "-7.500", *["0"] * 3]]
-    assert "cell: max |x| of 1 × 5-6" in lines[-2]
+    assert lines[-2].endswith("max |x| of 1×5-6")
     assert lines[-1] == '[token=2 "w2", wide=123] = -7.5'
 
 
@@ -58,7 +58,7 @@ async def test_what_fits_is_not_down_sampled() -> None:
 
 async def test_one_hot_rows_are_read_in_parts() -> None:
     lines = await lines_of(fake_session(), ViewState("tokens.one_hot", row=6, whole="largest"), (90, 24))
-    assert "max |x| of 1 × " in lines[-2] or "largest |x| of 1 × " in lines[-2]
+    assert "|x| of 1 × " in lines[-2]
 
 
 @given(st.integers(1, 600), st.integers(1, 40_000), st.integers(1, 130), st.integers(1, 60), st.booleans())

@@ -156,7 +156,11 @@ class InspectorHeader(Widget):
         for axis, size, index in zip(plane.axes, plane.shape, plane.fixed, strict=False):
             name, keys = {"batch": ("text", "< >"), paged(plane.axes): (axis, "[ ]")}.get(axis, (axis, ""))
             name = tr(name)
-            if size > 1:
+            if axis == "head" and size > 1 and self._state.mean and self._state.view == "lines":
+                said = tr("mean of {count} heads", count=size)
+                long.append(said)
+                short.append(said)
+            elif size > 1:
                 long.append(
                     tr("{name} {index} of {size} {keys}", name=name, index=index, size=size, keys=keys).rstrip()
                 )
@@ -188,9 +192,9 @@ class InspectorHeader(Widget):
             at += cell_len(text)
 
 
-def _seen(state: ViewState) -> tuple[str, int, int]:
+def _seen(state: ViewState) -> tuple[str, int, int, bool]:
     """What of a state the header shows."""
-    return state.view, state.text, state.head
+    return state.view, state.text, state.head, state.mean
 
 
 def _shape(subject: Subject) -> str:

@@ -139,7 +139,7 @@ def there_still(state: ViewState, position: Position) -> ViewState:
 
 
 def with_head(state: ViewState, argument: str, world: World) -> ViewState:
-    """`head N|next|previous`.
+    """`head N|next|previous|mean`. The mean of all heads is drawn as lines.
 
     Raises:
         InputError: there is no such head, or the stage has none.
@@ -148,7 +148,11 @@ def with_head(state: ViewState, argument: str, world: World) -> ViewState:
     count = world.size(state.stage, axis) if axis else 0
     if not count:
         raise InputError(f"{state.stage} is not divided into heads; look at .scores, .weights or another that is")
-    return replace(state, head=_number(axis, argument, state.head, count))
+    if argument == "mean":
+        if axis != "head":
+            raise InputError(f"{state.stage} is not divided into heads; look at .scores, .weights or another that is")
+        return with_view(replace(state, mean=not (state.mean and state.view == "lines")), "lines", world)
+    return replace(state, head=_number(axis, argument, state.head, count), mean=False)
 
 
 def with_text(state: ViewState, argument: str, world: World) -> ViewState:

@@ -42,6 +42,7 @@ class ViewState:
             that can be followed.
         trail: the numbers that were left for one of their operands, the latest last.
         explained: whether the explanation of the stage is open.
+        mean: whether lines are of the mean of all heads.
         whole: what a cell of the heat map shows of the numbers it stands for, where all of the plane is shown at once: their
             `largest` or their `mean`; "" where each number has a cell.
     """
@@ -61,3 +62,4 @@ class ViewState:
     beside: str = ""
     explained: bool = False
     whole: str = ""
+    mean: bool = False

@@ -20,7 +20,7 @@ from ..drawing.text import StyledText, cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
 from ..reading.window import all_of, bounds_around, reads_whole
-from ..state.plane import Plane, column_labels, fitted, row_labels, written_place
+from ..state.plane import Plane, column_labels, fitted, plane_of, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.link import LinkLayout, links_of, origin_near
@@ -53,7 +53,13 @@ class LinkView(ValueView):
         self._codes: np.ndarray = np.zeros(0, dtype=np.uint8)
         self._numbers: np.ndarray = np.zeros(0)
         self._key_shares: np.ndarray = np.zeros(0)
+        self._strongest = -1
         self._labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    @property
+    def _foot(self) -> int:
+        """Lines below the picture: which keys have most, what is drawn how, and the number under the cursor."""
+        return 3 if self.size.height >= 9 else 2
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -75,11 +81,14 @@ class LinkView(ValueView):
         )
 
     def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
-        dtype = subject.dtype
-        if reads_whole(plane, SMALL):
+        dtype, mean = subject.dtype, self._is_mean(plane)
+        heads = subject.size("head") if mean else 1
+        if reads_whole(plane, SMALL // heads):
             bounds = all_of(plane)
             return PictureRequest(
-                (subject, plane), lambda session: read_links(session, plane, bounds, -1, dtype), plane.size * 8
+                (subject, plane, mean),
+                lambda session: read_links(session, plane, bounds, -1, dtype, mean=mean),
+                plane.size * 8,
             )
         layout = self._layout_for(subject, plane)
         top, left = self._origins_in(plane, layout)
@@ -89,17 +98,32 @@ class LinkView(ValueView):
         bounds = held if held and inside else bounds_around(plane, top, ends[0], left, ends[1])
         query = max(0, min(self.state.row, plane.rows - 1))
         return PictureRequest(
-            (subject, plane, bounds, query),
-            lambda session: read_links(session, plane, bounds, query, dtype),
+            (subject, plane, bounds, query, mean),
+            lambda session: read_links(session, plane, bounds, query, dtype, mean=mean),
             (bounds.cells + plane.columns) * 8,
         )
+
+    def plane_of(self, subject: Subject) -> Plane:
+        return plane_of(subject, replace(self.state, head=0) if self.state.mean else self.state)
+
+    def number_of(self, subject: Subject, plane: Plane, row: int, column: int) -> Scalar | None:
+        """The mean of all heads is no element of the value."""
+        return None if self.state.mean else super().number_of(subject, plane, row, column)
+
+    def _is_mean(self, plane: Plane) -> bool:
+        return self.state.mean and "head" in plane.axes
 
     def _layout_for(self, subject: Subject, plane: Plane) -> LinkLayout:
         queries = row_labels(plane, subject)
         keys = column_labels(plane, subject)
         number = 6 if is_attention(subject) else 8
         return links_of(
-            max(plane.rows, plane.columns), widest(queries), widest(keys), number, self.size.width, self.size.height - 2
+            max(plane.rows, plane.columns),
+            widest(queries),
+            widest(keys),
+            number,
+            self.size.width,
+            self.size.height - self._foot,
         )
 
     def _origins_in(self, plane: Plane, layout: LinkLayout) -> tuple[int, int]:
@@ -152,7 +176,10 @@ class LinkView(ValueView):
         self._origins = self._origins_in(plane, layout)
         row, column = self.cell
         self._seen = row, column
-        self._scale = links.scale.with_gain(self.state.gain)
+        scale = links.scale
+        if is_attention(shown.subject):  # a share is a share of one: where nothing is strong, nothing shines
+            scale = replace(scale, limit=1.0, high=1.0)
+        self._scale = scale.with_gain(self.state.gain)
         numbers = links.numbers(row) if plane.size else None
         self._numbers = numbers if numbers is not None else np.zeros(0)
         self._codes = codes_of(self._numbers, self._scale, shown.subject.dtype)
@@ -160,6 +187,8 @@ class LinkView(ValueView):
         if self.has_colours and is_attention(shown.subject):
             self._draw_others(shown, layout)
         shares = self._key_shares = self._shares(self._numbers)
+        ranked = self._ranked()
+        self._strongest = ranked[0] if ranked else -1
         start = layout.middle(row - self._origins[0])
         for key in np.argsort(shares, kind="stable").tolist():
             style = _style(float(shares[key]))
@@ -203,6 +232,8 @@ class LinkView(ValueView):
             return self.status_words(written_place(shown.plane, shown.subject, row, column), number)
         if y == height - 2:
             return self._legend(shown, layout)
+        if y == height - 3 and self._foot == 3:
+            return self._most(shown)
         if y < layout.header:
             return self._header(layout)
         line = y - layout.header
@@ -215,6 +246,43 @@ class LinkView(ValueView):
             (" " * (layout.canvas + 2), quiet),
             (fit("key", layout.right + 1), quiet),
         ]
+
+    def _ranked(self) -> list[int]:
+        """The keys from the one with most, by magnitude; those that have nothing, or no number, are not among them."""
+        order = np.argsort(-self._key_shares, kind="stable").tolist()
+        return [key for key in order if self._key_shares[key] > 0]
+
+    def _most(self, shown: Shown) -> StyledPieces:
+        """The keys of the chosen query in order, as many as there is room for, whether they are on screen or not."""
+        query = self.cell[0]
+        name = self._labels[0][query].strip() if query < len(self._labels[0]) else ""
+        words: StyledText = [(f"{name} → ", self.ink("label-here"))]
+        links: Links = shown.frame
+        strongest = links.strongest_of(query)
+        said = ""
+        if strongest is not None:
+            head, key, number = strongest
+            said = tr(
+                "most: {key} {number} in head {head}",
+                key=self._labels[1][key].strip(),
+                number=self._short(number),
+                head=head,
+            )
+        room = self.size.width - cell_len(words[0][0]) - (cell_len(said) + 3 if said else 0)
+        for place, key in enumerate(self._ranked()):
+            text = f"{self._labels[1][key].strip()} {self._written(self._numbers[key], int(self._codes[key]))}"
+            gap = "  " if place else ""
+            if cell_len(gap + text) > room:
+                break
+            room -= cell_len(gap + text)
+            words += [
+                (gap, self.ink("label")),
+                (text, self.ink("note" if place == 0 else "label") + Style(bold=place == 0 or None)),
+            ]
+        return [*words, (" " * max(0, room) + "   " * bool(said) + said, self.ink("label-here"))]
+
+    def _short(self, number: float) -> str:
+        return _percent(number) if self.shown and is_attention(self.shown.subject) else short(number, 3)
 
     def _line(self, layout: LinkLayout, line: int) -> StyledText:
         row, column = self.cell
@@ -236,7 +304,10 @@ class LinkView(ValueView):
     def _key(self, layout: LinkLayout, key: int, *, chosen: bool) -> StyledText:
         """A key's label, its number and a bar as long as the number is large."""
         label = fit(self._labels[1][key], layout.right)
-        words: StyledText = [(" " + label + ("◂" if chosen else " "), self.ink("label-here" if chosen else "label"))]
+        strongest = key == self._strongest
+        mark = "◂" if chosen else "★" if strongest else " "
+        ink = self.ink("label-here" if chosen else "note" if strongest else "label")
+        words: StyledText = [(" " + label + mark, ink + Style(bold=strongest or None))]
         if not layout.number or key >= len(self._numbers):
             return words
         code, number = int(self._codes[key]), self._numbers[key]

@@ -199,11 +199,13 @@ class WholeMap(ValueView):
             said = (
                 tr("each cell is the mean of {rows} × {columns}", **part),
                 tr("cell: mean of {rows} × {columns}", **part),
+                tr("mean of {rows}×{columns}", **part),
             )
         else:
             said = (
                 tr("each cell is the largest |x| of {rows} × {columns}", **part),
                 tr("cell: max |x| of {rows} × {columns}", **part),
+                tr("max |x| of {rows}×{columns}", **part),
             )
         if sampled.every > 1:
             said = tuple(f"{form}, {tr('one row in {every} read', every=sampled.every)}" for form in said)

@@ -87,12 +87,12 @@ def effect(trace: Trace, trial: Trial) -> dict[str, str]:
 
 
 def _words(trace: Trace, ids: Measured) -> str:
-    return listed([trace.word(int(number)) for number in ids.reshape(-1)])
+    return shortened([trace.word(int(number)) for number in ids.reshape(-1)])
 
 
 SHOWN_TOKENS = 12
 
 
-def listed(strings: Sequence[str]) -> str:
+def shortened(strings: Sequence[str]) -> str:
     """Tokens one after the other, as many as a line of the page takes."""
     return " ".join(strings[:SHOWN_TOKENS]) + " …" * (len(strings) > SHOWN_TOKENS)

@@ -12,7 +12,7 @@ import numpy as np
 from ...program.figures import measure
 from ...program.token_names import bare, form_in
 from ...program.trace import Trace
-from .experiments import listed
+from .experiments import shortened
 
 if TYPE_CHECKING:
     from ..word_vectors import WordTable
@@ -108,7 +108,7 @@ def _tokens(trace: Trace, stage: str) -> Facts:
     return _word(trace) | {
         "words": f"{words}",
         "tokens": f"{count}",
-        "strings": listed(trace.original_tokens.strings[0]),
+        "strings": shortened(trace.original_tokens.strings[0]),
     }
 
 

@@ -76,7 +76,7 @@ async def test_the_mean_of_all_heads_says_in_which_one_a_query_looks_most() -> N
     app = InspectorApp(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True))
     async with app.run_test(size=(70, 14)) as pilot:
         await pilot.pause()
-        assert app.header()[-1].rstrip().endswith("mean of 2 heads")
+        assert app.header()[-1].rstrip().endswith("mean")
         assert app.inspector.copy_text() == ""  # it is no element of the value
 
 

@@ -153,10 +153,11 @@ class InspectorHeader(Widget):
         plane = plane_of(subject, self._state)
         long: list[str] = []
         short: list[str] = []
+        mean = self._state.mean and self._state.view == "lines" and "head" in plane.axes
         for axis, size, index in zip(plane.axes, plane.shape, plane.fixed, strict=False):
             name, keys = {"batch": ("text", "< >"), paged(plane.axes): (axis, "[ ]")}.get(axis, (axis, ""))
             name = tr(name)
-            if axis == "head" and size > 1 and self._state.mean and self._state.view == "lines":
+            if axis == "head" and size > 1 and mean:
                 said = tr("mean of {count} heads", count=size)
                 long.append(said)
                 short.append(said)
@@ -168,7 +169,9 @@ class InspectorHeader(Widget):
             elif axis == "head":  # one head that stands for all of them
                 long.append(tr("any head"))
                 short.append(tr("any head"))
-        shortest = " ".join(text[0] + text.rpartition(" ")[2] for text in short if "/" in text)
+        shortest = " ".join(
+            [*(text[0] + text.rpartition(" ")[2] for text in short if "/" in text), *[tr("mean")] * mean]
+        )
         return ["   ".join(long), "  ".join(short), " ".join(text.replace(" ", "") for text in short), shortest]
 
     def _ink(self, name: str) -> Style:

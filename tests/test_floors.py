@@ -25,7 +25,7 @@ messages
     TUI: """
 __main__
 cli
-app batch scripts
+app batch documents scripts
 preferences screens
 panes
 views

@@ -18,6 +18,7 @@ from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
+from .documents.completion import SHELLS
 from .preferences.kept import Kept, kept_for
 from .scripts import given_lines
 
@@ -28,18 +29,9 @@ EXAMPLE = "The animal didn't cross the street because it was too tired"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 DEFAULT_MEMORY = "2GiB"
 ONCE = (
-    "commands",
-    "batch",
-    "export",
-    "select",
-    "against",
-    "check",
-    "tour",
-    "help",
-    "version",
-    "list_models",
-    "no_config",
-)
+    "commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models", "no_config",
+    "man", "print_completion",
+)  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -197,6 +189,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help=tr("read and keep nothing of yours: no config.toml, no init, no history; --batch never does"),
     )
+    p.add_argument(
+        "--print-completion",
+        choices=SHELLS,
+        metavar="|".join(SHELLS),
+        help=tr("print a script that completes options, commands and the model's stages in a shell, and exit"),
+    )
+    p.add_argument("--man", action="store_true", help=tr("print the manual page, and exit"))
     p.add_argument("--version", action="version", version=version_line())
     return p
 
@@ -255,11 +254,22 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
 
         print(write_models())
         return 0
+    if options.man:
+        from .documents.printing import printed_manual
+
+        print(printed_manual(parser), end="")
+        return 0
     _check(options)
     lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
     texts = _texts(options)
     faults.words = _again(options, texts)
     start = _starter(options, texts)
+    if options.print_completion:
+        from .documents.printing import printed_completion
+
+        program = start(lambda _: None).trace.program
+        print(printed_completion(options.print_completion, parser(), program), end="")
+        return 0
     if options.batch:
         from .batch import run_batch
 

@@ -45,13 +45,15 @@ CONTRAST: Wish = (("contrast up", "contrast down"), "colour")
 CHOOSES = ("move up", "move down")
 OF_VIEW: dict[str, tuple[Wish, ...]] = {
     "map": (("follow", "open"), ("map", "tree"), ("explanation", ""), ("tour", "tour")),
-    "heat": (("follow", "why"), HEADS, LAYERS, ("copy", ""), CONTRAST, ("weight next", "")),
+    "heat": (("follow", "why"), HEADS, LAYERS, ("copy", ""), CONTRAST, ("whole", ""), ("weight next", "")),
     "numbers": (("follow", "why"), HEADS, LAYERS, ("copy", ""), ("copy window", ""), ("weight next", "")),
     "heads": (HEADS, ("follow", "why"), LAYERS, CONTRAST),
     "stats": (HEADS, LAYERS, ("weight next", "")),
     "why": ((CHOOSES, "term"), ("follow", "to the operand"), ("follow back", "back"), ("copy", "")),
     "diff": (("difference", ""), ("follow", "why"), HEADS, LAYERS, CONTRAST, ("copy", "")),
     "lines": ((CHOOSES, "query"), HEADS, LAYERS, ("follow", "why")),
+    "product": (("follow", "why"), HEADS, LAYERS, ("copy", "")),
+    "change": ((CHOOSES, "token"), LAYERS, ("follow", "why")),
     "grid": (("follow", "open"), (("move left", "move down", "move up", "move right"), "head"), LAYERS),
 }
 ARROWS = ("←", "→", "↑", "↓")

@@ -144,7 +144,7 @@ async def test_header_says_what_it_is() -> None:
             "batch 2 × head 4 × query 14 × key 14  float32",
             "weights = softmax(masked) over key",
             "[2, 4, 14, 14] = softmax([2, 4, 14, 14]) over key",
-            " 1 heat▸2 numbers 3 heads 4 stats 5 why 6 diff 7 lines 8 grid 9 product 0 change     t1/2 h3/4",
+            " 1▸2 numbers 3 4 stats 5 why 6 diff 7 lines 8 grid 9 product 0 change      t1/2 h3/4",
         ]
         await pilot.resize_terminal(50, 14)
         await pilot.pause()

@@ -39,6 +39,10 @@ class ProductView(ValueView):
 
     # -- what is needed --------------------------------------------------------------------------------------
 
+    @classmethod
+    def applies(cls, subject: Subject) -> bool:
+        return subject.is_product and not subject.is_weight
+
     def refusal(self, subject: Subject) -> str:
         if subject.is_weight:
             return tr("A weight was learned, not computed: it is no product. W shows the next one, or the value.")

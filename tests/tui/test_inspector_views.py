@@ -151,7 +151,7 @@ async def test_header_says_what_it_is() -> None:
         assert [line.rstrip() for line in app.header()] == [
             "layers.0.attention.weights  [2, 4, 14, 14] float32",
             "weights = softmax(masked) over key",
-            " 1▸2 numbers 3 4 5 6 7 8 grid 9 product 0 change   t1/2 h3/4",
+            " 1▸2 numbers 3 4 5 6 7 8 9 0 change      t1/2 h3/4",
         ]
 
 
@@ -367,7 +367,7 @@ async def test_a_click_asks_for_the_cell_under_it() -> None:
         await pilot.pause()
         await pilot.click("HeatMap", offset=(8 + 5 * 6 + 2, 2 + 3))
         assert [(state.row, state.column) for state in app.asked] == [(3, 6)]
-        await pilot.click("InspectorHeader", offset=(12, 4))
+        await pilot.click("InspectorHeader", offset=(4, 4))
         assert app.state.view == "numbers"
 
 

@@ -367,7 +367,7 @@ async def test_a_click_asks_for_the_cell_under_it() -> None:
         await pilot.pause()
         await pilot.click("HeatMap", offset=(8 + 5 * 6 + 2, 2 + 3))
         assert [(state.row, state.column) for state in app.asked] == [(3, 6)]
-        await pilot.click("InspectorHeader", offset=(4, 4))
+        await pilot.click("InspectorHeader", offset=(8, 4))
         assert app.state.view == "numbers"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..program.trace import Trace
     from ..program.value import Value
 
-Numbers = npt.NDArray[np.float64]
+Doubles = npt.NDArray[np.float64]
 MOST_ROWS = 6
 SHARED_OVER = ("key", "vocabulary", "label", "token")
 # A function lets a number through where it keeps nine tenths of it or more, and stops it where a tenth or less is left.
@@ -44,12 +44,12 @@ class TokenRow:
 
     stage: str
     name: str
-    numbers: Numbers
+    numbers: Doubles
     hidden: npt.NDArray[np.bool_]
     shares: bool = False
 
     @property
-    def seen(self) -> Numbers:
+    def seen(self) -> Doubles:
         """Those that are finite, and not a mask's."""
         return self.numbers[np.isfinite(self.numbers) & ~self.hidden]
 
@@ -183,7 +183,7 @@ def curve_of(stage: Stage) -> Curve | None:
     return CURVES.get(str(stage.options.get("kind"))) if stage.card.elementwise and len(stage.inputs) == 1 else None
 
 
-def through(before: Numbers, after: Numbers) -> Through:
+def through(before: Doubles, after: Doubles) -> Through:
     """How much of each number a function leaves, in three kinds."""
     real = np.isfinite(before) & np.isfinite(after) & (before != 0)
     x, y = np.abs(before[real]), np.abs(after[real])
@@ -195,14 +195,14 @@ def through(before: Numbers, after: Numbers) -> Through:
     )  # fmt: skip
 
 
-def softmax(row: Numbers) -> Numbers:
+def softmax(row: Doubles) -> Doubles:
     """exp(x) / Σ exp(x), the largest taken off first."""
     with np.errstate(all="ignore"):
         raised = np.exp(row - row.max())
         return raised / raised.sum()
 
 
-def entropy_of(shares: Numbers) -> float:
+def entropy_of(shares: Doubles) -> float:
     """−Σ p log p in nats; what is 0 adds nothing."""
     some = shares[shares > 0]
     return float(-(some * np.log(some)).sum())
@@ -211,7 +211,7 @@ def entropy_of(shares: Numbers) -> float:
 # -- numbers -----------------------------------------------------------------------------------------------------
 
 
-def _row(trace: Trace, stage: Stage, numbers: Numbers) -> TokenRow:
+def _row(trace: Trace, stage: Stage, numbers: Doubles) -> TokenRow:
     dtype = FLOATS.get(trace.value(stage.name).dtype)
     # A score is added to the lowest number before it counts as hidden, and may take a little off it.
     hidden = (
@@ -222,7 +222,7 @@ def _row(trace: Trace, stage: Stage, numbers: Numbers) -> TokenRow:
     return TokenRow(stage.name, stage.name, numbers, hidden, stage.card.shares)
 
 
-def _numbers(value: Value, place: tuple[int, ...]) -> Numbers:
+def _numbers(value: Value, place: tuple[int, ...]) -> Doubles:
     return np.asarray(value.read(place)).astype(np.float64).reshape(-1)
 
 

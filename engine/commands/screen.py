@@ -11,7 +11,7 @@ from .table import Command, Key, Reply, Request, is_number, nothing_more
 # Every view by its name, with its key.
 VIEW_KEYS = {
     "heat": "1", "numbers": "2", "heads": "3", "stats": "4", "why": "5", "diff": "6", "lines": "7", "grid": "8",
-    "product": "9", "change": "0",
+    "product": "9", "change": "0", "words": "p",
 }  # fmt: skip
 VIEWS = tuple(VIEW_KEYS)
 STEPS = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")

@@ -36,6 +36,7 @@ class Tokens:
         cut: how many tokens of each text were left out; () where none were.
         cut_left: whether they were left out at the beginning.
         unknown: the string that stands for what the vocabulary lacks; "" where nothing does.
+        masking: the string that stands for a word to be guessed, `[MASK]`; "" where nothing does.
         known_in: words that are unknown only in their case, with how they are known: `(("The", "the"),)`.
     """
 
@@ -57,6 +58,7 @@ class Tokens:
     cut_left: bool = False
     unknown: str = ""
     known_in: tuple[tuple[str, str], ...] = ()
+    masking: str = ""
 
     @property
     def prompt(self) -> Ids:

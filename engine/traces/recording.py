@@ -286,5 +286,5 @@ def _tokens(facts: Mapping[str, Any]) -> Tokens:
         cut=tuple(map(int, facts.get("cut", ()))), cut_left=bool(facts.get("cut_left")),
         unknown=str(facts.get("unknown", "[UNK]")),
         known_in=tuple((str(typed), str(known)) for typed, known in facts.get("known_in", ())),
-        notes=tuple(map(str, facts.get("notes", ()))),
+        notes=tuple(map(str, facts.get("notes", ()))), masking=str(facts.get("masking", "[MASK]")),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from ...engine.program.addresses import AT
 from ...engine.program.index import TOKEN_AXES
 from ..state import operand_trail, view_changes
 from ..state.completion import Completion, command_of, complete
+from ..state.first_look import at_mask, in_its_view
 from ..state.position import Position
 from ..state.view_state import ViewState
 from . import answers
@@ -63,7 +64,7 @@ class Controller:
         kept = [text for _, text in said[:-1]]
         if kept:
             self.app.main.inspector.tell(kept[0], answers.notes_to_read(len(kept)))
-        there = view_changes.at_cursor(self.state, position)
+        there = at_mask(view_changes.at_cursor(self.state, position), position)
         self._show(view_changes.on_map(there) if self.begins_on_map else there)
         self.say_status()
         console = self.app.main.console
@@ -118,10 +119,8 @@ class Controller:
             self.app.relabel()
         if before is not None and before.world is not self.position.world:
             self.stop = None
-            if (
-                before.world.shapes != self.position.world.shapes
-            ):  # else the same numbers are still there to be looked at
-                state = replace(state, text=0, head=0, row=0, column=0, trail=())
+            if before.world.shapes != self.position.world.shapes:  # else the same numbers are still there to be seen
+                state = at_mask(replace(state, text=0, head=0, row=0, column=0, trail=()), self.position)
             state = view_changes.at_cursor(state, self.position)
         if message.origin == "script":
             console.say("command", message.line)
@@ -388,7 +387,7 @@ class Controller:
         if position is not None and state.stage not in position.world.program:  # asked before another world was opened
             state = view_changes.at_cursor(replace(state, trail=()), position)
         if position is not None:
-            state = view_changes.there_still(state, position)
+            state = view_changes.there_still(in_its_view(state, position.world), position)
         self.state = state = operand_trail.anew(self.state, view_changes.off_map(self.state, state))
         if position is not None:
             self.app.main.show(state, position)

@@ -34,6 +34,7 @@ from ..views.statistics import Statistics
 from ..views.value_view import ValueView
 from ..views.whole_map import WholeMap
 from ..views.why_view import WhyView
+from ..views.words_view import WordsView
 from .cover import Cover
 from .inspector_header import InspectorHeader
 
@@ -61,6 +62,7 @@ WIDGETS: dict[str, type[ValueView]] = {
         LayerGrid,
         ChangeView,
         ProductView,
+        WordsView,
         MapView,
     )
 }

@@ -122,7 +122,7 @@ class InspectorHeader(Widget):
         subject = self._subject
         assert subject is not None
         words: StyledText = []
-        for view, (text, is_here) in zip(self._views, self._tab_texts(width), strict=True):
+        for view, (text, is_here) in zip(self._offered, self._tab_texts(width), strict=True):
             ink = "tab-here" if is_here else "tab" if self._applies(view, subject) else "tab-idle"
             words.append((text, self._ink(ink)))
         used = sum(cell_len(text) for text, _ in words)
@@ -131,11 +131,18 @@ class InspectorHeader(Widget):
                 return [*words, (fit(chosen, width - used, "right"), self._ink("formula"))]
         return words
 
+    @property
+    def _offered(self) -> list[str]:
+        """The views that have a tab here: that of words where any are predicted, all others everywhere."""
+        predicts = self._subject is not None and bool(self._subject.predicts)
+        return [name for name in self._views if predicts or name != "words"]
+
     def _tab_texts(self, width: int) -> list[tuple[str, bool]]:
         here = self._state.view
         space = " " * (width >= 90)
         tabs = [
-            (f"{'▸' if name == here else ' '}{VIEW_KEYS[name]} {tr(name)}{space}", name == here) for name in self._views
+            (f"{'▸' if name == here else ' '}{VIEW_KEYS[name]} {tr(name)}{space}", name == here)
+            for name in self._offered
         ]
         # which head one looks at must be seen: names of views make way, from the left
         room = width - cell_len(self._chosen()[-1]) - 2
@@ -189,9 +196,10 @@ class InspectorHeader(Widget):
         if event.y != self.size.height - 1:
             return
         at = 0
-        for (text, _), name in zip(self._tab_texts(self.size.width), self._views, strict=True):
+        for (text, _), name in zip(self._tab_texts(self.size.width), self._offered, strict=True):
             if at <= event.x < at + cell_len(text):
-                self.post_message(ValueView.Asked(replace(self._state, view=name)))
+                plain = self._state.plain or (name == "heat" and bool(self._subject and self._subject.predicts))
+                self.post_message(ValueView.Asked(replace(self._state, view=name, plain=plain)))
             at += cell_len(text)
 
 

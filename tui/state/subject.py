@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...engine.messages.translation import language
 from ...engine.program.addresses import AT
+from ...engine.program.predicting import predicted_by
 from ...engine.program.stage import write_shape
 from .comparison import Against, StringsOfAxes, against_of, strings_of
 
@@ -39,6 +40,7 @@ class Subject:
         layers: the same stage in every layer, if it is in one and divided into heads.
         against: what it was compared with; None before anything was.
         language: of the words in it and in all that is made from it.
+        predicts: the stage of the probabilities that it leads to, or is the best of; "" where it predicts nothing.
     """
 
     stage: str
@@ -63,6 +65,7 @@ class Subject:
     nearest_product: str = ""
     joined: int = 0
     part: str = ""
+    predicts: str = ""
 
     @property
     def is_weight(self) -> bool:
@@ -116,6 +119,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         nearest_product(world.program, here),
         world.shapes[stage.inputs[0]][-1] if stage.card.joins else 0,
         stage.card.joins,
+        predicted_by(world.program, stage_name),
     )
     return _besides(subject, position, stage, beside) if beside else subject
 
@@ -133,6 +137,7 @@ def _besides(subject: Subject, position: Position, stage: Stage, what: str) -> S
         formula_of_shapes="",
         tokens=against.tokens if (against := subject.against) is not None else (),
         patched=False,
+        predicts="",
     )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ...engine.messages.errors import InputError
 from ...engine.program.addresses import has_none
 from .comparison import against_of
+from .first_look import in_its_view, in_words
 from .plane import paged
 from .position import Position, World
 from .subject import in_every_layer, nearest_product, nearest_with_keys
@@ -20,6 +21,8 @@ OF_VALUES_ALONE = (
     "grid",
     "product",
     "map",
+    "change",
+    "words",
 )  # views that take a stage's value, and have words for a weight
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
@@ -71,7 +74,10 @@ def off_map(before: ViewState, state: ViewState) -> ViewState:
 
 def with_view(state: ViewState, view: str, world: World) -> ViewState:
     """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
-    there = replace(state, view=view, whole="")
+    if view == "words":
+        return in_words(state, world)
+    plain = state.plain or (view == "heat" and in_its_view(state, world).view == "words")
+    there = replace(state, view=view, plain=plain, whole="")
     if state.stage not in world.program:
         return there
     axes, nearest = world.program[state.stage].axes, nearest_with_keys(world.program, world.program.index(state.stage))
@@ -104,7 +110,7 @@ def with_weight(state: ViewState, argument: str, world: World) -> ViewState:
         raise InputError(f"{stage.name} has no weights; those that do have a letter in their formula: W, E, γ")
     if not world.live:
         raise InputError("a recording holds no weights; open the model itself to look at them")
-    state = replace(state, view="heat") if state.view == "map" else state  # which draws values alone
+    state = replace(state, view="heat") if state.view in ("map", "words") else state  # which draws values alone
     if argument == "next":
         return replace(state, beside=dict(pairwise(("", *symbols, ""))).get(state.beside, symbols[0]))
     if argument in symbols:

@@ -32,7 +32,8 @@ class ViewState:
         stage: canonical name of the stage looked at; "" before anything is loaded.
         beside: what is shown of the stage in place of its value, by what stands after the `@` of its address: a weight, a
             difference; "" is the value.
-        view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines`, `grid` or `product`; `map` is of all stages.
+        view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines`, `grid`, `product`, `change` or `words`; `map` is of all
+            stages.
         text: row of the batch; head: of the attention.
         row, column: the cell cursor in the plane that is shown.
         gain: steps of colour scale, each a factor of two; 0 fits the largest magnitude.
@@ -45,6 +46,7 @@ class ViewState:
         mean: whether lines are of the mean of all heads.
         whole: what a cell of the heat map shows of the numbers it stands for, where all of the plane is shown at once: their
             `largest` or their `mean`; "" where each number has a cell.
+        plain: whether numbers were asked for where words would be shown.
     """
 
     stage: str = ""
@@ -63,3 +65,4 @@ class ViewState:
     explained: bool = False
     whole: str = ""
     mean: bool = False
+    plain: bool = False

@@ -89,7 +89,7 @@ class ChangeView(ValueView):
     def _where(self, shown: Shown, width: int) -> StyledText:
         state = within_plane(self.state, shown.plane)
         long = written_place(shown.plane, shown.subject, state.row, state.column)[0]
-        place = long.rpartition(", ")[0].removeprefix("[") or tr("all of it")  # of the row, not of a cell in it
+        place = long.rpartition(", ")[0].removeprefix("[") or tr("the whole vector")  # of the row, not of a cell in it
         keys = tr("↑↓ another")
         room = width - cell_len(keys) - 2
         return (

@@ -132,7 +132,7 @@ def _through(through: Through, kind: str) -> str:
         damped=counted(through.damped),
         stopped=counted(through.stopped),
         zero=zero,
-        kept=_percent(through.kept),
+        kept=percent(through.kept),
     )
 
 
@@ -143,8 +143,8 @@ def _masked(masked: Masked) -> str:
         "The mask hides {hidden} of {count} keys: they get {left} of the weight, and without the mask {share}.",
         hidden=masked.hidden,
         count=masked.count,
-        left=_percent(masked.left),
-        share=_percent(masked.share),
+        left=percent(masked.left),
+        share=percent(masked.share),
     )
 
 
@@ -156,10 +156,10 @@ def _unscaled(unscaled: Unscaled, labels: tuple[str, ...]) -> str:
         "Divided by √{size}: largest weight {largest} ({place}), entropy {entropy} nats. Not divided: {largest_without} "
         "({place_without}), {entropy_without} nats.",
         size=unscaled.size,
-        largest=_percent(unscaled.largest),
+        largest=percent(unscaled.largest),
         place=called(unscaled.place),
         entropy=f"{unscaled.entropy:.2f}",
-        largest_without=_percent(unscaled.largest_without),
+        largest_without=percent(unscaled.largest_without),
         place_without=called(unscaled.place_without),
         entropy_without=f"{unscaled.entropy_without:.2f}",
     )
@@ -173,7 +173,7 @@ def _widths(widths: tuple[tuple[str, int], ...], here: str) -> str:
     return path
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """`41.2%`; what is not 0 is not written as 0."""
     if math.isnan(share):
         return "?"

@@ -84,6 +84,11 @@ class TextReader:
         token = getattr(self.tokenizer.model, "unk_token", None) or self.opened.unknown
         return "" if token is None else self.shown(token)
 
+    @property
+    def masking(self) -> str:
+        """The token for a word that is to be guessed, as it is shown; "" where there is none."""
+        return "" if self.opened.masking is None else self.shown(self.opened.masking)
+
     def read(
         self,
         texts: str | Sequence[str],
@@ -126,6 +131,7 @@ class TextReader:
             rows, pair, tokens.ids, tokens.mask, tokens.segments, tokens.positions, tokens.strings, tokens.places,
             tokens.vocabulary_size, tokens.second, notes=tuple(notes), prompt_length=length, cut=cut if any(cut) else (),
             cut_left=self.opened.cuts_left, unknown=self.unknown, known_in=other_case(self.tokenizer, self.unknown, rows, tokens),
+            masking=self.masking,
         )  # fmt: skip
 
     def _encode(self, text: str, pair: str | None) -> Any:

@@ -49,6 +49,7 @@ class Tokenization:
         kind: its class in transformers; "" where tokenizer.json is read as it stands.
         padding: text of the padding token; None where none is named.
         unknown: text of the token for unknown words; None where there is none.
+        masking: text of the token for a word that is to be guessed; None where there is none.
         pads_left, cuts_left: whether texts are padded, and cut, at their beginning.
         longest: `model_max_length`, which nothing but sentence-transformers enforces; None for no limit.
         segments: whether it gives segments.
@@ -60,6 +61,7 @@ class Tokenization:
     kind: str = ""
     padding: str | None = None
     unknown: str | None = None
+    masking: str | None = None
     pads_left: bool = False
     cuts_left: bool = False
     longest: int | None = None
@@ -279,10 +281,14 @@ def _nothing_around(tokenizer: Tokenizer) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(single="$A:0", pair="$A:0 $B:1", special_tokens=[])  # type: ignore[assignment,call-arg]
 
 
-def _texts(special: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Text of the padding token and of that for unknown words."""
-    padding, unknown = (special.get(name) for name in ("pad_token", "unk_token"))
-    return None if padding is None else token_text(padding), None if unknown is None else token_text(unknown)
+def _texts(special: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Text of the padding token, of that for unknown words, and of that for words to be guessed."""
+    padding, unknown, masking = (special.get(name) for name in ("pad_token", "unk_token", "mask_token"))
+    return (
+        None if padding is None else token_text(padding),
+        None if unknown is None else token_text(unknown),
+        None if masking is None else token_text(masking),
+    )
 
 
 def _nothing(directory: Path, kind: str = "") -> InputError:

@@ -1,0 +1,52 @@
+"""What a head predicts: the likeliest words of one token, and the likeliest one of those around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..state.plane import Plane
+
+if TYPE_CHECKING:
+    from ...engine.analysis.prediction import Guess, Prediction
+    from ...engine.commands.session import Session
+
+MOST_READ = 1 << 22  # numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordsPicture:
+    """What the view draws.
+
+    Attributes:
+        chosen: what is said of the row that is chosen.
+        first, firsts: the likeliest word of each row from that one on.
+        way: the stages that lead there, each with how many numbers a token has in it.
+    """
+
+    chosen: Prediction
+    first: int
+    firsts: tuple[Guess, ...]
+    way: tuple[tuple[str, int], ...]
+
+
+def read_words(session: Session, plane: Plane, shares: str, row: int, first: int, last: int) -> WordsPicture:
+    """Read what is likeliest. Runs on the engine's thread.
+
+    Args:
+        shares: the stage of the probabilities, over the same places as the plane's.
+        first, last: the rows whose likeliest word is wanted as well; of a huge vocabulary those nearest to `row`.
+    """
+    from ...engine.analysis.prediction import prediction_of, way_to
+
+    session.see(shares)
+    chosen = prediction_of(session.trace, shares, _place(plane, row))
+    most = max(1, MOST_READ // max(1, chosen.count))
+    first = max(first, min(row - most // 2, last - most))
+    rows = range(first, min(last, first + most))
+    firsts = tuple(prediction_of(session.trace, shares, _place(plane, at), 1).best[0] for at in rows)
+    return WordsPicture(chosen, first, firsts, way_to(session.trace, shares))
+
+
+def _place(plane: Plane, row: int) -> tuple[int, ...]:
+    return plane.cell(row, 0)[:-1]

@@ -107,7 +107,7 @@ def _written(page: TourPage) -> list[str]:
     if page.tried:
         lines += [*page.lines, page.tried]
     elif page.offer:
-        lines.append(tr("`tour try`: {offer}", offer=page.offer))
+        lines.append(tr("`tour try` tries: {offer}", offer=page.offer))
     return lines
 
 

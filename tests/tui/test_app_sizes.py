@@ -25,7 +25,7 @@ async def test_80_by_24() -> None:
         assert screen[1].rstrip() == "text 0 of 2   [CLS] the animal didn ' t cross the street : it was tired [SEP]"
         assert screen[2].startswith("─ program 13/46 ──────────────┬─────")
         assert any(line.startswith("●▶     scores       2×4×14×14") for line in screen)
-        assert screen[-1].rstrip() == " s step  n next block  f finish layer  c continue  S step back  ? keys  q quit"
+        assert screen[-1].rstrip() == " s step  n next block  enter why  [ ] head  { } layer  y copy  ? keys  q quit"
         assert all("…" not in line for line in lines_of(app.main.program))
 
 

@@ -199,6 +199,6 @@ async def test_the_language_is_changed_while_it_runs() -> None:
             await write(pilot, "set lang en")
         await press(pilot, "escape")
         screen = "\n".join(screen_of(app))
-        for label in ("─ program 2/2 ──", "─ breakpoints ──", "▸1 heat", "2 numbers", "s step", "q quit"):
+        for label in ("─ program 2/2 ──", "─ breakpoints ──", "1 heat", "s step", "q quit"):
             assert label in screen
         await settled(pilot)

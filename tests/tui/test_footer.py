@@ -79,8 +79,8 @@ async def test_tabs_of_views_that_show_nothing_of_a_stage_are_dim() -> None:
     async with running() as (app, pilot):
         header = app.main.inspector._header
         for stage, dim in (
-            ("embeddings.norm", {"heads", "diff", "lines", "grid"}),
-            ("layers.0.attention.weights", {"diff"}),
+            ("embeddings.norm", {"heads", "diff", "lines", "grid", "product"}),
+            ("layers.0.attention.weights", {"diff", "product"}),
         ):
             app.controller.run(f"goto {stage}", "key")
             await settled(pilot)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from encoder_tui.engine.commands.screen import MOVES
+from encoder_tui.engine.commands.screen import MOVES, STEPS
 from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.tui.reading.facts import look
 from encoder_tui.tui.state.plane import (
@@ -74,7 +74,7 @@ def test_motion_goes_where_it_says() -> None:
     plane = Plane("x", ("query", "key"), (10, 20))
     start = ViewState(row=4, column=7)
     places = {
-        where: (moved(where, start, plane, (3, 5)).row, moved(where, start, plane, (3, 5)).column) for where in MOVES
+        where: (moved(where, start, plane, (3, 5)).row, moved(where, start, plane, (3, 5)).column) for where in STEPS
     }
     assert places == {
         "left": (4, 6), "right": (4, 8), "up": (3, 7), "down": (5, 7), "page-up": (1, 7), "page-down": (7, 7),

@@ -10,7 +10,9 @@ import pytest
 from driving import lines_of, press, running, settled, until, write
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.program.index import TOKEN_AXES
+from encoder_tui.engine.program.kinds import UNKNOWN, Card
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import ArrayValue
@@ -33,6 +35,11 @@ class Op:
     called: str
     options: dict[str, Any] = field(default_factory=dict)
     symbols: tuple[str, ...] = ()
+
+    @property
+    def card(self) -> Card:
+        operation = OPERATIONS.get(self.called)
+        return operation.card if operation is not None else UNKNOWN
 
     def write(self, *operands: str) -> str:
         return f"{self.called}({', '.join(operands)})"

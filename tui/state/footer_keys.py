@@ -53,6 +53,7 @@ OF_VIEW: dict[str, tuple[Wish, ...]] = {
     "diff": (("difference", ""), ("follow", "why"), HEADS, LAYERS, CONTRAST, ("copy", "")),
     "lines": ((CHOOSES, "query"), HEADS, LAYERS, ("follow", "why")),
     "product": (("follow", "why"), HEADS, LAYERS, ("copy", "")),
+    "words": ((CHOOSES, "token"), ("follow", "why"), ("copy", "")),
     "change": ((CHOOSES, "token"), LAYERS, ("follow", "why")),
     "grid": (("follow", "open"), (("move left", "move down", "move up", "move right"), "head"), LAYERS),
 }

@@ -29,7 +29,7 @@ class Links:
         query: whose row was read whole; -1 where the window holds every row.
         row: that row.
         scale: of all these numbers.
-        strongest: of the queries whose rows were read whole, what any head has most of; only with the mean.
+        strongest: of the queries whose rows were read whole in every head, what any head has most of.
     """
 
     bounds: Bounds
@@ -65,14 +65,32 @@ def read_links(session: Session, plane: Plane, bounds: Bounds, query: int, dtype
     if query >= 0:
         row = _rows(session, plane, query).reshape(-1)
     together = np.concatenate([window.numbers.reshape(-1), row])
-    return Links(bounds, window, query, row, scale_of(together, dtype, whole=bounds == all_of(plane)))
+    strongest: tuple[Strongest, ...] = ()
+    if "head" in plane.axes:
+        rows = [
+            _rows(session, each, query) if query >= 0 else read_window(session, each, bounds).numbers
+            for each in planes_of_heads(plane)
+        ]
+        strongest = strongest_in(np.stack(rows))
+    return Links(bounds, window, query, row, scale_of(together, dtype, whole=bounds == all_of(plane)), strongest)
+
+
+def planes_of_heads(plane: Plane) -> list[Plane]:
+    """The same plane of every head."""
+    at = plane.axes.index("head")
+    return [replace(plane, fixed=(*plane.fixed[:at], head, *plane.fixed[at + 1 :])) for head in range(plane.shape[at])]
+
+
+def strongest_in(heads: npt.NDArray[Any]) -> tuple[Strongest, ...]:
+    """For each query what any head has most of: numbers (head, query, key)."""
+    best, keys = heads.max(axis=2).argmax(axis=0), heads.argmax(axis=2)  # (query), (head, query)
+    return tuple(
+        (int(head), int(keys[head, at]), float(heads[head, at, keys[head, at]])) for at, head in enumerate(best)
+    )
 
 
 def _read_mean(session: Session, plane: Plane, bounds: Bounds, query: int, dtype: str) -> Links:
-    at = plane.axes.index("head")
-    planes = [
-        replace(plane, fixed=(*plane.fixed[:at], head, *plane.fixed[at + 1 :])) for head in range(plane.shape[at])
-    ]
+    planes = planes_of_heads(plane)
     first = read_window(session, planes[0], bounds)
     window, rows = np.zeros(first.numbers.shape), list[npt.NDArray[Any]]()
     for each in planes:
@@ -81,11 +99,7 @@ def _read_mean(session: Session, plane: Plane, bounds: Bounds, query: int, dtype
         rows.append(numbers if query < 0 else _rows(session, each, query))
     heads = np.stack(rows)  # (head, query, key)
     row = heads.mean(axis=0).reshape(-1) if query >= 0 else np.zeros(0)
-    best = heads.max(axis=2).argmax(axis=0)  # (query)
-    keys = heads.argmax(axis=2)  # (head, query)
-    strongest = tuple(
-        (int(head), int(keys[head, at]), float(heads[head, at, keys[head, at]])) for at, head in enumerate(best)
-    )
+    strongest = strongest_in(heads)
     scale = scale_of(np.concatenate([window.reshape(-1), row]), dtype, whole=bounds == all_of(plane))
     return Links(bounds, replace(first, numbers=window), query, row, scale, strongest)
 

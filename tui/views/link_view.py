@@ -268,9 +268,15 @@ class LinkView(ValueView):
                 number=self._short(number),
                 head=head,
             )
-        room = self.size.width - cell_len(words[0][0]) - (cell_len(said) + 3 if said else 0)
-        for place, key in enumerate(self._ranked()):
-            text = f"{self._labels[1][key].strip()} {self._written(self._numbers[key], int(self._codes[key]))}"
+        ranked = [
+            f"{self._labels[1][key].strip()} {self._written(self._numbers[key], int(self._codes[key]))}"
+            for key in self._ranked()
+        ]
+        room = self.size.width - cell_len(words[0][0])
+        if not self.state.mean and room < cell_len("".join(ranked[:1])) + cell_len(said) + 3:
+            said = ""  # this head's own come first
+        room -= cell_len(said) + 3 if said else 0
+        for place, text in enumerate(ranked):
             gap = "  " if place else ""
             if cell_len(gap + text) > room:
                 break

@@ -94,7 +94,10 @@ def map_of(counts: tuple[int, ...], width: int, height: int) -> MapLayout:
 
 
 def neighbour(layout: MapLayout, row: int, column: int, where: str) -> tuple[int, int]:
-    """The box one comes to from another by `left`, `right`, `up`, `down`, `top`, `bottom`, ...; itself where there is none."""
+    """The box one comes to from another; itself where there is none.
+
+    A page is a row of the map, which has a title; the ends of a row are those of its line, where boxes are drawn.
+    """
     here = layout.at(row, column)
     order = [(box.row, box.column) for box in layout.boxes]
     at = order.index((row, column))
@@ -102,12 +105,14 @@ def neighbour(layout: MapLayout, row: int, column: int, where: str) -> tuple[int
         return order[max(0, min(at + (1 if where == "right" else -1), len(order) - 1))]
     if where in ("top", "bottom"):
         return order[0 if where == "top" else -1]
-    line = [box for box in layout.boxes if box.y == here.y]
+    line = [box for box in layout.rows[row] if not layout.drawn or box.y == here.y]
     if where in ("row-start", "row-end"):
-        end = line[0 if where == "row-start" else -1]
-        return end.row, end.column
+        return row, line[0 if where == "row-start" else -1].column
+    if where == "page-up":
+        return (row, 0) if column else (max(0, row - 1), 0)
+    if where == "page-down":
+        return (row + 1, 0) if row + 1 < len(layout.rows) else (row, len(layout.rows[row]) - 1)
     ys = sorted({box.y for box in layout.boxes})
-    page = {"up": -1, "down": 1, "page-up": -4, "page-down": 4}.get(where, 0)
-    y = ys[max(0, min(ys.index(here.y) + page, len(ys) - 1))]
+    y = ys[max(0, min(ys.index(here.y) + {"up": -1, "down": 1}.get(where, 0), len(ys) - 1))]
     nearest = min((box for box in layout.boxes if box.y == y), key=lambda box: abs(box.x - here.x))
     return nearest.row, nearest.column

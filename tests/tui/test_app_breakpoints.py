@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from driving import lines_of, press, running, settled, write
+import pytest
+from driving import lines_of, press, running, screen_of, settled, write
 
 WEIGHTS = "layers.0.attention.weights"
 
@@ -51,14 +52,57 @@ async def test_a_click_on_a_breakpoint_looks_at_it() -> None:
         assert app.controller.state.stage == "layers.1.ffn.up"
 
 
-async def test_without_breakpoints_it_says_how_to_set_one() -> None:
-    async with running() as (app, pilot):
-        assert lines_of(app.main.breakpoints, 2) == [" none; b sets one on the", " stage that is looked at"]
-        await press(pilot, "b", "b")
-        assert lines_of(app.main.breakpoints, 1) == [" none; b sets one on the"]
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_strip_below_is_there_for_what_is_in_it(size: tuple[int, int]) -> None:
+    async with running(size=size) as (app, pilot):
+        main = app.main
+        alone = main.inspector.region.height
+        assert not main.breakpoints.region
+        assert not main.console.region
+        await press(pilot, "b")
+        assert lines_of(main.breakpoints, 1) == ["● 1 tokens.ids"]
+        strip = main.console.outer_size.height
+        assert main.inspector.region.height == alone - strip
+        await press(pilot, "s")
+        assert main.console.outer_size.height == strip
+        await press(pilot, "b")
+        assert not main.console.region  # what was said of them were short lines
+        assert main.inspector.region.height == alone
         await press(pilot, "B")
+        assert main.console.region.height == 2
+        assert main.console.line.region.bottom == size[1] - 1
         await write(pilot, "max > 0")
-        assert lines_of(app.main.breakpoints, 1) == ["◐ 2 tokens.ids if max > 0"]
+        assert lines_of(main.breakpoints, 1)[0].startswith("◐ 2 tokens.ids if max")
+
+
+async def test_a_closed_console_has_short_lines_in_the_footer_and_opens_for_others() -> None:
+    async with running() as (app, pilot):
+        await press(pilot, "c")
+        assert screen_of(app)[-1].startswith(" ran to the end: 46/46 ")
+        assert not app.main.console.region
+        app.main.say("error", "no such stage")
+        await pilot.pause()
+        assert (screen_of(app)[-1].rstrip(), app.main.console.region.height) == (" ✗ no such stage", 0)
+        app.main.say("text", "two\nlines")
+        await pilot.pause()
+        assert [line for line in lines_of(app.main.console.query_one("#said")) if line][-2:] == ["two", "lines"]
+        await press(pilot, "escape")
+        assert not app.main.console.region
+        await press(pilot, "colon")
+        await write(pilot, "print tokens.ids[0, 0]")
+        await press(pilot, "escape")
+        assert app.main.console.region.height == 8  # it was typed in: what it answered stays
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+@pytest.mark.parametrize("lines", [[], ["break"]])
+async def test_a_closed_console_knows_how_large_it_will_be(size: tuple[int, int], lines: list[str]) -> None:
+    async with running(lines=lines, size=size) as (app, pilot):
+        said = app.main.console._scrollback
+        room = said.room
+        app.main.say("text", "two\nlines")
+        await pilot.pause()
+        assert said.scrollable_content_region.size == room
 
 
 async def test_a_stop_shows_the_number_that_made_it() -> None:

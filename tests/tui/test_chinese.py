@@ -107,7 +107,7 @@ async def test_a_vocabulary_without_chinese_says_which_model_to_take(chinese: No
         assert "6 个词元中有 6 个是 [UNK]：这个模型的词表不含这些词。中文文本需要用中文训练的模型" in said.replace(
             " 中文文本", "中文文本"
         )
-        assert "--model google-bert/bert-base-chinese" in said
+        assert "--modelgoogle-bert/bert-base-chinese" in said.replace(" ", "")  # a line may end between the two
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "这个模型的词表不含这些词"), ("en", "6 of 6 tokens are [UNK]")])

@@ -95,7 +95,7 @@ async def test_a_verdict_stands_before_what_is_too_long_to_be_seen() -> None:
         console.say("text", "one\ntwo\nequal", "equal")
         assert console.text[-4:] == ["> compare", "one", "two", "equal"]
         console.say("command", "compare")
-        console.say("text", "\n".join([*map(str, range(30)), "different"]), "different")
+        app.main.say("text", "\n".join([*map(str, range(30)), "different"]), "different")
         await pilot.pause()
         assert [line.strip() for line in lines_of(console._scrollback)[:4]] == ["> compare", "● different", "0", "1"]
         assert console.text[-1] == "29"
@@ -122,10 +122,10 @@ def told(*notes: str):
 async def test_what_is_told_on_opening_is_marked_and_never_begins_out_of_sight() -> None:
     async with running(told(PADDING, LAYER), size=(80, 24)) as (app, pilot):
         assert lines_of(app.main.console._scrollback) == [
-            "! the tokenizer pads with id 0 (<pad>), and the",
-            "  model takes 5 (the) for padding: positions",
-            "  skip 5, so 2 real tokens get the padding",
-            "  position, and padding is counted on",
+            "! the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for",
+            "  padding: positions skip 5, so 2 real tokens get the padding position, and",
+            "  padding is counted on",
+            "! encoder.layer.5 (16 tensors) is stored and not used: the config says 5",
         ]
         assert screen_of(app)[-1].rstrip() == " v reads all 2 notes on the whole screen"
         await press(pilot, "v")
@@ -143,11 +143,9 @@ async def test_what_is_told_on_opening_is_marked_and_never_begins_out_of_sight()
 async def test_what_is_told_on_opening_and_can_all_be_seen_needs_no_other_screen() -> None:
     async with running(told(PADDING, LAYER)) as (app, pilot):
         assert [line for line in lines_of(app.main.console._scrollback) if line] == [
-            "! the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for",
-            "  padding: positions skip 5, so 2 real tokens get the padding position, and",
-            "  padding is counted on",
-            "! encoder.layer.5 (16 tensors) is stored and not used: the config says 5",
-            "  layers",
+            "! the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for padding: positions skip 5, so 2 real tokens",
+            "  get the padding position, and padding is counted on",
+            f"! {LAYER}",
             STAGES,
         ]
         assert screen_of(app)[-1].startswith(" s step")

@@ -231,8 +231,6 @@ async def test_a_difference_that_is_not_there_any_more_gives_way_to_the_value(se
 
 async def test_what_is_not_beside_a_stage_is_refused_by_name(session: Session) -> None:
     async with running(lambda progress: session, size=(160, 40)) as (app, pilot):
-        said = app.main.console.query_one("#said")
         app.choose(f"look {NORM}@difference")
         await settled(pilot)
-        written = [line for line in lines_of(said) if line]
-        assert written[-1] == f"✗ {NORM} has no 'difference' beside its value; it has {NORM}@γ, {NORM}@β"
+        assert app.main.console.text[-1] == f"✗ {NORM} has no 'difference' beside its value; it has {NORM}@γ, {NORM}@β"

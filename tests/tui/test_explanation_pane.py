@@ -192,13 +192,13 @@ async def test_the_language_is_changed_while_it_runs() -> None:
             shown = lines_of(app.main.explanation)
             assert [shown[0].replace("┴", "─"), *shown[1:]] == WEIGHTS["zh"]
             screen = "\n".join(screen_of(app))
-            for label in ("─ 程序 2/2 ──", "─ 断点 ──", "─ 控制台 ──", "▸1 热图", "2 数值", "s 单步", "q 退出"):
+            for label in ("─ 程序 2/2 ──", "─ 控制台 ──", "▸1 热图", "2 数值", "s 单步", "q 退出"):
                 assert label in screen
             await press(pilot, "colon")
         finally:
             await write(pilot, "set lang en")
         await press(pilot, "escape")
         screen = "\n".join(screen_of(app))
-        for label in ("─ program 2/2 ──", "─ breakpoints ──", "1 heat", "s step", "q quit"):
+        for label in ("─ program 2/2 ──", "─ console ──", "▸1 heat", "4 stats", "s step", "q quit"):
             assert label in screen
         await settled(pilot)

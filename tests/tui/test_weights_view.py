@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from driving import lines_of, press, running, settled, until
+from driving import lines_of, press, running, screen_of, settled, until
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.reading.facts import look
@@ -57,7 +57,7 @@ async def test_a_position_table_is_seen_whole_and_in_every_view(monkeypatch: pyt
         await press(pilot, "5")
         assert lines_of(app.main.inspector.view)[0].startswith("A weight was learned, not computed")
         await press(pilot, "enter")
-        assert "a weight comes from no other stage" in " ".join(lines_of(app.main.console.query_one("#said")))
+        assert "a weight comes from no other stage" in screen_of(app)[-1]
 
 
 async def test_a_weight_is_not_held_against_anything_and_says_so() -> None:

@@ -62,6 +62,27 @@ def lines_to_read(count: int) -> str:
     return trn(count, "v reads it on the whole screen", "v reads all {count} lines on the whole screen")
 
 
+def not_run(count: int) -> str:
+    """What is said of commands that waited for one that was stopped."""
+    return trn(count, "{count} command that waited will not run", "{count} commands that waited will not run")
+
+
+def named_alike(at: int, count: int, sought: str) -> str:
+    """What is said of a stage that was looked for by a part of its name."""
+    return trn(
+        count,
+        "{at} of {count} stage named like {word}",
+        "{at} of {count} stages named like {word}",
+        at=at,
+        word=repr(sought),
+    )
+
+
+def looked_elsewhere(view: str, stage: str) -> str:
+    """What the footer says where a view has a picture of another stage only, and that one is looked at."""
+    return tr("{view}: looking at {stage}; H goes back to the cursor", view=tr(view), stage=stage)
+
+
 def status(position: Position, stop: Stop | None = None) -> Status:
     """What the title line says between commands."""
     place = written_position(position)

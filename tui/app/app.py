@@ -264,9 +264,7 @@ class EncoderApp(App[int]):
     def complain(self, error: BaseException, origin: str = "") -> None:
         """Say what went wrong, and where, if that is a file's line."""
         told = words_of(error) if origin in ("", *ORIGINS) else f"{origin}: {words_of(error)}"
-        self.main.console.say("error", told)
-        if self.main.hides_console:
-            self.main.footer.hint(f"✗ {told}")
+        self.main.say("error", told)
 
     def relabel(self) -> None:
         """Write everything anew in the language in use."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from ...engine.messages.errors import InputError, one_line
-from ...engine.messages.translation import language, tr, trn
+from ...engine.messages.translation import language, tr
 from ...engine.program.addresses import AT
 from ...engine.program.index import TOKEN_AXES
 from ..state import operand_trail, view_changes
@@ -68,7 +68,7 @@ class Controller:
         self._show(view_changes.on_map(there) if self.begins_on_map else there)
         self.say_status()
         console = self.app.main.console
-        if console.tell(tr("on opening"), said) and not console.line.has_focus:
+        if self.app.main.tell(tr("on opening"), said) and not console.line.has_focus:
             self.app.main.footer.hint(answers.notes_to_read(len(said) - 1))
 
     def press(self, names: Sequence[str], typing: bool = False) -> None:
@@ -96,7 +96,7 @@ class Controller:
                 looks elsewhere, or leaves, does not wait for the engine.
         """
         if origin == "console":
-            self.app.main.console.say("command", line)
+            self.app.main.say("command", line)
         command = command_of(line + " ", self.keyboard.table) if self.keyboard else None
         if command is not None and origin in ("key", "palette"):
             if command.name == "quit":
@@ -112,7 +112,6 @@ class Controller:
         """A command line has been run."""
         self.pending = max(0, self.pending - 1)
         reply, before, self.position = message.reply, self.position, message.position
-        console, typed = self.app.main.console, message.origin in ("console", "script")
         state = self.state
         if self._language != language():
             self._language = language()
@@ -122,34 +121,44 @@ class Controller:
             if before.world.shapes != self.position.world.shapes:  # else the same numbers are still there to be seen
                 state = at_mask(replace(state, text=0, head=0, row=0, column=0, trail=()), self.position)
             state = view_changes.at_cursor(state, self.position)
-        if message.origin == "script":
-            console.say("command", message.line)
-        if message.error is not None:
-            self.app.complain(message.error, message.origin)
-        if reply is not None:
-            elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
-            if reply.text and (typed or not elsewhere):
-                if not typed:
-                    console.say("command", message.line)
-                console.say("text", reply.text, reply.verdict)
-                if console.is_cut and not elsewhere and not console.line.has_focus:
-                    self.app.main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
-            if reply.stop is not None:
-                self.stop = reply.stop
-                said = answers.stop_line(reply.stop, self.position, typed)
-                if said:
-                    console.say(*said)
+        if reply is not None and reply.stop is not None:
+            self.stop = reply.stop
         if before is not None and (before.cursor != self.position.cursor or (reply and reply.stop)):
             state = view_changes.at_cursor(state, self.position)
             if reply and reply.stop and reply.stop.stage and reply.stop.place:
                 stage = reply.stop.stage.name
                 state = operand_trail.at_element(state, self.position.world, stage, reply.stop.place)
         self._show(state)
+        self._say(message)
         self.say_status()
         if reply is not None and reply.quit:
             self.app.leave(0)
         elif reply is not None and reply.request is not None:
             self._request(reply.request, message.origin)
+
+    def _say(self, message: Answered) -> None:
+        """Say what came of a command line, once the screen has room for what there is now."""
+        reply, main = message.reply, self.app.main
+        script, typed = message.origin == "script", message.origin in ("console", "script")
+        if script:
+            main.say("command", message.line)
+        if message.error is not None:
+            self.app.complain(message.error, message.origin)
+        if reply is None:
+            return
+        elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
+        if reply.text and (typed or not elsewhere):
+            if not typed:
+                main.say("command", message.line)
+            main.say("text", reply.text, reply.verdict, opens=script)
+            if main.console.is_cut and not elsewhere and not main.console.line.has_focus:
+                main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
+        if reply.stop is not None:
+            said = answers.stop_line(reply.stop, message.position, typed)
+            if said and script:
+                main.console.say(*said)  # the title line says as much: nothing opens for it
+            elif said:
+                main.say(*said)
 
     def refreshed(self, position: Position) -> None:
         """Looking has computed something again that was stale."""
@@ -185,19 +194,14 @@ class Controller:
             forgotten = self.engine.interrupt()
             self.pending -= forgotten
             if forgotten:
-                main.console.say(
-                    "note",
-                    trn(
-                        forgotten,
-                        "{count} command that waited will not run",
-                        "{count} commands that waited will not run",
-                    ),
-                )
+                main.say("note", answers.not_run(forgotten))
         elif self.position is not None and main.inspector.is_late:
             main.inspector.stop()
             self.engine.interrupt()
         elif self.state.zoomed:
             self._show(replace(self.state, zoomed=False))
+        elif not ctrl_c and main.put_away():
+            self._show(self.state)
         elif ctrl_c and self.position is None:
             main.footer.hint(tr("loading goes on; press q to leave"))
         elif ctrl_c:
@@ -249,7 +253,7 @@ class Controller:
                 self._show(self._after(request, self.position))
             told = self.app.choices.made(request.what, request.argument, origin)
             if told:
-                self.app.main.console.say("note", told)
+                self.app.main.say("note", told)
                 self.app.main.footer.hint(told.splitlines()[0])
         except InputError as error:
             self.app.complain(error, origin)
@@ -327,7 +331,7 @@ class Controller:
     def _viewed(self, view: str, position: Position) -> ViewState:
         there = view_changes.with_view(self.state, view, position.world)
         if there.stage != self.state.stage:
-            self.app.main.footer.hint(f"{view}: looking at {there.stage}; H goes back to the cursor")
+            self.app.main.footer.hint(answers.looked_elsewhere(view, there.stage))
         return there
 
     def _looked(self, argument: str, position: Position) -> ViewState:
@@ -370,15 +374,9 @@ class Controller:
     def _found(self, state: ViewState, step: int) -> ViewState:
         assert self.position is not None
         there, at, count = view_changes.next_found(state, self.position.world, step)
-        told = trn(
-            count,
-            "{at} of {count} stage named like {word}",
-            "{at} of {count} stages named like {word}",
-            at=at,
-            word=repr(there.sought),
-        )
+        told = answers.named_alike(at, count, there.sought)
         if step == 0:
-            self.app.main.console.say("note", told)
+            self.app.main.say("note", told)
         self.app.main.footer.hint(f"{told}   {tr('. next   , before')}" if count > 1 else told)
         return there
 

@@ -61,18 +61,18 @@ class BreakpointList(Lines[Entry]):
         forks = position.forks if len(position.forks) > 1 or any(fork.done for fork in position.forks) else ()
         self._forks = [fork.number for fork in forks]
         entries += [_fork(fork, fork.number == position.fork) for fork in forks]
-        titles = [f"{tr('breakpoints')} {len(points)}" if points else "" if forks else tr("breakpoints")]
+        titles = [f"{tr('breakpoints')} {len(points)}" if points else ""]
         titles.append(f"{tr('forks')} {len(forks) - 1}" if len(forks) > 1 else tr("changes") if forks else "")
         self.border_title = f" {' · '.join(filter(None, titles))} "
-        self.put(
-            entries
-            or [Entry("", f" {line}") for line in tr("none; b sets one on the\nstage that is looked at").splitlines()]
-        )
+        self.put(entries)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be shown."""
+        return not self.faces
 
     def spans(self, face: Entry, width: int) -> Spans:
         """Mark, number and place, count at the end of the line."""
-        if not face.mark:
-            return [("breaks--off", face.text)]
         right = f" {cut(face.count, width // 2)}" if face.count else ""  # it changes: the place gives way to it
         left = fit(face.text, width - 2 - cell_len(right))
         if face.fork:

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Input, Static
 
@@ -17,6 +18,7 @@ from ..drawing.text import cut, letters_of, plain
 from ..state.completion import Completion
 from .command_line import CommandLine
 from .lines import Lines, Spans
+from .rule import Heading
 
 MOST_LINES = 5000
 TABLE = 4  # from so many gaps on, a line is one of a table
@@ -27,7 +29,11 @@ Said = tuple[str, str, str]
 
 
 class Scrollback(Lines[Said]):
-    """Lines that were said, wrapped to the width; a line is (kind, mark, text)."""
+    """Lines that were said, wrapped to the width; a line is (kind, mark, text).
+
+    Attributes:
+        room: its size once it is on the screen, for as long as it is not.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "said--command", "said--error", "said--stop", "said--text", "said--note", "said--told",
@@ -36,7 +42,19 @@ class Scrollback(Lines[Said]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._said: list[Said] = []
+        self._newest: list[Said] = []
         self._width = 0
+        self.room = Size(0, 0)
+
+    @property
+    def seen(self) -> Size:
+        """How much of what is said can be seen at once."""
+        return self.scrollable_content_region.size or self.room
+
+    @property
+    def width(self) -> int:
+        """Cells there are for a line."""
+        return self.seen.width
 
     def say(self, *parts: tuple[str, str]) -> None:
         """Add a line, or several, and show where they begin. A part is a kind and a text."""
@@ -45,24 +63,27 @@ class Scrollback(Lines[Said]):
             for kind, text in parts
             for at, line in enumerate(_lines(text))
         ]
+        answers_command = bool(self._said) and self._said[-1][0] == "command"
+        self._newest = self._said[-1:] * answers_command + new
         self._said.extend(new)
         if len(self._said) > MOST_LINES:
             del self._said[: len(self._said) - MOST_LINES]
             self._wrap()
-        elif self._width:
-            answers_command = bool(self.faces) and self.faces[-1][0] == "command"
-            first = len(self.faces) - answers_command
+        elif self._width != self.width:
+            self._wrap()
+        else:
             self.put(self.faces + [face for said in new for face in said_lines(said, self._width)])
-            self._show_from(first)
+        self._show_newest()
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap anew."""
         if self.width != self._width:
             self._wrap()
-        self._show_from(len(self.faces))
+        self._show_newest()
 
-    def _show_from(self, line: int) -> None:
-        """Scroll to the end, but not past the beginning of what is long."""
+    def _show_newest(self) -> None:
+        """Scroll to the end, but not past the beginning of what was said last."""
+        line = len(self.faces) - sum(len(said_lines(said, max(1, self._width))) for said in self._newest)
         end = len(self.faces) - self.scrollable_content_region.height
         self.scroll_to(y=max(0, min(line, end)), animate=False, immediate=True, force=True)
 
@@ -111,10 +132,12 @@ class Console(Vertical):
         self._once = False
         self._asked = ""
         self.last: tuple[str, str] | None = None
+        self.heading = Heading()
         self._scrollback = Scrollback(id="said")
         self.line = CommandLine(complete, id="line")
 
     def compose(self) -> ComposeResult:
+        yield self.heading
         yield self._scrollback
         with Horizontal(id="ask"):
             yield Static(":", id="prompt")
@@ -146,14 +169,18 @@ class Console(Vertical):
         kept = said[:-1]
         if kept:
             self.last = title, "\n\n".join(text for _, text in kept)
-        return sum(self._rows(kind, text) for kind, text in kept) > self._scrollback.scrollable_content_region.height
+        return sum(self._rows(kind, text) for kind, text in kept) > self._scrollback.seen.height
+
+    def expect(self, room: Size) -> None:
+        """Know how much of what is said will be seen once the console opens."""
+        self._scrollback.room = room
 
     @property
     def is_cut(self) -> bool:
         """Whether there is more to the last answer than can be seen at once."""
         if self.last is None:
             return False
-        text, size = self.last[1], self._scrollback.scrollable_content_region
+        text, size = self.last[1], self._scrollback.seen
         wide = any(is_table(line) and cell_len(line) > size.width for line in text.splitlines())
         return wide or self._rows("text", text) > size.height
 

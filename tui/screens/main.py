@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
@@ -15,8 +16,9 @@ from textual.widgets import Static
 from ...engine.messages.translation import language, tr
 from ...engine.program.index import TOKEN_AXES
 from ...engine.program.stage import MAIN
+from ..drawing.text import cell_len
 from ..panes.breakpoint_list import BreakpointList
-from ..panes.console import Console
+from ..panes.console import MARKS, Console
 from ..panes.explanation import ExplanationPane
 from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from ..panes.inspector import Inspector
 
 LEAST = (60, 18)
+BELOW, BELOW_NARROW = 8, 6  # lines of the strip with breakpoints and console, as in app.tcss
 
 
 class MainScreen(Screen[None]):
@@ -74,6 +77,7 @@ class MainScreen(Screen[None]):
         self._room = Vertical(id="room")
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
+        self._kept_open = False  # the console, for what it says
         self._known: tuple[Position, tuple[object, ...], Subject] | None = None
         self._table: CommandTable | None = None
         self._controls = frozenset({"ctrl+p"})  # keys with Ctrl that stand for commands
@@ -103,12 +107,51 @@ class MainScreen(Screen[None]):
         """Write the titles of the panes in the language in use."""
         self.program.border_title = f" {tr('program')} "
         self.breakpoints.border_title = f" {tr('breakpoints')} "
-        self.console.border_title = f" {tr('console')} "
+        self.console.heading.label(tr("console"))
 
     @property
     def hides_console(self) -> bool:
         """Whether what the console says cannot be seen."""
-        return self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-explained"))
+        covered = self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-explained"))
+        return not self.console.line.has_focus and (covered or self.has_class("-unsaid"))
+
+    def say(self, kind: str, text: str, verdict: str = "", *, opens: bool = False) -> None:
+        """Say something in the console, which opens for it; for one short line the footer has room, as long as it is closed.
+
+        Args:
+            kind, text, verdict: as in `Console.say`.
+            opens: whether the console opens for a short line as well.
+        """
+        line = MARKS[kind] + text
+        short = "\n" not in text and cell_len(line) < self.size.width
+        if kind != "command" and (opens or not short or self.console.line.has_focus):
+            self._keep_open(True)
+        self.console.say(kind, text, verdict)
+        if self.hides_console and (kind == "error" or (short and kind != "command")):
+            self.footer.hint(line)
+
+    def tell(self, title: str, said: Sequence[tuple[str, str]]) -> bool:
+        """Say what is to be said on opening; see `Console.tell`. The last line is not worth opening the console for."""
+        self._keep_open(len(said) > 1)
+        return self.console.tell(title, said)
+
+    def put_away(self) -> bool:
+        """Close the console until it has something to say; whether it was open."""
+        was_open, self._kept_open = self._kept_open and not self.hides_console, False
+        self._lay_below()
+        return was_open
+
+    def _keep_open(self, kept: bool) -> None:
+        self._kept_open = self._kept_open or kept
+        self._lay_below()
+
+    def _lay_below(self) -> None:
+        """Give the strip below room for what there is: the list of breakpoints, the console, both or neither."""
+        narrow, listed = self.has_class("-narrow"), not self.breakpoints.is_empty
+        self.set_class(not listed, "-unbroken")
+        self.set_class(not listed and not self._kept_open, "-unsaid")
+        beside = (31 if narrow else 41) if listed else 0
+        self.console.expect(Size(max(0, self.size.width - beside - 2), (BELOW_NARROW if narrow else BELOW) - 2))
 
     async def furnish(self) -> None:
         """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
@@ -147,10 +190,14 @@ class MainScreen(Screen[None]):
         self.program.show(position, state.stage)
         self.program.border_title = f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} "
         self.breakpoints.show(position)
+        self._lay_below()
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
         self.set_class(state.explained, "-explained")
         self._below_rule.join("┬" if state.explained else "┼")
+        self.console.heading.join(
+            -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x
+        )
         self.inspector.show(
             state, self._subject_of(state, position), position
         )  # the picture first: its numbers are waited for
@@ -198,6 +245,7 @@ class MainScreen(Screen[None]):
         small = width < LEAST[0] or height < LEAST[1]
         self.set_class(small, "-small")
         self.set_class(width < 100 or height < 30, "-narrow")
+        self._lay_below()
         if small:
             size, least = f"{width}×{height}", f"{LEAST[0]}×{LEAST[1]}"
             self._notice.update(

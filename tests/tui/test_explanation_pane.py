@@ -50,9 +50,9 @@ WEIGHTS = {
         "─ explanation · Attention weights ──────────────────────────────────────────────────────────────────────────────────────",
         " Softmax of each row: e to the power of every score, divided by the row's sum, so that a row sums to 1.",
         " They are the shares with which each token takes from the others: what pictures of attention show.",
-        " formula  weights = softmax(masked) over key",
-        " shapes   [1, 1, 2, 2] = softmax([1, 1, 2, 2]) over key",
         " number   weights[0, 0, 1 'the', 0 '[CLS]'] = 0.7311 = exp(1 − 1) / 1.368",
+        "",
+        "",
         "",
         "",
     ],
@@ -60,13 +60,19 @@ WEIGHTS = {
         "─ 讲解 · 注意力权重 ────────────────────────────────────────────────────────────────────────────────────────────────────",
         " 对每一行做 softmax：取指数再除以该行之和，使每行之和为 1。",
         " 权重表示每个词元从其他词元各取多少，注意力图画的就是它。",
-        " 公式  weights = softmax(masked)，沿 key 轴",
-        " 形状  [1, 1, 2, 2] = softmax([1, 1, 2, 2])，沿 key 轴",
         " 数值  weights[0, 0, 1 'the', 0 '[CLS]'] = 0.7311 = exp(1 − 1) / 1.368",
+        "",
+        "",
         "",
         "",
     ],
 }
+
+
+SHAPES = {
+    "en": " shapes   [1, 1, 2, 2] = softmax([1, 1, 2, 2]) over key",
+    "zh": " 形状  [1, 1, 2, 2] = softmax([1, 1, 2, 2])，沿 key 轴",
+}  # where the header above has no line for them
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
@@ -99,7 +105,7 @@ async def test_80_by_24_in_both_languages(language: str) -> None:
     async with running(start, ["step 2"], size=(80, 24)) as (app, pilot):
         await press(pilot, "x", "j")
         shown = lines_of(app.main.explanation)
-        wanted = [WEIGHTS[language][0][: 80 - 120], *WEIGHTS[language][1:]]
+        wanted = [WEIGHTS[language][0][: 80 - 120], *WEIGHTS[language][1:3], SHAPES[language], *WEIGHTS[language][3:]]
         if language == "en":  # the longer texts take two lines each
             wanted[1:3] = [
                 " Softmax of each row: e to the power of every score, divided by the row's sum,",
@@ -122,14 +128,24 @@ async def test_it_follows_the_cursor_and_the_cell_and_closes() -> None:
         await press(pilot, "s")
         assert lines_of(app.main.explanation, 1)[0].startswith("─ explanation · Attention weights ──")
         assert (
-            lines_of(app.main.explanation)[5] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
+            lines_of(app.main.explanation)[3] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
         )
         await press(pilot, "j", "l")
-        assert lines_of(app.main.explanation)[5].startswith(" number   weights[0, 0, 1 'the', 1 'the'] = 0.2689 = ")
+        assert lines_of(app.main.explanation)[3].startswith(" number   weights[0, 0, 1 'the', 1 'the'] = 0.2689 = ")
         await press(pilot, "S")
         assert lines_of(app.main.explanation, 1)[0].startswith("─ explanation · Masked scores ──")
         await press(pilot, "x")
         assert not app.main.explanation.region
+
+
+async def test_what_no_header_says_is_said() -> None:
+    async with running(start, ["step 2"]) as (app, pilot):
+        await press(pilot, "x", "m")
+        shown = lines_of(app.main.explanation)
+        assert " formula  weights = softmax(masked) over key" in shown
+        assert SHAPES["en"] in shown
+        await press(pilot, "m")
+        assert not [line for line in lines_of(app.main.explanation) if line.startswith((" formula", " shapes"))]
 
 
 async def test_what_has_not_run_has_its_number() -> None:
@@ -137,9 +153,9 @@ async def test_what_has_not_run_has_its_number() -> None:
         await press(pilot, "x", "d")
         shown = lines_of(app.main.explanation)
         assert shown[0].startswith("─ explanation · Attention weights ──")
-        assert shown[5] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
+        assert shown[3] == " number   weights[0, 0, 0 '[CLS]', 0 '[CLS]'] = 0.5 = exp(0 − 0) / 2"
         await press(pilot, "t")
-        assert lines_of(app.main.explanation)[5].startswith(" number   weights[")
+        assert lines_of(app.main.explanation)[3].startswith(" number   weights[")
 
 
 async def test_a_patched_number_is_worked_out_anew() -> None:
@@ -150,7 +166,7 @@ async def test_a_patched_number_is_worked_out_anew() -> None:
         app.engine._session.changed()  # type: ignore[union-attr]
         await press(pilot, "colon")
         await write(pilot, "goto layers.0.attention.weights")
-        assert lines_of(app.main.explanation)[5].endswith("exp(2 − 2) / 1.135")
+        assert lines_of(app.main.explanation)[4].endswith("exp(2 − 2) / 1.135")
 
 
 async def test_typing_in_a_narrow_terminal_brings_the_console_back() -> None:

@@ -43,6 +43,13 @@ class ExplanationPane(Lines[ExplanationLine]):
         self._asked: tuple[object, ...] = ()
         self._joint = -1
         self._held = False
+        self._above = 0
+
+    def header_has(self, lines: int) -> None:
+        """Know how many lines the header of the value has: what it says is not said again."""
+        if lines != self._above:
+            self._above = lines
+            self._lay()
 
     def show(self, state: ViewState, position: Position, joint: int) -> None:
         """Explain what is looked at.
@@ -97,7 +104,7 @@ class ExplanationPane(Lines[ExplanationLine]):
             where = f"{tr('tour')} {self.tour.stop}/{self.tour.count}"
             self.put([self._rule(where, self.tour.title), *stop_laid_out(self.tour, self.width)])
         elif self.page is not None:
-            lines = laid_out(self.page, self.width, self.size.height - 1, self._held)
+            lines = laid_out(self.page, self.width, self.size.height - 1, self._held, self._above)
             self.put([self._rule(tr("explanation"), self.page.title), *lines])
 
     def _rule(self, what: str, of: str) -> ExplanationLine:
@@ -116,8 +123,12 @@ class ExplanationPane(Lines[ExplanationLine]):
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[ExplanationLine]:
-    """A page in so many lines: where there are too few, the formulas go first (the header of the value has them)."""
+def laid_out(page: StagePage, width: int, height: int, held: bool, above: int = 0) -> list[ExplanationLine]:
+    """A page in so many lines: where there are too few, the formulas go first.
+
+    Args:
+        above: how many lines the header of the value has; with three it has the formula, with four that of shapes as well.
+    """
     room = width - 2
     texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
     labels = [tr("formula"), tr("shapes"), tr("number")]
@@ -129,7 +140,11 @@ def laid_out(page: StagePage, width: int, height: int, held: bool) -> list[Expla
     facts = [
         _fact(label, wrapped(fact, room - wide)[:most], wide, style)
         for label, fact, most, style in zip(
-            labels, (page.formula, page.sizes, number), (1, 1, 2), ("what", "label", "number"), strict=True
+            labels,
+            ("" if above >= 3 else page.formula, "" if above >= 4 else page.sizes, number),
+            (1, 1, 2),
+            ("what", "label", "number"),
+            strict=True,
         )
         if fact
     ]

@@ -94,6 +94,17 @@ class Inspector(Vertical):
             super().__init__()
             self.of, self.stage, self.index = name, stage, index
 
+    class Fitted(Message):
+        """The header has another height.
+
+        Attributes:
+            lines: of the header: from three on it has the formula, from four on that of shapes as well.
+        """
+
+        def __init__(self, lines: int) -> None:
+            super().__init__()
+            self.lines = lines
+
     class Copied(Message):
         """Numbers were read.
 
@@ -111,6 +122,7 @@ class Inspector(Vertical):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._header = InspectorHeader(VIEWS, lambda view, subject: WIDGETS[view].applies(subject))
+        self._header_lines = 0
         self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
@@ -247,7 +259,10 @@ class Inspector(Vertical):
 
     def _fit_header(self) -> None:
         """Over the map there is none: it speaks of one stage."""
-        self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height)
+        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height)
+        if lines != self._header_lines:
+            self._header_lines = lines
+            self.post_message(self.Fitted(lines))
 
 
 @dataclass(frozen=True, slots=True)

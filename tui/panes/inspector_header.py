@@ -61,11 +61,12 @@ class InspectorHeader(Widget):
             self.refresh()
         self._state, self._subject = state, subject
 
-    def fit_into(self, height: int) -> None:
-        """Take as many lines as an inspector of that height can spare."""
+    def fit_into(self, height: int) -> int:
+        """Take as many lines as an inspector of that height can spare, and say how many those are."""
         lines = 5 if height >= TALL else 4 if height >= MIDDLE else 3 if height >= LOW else 1 if height >= 4 else 0
         self.styles.height = lines
         self.display = lines > 0
+        return lines
 
     # -- painting --------------------------------------------------------------------------------------------
 

@@ -213,6 +213,10 @@ class MainScreen(Screen[None]):
             self._known = position, asked, subject_of(position, state.stage, state.beside)
         return self._known[2]
 
+    def on_inspector_fitted(self, message: Inspector.Fitted) -> None:
+        """The header above has another height. (By its name, because importing the inspector takes numpy along.)"""
+        self.explanation.header_has(message.lines)
+
     @on(Console.Opened)
     def _typing(self) -> None:
         self.add_class("-typing")

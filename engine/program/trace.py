@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -207,6 +207,22 @@ class Trace(ABC):
             return value_beside(stage, self.beside(stage), what)
         weight = weight_called(self.program, where)
         return self.weight_value(weight) if weight is not None else self.value(self.program.resolve(where))
+
+    def __iter__(self) -> Iterator[str]:
+        """The canonical names of the stages, in program order, as a mapping has its keys."""
+        return (stage.name for stage in self.program)
+
+    def __len__(self) -> int:
+        """How many stages there are."""
+        return len(self.program)
+
+    def __bool__(self) -> bool:
+        """True: it is there."""
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a stage is called that, by its canonical name or an alias."""
+        return name in self.program
 
     def at(self, text: str) -> tuple[Value, str]:
         """A value and the index for it, from text such as `layers.0.attention.weights[head=3]`.

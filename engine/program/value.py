@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..messages.errors import InputError
 from .index import NO_TOKENS, Along, Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
+from .python_index import written_index
 from .stage import Shape
 from .stats import Stats, gather
 from .torch_calls import from_numpy
@@ -140,6 +141,53 @@ class Value(ABC):
     def pieces(self, index: Index | str = ()) -> Iterator[npt.NDArray[Any]]:
         """The window in pieces, in whatever order costs least; for those who only count and add."""
         return self.blocks(index)
+
+    # -- as numpy's users expect ---------------------------------------------------------------------------------
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return len(self.shape)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """The whole value, for `np.asarray(value)` and every function that takes an array.
+
+        Raises:
+            InputError: its numbers cannot be had.
+            ValueError: it is asked for without a copy: the numbers may be on a GPU, in a file, or not computed yet.
+        """
+        if copy is False:
+            raise ValueError(f"the numbers of {self.name} cannot be had without a copy")
+        return np.asarray(self.read(), dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        """A window as numpy gives it: `value[0, 3]`, `value[..., -1]`, and with names: `value[0, "head=3"]`; see `written_index`.
+
+        Returns:
+            An array of its own, (what the slices leave); a number where every axis is given one.
+
+        Raises:
+            InputError: the index does not fit, or the numbers cannot be had.
+        """
+        return self.read(bind_index(written_index(key), self.shape, self.axes, self.tokens, self.labels))[()]
+
+    def __len__(self) -> int:
+        """The size of the first axis.
+
+        Raises:
+            TypeError: it has none: it is one number.
+        """
+        if not self.shape:
+            raise TypeError(f"{self.name} is one number and has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        """Along the first axis; each part is read when it is come to."""
+        return (self[place] for place in range(len(self)))
+
+    def __bool__(self) -> bool:
+        """True: it is there. Of an array of several numbers numpy would have it neither True nor False."""
+        return True
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(self.axes, self.shape, strict=True))

@@ -15,6 +15,7 @@ ENGINE, TUI = "encoder_tui.engine", "encoder_tui.tui"
 FLOORS = {
     ENGINE: """
 commands
+pages
 analysis
 debugger models
 traces

@@ -71,3 +71,8 @@ def coarser(one: str, other: str) -> str:
     """Of two dtypes the one with the larger epsilon; "" when neither is a floating one."""
     known = [name for name in (one, other) if name in FLOATS]
     return max(known, key=lambda name: FLOATS[name].epsilon, default="")
+
+
+def floor_of(dtype: str) -> float:
+    """Numbers at or below this are a mask's, not a score's: masks add the lowest number a dtype has."""
+    return {"float16": -3e4, "float64": -8e307}.get(dtype, -1.6e38)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..messages.errors import InputError
+from .shown import Shown
 
 Floats = npt.NDArray[np.float64]
 STAGE, WEIGHT, CONSTANT = "stage", "weight", "constant"
@@ -160,7 +161,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Shown):
     """Why one element of one stage is what it is.
 
     Attributes:

@@ -14,6 +14,7 @@ from ..messages.errors import InputError
 from .index import NO_TOKENS, Along, Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
 from .python_index import written_index
+from .shown import Shown, above
 from .stage import Shape
 from .stats import Stats, gather
 from .torch_calls import from_numpy
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 BLOCK_ELEMENTS = 1 << 20
 
 
-class Value(ABC):
+class Value(Shown, ABC):
     """The result of one stage. Shape, axes and dtype are known at once; numbers come through `read`.
 
     Behind it may stand a tensor in memory, one on a GPU, one that will be computed when read, rows of a tensor that is
@@ -188,6 +189,33 @@ class Value(ABC):
     def __bool__(self) -> bool:
         """True: it is there. Of an array of several numbers numpy would have it neither True nor False."""
         return True
+
+    # -- where people are ----------------------------------------------------------------------------------------
+
+    def html(self, index: Index | str = ()) -> str:
+        """A window (all of it, if none is named) as a piece of HTML: heat maps with the tokens' names; of ids, the words.
+
+        What is larger than a page is down-sampled, and says so. It needs no script and no network.
+
+        Raises:
+            InputError: as `read`.
+        """
+        return above("pages.notebook").piece_of(self, index)
+
+    def plot(self, index: Index | str = (), *, axes: Any = None) -> Any:
+        """A window of one or two axes, drawn by matplotlib (`pip install 'encoder-tui[plot]'`) with the tokens' names.
+
+        Args:
+            index: as `read` takes it; of a batch of one text, and of other axes of size one, the only place is meant.
+            axes: where to draw; None for a figure of its own.
+
+        Returns:
+            matplotlib's axes, to be written on further.
+
+        Raises:
+            InputError: matplotlib is not installed, the window has more than two axes, or as `read`.
+        """
+        return above("pages.plot").draw(self, index, axes)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{axis}={size}" for axis, size in zip(self.axes, self.shape, strict=True))

@@ -16,6 +16,7 @@ from rich.color import Color
 from rich.style import Style
 
 from ...engine.program.arrays import Array
+from ...engine.program.dtypes import floor_of
 from .ramps import RGB, ramp
 
 TOP = 30  # levels are 0..30; of a scale with signs 15 is zero
@@ -55,11 +56,6 @@ class Scale:
         """The scale with its limit halved `gain` times."""
         largest = max(abs(self.low), abs(self.high))
         return replace(self, limit=math.ldexp(largest, max(-1000, min(1000, -gain))) if largest else 0.0)
-
-
-def floor_of(dtype: str) -> float:
-    """Numbers at or below this are a mask's, not a score's: masks add the lowest number a dtype has."""
-    return {"float16": -3e4, "float64": -8e307}.get(dtype, -1.6e38)
 
 
 def scale_of(numbers: Array, dtype: str, *, whole: bool = True) -> Scale:

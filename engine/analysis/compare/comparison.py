@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from ...program.shown import Shown
 from ...program.stage import Shape, write_shape
 from .added_error import FREE_AXES
 from .align import Alignment
@@ -123,7 +124,7 @@ class OtherShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Shown):
     """Two traces compared.
 
     Attributes:

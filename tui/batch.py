@@ -10,12 +10,13 @@ from ..engine.commands import TABLE, Reply
 from ..engine.commands.checking import checked
 from ..engine.commands.comparing import against as read_against
 from ..engine.commands.comparing import compare_against
+from ..engine.commands.files import check_export
+from ..engine.commands.files import export as write_export
 from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
 from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
-from ..engine.traces.saving import check_target, save
 
 STOPPED = 3
 
@@ -45,7 +46,7 @@ def run_batch(
         InputError: whatever is wrong with the input or a command.
     """
     if export:
-        check_target(export)  # before the work, not after it
+        check_export(export)
     reply = Reply()
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
     for note in session.notes:
@@ -66,8 +67,7 @@ def run_batch(
         stop = session.debugger.cont()
         _out(write_stop(stop, session.trace.shapes))
     if export:
-        saved = save(session.trace, export, select=select, upto=session.debugger.furthest)
-        _say(saved.told(export))
+        _say(write_export(session, export, select))
     stopped = session.held
     for reference in references:
         comparison, text = compare_against(session, reference)

@@ -146,7 +146,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="masks|padding",
         help=tr("look for faults of a known kind, as `check` does; repeatable"),
     )
-    p.add_argument("--export", metavar="PATH", help=tr("with --batch: write what was reached to .safetensors or .npz"))
+    p.add_argument(
+        "--export", metavar="PATH", help=tr("with --batch: write what was reached: .safetensors, .npz, .html")
+    )
     p.add_argument("--select", metavar="GLOB", help=tr("with --export: only these stages"))
     p.add_argument("--open", metavar="SNAPSHOT", help=tr("look at a recording; no model needed"))
     p.add_argument(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..messages.errors import InputError, nearest
 from .session import Session
-from .table import Command, Key, Reply, Request, is_number, nothing_more
+from .table import Command, Key, Reply, Request, is_number, nothing_more, shell_words
 
 # Every view by its name, with its key.
 VIEW_KEYS = {
@@ -20,6 +20,7 @@ MOVES = (*STEPS, *SEEKS)
 NEIGHBOURS = ("next", "previous")
 HOMES = ("map", "tree")
 COPIED, FORMS = ("number", "row", "window"), ("tsv", "python")
+PICTURES, SCREENSHOT = (".svg", ".html"), "screenshot PATH"
 COPY = f"copy [{'|'.join(COPIED)}] [{'|'.join(FORMS)}]"
 
 
@@ -75,6 +76,13 @@ def _copy(session: Session, rest: str) -> Reply:
     if words:
         raise InputError(f"copy does not know {words[0]!r}{nearest(words[0], (*COPIED, *FORMS))}; write `{COPY}`")
     return Reply(request=Request("copy", f"{what} {form}".strip()))
+
+
+def _screenshot(session: Session, rest: str) -> Reply:
+    words = shell_words(rest, SCREENSHOT)
+    if len(words) != 1 or not words[0].endswith(PICTURES):
+        raise InputError(f"screenshot where? write `{SCREENSHOT}`; the path ends in {' or '.join(PICTURES)}")
+    return Reply(request=Request("screenshot", words[0]))
 
 
 def _theme(session: Session, rest: str) -> Reply:
@@ -190,6 +198,7 @@ COMMANDS = (
             (Key("comma", "find-previous", "found before", ","),)),
     Command("copy", COPY, "Copy the number under the cell cursor, its row, or the window on screen, as a table or as Python.", _copy,
             "screen", (), (Key("y", "copy", "copy"), Key("Y", "copy window", "copy window")), (*COPIED, *FORMS)),
+    Command("screenshot", SCREENSHOT, "Write what is on the screen to .svg or .html, to be shown to others.", _screenshot, "screen", (), (), "path"),
     Command("console", "console", "Type commands.", _alone("console"), "screen", (),
             (Key("colon", "console", "command line", ":"),)),
     Command("palette", "palette", "Choose a command from a list.", _alone("palette"), "screen", (),

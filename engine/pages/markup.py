@@ -21,7 +21,7 @@ def text(words: str) -> Html:
     return words if isinstance(words, Html) else Html(escape(visible(words)))
 
 
-def tag(name: str, *content: str, **attributes: str | int | bool | None) -> Html:
+def tag(name: str, /, *content: str, **attributes: str | int | bool | None) -> Html:
     """An element.
 
     Args:

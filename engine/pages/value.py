@@ -272,7 +272,7 @@ def _words(value: Value, plane: Rectangle, room: Room) -> Html:
     shown = _with_rows(plane, rows[: room.rows])
     numbers = np.asarray(value.read(shown)).reshape(-1, len(columns))[:, : room.columns]
     names = [_called(value, axes[0], at, plane) if axes[0] else "" for at in rows[: room.rows]]
-    head = [_called(value, axes[1], at, plane) if axes[1] else "" for at in columns[: room.columns]]
+    head = [str(at) if axes[1] else "" for at in columns[: room.columns]]  # ids of tokens say the words themselves
     lines = [
         tag("tr", tag("th", name, scope="row"), *(tag("td", value.word(int(number)), title=str(int(number))) for number in line))
         for name, line in zip(names, numbers, strict=True)

@@ -85,7 +85,9 @@ def check_target(path: str | Path) -> Path:
     """
     target = Path(os.path.expanduser(path))
     if target.suffix not in (".safetensors", ".npz"):
-        raise InputError(f"export path {str(path)!r} ends in neither .safetensors nor .npz; give it one of them")
+        raise InputError(
+            f"export path {str(path)!r} ends in neither .safetensors nor .npz, nor .html for a page; give it one of them"
+        )
     if not target.parent.is_dir():
         wrong = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
         raise InputError(f"cannot write {str(path)!r}: {os.strerror(wrong)}")

@@ -33,6 +33,7 @@ from .controller import ORIGINS, Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
 from .keys import fill, is_begun
+from .screenshot import write_screen
 from .streams import alone_on_terminal
 from .themes import THEMES
 
@@ -297,6 +298,10 @@ class EncoderApp(App[int]):
             opened(self, ReplyScreen(*self.main.console.last))
         else:
             self.main.footer.hint(tr("no command has answered yet"))
+
+    def save_screen(self, path: str) -> None:
+        """Write what is on the screen to a file."""
+        self.main.footer.hint(write_screen(self, path))
 
     def _fatal_error(self) -> None:
         """Called by Textual after a fault of ours: what tells of it, in one line or with the traceback, is `main`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from ...engine.messages.errors import InputError, one_line
@@ -260,20 +261,16 @@ class Controller:
 
     def _opened(self, request: Request) -> bool:
         """See to requests that need nothing to be loaded and leave the state as it is; whether it was one."""
-        match request.what:
-            case "console":
-                self.app.main.console.open()
-            case "palette":
-                self.app.show_palette()
-            case "keys":
-                self.app.show_keys()
-            case "reply":
-                self.app.show_reply()
-            case "theme" | "language":
-                pass  # `Choices` sees to it
-            case _:
-                return False
-        return True
+        opens = {
+            "console": self.app.main.console.open,
+            "palette": self.app.show_palette,
+            "keys": self.app.show_keys,
+            "reply": self.app.show_reply,
+            "screenshot": partial(self.app.save_screen, request.argument),
+        }
+        if request.what in opens:
+            opens[request.what]()
+        return request.what in opens or request.what in ("theme", "language")  # which `Choices` sees to
 
     def _after(self, request: Request, position: Position) -> ViewState:
         """The state after a request; some do something else to the screen and leave the state as it is."""

@@ -48,6 +48,10 @@ class Shell(Protocol):
         """Show the last answer on the whole screen."""
         ...
 
+    def save_screen(self, path: str) -> None:
+        """Write what is on the screen to a file."""
+        ...
+
     def leave(self, status: int) -> None:
         """Leave with an exit status."""
         ...

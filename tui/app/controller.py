@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 from ...engine.messages.errors import InputError, one_line
 from ...engine.messages.translation import language, tr
 from ...engine.program.addresses import AT
-from ...engine.program.index import TOKEN_AXES
 from ..state import operand_trail, view_changes
 from ..state.completion import Completion, command_of, complete
-from ..state.first_look import at_mask, in_its_view
+from ..state.first_look import at_mask, looked_at
 from ..state.position import Position
 from ..state.view_state import ViewState
+from ..state.word_place import at_token
 from . import answers
 from .engine_thread import Answered, EngineThread
 from .faults import OwnFault
@@ -177,15 +177,12 @@ class Controller:
         self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, sought=now.sought))
 
     def token(self, index: int) -> None:
-        """A token was clicked: go to its row, or to its column where rows have no tokens."""
+        """A token was clicked: go to its row, or to its column or its page where rows have no tokens."""
         if self.position is None:
             return
         stage = self.position.world.program[self.state.stage]
         axes = () if self.state.beside in stage.symbols else stage.axes
-        if set(axes[-2:-1]).intersection(TOKEN_AXES):
-            self._show(replace(self.state, row=index))
-        elif set(axes[-1:]).intersection(TOKEN_AXES):
-            self._show(replace(self.state, column=index))
+        self._show(at_token(self.state, axes, index))
 
     def stop_or_leave(self, ctrl_c: bool) -> None:
         """Ctrl-C and Escape: stop what is going on, or else undo a zoom, or else say how to leave."""
@@ -382,7 +379,7 @@ class Controller:
         if position is not None and state.stage not in position.world.program:  # asked before another world was opened
             state = view_changes.at_cursor(replace(state, trail=()), position)
         if position is not None:
-            state = view_changes.there_still(in_its_view(state, position.world), position)
+            state = view_changes.there_still(looked_at(self.state, state, position.world), position)
         self.state = state = operand_trail.anew(self.state, view_changes.off_map(self.state, state))
         if position is not None:
             self.app.main.show(state, position)

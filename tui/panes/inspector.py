@@ -34,6 +34,7 @@ from ..views.statistics import Statistics
 from ..views.value_view import ValueView
 from ..views.whole_map import WholeMap
 from ..views.why_view import WhyView
+from ..views.word_window_view import WordWindowView
 from ..views.words_view import WordsView
 from .cover import Cover
 from .inspector_header import InspectorHeader
@@ -66,6 +67,12 @@ WIDGETS: dict[str, type[ValueView]] = {
         MapView,
     )
 }
+
+
+def applies(view: str, subject: Subject) -> bool:
+    """Whether a view has a picture of a subject."""
+    in_window = view == LinkView.name_of_view and WordWindowView.applies(subject)
+    return in_window or WIDGETS[view].applies(subject)
 
 
 class Inspector(Vertical):
@@ -121,12 +128,13 @@ class Inspector(Vertical):
         super().__init__(id=id, classes=classes)
         self._state = ViewState()
         self._subject: Subject | None = None
-        self._header = InspectorHeader(VIEWS, lambda view, subject: WIDGETS[view].applies(subject))
+        self._header = InspectorHeader(VIEWS, applies)
         self._header_lines = 0
         self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
         self._views[WholeMap.name_of_view] = WholeMap(colours)
+        self._views[WordWindowView.name_of_view] = WordWindowView(colours)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -139,8 +147,12 @@ class Inspector(Vertical):
     @property
     def view(self) -> ValueView:
         """The view on screen."""
-        whole = bool(self._state.whole) and self._state.view == HeatMap.name_of_view
-        return self._views.get(WholeMap.name_of_view if whole else self._state.view, self._views[VIEWS[0]])
+        name = self._state.view
+        if self._state.whole and name == HeatMap.name_of_view:
+            name = WholeMap.name_of_view
+        elif name == LinkView.name_of_view and self._subject is not None and WordWindowView.applies(self._subject):
+            name = WordWindowView.name_of_view  # its lines go from words to words
+        return self._views.get(name, self._views[VIEWS[0]])
 
     @property
     def is_late(self) -> bool:

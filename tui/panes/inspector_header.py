@@ -199,7 +199,9 @@ class InspectorHeader(Widget):
         at = 0
         for (text, _), name in zip(self._tab_texts(self.size.width), self._offered, strict=True):
             if at <= event.x < at + cell_len(text):
-                plain = self._state.plain or (name == "heat" and bool(self._subject and self._subject.predicts))
+                plain = self._state.plain or (
+                    name == "heat" and bool(self._subject and (self._subject.predicts or self._subject.window))
+                )
                 self.post_message(ValueView.Asked(replace(self._state, view=name, plain=plain)))
             at += cell_len(text)
 

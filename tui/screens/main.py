@@ -27,9 +27,9 @@ from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import StripTokens, TokenStrip
 from ..state.completion import Completion
 from ..state.footer_keys import footer_keys, idle_commands
-from ..state.plane import plane_at, within_plane
+from ..state.plane import paged, plane_at, within_plane
 from ..state.position import Position
-from ..state.subject import Subject, subject_of
+from ..state.subject import Subject, subject_of, window_at
 from ..state.view_state import ViewState
 
 if TYPE_CHECKING:
@@ -201,7 +201,11 @@ class MainScreen(Screen[None]):
         self.inspector.show(
             state, self._subject_of(state, position), position
         )  # the picture first: its numbers are waited for
-        self._show_keys(state.view, idle_commands(state, position.world.program, position.world.shapes))
+        lines = "window" if window_at(position.world.program, state.stage) is not None else "lines"
+        self._show_keys(
+            lines if state.view == "lines" else state.view,
+            idle_commands(state, position.world.program, position.world.shapes),
+        )
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
 
     def _subject_of(self, state: ViewState, position: Position) -> Subject | None:
@@ -268,6 +272,7 @@ def tokens_of(state: ViewState, position: Position) -> StripTokens:
         cell = within_plane(state, plane)
         text = plane.text(cell.row) if "batch" in stage.axes else state.text
         row = cell.row if plane.row_axis in TOKEN_AXES and plane.rows > 1 else None
+        row = plane.fixed[stage.axes.index("token")] if paged(stage.axes) == "token" else row
         column = cell.column if plane.column_axis in TOKEN_AXES and plane.columns > 1 else None
         above = stage.sequence_along(plane.column_axis) if column is not None else MAIN
         sequence = stage.sequence_along(plane.row_axis) if row is not None else above

@@ -52,6 +52,7 @@ OF_VIEW: dict[str, tuple[Wish, ...]] = {
     "why": ((CHOOSES, "term"), ("follow", "to the operand"), ("follow back", "back"), ("copy", "")),
     "diff": (("difference", ""), ("follow", "why"), HEADS, LAYERS, CONTRAST, ("copy", "")),
     "lines": ((CHOOSES, "query"), HEADS, LAYERS, ("follow", "why")),
+    "window": ((CHOOSES, "word"), ("view words", "predictions"), ("follow", "why"), ("view numbers", "")),
     "product": (("follow", "why"), HEADS, LAYERS, ("copy", "")),
     "words": ((CHOOSES, "token"), ("follow", "why"), ("copy", "")),
     "change": ((CHOOSES, "token"), LAYERS, ("follow", "why")),

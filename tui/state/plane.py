@@ -14,7 +14,7 @@ from .subject import Subject
 from .view_state import ViewState
 
 LOOKUP_AXES = {"batch": "text", "head": "head"}
-PAGED_AXES = ("head", "channel", "hidden")
+PAGED_AXES = ("head", "channel", "hidden", "token")  # of several, the first of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,9 @@ def plane_at(stage: str, axes: tuple[str, ...], shape: tuple[int, ...], state: V
 
 
 def paged(axes: Sequence[str]) -> str:
-    """The axis before the last two that is leafed through: heads, or the channels of an image; "" where there is none."""
-    return next((axis for axis in axes[:-2] if axis in PAGED_AXES), "")
+    """The axis before the last two that is leafed through: heads, the channels of an image, or the tokens that a window of
+    words is around; "" where there is none."""
+    return next((axis for axis in PAGED_AXES if axis in axes[:-2]), "")
 
 
 def within_plane(state: ViewState, plane: Plane) -> ViewState:

@@ -9,6 +9,7 @@ from ...engine.messages.translation import language
 from ...engine.program.addresses import AT
 from ...engine.program.predicting import predicted_by
 from ...engine.program.stage import write_shape
+from ...engine.program.word_window import WordWindow, word_window_of
 from .comparison import Against, StringsOfAxes, against_of, strings_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Subject:
         against: what it was compared with; None before anything was.
         language: of the words in it and in all that is made from it.
         predicts: the stage of the probabilities that it leads to, or is the best of; "" where it predicts nothing.
+        window: the stages of the window round each word, where this is one of those that have to do with it; else None.
     """
 
     stage: str
@@ -66,6 +68,7 @@ class Subject:
     joined: int = 0
     part: str = ""
     predicts: str = ""
+    window: WordWindow | None = None
 
     @property
     def is_weight(self) -> bool:
@@ -120,6 +123,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         world.shapes[stage.inputs[0]][-1] if stage.card.joins else 0,
         stage.card.joins,
         predicted_by(world.program, stage_name),
+        window_at(world.program, stage_name),
     )
     return _besides(subject, position, stage, beside) if beside else subject
 
@@ -138,6 +142,7 @@ def _besides(subject: Subject, position: Position, stage: Stage, what: str) -> S
         tokens=against.tokens if (against := subject.against) is not None else (),
         patched=False,
         predicts="",
+        window=None,
     )
 
 
@@ -174,6 +179,15 @@ def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject
 
 def _nearest_with_heads(program: Program, position: int) -> str:
     return _nearest(program, position, [place for place, stage in enumerate(program) if "head" in stage.axes])
+
+
+def window_at(program: Program, stage_name: str) -> WordWindow | None:
+    """The window round each word, where a stage has to do with it and one can go along its tokens."""
+    window = word_window_of(program)
+    there = (
+        window is not None and stage_name in window.shown and "token" in program[stage_name].axes
+    )  # not the loss's mean
+    return window if there else None
 
 
 def nearest_with_keys(program: Program, position: int) -> str:

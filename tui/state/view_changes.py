@@ -12,7 +12,7 @@ from .comparison import against_of
 from .first_look import in_its_view, in_words
 from .plane import paged
 from .position import Position, World
-from .subject import in_every_layer, nearest_product, nearest_with_keys
+from .subject import in_every_layer, nearest_product, nearest_with_keys, window_at
 from .view_state import ViewState
 
 OF_VALUES_ALONE = (
@@ -76,13 +76,13 @@ def with_view(state: ViewState, view: str, world: World) -> ViewState:
     """`view NAME`. Pictures of attention show the attention weights where the stage looked at cannot be shown so."""
     if view == "words":
         return in_words(state, world)
-    plain = state.plain or (view == "heat" and in_its_view(state, world).view == "words")
+    plain = state.plain or (view == "heat" and in_its_view(state, world).view != "heat")
     there = replace(state, view=view, plain=plain, whole="")
     if state.stage not in world.program:
         return there
     axes, nearest = world.program[state.stage].axes, nearest_with_keys(world.program, world.program.index(state.stage))
     fits = {
-        "lines": axes[-2:] == ("query", "key"),
+        "lines": axes[-2:] == ("query", "key") or window_at(world.program, state.stage) is not None,
         "grid": bool(in_every_layer(world.program, state.stage)),
     }.get(view, True)
     return there if fits or not nearest else at_stage(there, nearest)

@@ -1,9 +1,12 @@
 """What a token that stands for nothing the vocabulary has is called on screen: by what the text has there, `?猫` for `[UNK]`.
 
-The model sees `[UNK]`, and so do commands, exports and whatever else is no picture: there it is called that.
+The model sees `[UNK]`, and that is what it is called wherever text goes out: printed, copied, exported. An index takes both.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
 
 from ..messages.visible import visible
 from .tokens import Tokens
@@ -33,3 +36,35 @@ def faces_of(tokens: Tokens) -> tuple[tuple[str, ...], ...]:
 def _faces(tokens: Tokens, row: int, words: tuple[str, ...]) -> tuple[str, ...]:
     own = (face(tokens, row, at) for at in range(len(words)))
     return tuple(f"{MARK}{typed}" if typed else word for word, typed in zip(words, own, strict=True))
+
+
+class TokenStrings(tuple[tuple[str, ...], ...]):
+    """The tokens' strings of every text, `strings[batch][token]`, which know what each is called on screen."""
+
+    _tokens: Tokens
+
+    @classmethod
+    def of(cls, tokens: Tokens) -> TokenStrings:
+        """Of a batch of texts."""
+        strings = cls(tokens.strings)
+        strings._tokens = tokens
+        return strings
+
+    @cached_property
+    def faces(self) -> tuple[tuple[str, ...], ...]:
+        """See `faces_of`."""
+        return faces_of(self._tokens)
+
+
+def faces_along(strings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """What tokens are called on screen, of strings that may know it."""
+    return strings.faces if isinstance(strings, TokenStrings) else strings
+
+
+def places_of_face(text: str, strings: Sequence[Sequence[str]], row: int) -> tuple[int, ...]:
+    """Where in a text the unknown tokens stand that a name means by what the text has there: `猫`, `?猫`."""
+    names, faces = {MARK + text.removeprefix(MARK)}, faces_along(strings)
+    if faces is strings or row >= len(faces):
+        return ()
+    pairs = zip(faces[row], strings[row], strict=True)
+    return tuple(at for at, (face, word) in enumerate(pairs) if face != word and face in names)

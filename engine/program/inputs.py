@@ -14,6 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..messages.errors import InputError
+from .faces import TokenStrings
 from .index import TOKEN_AXES, Along
 from .stage import MAIN, Stage
 from .tokens import Ids, Tokens
@@ -75,12 +76,16 @@ class Inputs:
         """The tokens' strings along each axis that has any: `{"query": strings, "key": strings}`."""
         if not stage.sequences:
             return self._of_one
-        every = self.sequences
-        return {axis: every[stage.sequence_along(axis)].strings for axis in stage.axes if axis in TOKEN_AXES}
+        return {axis: self.called[stage.sequence_along(axis)] for axis in stage.axes if axis in TOKEN_AXES}
+
+    @cached_property
+    def called(self) -> Mapping[str, TokenStrings]:
+        """The tokens' strings of every sequence, which know what each is called on screen."""
+        return {name: TokenStrings.of(sequence) for name, sequence in self.sequences.items()}
 
     @cached_property
     def _of_one(self) -> Along:
-        return dict.fromkeys(TOKEN_AXES, self.tokens.strings)
+        return dict.fromkeys(TOKEN_AXES, self.called[MAIN])
 
     def changed(self, arrays: Mapping[str, Mapping[str, Ids]], word: Callable[[int], str]) -> Inputs:
         """The same texts with other `ids`, `mask`, ... of the sequences that are named; see `Tokens.changed`."""

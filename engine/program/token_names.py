@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..messages.errors import InputError, nearest
 from ..messages.visible import quoted
+from .faces import places_of_face
 
 # Marks that begin a word, SentencePiece's and that of byte-level pairs, where the other pieces carry it on.
 PIECE_SPACE, BYTE_SPACE = "▁", "Ġ"
@@ -75,7 +76,7 @@ def place_in_each(name: str | Nth, tokens: Sequence[Sequence[str]], rows: Sequen
         NotOneToken: a text that has no such token, or several of them; the message names the text.
     """
     text, number = (name.text, name.number) if isinstance(name, Nth) else (name, None)
-    standing = {row: places_of(text, tokens[row]) for row in rows}
+    standing = {row: places_of(text, tokens[row]) or places_of_face(text, tokens, row) for row in rows}
     lacking = [row for row, places in standing.items() if not places]
     if lacking:
         raise NotOneToken(_lacks(text, lacking, [row for row in rows if row not in lacking], tokens))

@@ -28,7 +28,7 @@ class StripTokens:
     """What the strip shows.
 
     Attributes:
-        words: the tokens' strings.
+        words: the tokens as they are called on screen; unknown: those that the vocabulary lacks, which begin with a mark.
         row, column: the tokens of the cell that is looked at, None where an axis has no tokens.
         text, texts: number of the text, and how many there are.
         prompt_end: the token after the last one of a prompt that was put before the text; 0 where none was.
@@ -43,6 +43,7 @@ class StripTokens:
     prompt_end: int = 0
     cut: int = 0
     cut_left: bool = False
+    unknown: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class TokenStrip(Widget, can_focus=False):
             return [Segment(token.text, self.get_component_rich_style("tokens--text"))]
         if token.special:
             return [Segment(token.text, special)]
-        join = len(token.text) - len(token.text.lstrip("#·")) if token.piece else 0
+        join = len(token.text) - len(token.text.lstrip("#·")) if token.piece else int(token.index in tokens.unknown)
         return [Segment(token.text[:join], special), Segment(token.text[join:], self.rich_style)]
 
     def on_click(self, event: events.Click) -> None:

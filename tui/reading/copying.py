@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...engine.messages.errors import InputError
@@ -32,6 +33,9 @@ def read_copy(session: Session, subject: Subject, plane: Plane, bounds: Bounds, 
         InputError: there is nothing in it, or it is more than goes through a terminal.
     """
     name = f"{plane.stage}[{_written(plane, bounds)}]"
+    if subject.stage in session.trace.program:  # what leaves the screen is called as the model has it
+        along = session.trace.inputs.strings_along(session.trace.program[subject.stage])
+        subject = replace(subject, tokens=tuple((axis, tuple(map(tuple, along[axis]))) for axis, _ in subject.tokens))
     if not bounds.cells:
         raise InputError(f"{name} is empty: there is nothing to copy")
     if bounds.cells * LEAST_BYTES > MOST_BYTES:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ...engine.messages.translation import said
 from ...engine.program.arrays import Array
+from ...engine.program.faces import faces_along
 from ..drawing.colours import Scale, codes_of, scale_of
 from ..drawing.heat_paint import in_cells
 from ..drawing.numbers import Scalar, counted, decimals_for
@@ -187,7 +188,7 @@ def _label(value: Value, axis: str, at: int, size: int, text: int) -> str:
         return value.labels[at] if at < len(value.labels) else str(at)
     if axis == "vocabulary":
         return f"{at} {plain(value.word(at))}"
-    rows = value.tokens.get(axis, ())
+    rows = faces_along(value.tokens.get(axis, ()))
     return label(axis, at, size, rows[text] if text < len(rows) else ())
 
 

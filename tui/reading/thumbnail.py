@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...engine.program.faces import faces_along
 from ..drawing.colours import Scale, codes_of, floor_of, scale_of
 from ..drawing.text import plain
 from ..state.plane import plane_at
@@ -57,6 +58,9 @@ def read_thumbnail(session: Session, stage: str, text: int, head: int, height: i
             (text, few) if plane.row_axis == "batch" else (*plane.fixed, few, 0)
         )  # the text's own, or the best of each token
         ids = np.atleast_1d(value.read(rows[: len(plane.shape)]))
+        if session.trace.program[stage].kind == "Given" and plane.row_axis == "batch":
+            strings = session.trace.inputs.strings_along(session.trace.program[stage])[plane.column_axis]
+            return Thumbnail(none, Scale(), tuple(map(plain, faces_along(strings)[text][:MOST_WORDS])))
         return Thumbnail(none, Scale(), tuple(plain(value.word(int(number))) for number in ids))
     if not plane.rows * plane.columns:
         return Thumbnail(none, Scale())

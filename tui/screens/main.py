@@ -282,8 +282,10 @@ def tokens_of(state: ViewState, position: Position) -> StripTokens:
     tokens = world.inputs.sequences[sequence]
     text = max(0, min(text, len(tokens.strings) - 1))
     cut = tokens.cut[text] if text < len(tokens.cut) else 0
+    words, strings = world.inputs.called[sequence].faces[text], tokens.strings[text]
+    unknown = frozenset(at for at, word in enumerate(words) if word != strings[at])
     return StripTokens(
-        tokens.strings[text], row, column, text, len(tokens.strings), _prompt_end(tokens, text), cut, tokens.cut_left
+        words, row, column, text, len(tokens.strings), _prompt_end(tokens, text), cut, tokens.cut_left, unknown
     )
 
 

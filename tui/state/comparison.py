@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...engine.program.faces import faces_along
 from ...engine.program.index import TOKEN_AXES
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ class Compared:
 
 
 def strings_of(along: Along, axes: Sequence[str]) -> StringsOfAxes:
-    """The strings along axes, as a value that can be told from others."""
-    return tuple((axis, tuple(map(tuple, along[axis]))) for axis in axes if axis in along)
+    """What tokens along axes are called on screen, as a value that can be told from others."""
+    return tuple((axis, tuple(map(tuple, faces_along(along[axis])))) for axis in axes if axis in along)
 
 
 def against_of(compared: Compared | None, stage: Stage) -> Against | None:

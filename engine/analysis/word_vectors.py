@@ -63,6 +63,10 @@ class WordTable:
             if is_special(word):
                 self._real[number] = False
 
+    def has_vector(self, word: str) -> bool:
+        """Whether a token of the table is a word with a direction: not `[UNK]`, which stands for many."""
+        return word in self.ids and bool(self._real[self.ids[word]])
+
     def find(self, text: str) -> int:
         """The id of a word in the first of the `forms` that the vocabulary has.
 

@@ -211,3 +211,73 @@ def test_a_recording_has_no_tour(session, tmp_path):
 )
 def test_words_are_counted_in_scripts_without_spaces_too(encoder, text, words):
     assert f"Words in your text: {words}." in tour(Session(encoder.run(text), encoder)).text
+
+
+WORD_STOPS = [
+    "words_tokens", "ids", "one_hot", "words_window", "words_window", "words_neighbours", "words_window", "words_window", "words_window",
+    "words_window",
+]  # fmt: skip
+
+
+@pytest.fixture(params=["cbow", "skipgram"])
+def of_words(request):
+    encoder = load(request.param, "cpu")
+    return Session(encoder.run(TEXT), encoder)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_word_models_have_a_tour_of_their_own(of_words, language):
+    stops = stops_of(of_words.trace.program)
+    assert [stop.facts for stop in stops] == WORD_STOPS
+    places = [of_words.trace.program.index(stop.stage) for stop in stops if stop.facts != "words_neighbours"]
+    assert places == sorted(places)
+    for number in range(len(stops)):
+        page = page_of(of_words.trace, stops, TourPlace(number, shown=True), language)
+        for words in (page.title, page.ask, page.tell, page.offer):
+            assert words
+            assert not re.search(r"\{\w+\}", words), words
+            assert bool(CHINESE.search(words)) == (language == "zh"), words
+        assert page.lines
+
+
+def test_what_they_offer_does_something_and_is_taken_back(of_words):
+    stops, ends = stops_of(of_words.trace.program), ("head.logits", "negatives.mean")
+    whole = [of_words.trace[end].numpy().copy() for end in ends]
+    for number in range(len(stops)):
+        tour(of_words, str(number + 1))
+        said = tour(of_words, "try").text
+        page = page_of(of_words.trace, stops, of_words.tour)
+        assert page.tried in said
+        changed = [of_words.trace[end].numpy() for end in ends]
+        assert any(abs(now - before).max() > 1e-4 for now, before in zip(changed, whole, strict=True)), page.title
+    tour(of_words, "leave")
+    assert of_words.trace.patches == ()
+    assert all((of_words.trace[end].numpy() == before).all() for end, before in zip(ends, whole, strict=True))
+
+
+def test_their_answers_are_those_of_the_run(of_words):
+    trace, stops = of_words.trace, stops_of(of_words.trace.program)
+    told = [page_of(trace, stops, TourPlace(number, shown=True)).tell for number in range(len(stops))]
+    assert told[3].startswith("8: didn't -5, cross -4, the -3, street -2, because -1, was +1, too +2, tired +3.")
+    row = trace["head.probabilities"].read((0, 7))
+    cbow = trace["loss.word"].axes == ("batch", "token")
+    true = int(trace.tokens.ids[0, 7 if cbow else 8])
+    assert f"gets {row[true]:.1%}, place {1 + (row > row[true]).sum()} of 12,000" in told[7]
+    loss = trace["loss.word"].read((0, 7) if cbow else (0, 7, 5))
+    assert told[8].startswith(f"−log of it: {float(loss):.2f}.")
+    drawn = trace["negatives.ids"].read((0, 7) if cbow else (0, 7, 5))
+    assert ", ".join(trace.word(int(number)) for number in drawn) in told[9]
+
+
+@pytest.mark.parametrize("text", ["dog", "猫", "the dog"])
+@pytest.mark.parametrize("model", ["cbow", "skipgram"])
+def test_a_short_text_has_it_too(model, text):
+    encoder = load(model, "cpu")
+    session = Session(encoder.run(text), encoder)
+    for number in range(1, len(WORD_STOPS) + 1):
+        assert "{" not in tour(session, str(number)).text + tour(session).text
+
+
+def test_a_text_of_unknown_words_has_neighbours_of_another(encoder):
+    told_of = told(Session(encoder.run("我的猫坐在垫子上"), encoder), "neighbours")
+    assert told_of.startswith("queen ") or "king" not in told_of

@@ -23,7 +23,7 @@ def looked_at(before: ViewState, state: ViewState, world: World) -> ViewState:
         and not state.beside
     ):
         token = token_of(before, program[before.stage].axes)  # here it may be a row, there a column or a page
-        if token is not None and state.stage in program:
+        if token is not None and state.stage in program and not state.beside:
             state = at_token(state, program[state.stage].axes, token)
     return in_its_view(state, world)
 

@@ -14,6 +14,7 @@ from .plane import paged
 from .position import Position, World
 from .subject import in_every_layer, nearest_product, nearest_with_keys, window_at
 from .view_state import ViewState
+from .word_place import at_token
 
 OF_VALUES_ALONE = (
     "why",
@@ -44,7 +45,9 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
     if page is None:
         return replace(state, explained=False)
     there = with_view(at_stage(state, page.stage), view, position.world)
-    return replace(there, explained=True, row=page.token, column=page.column, head=page.head)
+    there = replace(there, explained=True, row=page.token, column=page.column, head=page.head)
+    axes = position.world.program[page.stage].axes
+    return at_token(there, axes, page.token) if "token" in axes[-1:] else there
 
 
 def on_map(state: ViewState) -> ViewState:

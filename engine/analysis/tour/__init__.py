@@ -1,9 +1,9 @@
-"""The guided tour: seventeen stops through a text that ask the learner to predict, then show, and offer something to try.
+"""The guided tour: stops through a text that ask the learner to predict, then show, and offer something to try.
 
     stops = stops_of(trace.program)
     page = page_of(trace, stops, TourPlace(3, shown=True))
 
-The texts are in stops.toml, what they say in numbers in `facts`, what can be tried in `experiments`. Where the learner stands
+The texts are in stops.toml, those of CBOW and skip-gram in stops_of_words.toml, what they say in numbers in `facts`, what can be tried in `experiments`. Where the learner stands
 is a `TourPlace` of the session.
 """
 
@@ -19,10 +19,14 @@ from typing import Any
 from ...messages.translation import language as language_in_use
 from ...program.program import Program
 from ...program.trace import LiveTrace, Trace
+from ...program.word_window import word_window_of
 from .experiments import Experiment, Trial, effect, experiment_of, measured
 from .facts import FACTS, word_of
+from .facts_of_words import FACTS_OF_WORDS
 
 __all__ = ["Experiment", "TourPage", "TourPlace", "TourStop", "Trial", "page_of", "stops_of", "trial_at", "word_of"]
+
+_FACTS = {**FACTS, **FACTS_OF_WORDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +99,24 @@ class TourPage:
 
 
 @cache
-def _all() -> tuple[Mapping[str, Any], ...]:
-    return tuple(tomllib.loads((Path(__file__).parent / "stops.toml").read_text("utf-8"))["stop"])
+def _all(file: str = "stops.toml") -> tuple[Mapping[str, Any], ...]:
+    return tuple(tomllib.loads((Path(__file__).parent / file).read_text("utf-8"))["stop"])
+
+
+def _entries(program: Program) -> list[Mapping[str, Any]]:
+    """What is said of the stops: of an encoder's, or of those of CBOW or skip-gram, which share some with it."""
+    window = word_window_of(program)
+    if window is None:
+        return list(_all())
+    shared, guessed = {str(entry["facts"]): entry for entry in _all()}, "word" if window.to_word else "context"
+    entries = [entry for entry in _all("stops_of_words.toml") if entry.get("guesses", guessed) == guessed]
+    return [shared[entry["same"]] if "same" in entry else entry for entry in entries]
 
 
 def stops_of(program: Program) -> list[TourStop]:
     """The stops that this program has stages for, in order."""
     stops: list[TourStop] = []
-    for entry in _all():
+    for entry in _entries(program):
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:
             stops.append(TourStop(program[names[0]].name, str(entry["view"]), str(entry["facts"]), entry))
@@ -111,7 +125,7 @@ def stops_of(program: Program) -> list[TourStop]:
 
 def trial_at(trace: Trace, stop: TourStop) -> Trial | None:
     """What can be tried at a stop, and how things stand before it; None where there is nothing."""
-    facts = FACTS[stop.facts](trace, stop.stage)
+    facts = _FACTS[stop.facts](trace, stop.stage)
     experiment = experiment_of(stop.entry, facts, trace.program)
     return Trial(experiment, facts, measured(trace, experiment.measure)) if experiment else None
 
@@ -125,7 +139,7 @@ def page_of(trace: LiveTrace, stops: Sequence[TourStop], place: TourPlace, langu
     stop, trial = stops[place.stop], place.trial
     texts: Mapping[str, str] = stop.entry[language or language_in_use()]
     on = trial is not None and trial.is_on(trace)
-    facts = trial.facts if trial is not None and on and not stop.at_once else FACTS[stop.facts](trace, stop.stage)
+    facts = trial.facts if trial is not None and on and not stop.at_once else _FACTS[stop.facts](trace, stop.stage)
     title, ask = (texts[field].format(**facts) for field in ("title", "ask"))
     tell = texts["tell"].format(**facts) if place.shown and (on or not stop.at_once) else ""
     experiment = trial.experiment if trial is not None and on else experiment_of(stop.entry, facts, trace.program)

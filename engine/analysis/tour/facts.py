@@ -62,7 +62,7 @@ def _words_in(chunk: str) -> int:
 # -- the words that are followed -----------------------------------------------------------------------------------
 
 
-def _word(trace: Trace) -> dict[str, str]:
+def words_of(trace: Trace) -> dict[str, str]:
     """The word that is followed, and another one of the text to exchange it for: the longest that is not the same."""
     at, strings = word_of(trace), trace.original_tokens.strings[0]
     facts = {
@@ -82,7 +82,7 @@ def _word(trace: Trace) -> dict[str, str]:
 
 def _attention(trace: Trace) -> dict[str, str]:
     """The head in which the word looks hardest at another word, and that word; in the layer that the tour stays in."""
-    facts, at = _word(trace), word_of(trace)
+    facts, at = words_of(trace), word_of(trace)
     weights = "layers.0.attention.weights"
     if weights not in trace.program:
         return facts
@@ -102,10 +102,11 @@ def _number(trace: Trace, stage: str, *index: int) -> str:
 # -- the stops -----------------------------------------------------------------------------------------------------
 
 
-def _tokens(trace: Trace, stage: str) -> Facts:
+def tokens_of(trace: Trace, stage: str) -> Facts:
+    """How many words and tokens the text has."""
     words = sum(map(_words_in, trace.original_tokens.texts[0].split()))
     count = int(trace.original_tokens.mask[0].sum())
-    return _word(trace) | {
+    return words_of(trace) | {
         "words": f"{words}",
         "tokens": f"{count}",
         "strings": shortened(trace.original_tokens.strings[0]),
@@ -115,20 +116,20 @@ def _tokens(trace: Trace, stage: str) -> Facts:
 def _ids(trace: Trace, stage: str) -> Facts:
     size, number = trace.original_tokens.vocabulary_size, int(trace.original_tokens.ids[0, word_of(trace)])
     before, after = (number - 1) % size, (number + 1) % size
-    return _word(trace) | {
+    return words_of(trace) | {
         "vocabulary": f"{size:,}", "id_before": f"{before}", "id_after": f"{after}",
         "word_before": f'"{trace.word(before)}"', "word_after": f'"{trace.word(after)}"',
     }  # fmt: skip
 
 
 def _one_hot(trace: Trace, stage: str) -> Facts:
-    facts, size = _word(trace), trace.shapes[stage][-1]
+    facts, size = words_of(trace), trace.shapes[stage][-1]
     return facts | {"vocabulary": f"{size:,}", "zeros": f"{size - 1:,}", "column": facts["id"]}
 
 
 def _embedding(trace: Trace, stage: str) -> Facts:
     size, number = trace.shapes[stage][-1], _number(trace, stage, 0, word_of(trace), 0)
-    return _word(trace) | {
+    return words_of(trace) | {
         "vocabulary": f"{trace.original_tokens.vocabulary_size:,}",
         "size": f"{size}",
         "number": number,
@@ -145,13 +146,17 @@ def _cbow() -> WordTable:
 
 
 def _neighbours(trace: Trace, stage: str) -> Facts:
-    """The rarest word of the text that the bundled CBOW knows, and its neighbours there; the first that is a token here too."""
-    table, strings = _cbow(), trace.original_tokens.strings[0]
-    known = {at: table.ids[form] for at in range(len(strings)) if _is_whole(trace, at) and (form := form_in(bare(strings[at]), table.ids))}  # fmt: skip
+    return neighbours_in(trace, _cbow())
+
+
+def neighbours_in(trace: Trace, table: WordTable) -> Facts:
+    """The rarest word of the text that a table knows, and its neighbours there; the first that is a token here too."""
+    strings = trace.original_tokens.strings[0]
+    known = {at: table.ids[form] for at in range(len(strings)) if _is_whole(trace, at) and (form := form_in(bare(strings[at]), table.ids)) and table.has_vector(form)}  # fmt: skip
     if not known:
-        return _word(trace) | {"rare": '"king"', "near": _near(table, "king")}
+        return words_of(trace) | {"rare": '"king"', "near": _near(table, "king")}
     at = max(known, key=known.__getitem__)  # ids go by how frequent words are
-    facts = _word(trace) | {"rare": _quoted(trace, at), "rare_at": f"{at}", "near": _near(table, bare(strings[at]))}
+    facts = words_of(trace) | {"rare": _quoted(trace, at), "rare_at": f"{at}", "near": _near(table, bare(strings[at]))}
     words = {trace.word(number): number for number in range(trace.original_tokens.vocabulary_size)}
     for neighbour in table.near(bare(strings[at]), NEIGHBOURS):
         form = form_in(neighbour.word, words)
@@ -236,7 +241,7 @@ def _activation(trace: Trace, stage: str) -> Facts:
         -1
     ]
     low = sum(int((block <= 0.01).sum()) for block in value.blocks())
-    return _word(trace) | {
+    return words_of(trace) | {
         "hidden": f"{hidden}", "wide": f"{wide}", "times": f"{wide / hidden:.3g}", "share": f"{low / value.size:.0%}",
     }  # fmt: skip
 
@@ -258,14 +263,14 @@ def _words(trace: Trace, stage: str) -> Facts:
     at = word_of(trace)
     row = np.array(trace.value(stage).read((0, at)), dtype=np.float64)
     guesses = ", ".join(f"{trace.word(int(number))} {row[number]:.0%}" for number in np.argsort(-row)[:3])
-    facts = _word(trace) | {"guesses": guesses, "own": f"{row[int(trace.original_tokens.ids[0, at])]:.1%}"}
+    facts = words_of(trace) | {"guesses": guesses, "own": f"{row[int(trace.original_tokens.ids[0, at])]:.1%}"}
     words = {trace.word(number): number for number in range(trace.original_tokens.vocabulary_size)}
     mask = next((word for word in MASKS if word in words), None)
     return facts | ({"masked": mask, "mask_id": f"{words[mask]}"} if mask else {})
 
 
 FACTS: dict[str, Callable[[Trace, str], Facts]] = {
-    "tokens": _tokens, "ids": _ids, "one_hot": _one_hot, "embedding": _embedding, "neighbours": _neighbours,
+    "tokens": tokens_of, "ids": _ids, "one_hot": _one_hot, "embedding": _embedding, "neighbours": _neighbours,
     "position": _position, "projections": _projections, "scores": _scores, "scaled": _scaled, "mask": _mask,
     "weights": _weights, "context": _context, "concat": _concat, "residual": _residual, "activation": _activation,
     "layers": _layers, "words": _words,

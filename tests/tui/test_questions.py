@@ -1,4 +1,4 @@
-"""Thirteen questions of someone who is learning, answered by what is drawn: each in at most six keys from the first screen."""
+"""The thirteen questions of someone who is learning, answered by what is drawn: each in at most six keys from the first screen."""
 
 from __future__ import annotations
 
@@ -47,6 +47,14 @@ QUESTIONS = {
     ),
     "3 the product with one-hot rows is a row looked up": Question(
         "right right 9", "right right 9", (r"7,999",), ("looked up gives the same number",), ("查表",)
+    ),
+    "4 CBOW: which vectors are averaged, and which word they predict": Question(
+        "pagedown enter", "pagedown enter", (r"-1 ", r"\+1 ", r"\d+\.\d%"), ("CBOW: the mean of the words beside it guesses",), ("CBOW",),
+        model="cbow",
+    ),
+    "5 skip-gram: the same the other way round": Question(
+        "pagedown enter", "pagedown enter", (r"▸ +-1 the", r"▸ +\+1 because"), ("Skip-gram: the vector of \"street\" guesses",),
+        ("Skip-gram|跳字",), model="skipgram",
     ),
     "6 positions, learned": Question("right right right W Z", "right right right W Z", (r"embeddings\.position@E", r"\[256, 128\]")),
     "7 the query of it": Question(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engine.program.faces import faces_along
+from ...engine.program.word_window import word_window_of
 from ..drawing.colours import Scale, codes_of, floor_of, scale_of
 from ..drawing.text import plain
 from ..state.plane import plane_at
@@ -54,9 +55,14 @@ def read_thumbnail(session: Session, stage: str, text: int, head: int, height: i
     plane = plane_at(stage, tuple(value.axes), tuple(value.shape), ViewState(text=text, head=head))
     if value.holds_ids:
         few = slice(0, MOST_WORDS)
-        rows = (
-            (text, few) if plane.row_axis == "batch" else (*plane.fixed, few, 0)
-        )  # the text's own, or the best of each token
+        # the text's own, those round the word in its middle, or the best of each token
+        rows = (text, few) if plane.row_axis == "batch" else (*plane.fixed, few, 0)
+        window = word_window_of(session.trace.program)
+        if window is not None and stage == window.around:
+            middle = (text, int(session.trace.tokens.mask[text].sum()) // 2)
+            session.see(window.mask)
+            ids = value.read(middle)[session.trace.value(window.mask).read(middle) != 0]
+            return Thumbnail(none, Scale(), tuple(plain(value.word(int(number))) for number in ids))
         ids = np.atleast_1d(value.read(rows[: len(plane.shape)]))
         if session.trace.program[stage].kind == "Given" and plane.row_axis == "batch":
             strings = session.trace.inputs.strings_along(session.trace.program[stage])[plane.column_axis]

@@ -19,11 +19,13 @@ TITLES = {
     "weights": ("Softmax", "softmax"), "context": ("Context", "· V"), "output": ("Linear", "W_O"), "up": ("Linear", "FFN up"),
     "down": ("Linear", "FFN down"), "probabilities": ("Softmax", "softmax"),
 }  # fmt: skip
+OF_KIND = {"Around": "beside it", "Negatives": "drawn words"}  # whatever their stages are called
 ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/√d"
 # Of what stands on the map, the words that another language has words for.
 WORDS = (
     "tokens", "one-hot", "position", "segment", "mask", "+ mask", "add & norm", "add", "layer norm", "layers", "input", "attention", "head",
-    "words", "best", "probabilities", "logits", "dense", "concat", "FFN up", "FFN down",
+    "words", "best", "probabilities", "logits", "dense", "concat", "FFN up", "FFN down", "beside it",
+    "drawn words", "mean", "context", "negatives", "loss",
 )  # fmt: skip
 # Stages that are part of the box of an earlier one of their block, by its last word: the same numbers, laid out or scaled.
 WITHIN = {
@@ -155,6 +157,8 @@ def _title(stage: Stage) -> str:
         return "mask"
     if stage.part == "norm":
         return NORM
+    if stage.kind in OF_KIND:
+        return OF_KIND[stage.kind]
     kind, title = TITLES.get(stage.part, ("", ""))
     return title if stage.kind == kind else stage.part.replace("_", " ")
 

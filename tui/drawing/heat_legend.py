@@ -41,6 +41,24 @@ def legend(
     return _with(words, scale, where, width, hidden, gain=gain, quiet=quiet, warning=warning)
 
 
+def short_legend(scale: Scale, palette: Palette | None, width: int, *, quiet: Style, note: Style) -> StyledText:
+    """Ends of the scale around a short strip of its colours, at the right of so many cells; [] where there is no room.
+
+    Args:
+        scale, palette: as in `legend`.
+    """
+    if not scale.limit:
+        return []
+    low, high = _ends(scale)
+    for cells in (8, 4, 0):
+        bar = _bar(palette, cells) if palette and cells else [("…", quiet)]
+        words: StyledText = [(f"{low} ", note), *bar, (f" {high}", note)]
+        room = width - _length(words)
+        if room >= 2:
+            return [(" " * room, quiet), *words]
+    return []
+
+
 def _with(
     words: StyledText,
     scale: Scale,

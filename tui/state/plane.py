@@ -177,6 +177,13 @@ def column_label(plane: Plane, subject: Subject, row: int, column: int) -> str:
     return label(plane.column_axis, column, plane.columns, _words(subject, plane.column_axis, plane.text(row)))
 
 
+def part_beginning(subject: Subject, plane: Plane, column: int) -> str:
+    """What begins at a column of parts side by side: `head 1`; "" within a part, and where there are no parts."""
+    if not subject.joined or plane.columns <= subject.joined or column % subject.joined:
+        return ""
+    return f"{tr(subject.part)} {column // subject.joined}"
+
+
 def fitted(text: str, width: int) -> str:
     """A row's label in exactly `width` cells, at the right; one that has to be cut keeps its beginning."""
     return fit(text, width, "right") if cell_len(text) <= width else fit(text.rstrip(), width)

@@ -11,13 +11,23 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
-from ..drawing.heat_legend import legend
+from ..drawing.heat_legend import legend, short_legend
 from ..drawing.numbers import decimals_for
 from ..drawing.scroll_position import scroll_positions, with_axes
 from ..drawing.text import cell_len, cut, fit, stacked
 from ..reading.heat import Heat, read_heat
 from ..reading.window import WHOLE_PLANE, Bounds, all_of, bounds_around, bounds_from, reads_whole
-from ..state.plane import Plane, axes_named, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
+from ..state.plane import (
+    Plane,
+    axes_named,
+    axes_that_fit,
+    column_label,
+    fitted,
+    origin_for,
+    part_beginning,
+    row_labels,
+    written_place,
+)
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import HeatLayout, broken, label_width, layout_of, placed
@@ -69,7 +79,7 @@ class HeatMap(ValueView):
         colours = self.has_colours
         return layout_of(
             plane.rows, plane.columns, row_labels(plane, subject), labels, self.size.width, self.size.height - self.foot,
-            narrowest=1 if colours or not signed else 2, halves=colours,
+            narrowest=1 if colours or not signed else 2, halves=colours, ruled=bool(part_beginning(subject, plane, 0)),
         )  # fmt: skip
 
     def _origin_in(self, plane: Plane, layout: HeatLayout) -> tuple[int, int]:
@@ -135,7 +145,8 @@ class HeatMap(ValueView):
             return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         foot = self.size.height - self.foot
         if y >= foot:
-            return self.foot_line(shown, y - foot)
+            words = self.foot_line(shown, y - foot)
+            return words if layout.legend or y < self.size.height - 1 else [*words, *self._scale_beside(shown, words)]
         if layout.legend and y == foot - 1:
             return self._legend(shown)
         if y < layout.header:
@@ -238,6 +249,7 @@ class HeatMap(ValueView):
             labels = [
                 label * (column % step == 0 or column == here) for column, label in zip(columns, labels, strict=True)
             ]
+        labels = self._with_parts(shown, columns, labels)
         at, width = here - self._origin[1], max(0, self.size.width - layout.gutter)
         labels[at] = cut(labels[at], max(1, width // 2 - 1))
         starts = [column * layout.cell_width for column in range(len(labels))]
@@ -251,6 +263,23 @@ class HeatMap(ValueView):
                 words += [(" " * (start - used), self.ink("label")), (labels[number], self.ink(ink))]
                 used = start + cell_len(labels[number])
         return words
+
+    def _with_parts(self, shown: Shown, columns: range, labels: list[str]) -> list[str]:
+        """The labels of a ruler with those of the parts that begin there, which go before others."""
+        subject, wide = shown.subject, self._layout.cell_width if self._layout else 1
+        named = {column: part for column in columns if (part := part_beginning(subject, shown.plane, column))}
+        free = 0
+        marked: list[str] = []
+        for column, text in zip(columns, labels, strict=True):
+            part = named.get(column, "")
+            if part:
+                text = part if column == self.cell[1] else f"┊{part}"  # the cursor's mark takes the border's place
+                free = column * wide + cell_len(part) + 3
+            elif named and column != self.cell[1]:
+                ahead = (subject.joined - column % subject.joined) * wide
+                text = text if column * wide >= free and cell_len(text) < ahead else ""
+            marked.append(text)
+        return marked
 
     def _corner(self, plane: Plane, y: int) -> tuple[str, Style]:
         """The names of the axes, above the labels of rows and before those of columns."""
@@ -271,6 +300,13 @@ class HeatMap(ValueView):
             scale, palette, where, self.size.width, self.state.gain, self.hidden_word,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
+
+    def _scale_beside(self, shown: Shown, words: StyledPieces) -> StyledPieces:
+        """The ends of the scale, at the end of the last line, where the legend has given way to rows."""
+        scale = shown.frame.scale
+        palette = self.palette(signed=scale.signed) if self.has_colours else None
+        room = self.size.width - sum(cell_len(text) for text, _ in words)
+        return short_legend(scale, palette, room, quiet=self.ink("quiet"), note=self.ink("label"))
 
     def foot_line(self, shown: Shown, line: int) -> StyledPieces:
         """The number under the cursor, exactly, and where it is."""

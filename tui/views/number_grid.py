@@ -15,7 +15,16 @@ from ..drawing.numbers import Aligned, Worded, aligned_for
 from ..drawing.scroll_position import scroll_positions, that_fits
 from ..drawing.text import cell_len, fit, widest
 from ..reading.window import Bounds, Window, bounds_around, bounds_from, read_window
-from ..state.plane import Plane, axes_that_fit, column_label, fitted, origin_for, row_labels, written_place
+from ..state.plane import (
+    Plane,
+    axes_that_fit,
+    column_label,
+    fitted,
+    origin_for,
+    part_beginning,
+    row_labels,
+    written_place,
+)
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .picture import PictureRequest, Shown, StyledPieces
@@ -138,6 +147,8 @@ class NumberGrid(ValueView):
         side = "right" if isinstance(self._format, Aligned) and not self._format.fraction else "left"
         for column in range(self._origin[1], min(shown.plane.columns, self._origin[1] + self._columns)):
             text = column_label(shown.plane, shown.subject, row, column)
+            part = part_beginning(shown.subject, shown.plane, column)
+            text = f"┊{part}" if part else text
             text = fit(text, self._format.width, side) + " " * GAP
             words.append((text, self.ink("label-here" if column == here else "label")))
         return words

@@ -64,6 +64,7 @@ def layout_of(
     *,
     narrowest: int = 1,
     halves: bool = True,
+    ruled: bool = False,
 ) -> HeatLayout:
     """Fit a plane into a part of the screen, as large and as labelled as there is room for.
 
@@ -74,6 +75,7 @@ def layout_of(
         width, height: of the screen, the status line not included.
         narrowest: columns that a cell takes at least: two where a sign and a shade stand for colour.
         halves: whether half blocks may be used, which need colours.
+        ruled: whether labels of columns stand on a ruler though each had room above its own.
     """
     each = 2 if halves else 1
     # where all rows could be seen, or be as high as a line, but for the legend, it gives way
@@ -98,7 +100,8 @@ def layout_of(
         gutter, across = wide, width - wide
         cell_width = max(narrowest, min(WIDEST_CELL, across // max(1, columns)))
     shown_columns = max(1, min(columns, across // cell_width))
-    label_lines = _label_lines(column_labels, cell_width, room - lines) if columns <= shown_columns and header else 0
+    stacks = columns <= shown_columns and header and not ruled
+    label_lines = _label_lines(column_labels, cell_width, room - lines) if stacks else 0
     if not label_lines and header:
         header = 1 + _more_ruler_lines(column_labels, cell_width, room - 1 - lines)
     header = max(header, label_lines)

@@ -26,7 +26,7 @@ messages
     TUI: """
 __main__
 cli
-app batch documents scripts
+app batch documents scripts serve
 preferences screens
 panes
 views

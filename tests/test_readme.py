@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
+import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from encoder_tui.engine.commands.document import commands_table
@@ -97,3 +100,40 @@ def test_the_module_named_like_the_project_is_the_command_line(
         runpy.run_path(str(folder), run_name="__main__")
     assert not left.value.code
     assert capsys.readouterr().out.startswith("usage: encoder-tui ")
+
+
+def test_the_notebooks_lines_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the plot where there is no matplotlib."""
+    import numpy as np
+
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    block = re.search(r"\*\*In a notebook\.\*\*.*?\n\n(.*?)\n\n", README, re.DOTALL)
+    assert block
+    lines = [line.strip() for line in block[1].splitlines()]
+    assert lines[-1] == 'weights.plot("head=3")'
+    names: dict[str, Any] = {"np": np}
+    exec("\n".join(lines[:-1]), names)
+    assert names["weights"].name == "layers.1.attention.weights"
+    if importlib.util.find_spec("matplotlib"):
+        exec(lines[-1], names)
+
+
+def test_the_commands_for_pages_and_browsers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are what the command line takes."""
+    from encoder_tui.tui import cli, serve
+
+    page, browser = (
+        shlex.split(line)
+        for line in README.splitlines()
+        if re.match(r"    encoder-tui (serve|.*--export walk\.html)", line)
+    )
+    assert cli.parser().parse_args(page[1:]).export == "walk.html"
+    begun: list[str] = []
+    monkeypatch.setattr(serve, "_server", lambda host, port, rest: begun.append(f"{host}:{port}") or _Still())
+    assert cli.main(browser[1:]) == 0
+    assert begun == ["127.0.0.1:8000"]
+
+
+class _Still:
+    def serve(self) -> None:
+        pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
-from ..engine.models.settings import Settings
+from ..engine.models.settings import Settings, memory_size
 from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from ..engine.commands.session import Session
 
 EXAMPLE = "The animal didn't cross the street because it was too tired"
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 DEFAULT_MEMORY = "2GiB"
 ONCE = (
     "commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models", "no_config",
@@ -44,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     p = _Parser(
         prog="encoder-tui",
         description=tr("Step through a Transformer encoder, forwards and backwards, and look at every tensor."),
-        epilog=tr("Without --batch it opens the screen; `?` shows its keys, `q` leaves."),
+        epilog=tr(
+            "Without --batch it opens the screen; `?` shows its keys, `q` leaves. `encoder-tui serve ...` opens it in a browser."
+        ),
         allow_abbrev=False,
     )
     p.add_argument(
@@ -227,6 +227,10 @@ def _main(argv: Sequence[str]) -> int:
     try:
         kept = kept_for(argv)
         use(_language(argv, kept.preferences.language))
+        if argv[:1] == ["serve"]:
+            from .serve import serve
+
+            return serve(argv[1:], parser)
         return _run(parser().parse_args(argv), faults, kept)
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)
@@ -331,18 +335,6 @@ def _check(options: argparse.Namespace) -> None:
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
     options.budget = memory_size(options.memory)
-
-
-def memory_size(text: str) -> int:
-    """Bytes in `512MiB`, `2G`, `1000000`.
-
-    Raises:
-        InputError: something else.
-    """
-    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
-    if not size or not 0 < float(size[1]) < float("inf"):
-        raise InputError(f"--memory {text!r} is not a size; write for instance 512MiB or 2GB")
-    return int(float(size[1]) * UNITS[size[2] or ""])
 
 
 def _texts(options: argparse.Namespace) -> list[str]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..messages.errors import InputError
+
 if TYPE_CHECKING:
     from torch import nn
+
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +42,15 @@ class Settings:
     dropout: float | None = None
     side: str | None = None
     prompt: str | None = None
+
+
+def memory_size(text: str) -> int:
+    """Bytes in `512MiB`, `2G`, `1000000`.
+
+    Raises:
+        InputError: something else.
+    """
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?)?B?", text.strip().upper())
+    if not size or not 0 < float(size[1]) < float("inf"):
+        raise InputError(f"--memory {text!r} is not a size; write for instance 512MiB or 2GB")
+    return int(float(size[1]) * UNITS[size[2] or ""])

@@ -109,7 +109,7 @@ def _cell(heat: Heat, scale: Scale, row: int, column: int, written: bool) -> Htm
         shown, look = tr("masked"), "masked"
     else:
         shown, look = short(number), _look(number, scale)
-    inside = "" if look == "masked" else _few(number) if written or look == "lost" else ""
+    inside = "" if look == "masked" else _few(number, scale.reach) if written or look == "lost" else ""
     return tag("td", inside, class_=look or None, title=f"{heat.place(row, column)}: {shown}")
 
 
@@ -125,11 +125,13 @@ def _class(level: int) -> str:
     return f"{'p' if level > 0 else 'n'}{abs(level)}" if level else ""
 
 
-def _few(number: float) -> str:
+def _few(number: float, reach: float) -> str:
     """A number in the few letters that a cell has room for: `.43`, `-1.2`, `12`, `3e4`; under the mouse stands more of it."""
     if not math.isfinite(number) or number == int(number):
         return short(number)
     size = abs(number)
+    if size < 0.005 <= reach / 20:  # nothing beside the others; how little, stands under the mouse
+        return ".00"
     if size >= 99.5 or size < 0.001:
         return (
             f"{number:.0e}".replace("e+0", "e").replace("e-0", "e-") if size >= 1e4 or size < 0.001 else f"{number:.0f}"

@@ -381,6 +381,8 @@ def _need_terminal() -> None:
     Raises:
         InputError: there is no terminal.
     """
+    if os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:"):  # it is in a browser
+        return
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
         raise InputError("standard error is not a terminal, and the screen is drawn there; use --batch without one")
     if sys.__stdin__ is not None and sys.__stdin__.isatty():

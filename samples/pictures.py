@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,11 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "fault": (["patch layers.1.ffn.up[0, 3, 77] = 0 / 0", "break unexpected", "continue"], []),
     "difference": (["fork", "ablate layers.1.attention.weights[head=2]", "continue", "compare fork 0"], ["D"]),
 }
+
+# Keys of the animation, and for how many seconds is seen what each comes to.
+MOVED: tuple[tuple[str, float], ...] = (
+    ("", 2.5), ("right", 0.8), ("down", 0.8), ("enter", 2.0), ("s", 0.8), ("s", 0.8), ("n", 1.2), ("7", 2.5), ("8", 2.5), ("enter", 2.0), ("x", 2.5),
+)  # fmt: skip
 
 
 def start(progress: Callable[..., None]) -> Session:
@@ -55,6 +61,48 @@ async def _rest(app: EncoderApp, pilot) -> None:
         await pilot.pause(0.15)
 
 
+async def animate(size: tuple[int, int]) -> Path:
+    """The frames that `MOVED` comes to, one after the other in one SVG, which needs no script: each is seen for its seconds."""
+    app, frames = EncoderApp(start, on_map=True), list[tuple[str, float]]()
+    async with app.run_test(size=size) as pilot:
+        await _rest(app, pilot)
+        for key, seconds in MOVED:
+            if key:
+                await pilot.press(key)
+                await _rest(app, pilot)
+            frames.append((app.export_screenshot(title="encoder-tui"), seconds))
+        app.engine.close()
+    path = PICTURES / "walk.svg"
+    path.write_text(animated(frames), "utf-8")
+    return path
+
+
+def animated(frames: list[tuple[str, float]]) -> str:
+    """Pictures as one that moves.
+
+    Args:
+        frames: SVGs of one size, each with the seconds it is seen.
+    """
+    whole, before = sum(seconds for _, seconds in frames), 0.0
+    head = re.match(r"<svg[^>]*>", frames[0][0].lstrip())
+    assert head
+    parts: list[str] = []
+    for number, (picture, seconds) in enumerate(frames):
+        first, last = 100 * before / whole, 100 * (before + seconds) / whole
+        before += seconds
+        # rich names its classes and ids after the picture's content, and leaves fonts to be fetched
+        inside = re.sub(r"@font-face\s*\{[^}]*\}", "", picture.lstrip()[len(head[0]) :].rstrip().removesuffix("</svg>"))
+        shown = f"@keyframes f{number} {{ 0%, {first:.3f}% {{ visibility: hidden }} {first:.3f}%, {last:.3f}% {{ visibility: visible }} {last:.3f}%, 100% {{ visibility: hidden }} }}"
+        still = (
+            ""
+            if number
+            else "@media (prefers-reduced-motion: reduce) { g.frame { animation: none !important } g.frame ~ g.frame { visibility: hidden } }"
+        )
+        look = f"animation: f{number} {whole:g}s step-end infinite"
+        parts.append(f'<style>{shown}{still}</style><g class="frame" style="{look}">{inside}</g>')
+    return f"{head[0]}{''.join(parts)}</svg>\n"
+
+
 def main() -> None:
     """Draw them all, in the colours of a terminal that has them all."""
     os.environ |= {"COLORTERM": "truecolor", "TERM": "xterm-256color"}
@@ -62,6 +110,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     for name, (lines, keys) in SHOWN.items():
         print(asyncio.run(draw(name, lines, keys, (120, 40))))
+    print(asyncio.run(animate((100, 30))))
 
 
 if __name__ == "__main__":

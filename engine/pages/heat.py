@@ -37,7 +37,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heat:
+class HeatTable:
     """A plane of numbers with the names of its places.
 
     Attributes:
@@ -56,7 +56,7 @@ class Heat:
     title: str = ""
 
 
-def scale_of(planes: Sequence[npt.NDArray[np.float64]], floor: float = -math.inf) -> Scale:
+def scale_over(planes: Sequence[npt.NDArray[np.float64]], floor: float = -math.inf) -> Scale:
     """One scale for several planes, so that their colours can be held against each other.
 
     Args:
@@ -69,7 +69,7 @@ def scale_of(planes: Sequence[npt.NDArray[np.float64]], floor: float = -math.inf
     return Scale(min(float(numbers.min()) for numbers in good), max(float(numbers.max()) for numbers in good), floor)
 
 
-def write_heat(heat: Heat, scale: Scale) -> Html:
+def write_heat(heat: HeatTable, scale: Scale) -> Html:
     """The table."""
     written = heat.numbers.shape[1] <= WRITTEN_COLUMNS
     corner = tag("th", heat.along[0], " ↓ ", heat.along[1], " →") if all(heat.along) else tag("th", *heat.along)
@@ -89,10 +89,10 @@ def write_legend(scale: Scale) -> Html:
     levels = [*range(-LEVELS, 0)] * (scale.low < 0) + [0] + [*range(1, LEVELS + 1)] * (scale.high > 0)
     bar = tag("span", *(tag("i", class_=_class(level)) for level in levels), class_="bar")
     ends = (-scale.reach if scale.low < 0 else 0.0, scale.reach if scale.high > 0 else 0.0)
-    return tag("span", short(ends[0]), " ", bar, " ", short(ends[1]), class_="legend")
+    return tag("span", few_digits(ends[0]), " ", bar, " ", few_digits(ends[1]), class_="legend")
 
 
-def short(number: float) -> str:
+def few_digits(number: float) -> str:
     """A number in few letters: three significant digits, NaN and ∞ by name."""
     if math.isnan(number):
         return "NaN"
@@ -103,12 +103,12 @@ def short(number: float) -> str:
     return f"{number:.3g}".replace("e-0", "e-").replace("e+0", "e")
 
 
-def _cell(heat: Heat, scale: Scale, row: int, column: int, written: bool) -> Html:
+def _cell(heat: HeatTable, scale: Scale, row: int, column: int, written: bool) -> Html:
     number = float(heat.numbers[row, column])
     if math.isfinite(number) and number <= scale.floor:
         shown, look = tr("masked"), "masked"
     else:
-        shown, look = short(number), _look(number, scale)
+        shown, look = few_digits(number), _look(number, scale)
     inside = "" if look == "masked" else _few(number, scale.reach) if written or look == "lost" else ""
     return tag("td", inside, class_=look or None, title=f"{heat.place(row, column)}: {shown}")
 
@@ -128,7 +128,7 @@ def _class(level: int) -> str:
 def _few(number: float, reach: float) -> str:
     """A number in the few letters that a cell has room for: `.43`, `-1.2`, `12`, `3e4`; under the mouse stands more of it."""
     if not math.isfinite(number) or number == int(number):
-        return short(number)
+        return few_digits(number)
     size = abs(number)
     if size < 0.005 <= reach / 20:  # nothing beside the others; how little, stands under the mouse
         return ".00"

@@ -16,7 +16,7 @@ class Html(str):
     __slots__ = ()
 
 
-def text(words: str) -> Html:
+def escaped(words: str) -> Html:
     """A text as markup: what is a sign of HTML, and what cannot be seen (control characters, turned reading directions), is written out."""
     return words if isinstance(words, Html) else Html(escape(visible(words)))
 
@@ -30,17 +30,17 @@ def tag(name: str, /, *content: str, **attributes: str | int | bool | None) -> H
         attributes: values are escaped; True is the name alone, None and False leave it out; `class_` is `class`, an underscore a hyphen.
     """
     given = "".join(
-        f" {_name(key)}" if value is True else f' {_name(key)}="{text(str(value))}"'
+        f" {_name(key)}" if value is True else f' {_name(key)}="{escaped(str(value))}"'
         for key, value in attributes.items()
         if value is not None and value is not False
     )
-    inside = "".join(map(text, content))
+    inside = "".join(map(escaped, content))
     return Html(f"<{name}{given}>" if name in VOID else f"<{name}{given}>{inside}</{name}>")
 
 
 def join(parts: Iterable[str], between: str = "") -> Html:
     """Parts one after the other."""
-    return Html(text(between).join(map(text, parts)))
+    return Html(escaped(between).join(map(escaped, parts)))
 
 
 def _name(key: str) -> str:

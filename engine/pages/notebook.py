@@ -20,21 +20,21 @@ from .value import value_html
 
 
 @singledispatch
-def page_of(thing: object) -> Html:
+def html_of(thing: object) -> Html:
     """An object as HTML."""
     return tag("p", repr(thing))
 
 
-page_of.register(Comparison, comparison_html)
-page_of.register(Explanation, explanation_html)
-page_of.register(Trace, trace_html)
-page_of.register(Value, value_html)
+html_of.register(Comparison, comparison_html)
+html_of.register(Explanation, explanation_html)
+html_of.register(Trace, trace_html)
+html_of.register(Value, value_html)
 
 
 def shown(thing: object) -> str:
     """An object for `_repr_html_`. What goes wrong is shown: a notebook would fall back on the bare `repr`, without a word."""
     try:
-        return piece(page_of(thing))
+        return piece(html_of(thing))
     except Exception as error:
         named = [tag("p", tag("code", repr(thing)))] if isinstance(thing, Value) else []
         return piece(join([*named, wrong(error)]))

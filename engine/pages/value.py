@@ -16,7 +16,7 @@ from ..program.dtypes import floor_of
 from ..program.element import word_at
 from ..program.per_text import Index, Rectangle, by_text, is_rectangle
 from ..program.value import Value
-from .heat import WRITTEN_COLUMNS, Heat, Scale, scale_of, short, write_heat, write_legend
+from .heat import WRITTEN_COLUMNS, HeatTable, Scale, few_digits, scale_over, write_heat, write_legend
 from .markup import Html, join, tag
 
 EVERY = 8  # of the columns that have no words and little room, so many have one number
@@ -43,7 +43,7 @@ ROOM = Room()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sampled:
+class SampledPlane:
     """A plane in no more cells than there is room for.
 
     Attributes:
@@ -157,11 +157,11 @@ def _called(value: Value, axis: str, at: int, plane: Rectangle) -> str:
 
 def _heats(value: Value, planes: Sequence[Rectangle], room: Room) -> list[Html]:
     floor = floor_of(value.dtype)
-    samples = [sample(value, plane, room, room.reads // len(planes)) for plane in planes]
-    scale = scale_of([each.numbers for each in samples], floor)
+    samples = [sampled_plane(value, plane, room, room.reads // len(planes)) for plane in planes]
+    scale = scale_over([each.numbers for each in samples], floor)
     if not any(isinstance(part, slice) for part in planes[0]):  # one number, or one in each text
         lines = [
-            f"{_title(value, plane)} = {short(float(each.numbers[0, 0]))}"
+            f"{_title(value, plane)} = {few_digits(float(each.numbers[0, 0]))}"
             for plane, each in zip(planes, samples, strict=True)
         ]
         return [tag("p", tag("code", line)) for line in lines]
@@ -169,7 +169,7 @@ def _heats(value: Value, planes: Sequence[Rectangle], room: Room) -> list[Html]:
     return [join(parts), tag("p", write_legend(scale)), *_said(samples[0])]
 
 
-def _heat(value: Value, plane: Rectangle, sampled: Sampled, scale: Scale) -> Html:
+def _heat(value: Value, plane: Rectangle, sampled: SampledPlane, scale: Scale) -> Html:
     axes = _axes(value, plane)
 
     def place(row: int, column: int) -> str:
@@ -178,10 +178,10 @@ def _heat(value: Value, plane: Rectangle, sampled: Sampled, scale: Scale) -> Htm
 
     rows = _labels(value, axes[0], sampled.rows, plane, sparse=False)
     columns = _labels(value, axes[1], sampled.columns, plane, sparse=len(sampled.columns) > WRITTEN_COLUMNS)
-    return write_heat(Heat(sampled.numbers, rows, columns, axes, place, _title(value, plane)), scale)
+    return write_heat(HeatTable(sampled.numbers, rows, columns, axes, place, _title(value, plane)), scale)
 
 
-def sample(value: Value, plane: Rectangle, room: Room, reads: int) -> Sampled:
+def sampled_plane(value: Value, plane: Rectangle, room: Room, reads: int) -> SampledPlane:
     """A plane in as many cells as there is room for.
 
     Args:
@@ -197,7 +197,7 @@ def sample(value: Value, plane: Rectangle, room: Room, reads: int) -> Sampled:
     else:
         strips = [_read(value, _with_rows(plane, _few(band, every))).reshape(-1, len(along[1])) for band in bands]
         pooled = np.concatenate([pool(strip, 1, wide, floor_of(value.dtype)) for strip in strips])
-    return Sampled(np.asarray(pooled, np.float64), bands, _parts(along[1], wide), every)
+    return SampledPlane(np.asarray(pooled, np.float64), bands, _parts(along[1], wide), every)
 
 
 def _read(value: Value, plane: Rectangle) -> npt.NDArray[np.float64]:
@@ -239,7 +239,7 @@ def _span(value: Value, axis: str, part: range, plane: Rectangle) -> str:
     return f"{axis} {part[0]}–{part[-1]}"
 
 
-def _said(sampled: Sampled) -> list[Html]:
+def _said(sampled: SampledPlane) -> list[Html]:
     """What is not number for number."""
     down, across = (max(map(len, parts)) for parts in (sampled.rows, sampled.columns))
     lines: list[Html] = []

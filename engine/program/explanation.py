@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..messages.errors import InputError
-from .shown import Shown
+from .shown import InNotebooks
 
 Floats = npt.NDArray[np.float64]
 STAGE, WEIGHT, CONSTANT = "stage", "weight", "constant"
@@ -161,7 +161,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Explanation(Shown):
+class Explanation(InNotebooks):
     """Why one element of one stage is what it is.
 
     Attributes:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..messages.visible import visible
-from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from .tokens import Tokens  # which takes numpy along; the first frame has none
 
 MARK = "?"  # before what the vocabulary lacks, so that it is seen in a label that is cut
 

@@ -14,7 +14,7 @@ def above(name: str) -> Any:
     return import_module(f"{__name__.removesuffix('.program.shown')}.{name}")
 
 
-class Shown:
+class InNotebooks:
     """What a notebook shows as HTML."""
 
     __slots__ = ()

@@ -17,7 +17,7 @@ from .inputs import Inputs
 from .per_text import Index
 from .program import Program
 from .rows import far_apart
-from .shown import Shown
+from .shown import InNotebooks
 from .stage import Shape, Stage
 from .tokens import Tokens
 from .value import Value
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .patch import Patch
 
 
-class Trace(Shown, ABC):
+class Trace(InNotebooks, ABC):
     """A run, a recording or an outline; the debugger and every view treat them alike.
 
     Attributes:

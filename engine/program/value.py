@@ -14,7 +14,7 @@ from ..messages.errors import InputError
 from .index import NO_TOKENS, Along, Written, bind_index, parse_index
 from .per_text import Index, by_text, is_rectangle
 from .python_index import written_index
-from .shown import Shown, above
+from .shown import InNotebooks, above
 from .stage import Shape
 from .stats import Stats, gather
 from .torch_calls import from_numpy
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BLOCK_ELEMENTS = 1 << 20
 
 
-class Value(Shown, ABC):
+class Value(InNotebooks, ABC):
     """The result of one stage. Shape, axes and dtype are known at once; numbers come through `read`.
 
     Behind it may stand a tensor in memory, one on a GPU, one that will be computed when read, rows of a tensor that is

@@ -9,7 +9,7 @@ import pytest
 from encoder_tui.engine import InputError
 from encoder_tui.engine.analysis.compare.comparison import Comparison
 from encoder_tui.engine.analysis.why import explain
-from encoder_tui.engine.pages.value import ROOM, sample
+from encoder_tui.engine.pages.value import ROOM, sampled_plane
 from encoder_tui.engine.program.value import ArrayValue, ShapeAlone, Value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +55,7 @@ def test_down_sampling_loses_neither_the_largest_nor_a_nan(tall, wide, seed):
     drawn = np.random.default_rng(seed)
     numbers = drawn.standard_normal((tall, wide), np.float32)
     numbers[drawn.random((tall, wide)) < 0.01] = np.nan
-    sampled = sample(value_of(numbers), (slice(None), slice(None)), ROOM, ROOM.reads)
+    sampled = sampled_plane(value_of(numbers), (slice(None), slice(None)), ROOM, ROOM.reads)
     assert sampled.numbers.shape == (min(32, len(numbers)), min(64, numbers.shape[1]))
     lowest = np.finfo(np.float32).min / 2
     for row, rows in enumerate(sampled.rows):

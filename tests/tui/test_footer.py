@@ -48,6 +48,7 @@ async def test_the_footer_follows_the_view() -> None:
             " s step  n next block  enter why  y copy  + - colour  x explain  ? keys  q quit"
         )
         app.controller.run("goto layers.0.attention.weights", "key")
+        await settled(pilot)
         await press(pilot, "7")
         assert footer.render_line(0).text.startswith(" s step  n next block  ↑ ↓ query  [ ] head  { } layer  m map")
         at = footer.render_line(0).text.index("]")

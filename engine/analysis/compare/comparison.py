@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ...program.shown import Shown
+from ...program.shown import InNotebooks
 from ...program.stage import Shape, write_shape
 from .added_error import FREE_AXES
 from .align import Alignment
@@ -124,7 +124,7 @@ class OtherShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Shown):
+class Comparison(InNotebooks):
     """Two traces compared.
 
     Attributes:

@@ -62,7 +62,7 @@ def _words_in(chunk: str) -> int:
 # -- the words that are followed -----------------------------------------------------------------------------------
 
 
-def words_of(trace: Trace) -> dict[str, str]:
+def words_followed(trace: Trace) -> dict[str, str]:
     """The word that is followed, and another one of the text to exchange it for: the longest that is not the same."""
     at, strings = word_of(trace), trace.original_tokens.strings[0]
     facts = {
@@ -82,7 +82,7 @@ def words_of(trace: Trace) -> dict[str, str]:
 
 def _attention(trace: Trace) -> dict[str, str]:
     """The head in which the word looks hardest at another word, and that word; in the layer that the tour stays in."""
-    facts, at = words_of(trace), word_of(trace)
+    facts, at = words_followed(trace), word_of(trace)
     weights = "layers.0.attention.weights"
     if weights not in trace.program:
         return facts
@@ -102,11 +102,11 @@ def _number(trace: Trace, stage: str, *index: int) -> str:
 # -- the stops -----------------------------------------------------------------------------------------------------
 
 
-def tokens_of(trace: Trace, stage: str) -> Facts:
+def tokens_counted(trace: Trace, stage: str) -> Facts:
     """How many words and tokens the text has."""
     words = sum(map(_words_in, trace.original_tokens.texts[0].split()))
     count = int(trace.original_tokens.mask[0].sum())
-    return words_of(trace) | {
+    return words_followed(trace) | {
         "words": f"{words}",
         "tokens": f"{count}",
         "strings": shortened(trace.original_tokens.strings[0]),
@@ -116,20 +116,20 @@ def tokens_of(trace: Trace, stage: str) -> Facts:
 def _ids(trace: Trace, stage: str) -> Facts:
     size, number = trace.original_tokens.vocabulary_size, int(trace.original_tokens.ids[0, word_of(trace)])
     before, after = (number - 1) % size, (number + 1) % size
-    return words_of(trace) | {
+    return words_followed(trace) | {
         "vocabulary": f"{size:,}", "id_before": f"{before}", "id_after": f"{after}",
         "word_before": f'"{trace.word(before)}"', "word_after": f'"{trace.word(after)}"',
     }  # fmt: skip
 
 
 def _one_hot(trace: Trace, stage: str) -> Facts:
-    facts, size = words_of(trace), trace.shapes[stage][-1]
+    facts, size = words_followed(trace), trace.shapes[stage][-1]
     return facts | {"vocabulary": f"{size:,}", "zeros": f"{size - 1:,}", "column": facts["id"]}
 
 
 def _embedding(trace: Trace, stage: str) -> Facts:
     size, number = trace.shapes[stage][-1], _number(trace, stage, 0, word_of(trace), 0)
-    return words_of(trace) | {
+    return words_followed(trace) | {
         "vocabulary": f"{trace.original_tokens.vocabulary_size:,}",
         "size": f"{size}",
         "number": number,
@@ -154,9 +154,13 @@ def neighbours_in(trace: Trace, table: WordTable) -> Facts:
     strings = trace.original_tokens.strings[0]
     known = {at: table.ids[form] for at in range(len(strings)) if _is_whole(trace, at) and (form := form_in(bare(strings[at]), table.ids)) and table.has_vector(form)}  # fmt: skip
     if not known:
-        return words_of(trace) | {"rare": '"king"', "near": _near(table, "king")}
+        return words_followed(trace) | {"rare": '"king"', "near": _near(table, "king")}
     at = max(known, key=known.__getitem__)  # ids go by how frequent words are
-    facts = words_of(trace) | {"rare": _quoted(trace, at), "rare_at": f"{at}", "near": _near(table, bare(strings[at]))}
+    facts = words_followed(trace) | {
+        "rare": _quoted(trace, at),
+        "rare_at": f"{at}",
+        "near": _near(table, bare(strings[at])),
+    }
     words = {trace.word(number): number for number in range(trace.original_tokens.vocabulary_size)}
     for neighbour in table.near(bare(strings[at]), NEIGHBOURS):
         form = form_in(neighbour.word, words)
@@ -241,7 +245,7 @@ def _activation(trace: Trace, stage: str) -> Facts:
         -1
     ]
     low = sum(int((block <= 0.01).sum()) for block in value.blocks())
-    return words_of(trace) | {
+    return words_followed(trace) | {
         "hidden": f"{hidden}", "wide": f"{wide}", "times": f"{wide / hidden:.3g}", "share": f"{low / value.size:.0%}",
     }  # fmt: skip
 
@@ -263,14 +267,14 @@ def _words(trace: Trace, stage: str) -> Facts:
     at = word_of(trace)
     row = np.array(trace.value(stage).read((0, at)), dtype=np.float64)
     guesses = ", ".join(f"{trace.word(int(number))} {row[number]:.0%}" for number in np.argsort(-row)[:3])
-    facts = words_of(trace) | {"guesses": guesses, "own": f"{row[int(trace.original_tokens.ids[0, at])]:.1%}"}
+    facts = words_followed(trace) | {"guesses": guesses, "own": f"{row[int(trace.original_tokens.ids[0, at])]:.1%}"}
     words = {trace.word(number): number for number in range(trace.original_tokens.vocabulary_size)}
     mask = next((word for word in MASKS if word in words), None)
     return facts | ({"masked": mask, "mask_id": f"{words[mask]}"} if mask else {})
 
 
 FACTS: dict[str, Callable[[Trace, str], Facts]] = {
-    "tokens": tokens_of, "ids": _ids, "one_hot": _one_hot, "embedding": _embedding, "neighbours": _neighbours,
+    "tokens": tokens_counted, "ids": _ids, "one_hot": _one_hot, "embedding": _embedding, "neighbours": _neighbours,
     "position": _position, "projections": _projections, "scores": _scores, "scaled": _scaled, "mask": _mask,
     "weights": _weights, "context": _context, "concat": _concat, "residual": _residual, "activation": _activation,
     "layers": _layers, "words": _words,

@@ -11,7 +11,7 @@ from ...program.figures import measure
 from ...program.trace import Trace
 from ...program.word_window import WordWindow, word_window_of
 from ..words_around import WordsAround, WordThere, words_around
-from .facts import neighbours_in, tokens_of, word_of, words_of
+from .facts import neighbours_in, tokens_counted, word_of, words_followed
 
 GUESSES, LISTED = 3, 10
 
@@ -38,7 +38,7 @@ def _window(trace: Trace, stage: str) -> Mapping[str, str]:
     other = next(
         (number for number in ranked if number != target.number and not is_special(trace.word(number))), ranked[0]
     )
-    facts = words_of(trace) | {
+    facts = words_followed(trace) | {
         "reach": f"{len(around.places) // 2}",
         "count": f"{len(inside)}",
         "around": ", ".join(f"{there.typed or there.word} {there.place:+d}" for there in inside) or "-",
@@ -99,7 +99,11 @@ def _of_target(
 
 def _tokens(trace: Trace, stage: str) -> Mapping[str, str]:
     tokens = trace.original_tokens
-    return {**tokens_of(trace, stage), "vocabulary": f"{tokens.vocabulary_size:,}", "unknown": tokens.unknown or "-"}
+    return {
+        **tokens_counted(trace, stage),
+        "vocabulary": f"{tokens.vocabulary_size:,}",
+        "unknown": tokens.unknown or "-",
+    }
 
 
 def _neighbours(trace: Trace, stage: str) -> Mapping[str, str]:

@@ -60,7 +60,7 @@ def _longest(width: int) -> int:
     return min(LONGEST_WORD, width // 5)
 
 
-def written(there: WordThere) -> str:
+def on_screen(there: WordThere) -> str:
     """A word for the screen; one that the vocabulary lacks as the text has it, `?猫`."""
     if there.token < 0:
         return "·"
@@ -76,7 +76,7 @@ def _to_word(around: WordsAround, window: WordWindow, shown: list[WordThere], wi
         if around.count
         else tr("nothing to average")
     )
-    words = min(_longest(width), max(map(cell_len, map(written, shown))))
+    words = min(_longest(width), max(map(cell_len, map(on_screen, shown))))
     taken = PLACE + 1 + words + LINES
     joints = (f"─ {mean} ─▸ ", f"─ {tr('mean')} ─▸ ", "─▸ ")
     joint = next((joint for joint in joints if width - taken - cell_len(joint) >= LONGEST_GUESS + SHARE), joints[-1])
@@ -151,9 +151,9 @@ def _guesses(around: WordsAround, height: int, width: int) -> list[Inked]:
 
 
 def _from_word(around: WordsAround, window: WordWindow, shown: list[WordThere], width: int) -> list[Inked]:
-    own = f"▸{cut(written(around.word), _longest(width))}"
+    own = f"▸{cut(on_screen(around.word), _longest(width))}"
     words = min(
-        _longest(width), max(cell_len(written(there)) for there in shown if there.place) if len(shown) > 1 else 1
+        _longest(width), max(cell_len(on_screen(there)) for there in shown if there.place) if len(shown) > 1 else 1
     )
     ranks = max((len(counted(there.rank)) + 1 for there in shown if there.place and there.rank), default=2)
     left = cell_len(own) + 1
@@ -215,12 +215,12 @@ def _place(there: WordThere, words: int) -> Inked:
     here = not there.place
     ink = "here" if here else "warning" if there.typed else "note" if there.token >= 0 else "faint"
     place = f"{'▸' if here else ''}{there.place:+d}" if there.place else "▸0"
-    return [(f"{place:>{PLACE}} ", "here" if here else "label"), (fit(written(there), words), ink)]
+    return [(f"{place:>{PLACE}} ", "here" if here else "label"), (fit(on_screen(there), words), ink)]
 
 
 def _foot(around: WordsAround, window: WordWindow, width: int) -> list[tuple[str, str]]:
     """What is averaged and guessed, and what the true word got; then which words the vocabulary lacks."""
-    word = written(around.word)
+    word = on_screen(around.word)
     if not around.count:
         said = [tr("No word stands beside {word}: there is nothing to learn from.", word=f'"{word}"')]
     elif window.to_word:

@@ -144,15 +144,22 @@ async def test_header_says_what_it_is() -> None:
             "batch 2 × head 4 × query 14 × key 14  float32",
             "weights = softmax(masked) over key",
             "[2, 4, 14, 14] = softmax([2, 4, 14, 14]) over key",
-            " 1▸2 numbers 3 4 stats 5 why 6 diff 7 lines 8 grid 9 product 0 change      t1/2 h3/4",
+            " 1 heat▸2 numbers 3 heads 4 stats 5 why 6 diff 7 lines 8 grid 9 0 change   t1/2 h3/4",
         ]
         await pilot.resize_terminal(50, 14)
         await pilot.pause()
         assert [line.rstrip() for line in app.header()] == [
             "layers.0.attention.weights  [2, 4, 14, 14] float32",
             "weights = softmax(masked) over key",
-            " 1▸2 numbers 3 4 5 6 7 8 9 0 change      t1/2 h3/4",
+            " 1 heat▸2 numbers 3 heads 4 5 6 7 8 9 0  t1/2 h3/4",
         ]
+
+
+async def test_tabs_of_views_that_do_not_apply_lose_their_names_first() -> None:
+    app = InspectorApp(fake_session(), ViewState("tokens.ids", view="heat"))
+    async with app.run_test(size=(48, 28)) as pilot:
+        await pilot.pause()
+        assert app.header()[-1].rstrip() == "▸1 heat 2 numbers 3 4 stats 5 why 6 7 8 9 0"
 
 
 @pytest.mark.few(16)

@@ -145,14 +145,19 @@ class InspectorHeader(Widget):
             (f"{'▸' if name == here else ' '}{VIEW_KEYS[name]} {tr(name)}{space}", name == here)
             for name in self._offered
         ]
-        # which head one looks at must be seen: names of views make way, from the left
+        # which head one looks at must be seen: names of views make way, those of views without a picture here first
         room = width - cell_len(self._chosen()[-1]) - 2
-        shown = tabs
-        for drop in range(len(tabs) + 1):
-            shown = [(text if is_here or at >= drop else text[:2], is_here) for at, (text, is_here) in enumerate(tabs)]
-            if sum(cell_len(text) for text, _ in shown) <= room:
+        for at in sorted((at for at, tab in enumerate(tabs) if not tab[1]), key=self._worth):
+            if sum(cell_len(text) for text, _ in tabs) <= room:
                 break
-        return shown
+            tabs[at] = (tabs[at][0][:2], False)
+        return tabs
+
+    def _worth(self, at: int) -> tuple[bool, bool, int]:
+        """How long a tab keeps its name: longest that of a view with a picture here, of a key that is no digit, the first."""
+        assert self._subject is not None
+        view = self._offered[at]
+        return self._applies(view, self._subject), not VIEW_KEYS[view].isdigit(), -at
 
     def _chosen(self) -> list[str]:
         """Which text and head are looked at, at length and shortly."""

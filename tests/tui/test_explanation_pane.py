@@ -53,16 +53,12 @@ WEIGHTS = {
         " number   weights[0, 0, 1 'the', 0 '[CLS]'] = 0.7311 = exp(1 − 1) / 1.368",
         "",
         "",
-        "",
-        "",
     ],
     "zh": [
         "─ 讲解 · 注意力权重 ────────────────────────────────────────────────────────────────────────────────────────────────────",
         " 对每一行做 softmax：取指数再除以该行之和，使每行之和为 1。",
         " 权重表示每个词元从其他词元各取多少，注意力图画的就是它。",
         " 数值  weights[0, 0, 1 'the', 0 '[CLS]'] = 0.7311 = exp(1 − 1) / 1.368",
-        "",
-        "",
         "",
         "",
     ],
@@ -113,9 +109,9 @@ async def test_80_by_24_in_both_languages(language: str) -> None:
                 " They are the shares with which each token takes from the others: what pictures",
                 " of attention show.",
             ]
-        assert [shown[0].replace("┴", "─"), *shown[1:]] == [*wanted, "", ""][:9]
+        assert [shown[0].replace("┴", "─"), *shown[1:]] == [*wanted, ""][:8]
         screen = screen_of(app)
-        assert screen[14].startswith("─ explanation · Attention weights" if language == "en" else "─ 讲解 · 注意力权重")
+        assert screen[15].startswith("─ explanation · Attention weights" if language == "en" else "─ 讲解 · 注意力权重")
         assert screen[23].startswith(" s ")
         assert not app.main.console.region
 
@@ -176,7 +172,7 @@ async def test_typing_in_a_narrow_terminal_brings_the_console_back() -> None:
         assert not app.main.explanation.region
         await write(pilot, "stats")
         await press(pilot, "escape")
-        assert app.main.explanation.region.height == 9
+        assert app.main.explanation.region.height == 8
         await press(pilot, "slash")
         assert app.main.console.region.height == 4
         await write(pilot, "no such stage")

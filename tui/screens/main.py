@@ -194,6 +194,7 @@ class MainScreen(Screen[None]):
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
         self.set_class(state.explained, "-explained")
+        self.set_class(position.tour is not None, "-touring")
         self._below_rule.join("┬" if state.explained else "┼")
         self.console.heading.join(
             -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x

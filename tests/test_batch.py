@@ -184,9 +184,10 @@ def test_output_that_nobody_reads(small_dir, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_output_that_cannot_be_written(small_dir):
+@pytest.mark.parametrize("asked", [["one", "--batch"], ["--man"], ["one", "--print-completion", "fish"]])
+def test_output_that_cannot_be_written(asked, small_dir):
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([*MAIN, "one", "-m", str(small_dir), "--batch"], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run([*MAIN, *asked, "-m", str(small_dir)], stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
     assert b"cannot write to standard output: No space left on device" in done.stderr
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,9 +13,9 @@ from ..engine.commands.files import check_export
 from ..engine.commands.files import export as write_export
 from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
-from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
+from .app.streams import write_out
 
 STOPPED = 3
 
@@ -65,38 +64,28 @@ def run_batch(
         session.trace.addresses(select)
     if not left and not session.held and session.debugger.position < session.debugger.last:
         stop = session.debugger.cont()
-        _out(write_stop(stop, session.trace.shapes))
+        write_out(write_stop(stop, session.trace.shapes))
     if export:
         _say(write_export(session, export, select))
     stopped = session.held
     for reference in references:
         comparison, text = compare_against(session, reference)
-        _out(text)
+        write_out(text)
         stopped = stopped or not comparison.equal
     for name in () if left else checks:
         result, text = checked(session, name)
-        _out(text)
+        write_out(text)
         stopped = stopped or bool(result.faults)
     return STOPPED if stopped else 0
 
 
 def _print(session: Session, reply: Reply, line: str) -> None:
     if reply.stop is not None:
-        _out(write_stop(reply.stop, session.trace.shapes))
+        write_out(write_stop(reply.stop, session.trace.shapes))
     if reply.text:
-        _out(reply.text)
+        write_out(reply.text)
     if reply.request is not None and not reply.text:
         _say(f"`{line}` changes the screen, and there is none")
-
-
-def _out(text: str) -> None:
-    """Print; when whoever reads our output has seen enough (`| head`), go on without, for the sake of --export."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise InputError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def _say(message: str) -> None:

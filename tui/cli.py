@@ -15,7 +15,7 @@ from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from ..engine.models.settings import Settings, memory_size
 from .app.faults import Faults
-from .app.streams import gated
+from .app.streams import gated, write_out
 from .app.version import version_line
 from .documents.completion import SHELLS
 from .preferences.kept import Kept, kept_for
@@ -30,6 +30,9 @@ ONCE = (
     "commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models", "no_config",
     "man", "print_completion",
 )  # fmt: skip
+
+
+PATHS = ("export", "open", "vectors")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -258,12 +261,12 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
     if options.list_models:
         from ..engine.models.listing import write_models
 
-        print(write_models())
+        write_out(write_models())
         return 0
     if options.man:
         from .documents.printing import printed_manual
 
-        print(printed_manual(parser), end="")
+        write_out(printed_manual(parser), end="")
         return 0
     _check(options)
     lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
@@ -274,7 +277,7 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
         from .documents.printing import printed_completion
 
         program = start(lambda _: None).trace.program
-        print(printed_completion(options.print_completion, parser(), program), end="")
+        write_out(printed_completion(options.print_completion, parser(), program), end="")
         return 0
     if options.batch:
         from .batch import run_batch
@@ -301,6 +304,9 @@ def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]
 
 
 def _check(options: argparse.Namespace) -> None:
+    for name in PATHS:  # as a variable of a shell that is not set
+        if getattr(options, name) == "":
+            raise InputError(f"--{name} is given no path; write one after it, or leave it out")
     if options.export and not options.batch:
         raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
     if options.dropout is not None and not (options.train_mode and 0 < options.dropout < 1):

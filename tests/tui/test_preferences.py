@@ -51,12 +51,22 @@ def test_a_config_file_is_read_and_what_is_wrong_in_it_is_told_by_name(tmp_path:
     )
 
 
+def test_keys_that_are_no_table_are_told_how_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("keys = 3\n", "utf-8")
+    told = f'{path}: keys is no table; write [keys] on a line, and below it for instance f5 = "run"'
+    assert read_preferences(path).refused == (told,)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"theme = nord", "Invalid value (at line 1, column 9): theme = nord"),
         (b'[keys]\nf5 = "run"\nf5 = "step"\n', 'Cannot overwrite a value (at line 3, column 12): f5 = "step"'),
         (b"\xff\xfe", "it is not UTF-8"),
+        (b"x = " + b"[" * 99_999, "brackets or names within each other by the hundred"),
+        (b"x" + b".x" * 9_999 + b" = 1", "brackets or names within each other by the hundred"),
+        (b"theme = " + b"x" * 99_999, f"Invalid value (at line 1, column 9): theme = {'x' * 52}…"),
         (b"#" * 1_000_001, "more than 1,000,000 bytes"),
     ],
 )

@@ -28,6 +28,7 @@ from .places import kept_text, shown_path
 
 HOMES = ("map", "tree")
 CHOICES = ("theme", "language", "home")
+QUOTED = 60  # letters of a line that is wrong
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _LINE_OF = re.compile(r"line (\d+)")
 
@@ -92,12 +93,16 @@ def _parsed(text: str) -> dict[str, Any]:
     import tomllib  # no file, no import
 
     try:
-        return tomllib.loads(text)
+        known = tomllib.loads(text)
+        repr(known)  # what cannot be written out cannot be compared either
+        return known
+    except RecursionError:
+        raise ValueError("brackets or names within each other by the hundred") from None
     except ValueError as error:
         at = _LINE_OF.search(str(error))
         lines = text.splitlines()
         quoted = lines[min(int(at[1]), len(lines)) - 1 if at else -1].strip()
-        raise ValueError(f"{error}: {quoted}") from None
+        raise ValueError(f"{error}: {quoted[:QUOTED]}{'…' * (len(quoted) > QUOTED)}") from None
 
 
 def _understood(known: Mapping[str, Any], where: str) -> Preferences:
@@ -106,7 +111,9 @@ def _understood(known: Mapping[str, Any], where: str) -> Preferences:
     refused: list[str] = []
     words = {"language": tuple(LANGUAGES), "home": HOMES}
     for name, value in known.items():
-        if name == "keys" and isinstance(value, dict):
+        if name == "keys" and not isinstance(value, dict):
+            refused.append(f'{where}: keys is no table; write [keys] on a line, and below it for instance f5 = "run"')
+        elif name == "keys":
             for key, line in cast("dict[str, object]", value).items():
                 if isinstance(line, str):
                     keys.append((key, line))

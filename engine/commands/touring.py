@@ -95,8 +95,8 @@ def _page(session: Session, stops: list[TourStop], place: TourPlace, took: str =
     from ..analysis.tour import page_of
 
     assert isinstance(session.trace, LiveTrace)
+    session.take_tour(place)  # first: what is being tried can be taken back, whether its stage can be computed or not
     stop = session.debugger.goto(session.trace.program.index(stops[place.stop].stage))
-    session.take_tour(place)
     page = page_of(session.trace, stops, place)
     return Reply("\n".join(filter(None, (took, *_written(page)))), stop, Request("tour", page.view))
 

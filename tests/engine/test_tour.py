@@ -125,6 +125,20 @@ def test_going_on_takes_it_back_unless_more_was_changed(session):
     assert [patch.text.split()[0] for patch in session.trace.patches] == ["patch", "ablate"]
 
 
+def test_what_is_tried_can_be_taken_back_where_its_stage_cannot_be_computed(session, monkeypatch):
+    def full(*_):
+        raise InputError("out of memory")
+
+    tour(session, "7")
+    with monkeypatch.context() as patched:
+        patched.setattr(session.debugger, "goto", full)
+        with pytest.raises(InputError, match="out of memory"):
+            tour(session, "try")
+    assert len(session.trace.patches) == 1
+    tour(session, "leave")
+    assert not session.trace.patches
+
+
 def test_at_the_last_stop_the_word_is_hidden_and_the_model_asked(session):
     hidden = tour(session, "17")
     assert session.trace.tokens.strings[0][10] == "[MASK]"

@@ -42,7 +42,7 @@ def looked_up() -> dict[str, str]:
     from encoder_tui.engine.commands.table import GROUPS
     from encoder_tui.tui.screens import keys
     from encoder_tui.tui.state import encoder_map
-    from encoder_tui.tui.state.footer_keys import OF_VIEW
+    from encoder_tui.tui.state.footer_keys import OF_TOUR, OF_VIEW
     from encoder_tui.tui.views.diff_map import NEVER, DiffMap
     from encoder_tui.tui.views.statistics import _FIGURES
 
@@ -50,6 +50,7 @@ def looked_up() -> dict[str, str]:
     for command in TABLE:
         found |= {command.help: command.name} | {key.label: command.name for key in command.keys}
     found |= {label: f"footer of {view}" for view, wishes in OF_VIEW.items() for _, label in wishes if label}
+    found |= {label: "footer of the tour" for _, label in OF_TOUR}
     found |= dict.fromkeys(VIEWS, "tabs") | dict.fromkeys(encoder_map.WORDS, "map")
     found |= dict.fromkeys(GROUPS.values(), "keys") | {text: "keys" for *_, text in (*keys.OURS, *keys.MARKS)}
     found |= {label: "statistics" for label, _ in _FIGURES}

@@ -160,6 +160,24 @@ async def test_the_tour_is_left_and_come_back_to_and_goes_back():
         assert "15 tokens: [CLS]" in words(app)
 
 
+async def test_the_footer_names_the_keys_of_the_tour_and_what_x_does_there():
+    async with running(opened(), ["tour"], size=(80, 24)) as (app, pilot):
+
+        def begins() -> str:
+            return app.main.footer.render_line(0).text
+
+        assert begins().startswith(" T answer  x leave the tour  s step")
+        await press(pilot, "T")
+        assert begins().startswith(" T go on  E try it  x leave the tour  s step")
+        await press(pilot, "E")
+        assert begins().startswith(" T go on  E take it back  x leave the tour  s step")
+        await press(pilot, "T")
+        assert begins().startswith(" T answer  P stop before  x leave the tour  s step")
+        assert "explain" not in begins()
+        await press(pilot, "x")
+        assert begins().startswith(" s step")
+
+
 async def test_what_the_text_is_cut_into_is_covered_first():
     async with running(opened(), ["tour"]) as (app, pilot):
         assert "[CLS]" not in words(app)

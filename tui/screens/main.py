@@ -26,7 +26,7 @@ from ..panes.rule import Rule
 from ..panes.title import Status, Title, bar_of
 from ..panes.token_strip import StripTokens, TokenStrip
 from ..state.completion import Completion
-from ..state.footer_keys import footer_keys, idle_commands
+from ..state.footer_keys import Wish, footer_keys, idle_commands, tour_wishes
 from ..state.plane import paged, plane_at, within_plane
 from ..state.position import Position
 from ..state.subject import Subject, subject_of, window_at
@@ -167,12 +167,12 @@ class MainScreen(Screen[None]):
         self._controls = frozenset(key.key for command in table for key in command.keys if key.key.startswith("ctrl+"))
         self._show_keys("", frozenset())
 
-    def _show_keys(self, view: str, without: frozenset[str]) -> None:
+    def _show_keys(self, view: str, without: frozenset[str], first: tuple[Wish, ...] = ()) -> None:
         """Have the footer show the keys that are of use in a view; `without` are commands that do nothing there."""
-        hinted = view, without, language(), self._table
+        hinted = view, without, first, language(), self._table
         if self._table is not None and self._hinted != hinted:
             self._hinted = hinted
-            self.footer.show(footer_keys(self._table, view, without))
+            self.footer.show(footer_keys(self._table, view, without, first))
 
     def load(self, text: str, share: float | None) -> None:
         """Say how far loading has come."""
@@ -206,6 +206,7 @@ class MainScreen(Screen[None]):
         self._show_keys(
             lines if state.view == "lines" else state.view,
             idle_commands(state, position.world.program, position.world.shapes),
+            tour_wishes(position.tour) if state.explained else (),
         )
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)
 

@@ -11,6 +11,7 @@ from .plane import paged
 from .view_state import ViewState
 
 if TYPE_CHECKING:
+    from ...engine.analysis.tour import TourPage
     from ...engine.commands import CommandTable, Key
     from ...engine.program.program import Program
     from ...engine.program.stage import Shape
@@ -58,14 +59,35 @@ OF_VIEW: dict[str, tuple[Wish, ...]] = {
     "change": ((CHOOSES, "token"), LAYERS, ("follow", "why")),
     "grid": (("follow", "open"), (("move left", "move down", "move up", "move right"), "head"), LAYERS),
 }
+OF_TOUR: tuple[Wish, ...] = (
+    ("tour", "answer"), ("tour", "go on"), ("tour try", "try it"), ("tour try", "take it back"),
+    ("tour back", "stop before"), ("explanation", "leave the tour"),
+)  # fmt: skip
 ARROWS = ("←", "→", "↑", "↓")
 
 
-def footer_keys(table: CommandTable, view: str, without: frozenset[str] = frozenset()) -> tuple[KeyHint, ...]:
+def tour_wishes(page: TourPage | None) -> tuple[Wish, ...]:
+    """What a stop of the tour lets one do; its keys come before all others, and `x` is called what it does there."""
+    if page is None:
+        return ()
+    offers = bool(page.offer) and not page.covered
+    answer, go_on, attempt, take_back, before, leave = OF_TOUR
+    return (
+        go_on if page.tell else answer,
+        *((take_back if page.tried else attempt,) * offers),
+        *((before,) * (page.stop > 1)),
+        leave,
+    )
+
+
+def footer_keys(
+    table: CommandTable, view: str, without: frozenset[str] = frozenset(), first: tuple[Wish, ...] = ()
+) -> tuple[KeyHint, ...]:
     """What the footer says in a view, the most useful first; help and the way out stand last.
 
     Args:
         without: commands that do nothing to what is looked at.
+        first: wishes that come before those of the view.
 
     A wish whose commands have no key is left out; one that is wished for twice stands where it comes first.
     """
@@ -74,7 +96,7 @@ def footer_keys(table: CommandTable, view: str, without: frozenset[str] = frozen
         if key.line not in keys or key.shown in ARROWS:  # arrows are found more easily than letters
             keys[key.line] = key
     hints: dict[tuple[str, ...], KeyHint] = {}
-    for wish, label in (*MOTION, *OF_VIEW.get(view, ()), *ANYWHERE, *ALWAYS):
+    for wish, label in (*first, *MOTION, *OF_VIEW.get(view, ()), *ANYWHERE, *ALWAYS):
         lines = (wish,) if isinstance(wish, str) else wish
         if lines not in hints and all(line in keys for line in lines):
             hints[lines] = KeyHint(tuple((keys[line].name, line) for line in lines), tr(label or keys[lines[0]].label))

@@ -103,15 +103,13 @@ def test_the_module_named_like_the_project_is_the_command_line(
 
 
 def test_the_notebooks_lines_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the plot where there is no matplotlib."""
-    import numpy as np
-
+    """As they stand, with nothing imported but what they import; but for the plot where there is no matplotlib."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
     block = re.search(r"\*\*In a notebook\.\*\*.*?\n\n(.*?)\n\n", README, re.DOTALL)
     assert block
     lines = [line.strip() for line in block[1].splitlines()]
     assert lines[-1] == 'weights.plot("head=3")'
-    names: dict[str, Any] = {"np": np}
+    names: dict[str, Any] = {}
     exec("\n".join(lines[:-1]), names)
     assert names["weights"].name == "layers.1.attention.weights"
     if importlib.util.find_spec("matplotlib"):

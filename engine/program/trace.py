@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from ..messages.errors import InputError
+from ..messages.visible import visible
 from .addresses import AT, ValuesBeside, has_none, matching, value_beside
 from .index import split_index
 from .inputs import Inputs
@@ -63,6 +64,15 @@ class Trace(InNotebooks, ABC):
     def notes(self) -> tuple[str, ...]:
         """What is to be said of how the model and the texts were read, a sentence each."""
         return (*self.model_notes, *self.original_tokens.notes)
+
+    def __repr__(self) -> str:
+        """What one is at a prompt: kind, model, device and dtype, what went in, how many stages; nothing is computed for it."""
+        sizes = ", ".join(
+            f"{axis}={size}" for axis, size in zip(("batch", "token"), self.tokens.ids.shape, strict=False)
+        )
+        return (
+            f"<{type(self).__name__} of {visible(' '.join(self.about.values()))} [{sizes}] {len(self.program)} stages>"
+        )
 
     @abstractmethod
     def value(self, name: str) -> Value:

@@ -142,6 +142,16 @@ def test_a_run_shows_what_went_in_its_output_and_its_stages(small):
     assert read.count["details"] == len({stage.room for stage in run.program})
 
 
+def test_a_run_says_what_it_is_at_a_plain_prompt(small):
+    run = small.run(["the cat", "a cat sat"])
+    batch, token = run.tokens.ids.shape
+    facts = " ".join(run.about.values())
+    assert "bert" in facts
+    assert "float32" in facts
+    assert repr(run) == f"<Run of {facts} [batch={batch}, token={token}] {len(run)} stages>"
+    assert run.kept_bytes == 0
+
+
 def test_a_long_run_computes_nothing_unasked(small, monkeypatch):
     from encoder_tui.engine.pages import trace
 

@@ -23,6 +23,14 @@ from .lazy import torch
 from .sizes import Sizes
 
 
+WHAT_IS_GIVEN = {
+    "ids": "places of the tokens in the vocabulary",
+    "mask": "1 where a token counts, 0 where not",
+    "segments": "0 for the first text, 1 for the second",
+    "positions": "places of the tokens in the sequence",
+}  # what is not listed is called by its name
+
+
 @dataclass(frozen=True, slots=True)
 class Given(Op):
     """A value that comes from the tokenizer rather than from a computation."""
@@ -37,7 +45,7 @@ class Given(Op):
         return 1 if self.what in ("mask", "prompt") else rows - 1
 
     def write(self, *operands: str) -> str:
-        return self.what
+        return WHAT_IS_GIVEN.get(self.what, self.what)
 
     @staticmethod
     def explain(element: Element) -> Explanation:

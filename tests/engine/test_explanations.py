@@ -12,6 +12,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, Session, open_snapshot, save
 from encoder_tui.engine.analysis.explain import explain_stage, formulas, lacks, stage_text, write_page
+from encoder_tui.engine.analysis.explain.formulas import in_language
 from encoder_tui.engine.analysis.explain.texts import FIELDS, entries
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
@@ -21,6 +22,7 @@ from encoder_tui.engine.models.families.blocks.sentence import with_sentence
 from encoder_tui.engine.models.presets import PRESETS, preset
 from encoder_tui.engine.models.sentence_transformers import Module, Sentence
 from encoder_tui.engine.ops.pooling import POOLINGS
+from encoder_tui.engine.ops.tokens import Given
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.traces.shapes import shadows_of
@@ -395,3 +397,11 @@ def test_the_command_takes_the_stage_under_the_cursor_and_the_language_can_be_se
 def test_a_page_without_number_leaves_the_line_out(bundled):
     page = replace(explain_stage(bundled, "tokens.ids"), place="", number="")
     assert write_page(page).splitlines()[-1].startswith("  shapes  ")
+
+
+def test_what_is_given_says_what_it_holds() -> None:
+    """`ids = ids` would say nothing."""
+    for what in ("ids", "mask", "segments", "positions"):
+        written = Given(what).write()
+        assert written != what
+        assert in_language(f"{what} = {written}", "Given", "zh") != f"{what} = {written}"

@@ -22,7 +22,6 @@ from .element import ALL, Element, ElementIndex, at
 from .lazy import torch
 from .sizes import Sizes
 
-
 WHAT_IS_GIVEN = {
     "ids": "places of the tokens in the vocabulary",
     "mask": "1 where a token counts, 0 where not",

@@ -15,6 +15,7 @@ from encoder_tui.tui.drawing.colours import (
     glyph,
     scale_of,
 )
+from encoder_tui.tui.drawing.ramps import lightness
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -127,3 +128,16 @@ def test_shades_say_what_colours_say() -> None:
     assert [glyph(code, signed=True) for code in (0, 10, 15, 20, 30)] == ["-█", "-░", "  ", "+░", "+█"]
     odd = [glyph(code, signed=True) for code in (NAN, PLUS_INFINITY, MINUS_INFINITY, MASKED)]
     assert odd == ["NN", "+∞", "-∞", "╱╱"]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("dark", [True, False])
+@pytest.mark.parametrize("picked", [True, False])
+def test_numbers_written_in_a_colour_can_be_read_on_the_bare_ground(signed: bool, dark: bool, picked: bool) -> None:
+    palette = Palette(signed, dark, picked)
+    for code in range(TOP + 1):
+        ink = palette.writing(code).color
+        assert ink is not None
+        red, green, blue = ink.get_truecolor()
+        light = lightness((red, green, blue))
+        assert light >= 35 if dark else light <= 65, code

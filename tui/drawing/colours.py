@@ -17,7 +17,7 @@ from rich.style import Style
 
 from ...engine.program.arrays import Array
 from ...engine.program.dtypes import floor_of
-from .ramps import RGB, ramp
+from .ramps import RGB, lightness, ramp
 
 TOP = 30  # levels are 0..30; of a scale with signs 15 is zero
 MIDDLE = 15
@@ -126,6 +126,9 @@ def glyph(code: int, *, signed: bool) -> str:
 # -- with colours --------------------------------------------------------------------------------------------
 
 
+DIMMEST, PALEST = 35, 65  # lightness of an ink that can just be read on a dark, on a light ground
+
+
 @dataclass(frozen=True)
 class Palette:
     """The colours of one scale on one ground.
@@ -149,6 +152,10 @@ class Palette:
         """A cell of that colour, with what is written on it in black or white, whichever can be read."""
         ink = Color.from_rgb(*self._ink(self.colour(code)))
         return _style(ink, self._colour(code), code in MARKS and code != MASKED)
+
+    def writing(self, code: int) -> Style:
+        """That colour as the ink of a number on the bare ground; of the stronger ones the first that can be read there."""
+        return _writing(self, code)
 
     def halves(self, upper: int, lower: int) -> tuple[str, Style]:
         """Glyph and style of a terminal cell that shows two codes, one above the other."""
@@ -189,3 +196,14 @@ def _style(ink: Color, ground: Color, bold: bool) -> Style:
 @lru_cache(maxsize=64)
 def _foreground(ink: Color) -> Style:
     return Style(color=ink)
+
+
+@lru_cache(maxsize=512)
+def _writing(palette: Palette, code: int) -> Style:
+    step = 0 if code in MARKS else -1 if palette.signed and code < MIDDLE else 1
+    while step and 0 <= code + step <= TOP:
+        light = lightness(palette.colour(code))
+        if light >= DIMMEST if palette.dark else light <= PALEST:
+            break
+        code += step
+    return Style(color=palette.style(code).bgcolor)

@@ -280,7 +280,7 @@ class ProductView(ValueView):
         near_zero = (abs(code - MIDDLE) if palette.signed else code) <= QUIET_LEVELS
         if lit:  # zero has nearly the colour of the ground, and is lit none the less
             return style + Style(color=note.color) if near_zero else style
-        return self.ink("quiet") if near_zero else Style(color=style.bgcolor)
+        return self.ink("quiet") if near_zero else palette.writing(code)
 
 
 def _places(along: ShownAxis) -> range:

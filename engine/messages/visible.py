@@ -2,8 +2,8 @@
 
 Names, texts, configs and the errors of libraries that quote them are other people's. Written raw, they could clear the
 screen, turn the reading direction, or hide a difference between two tokens. Escaped are control characters (Cc, C1 among
-them), format characters (Cf), halves of surrogate pairs (Cs), separators of lines and paragraphs (Zl, Zp), and variation
-selectors with nothing before them to vary.
+them), format characters (Cf), halves of surrogate pairs (Cs), separators of lines and paragraphs (Zl, Zp), variation
+selectors with nothing before them to vary, and what Unicode says is no character (U+FFFE), with which no SVG could be read.
 
 Some characters without width belong to what stands around them, and stay where they do: the joiner of an emoji, the joiner and
 non-joiner between letters of scripts that join or stack (Persian, Hindi), the space without width between words of scripts
@@ -66,6 +66,8 @@ def _hides(text: str, place: int, letter: str) -> bool:
     after = text[place + 1 : place + 2]
     if _SELECTORS.match(letter):
         return not before or before.isspace() or not before.isprintable() or bool(_SELECTORS.match(before))
+    if ord(letter) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(letter) <= 0xFDEF:  # no characters
+        return True
     if unicodedata.category(letter) not in STEERING:
         return False
     if letter == JOINER and _pictured(before, text[place - 2 : place - 1]) and _picture(after):

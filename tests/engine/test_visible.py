@@ -1,5 +1,6 @@
 """The gate for text: what steers a terminal or hides is written out, what belongs to a script or an emoji stays."""
 
+import re
 import sys
 import unicodedata
 
@@ -8,11 +9,20 @@ from encoder_tui.engine import InputError
 from encoder_tui.engine.messages.errors import one_line
 from encoder_tui.engine.messages.visible import STEERING, visible, visible_lines
 
+# Unicode, section 23.7: two at the end of each plane, and 32 more.
+NO_CHARACTER = re.compile(
+    "[\ufdd0-\ufdef"
+    + "".join(f"{chr(0x10000 * plane + 0xFFFE)}{chr(0x10000 * plane + 0xFFFF)}" for plane in range(17))
+    + "]"
+)
+
 
 def test_every_character_that_steers_is_written_out_and_no_other():
     letters = [chr(number) for number in range(sys.maxunicode + 1)]
     written = [
-        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in STEERING else letter
+        letter.encode("unicode_escape").decode()
+        if unicodedata.category(letter) in STEERING or NO_CHARACTER.match(letter)
+        else letter
         for letter in letters
     ]
     assert visible("b".join(letters)) == "b".join(written)
@@ -33,6 +43,7 @@ def test_every_character_that_steers_is_written_out_and_no_other():
         "👩\u200d": r"👩\u200d",
         "👩\u200da": r"👩\u200da",
         "\ufe0f": r"\ufe0f",
+        "a\ufffe\U0010ffff\ufdd0\ufffd": r"a\ufffe\U0010ffff\ufdd0" + "\ufffd",
         "a\ufe0f\ufe01\ufe02": "a\ufe0f\\ufe01\\ufe02",
         "a\U000e0061\U000e0062": r"a\U000e0061\U000e0062",
         "🏴\U000e0061": r"🏴\U000e0061",

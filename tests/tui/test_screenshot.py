@@ -16,7 +16,7 @@ def words(svg: str) -> str:
 
 async def test_the_screen_is_written_whole(tmp_path):
     async with running() as (app, pilot):
-        for name in ("screen.svg", "screen.html"):
+        for name in (".svg", "screen.svg", "screen.html"):
             app.controller.run(f"screenshot {tmp_path}/{name}", "console")
             await settled(pilot)
         assert f"wrote {tmp_path}/screen.html" in app.main.footer._hint
@@ -27,7 +27,8 @@ async def test_the_screen_is_written_whole(tmp_path):
     for written in (svg, page):
         assert "url(http" not in written
         assert "@font-face" not in written
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["screen.html", "screen.svg"]
+    assert (tmp_path / ".svg").read_text("utf-8").startswith("<svg")  # all of its name is an ending
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".svg", "screen.html", "screen.svg"]
 
 
 @pytest.mark.parametrize("line", ["screenshot", "screenshot a.png", "screenshot a.svg b.svg"])

@@ -33,7 +33,7 @@ def write_screen(app: App[Any], path: str) -> str:
     picture = _FONTS.sub("", app.export_screenshot(title=TITLE))
     target = Path(os.path.expanduser(path))
     with atomic_write(target) as file:
-        file.write((picture if target.suffix == ".svg" else _page(picture)).encode())
+        file.write((picture if path.endswith(".svg") else _page(picture)).encode())
     return tr("wrote {path}", path=visible(path))
 
 

@@ -27,7 +27,7 @@ messages
 __main__
 cli
 app batch documents scripts serve
-preferences screens
+output preferences screens
 panes
 views
 reading

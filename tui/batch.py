@@ -15,7 +15,7 @@ from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
-from .app.streams import write_out
+from .output import write_out
 
 STOPPED = 3
 

@@ -15,9 +15,10 @@ from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from ..engine.models.settings import Settings, memory_size
 from .app.faults import Faults
-from .app.streams import gated, write_out
+from .app.streams import gated
 from .app.version import version_line
 from .documents.completion import SHELLS
+from .output import write_out
 from .preferences.kept import Kept, kept_for
 from .scripts import given_lines
 

@@ -13,7 +13,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from ...engine.messages.errors import InputError
 from ...engine.messages.visible import visible_lines
 
 
@@ -56,20 +55,6 @@ def gated() -> Generator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
-
-
-def write_out(text: str, end: str = "\n") -> None:
-    """Print; when whoever reads our output has seen enough (`| head`), go on without, for the sake of what is still to be done.
-
-    Raises:
-        InputError: it cannot be written, as the disk is full.
-    """
-    try:
-        print(text, end=end, flush=True)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise InputError(f"cannot write to standard output: {error.strerror}") from None
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def test_it_asks_then_shows_then_goes_on(session):
     first, second, third = (tour(session) for _ in range(3))
     assert "tour 1/17 · From text to tokens" in first.text
     assert "think" in first.text
-    assert "15 tokens: [CLS] the animal" in second.text
+    assert "15 tokens: [CLS] the animal didn ' t cross the street because it … [SEP]. A word" in second.text
     assert "tour 2/17" in third.text
     assert third.stop.stage.name == "tokens.ids"
     assert third.request.argument == "numbers"

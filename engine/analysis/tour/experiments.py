@@ -94,5 +94,7 @@ SHOWN_TOKENS = 12
 
 
 def shortened(strings: Sequence[str]) -> str:
-    """Tokens one after the other, as many as a line of the page takes."""
-    return " ".join(strings[:SHOWN_TOKENS]) + " …" * (len(strings) > SHOWN_TOKENS)
+    """Tokens one after the other, as many as a line of the page takes; the last is among them, which may mark the end."""
+    if len(strings) <= SHOWN_TOKENS:
+        return " ".join(strings)
+    return " ".join([*strings[: SHOWN_TOKENS - 1], "…", strings[-1]])

@@ -19,6 +19,7 @@ SENTENCE = "The animal didn't cross the street because it was too tired"
 
 # Name of the picture -> commands run at the start, and keys pressed then.
 SHOWN: dict[str, tuple[list[str], list[str]]] = {
+    "map": ([], ["m"]),
     "main": (["break layers.*.attention.weights", "continue", "continue", "continue"], ["j"] * 10 + ["l"] * 2),
     "numbers": (["goto layers.1.attention.scores"], ["2"]),
     "heads": (["goto layers.1.attention.weights"], ["3"]),
@@ -27,9 +28,9 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "difference": (["fork", "ablate layers.1.attention.weights[head=2]", "continue", "compare fork 0"], ["D"]),
 }
 
-# Keys of the animation, and for how many seconds is seen what each comes to.
+# Keys of the animation, and for how many seconds is seen what each comes to; 0: it is only on the way.
 MOVED: tuple[tuple[str, float], ...] = (
-    ("", 2.5), ("right", 0.8), ("down", 0.8), ("enter", 2.0), ("s", 0.8), ("s", 0.8), ("n", 1.2), ("7", 2.5), ("8", 2.5), ("enter", 2.0), ("x", 2.5),
+    ("", 2.5), ("down", 0), ("enter", 0), ("9", 2.5), ("7", 2.5), ("8", 2.5), ("m", 0), ("G", 0), ("enter", 2.5),
 )  # fmt: skip
 
 
@@ -70,7 +71,8 @@ async def animate(size: tuple[int, int]) -> Path:
             if key:
                 await pilot.press(key)
                 await _rest(app, pilot)
-            frames.append((app.export_screenshot(title="encoder-tui"), seconds))
+            if seconds:
+                frames.append((app.export_screenshot(title="encoder-tui"), seconds))
         app.engine.close()
     path = PICTURES / "walk.svg"
     path.write_text(animated(frames), "utf-8")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from driving import press, running, settled, until
+from encoder_tui.engine import Session
 from encoder_tui.engine.messages.translation import use
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.keys import KeysScreen
@@ -105,6 +107,26 @@ async def test_a_screen_below_another_takes_nothing_away() -> None:
         below.dismiss()
         await pilot.pause()
         assert app.screen is app.main
+
+
+async def test_a_key_that_looks_elsewhere_while_a_model_is_loaded_is_done_once_it_is_there() -> None:
+    loaded = threading.Event()
+
+    def start(progress: object) -> Session:
+        assert loaded.wait(30)
+        return fake_session("")
+
+    app = EncoderApp(start, on_map=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.controller.keyboard, "the commands")
+        for key in ("7", "x"):
+            app.post_message(events.Key(key, None))
+        await pilot.pause()
+        assert app.controller.position is None
+        loaded.set()
+        await settled(pilot)
+        assert (app.controller.state.view, app.controller.state.explained) == ("lines", True)
+        app.engine.close()
 
 
 async def test_a_key_while_the_app_closes_is_for_nobody() -> None:

@@ -48,6 +48,7 @@ class Controller:
         self.position: Position | None = None
         self.keyboard: Keyboard | None = None
         self.pending = 0
+        self._early: list[tuple[Request, str]] = []  # looks from before there was anything to look at
         self.stop: Stop | None = None
         self._language = language()
 
@@ -67,6 +68,9 @@ class Controller:
             self.app.main.inspector.tell(kept[0], answers.notes_to_read(len(kept)))
         there = at_mask(view_changes.at_cursor(self.state, position), position)
         self._show(view_changes.on_map(there) if self.begins_on_map else there)
+        early, self._early = self._early, []
+        for request, origin in early:
+            self._request(request, origin)
         self.say_status()
         console = self.app.main.console
         if self.app.main.tell(tr("on opening"), said) and not console.line.has_focus:
@@ -247,7 +251,10 @@ class Controller:
 
     def _request(self, request: Request, origin: str) -> None:
         try:
-            if not self._opened(request) and self.position is not None:
+            if not self._opened(request):
+                if self.position is None:
+                    self._early.append((request, origin))
+                    return
                 self._show(self._after(request, self.position))
             told = self.app.choices.made(request.what, request.argument, origin)
             if told:

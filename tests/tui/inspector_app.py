@@ -12,9 +12,20 @@ from encoder_tui.tui.state.subject import subject_of
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views import value_view
 from encoder_tui.tui.views.value_view import ValueView
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
 value_view.LATE = 3600.0  # no answer is late by the clock, on however busy a machine: a test says when it is
+
+
+async def shown(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
+    """What the inspector shows of a state, without blanks at the ends; each line is exactly as wide as the screen."""
+    app = InspectorApp(session, state, colours=colours)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        lines = app.lines()
+    assert {cell_len(line) for line in lines} == {size[0]}
+    return [line.rstrip() for line in lines]
 
 
 class InspectorApp(App[None]):

@@ -9,7 +9,7 @@ from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_session, value_session
-from inspector_app import InspectorApp
+from inspector_app import InspectorApp, shown
 from rich.cells import cell_len
 
 MASKED = "layers.0.attention.masked"
@@ -26,17 +26,8 @@ def small() -> Session:
     )
 
 
-async def lines_of(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
-    app = InspectorApp(session, state, colours=colours)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        lines = app.lines()
-    assert {cell_len(line) for line in lines} == {size[0]}
-    return [line.rstrip() for line in lines]
-
-
 async def test_heat_map_with_large_cells() -> None:
-    assert await lines_of(small(), ViewState(MASKED, row=0, column=1), (40, 14)) == [
+    assert await shown(small(), ViewState(MASKED, row=0, column=1), (40, 14)) == [
         "         [CLS]    東京      cat",
         "▸[CLS]    +.500 ▌ -1.250▐╱╱╱╱╱╱╱╱╱",
         "                ▌       ▐╱╱╱╱╱╱╱╱╱",
@@ -52,7 +43,7 @@ async def test_heat_map_with_large_cells() -> None:
 
 
 async def test_heat_map_without_colours() -> None:
-    assert await lines_of(small(), ViewState(MASKED, row=0, column=1), (50, 10), colours=False) == [
+    assert await shown(small(), ViewState(MASKED, row=0, column=1), (50, 10), colours=False) == [
         "         [CLS]    東京      cat",
         "▸[CLS]    +.500░  -1.250█╱╱╱╱╱╱╱╱╱",
         "  東京    NaN          0 ╱╱╱╱╱╱╱╱╱",
@@ -64,7 +55,7 @@ async def test_heat_map_without_colours() -> None:
 
 
 async def test_number_grid() -> None:
-    assert await lines_of(small(), ViewState(MASKED, view="numbers", row=2, column=1), (50, 8)) == [
+    assert await shown(small(), ViewState(MASKED, view="numbers", row=2, column=1), (50, 8)) == [
         "       [CLS]        東京         cat",
         " [CLS]  +0.5000      -1.250       -3.403e+38",
         "  東京 nan            0           -3.403e+38",
@@ -76,7 +67,7 @@ async def test_number_grid() -> None:
 async def test_heads() -> None:
     plane = np.array([[1, 0], [0, -2]], dtype=np.float32)
     session = value_session(SCORES, "batch head query key", np.array([[plane, plane * 2, plane * 3]]), [["a", "b"]])
-    assert await lines_of(session, ViewState(SCORES, view="heads", head=1), (40, 10), colours=False) == [
+    assert await shown(session, ViewState(SCORES, view="heads", head=1), (40, 10), colours=False) == [
         "  0      ┏ 1 ━━━━━┓ 2",
         " +··     ┃+░░     ┃+▒▒",
         "     -░░ ┃    -▓▓ ┃    -██",
@@ -88,7 +79,7 @@ async def test_heads() -> None:
 
 
 async def test_heads_of_a_value_without_heads_names_the_nearest_that_has() -> None:
-    lines = await lines_of(fake_session(), ViewState("layers.1.ffn.up", view="heads"), (84, 28))
+    lines = await shown(fake_session(), ViewState("layers.1.ffn.up", view="heads"), (84, 28))
     assert lines[:2] == [
         "This value has no head axis; the nearest stage that has one is",
         "layers.1.attention.context.",
@@ -96,7 +87,7 @@ async def test_heads_of_a_value_without_heads_names_the_nearest_that_has() -> No
 
 
 async def test_statistics() -> None:
-    lines = await lines_of(small(), ViewState(MASKED, view="stats"), (50, 45))
+    lines = await shown(small(), ViewState(MASKED, view="stats"), (50, 45))
     assert [line.split() for line in lines[:6]] == [
         ["whole"], ["count", "9"], ["NaN", "1"], ["infinite", "2"], ["zeros", "1", "11%"], ["min", "-3.4028e38"],
     ]  # fmt: skip
@@ -108,7 +99,7 @@ async def test_statistics() -> None:
 
 async def test_histogram_has_labelled_ends() -> None:
     session = value_session("x", "batch hidden", np.array([[-1, -1, -1, 0, 3]], dtype=np.float32))
-    lines = await lines_of(session, ViewState("x", view="stats"), (50, 35))
+    lines = await shown(session, ViewState("x", view="stats"), (50, 35))
     start = next(number for number, line in enumerate(lines) if "40 bins" in line)
     assert lines[start + 1] == "     3│█"
     assert lines[start + 5] == "     0│█         █                            █"
@@ -117,14 +108,14 @@ async def test_histogram_has_labelled_ends() -> None:
 
 
 async def test_entropies_are_those_of_every_head() -> None:
-    lines = await lines_of(fake_session(), ViewState(WEIGHTS, view="stats", head=1), (84, 40))
+    lines = await shown(fake_session(), ViewState(WEIGHTS, view="stats", head=1), (84, 40))
     at = next(number for number, line in enumerate(lines) if "entropy" in line)
     assert lines[at] == "entropy of each head in nats, mean of 14 queries; ln 14 = 2.64 is even"
     assert [line.split()[::1][0] for line in lines[at + 1 : at + 3]] == ["0", "1"]
 
 
 async def test_a_sentence_fits_a_small_screen_by_halves() -> None:
-    lines = await lines_of(fake_session(), ViewState(WEIGHTS, row=6, column=2), (50, 14))
+    lines = await shown(fake_session(), ViewState(WEIGHTS, row=6, column=2), (50, 14))
     assert lines[:4] == [
         "               [CLS] didn    the     was [SEP]",
         "query ↓  key →     ▾animal cross : it  tired",
@@ -176,7 +167,7 @@ async def test_no_size_is_too_small_or_too_large(view: str, size: tuple[int, int
 
 
 async def test_too_small_says_so() -> None:
-    assert await lines_of(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
+    assert await shown(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
 
 
 @pytest.mark.few(8)
@@ -184,7 +175,7 @@ async def test_too_small_says_so() -> None:
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])
 async def test_empty_axes_do_no_harm(view: str, shape: tuple[int, int]) -> None:
     session = value_session("x", "token hidden", np.zeros(shape, dtype=np.float32))
-    lines = await lines_of(session, ViewState("x", view=view), (60, 20))
+    lines = await shown(session, ViewState("x", view=view), (60, 20))
     assert any(lines)
 
 
@@ -211,7 +202,7 @@ def test_a_look_that_nobody_waits_for_ends_between_layers() -> None:
 async def test_what_whole_numbers_are_called_by_ends_where_they_end() -> None:
     ids = np.array([[101, 30521, 7]], dtype=np.int64)
     session = value_session("tokens.positions", "batch token", ids, [["[CLS]", "東京", "a"]])
-    assert (await lines_of(session, ViewState("tokens.positions", view="numbers"), (50, 8)))[:2] == [
+    assert (await shown(session, ViewState("tokens.positions", view="numbers"), (50, 8)))[:2] == [
         "        [CLS]   東京      a",
         "▸text 0   101  30521      7",
     ]
@@ -220,7 +211,7 @@ async def test_what_whole_numbers_are_called_by_ends_where_they_end() -> None:
 async def test_a_recording_may_lack_numbers() -> None:
     session = fake_session()
     session.trace.without = frozenset({WEIGHTS})  # type: ignore[attr-defined]
-    assert (await lines_of(session, ViewState(WEIGHTS), (84, 28)))[
+    assert (await shown(session, ViewState(WEIGHTS), (84, 28)))[
         0
     ] == "No numbers here: a recording without this stage, or a model of shapes alone."
 
@@ -387,14 +378,12 @@ async def test_nothing_is_painted_before_anything_is_loaded() -> None:
 
 async def test_narrow_columns_have_the_tokens_that_there_is_room_for_and_the_cursors_among_them() -> None:
     state = ViewState(WEIGHTS, row=6, column=8)
-    assert (await lines_of(fake_session(), state, (40, 12)))[0] == "        [CLS] didn      ▾street tired"
-    without = await lines_of(fake_session(), state, (60, 12), colours=False)
+    assert (await shown(fake_session(), state, (40, 12)))[0] == "        [CLS] didn      ▾street tired"
+    without = await shown(fake_session(), state, (60, 12), colours=False)
     assert without[0] == "        [CLS] animal   t  cross ▾street  was   [SEP]"
 
 
 async def test_large_numbers_stand_in_narrow_cells() -> None:
     rows = np.array([[[[100.0, -123.4, 0.25], [-12345.0, 2e6, 7.0]]]], dtype=np.float32)
-    lines = await lines_of(
-        value_session(MASKED, "batch head query key", rows, [["a", "b"]]), ViewState(MASKED), (17, 14)
-    )
+    lines = await shown(value_session(MASKED, "batch head query key", rows, [["a", "b"]]), ViewState(MASKED), (17, 14))
     assert lines[1:3] == ["▸a +100-123  +0", " b -12k+2e6  +7"]

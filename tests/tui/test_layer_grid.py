@@ -14,8 +14,7 @@ from encoder_tui.tui.views.layouts.grid import GUTTER, grid_of
 from fakes import FakeTrace, fake_session
 from hypothesis import given
 from hypothesis import strategies as st
-from inspector_app import InspectorApp
-from rich.cells import cell_len
+from inspector_app import InspectorApp, shown
 
 WEIGHTS = "layers.0.attention.weights"
 LAST = "layers.1.attention.weights"
@@ -32,15 +31,6 @@ def plain() -> Session:
     trace.put(WEIGHTS, to_one)
     trace.put(LAST, to_itself)
     return session
-
-
-async def shown(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
-    app = InspectorApp(session, state, colours=colours)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        lines = app.lines()
-    assert {cell_len(line) for line in lines} == {size[0]}
-    return [line.rstrip() for line in lines]
 
 
 async def test_layers_are_rows_and_heads_are_columns() -> None:

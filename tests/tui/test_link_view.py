@@ -17,8 +17,7 @@ from encoder_tui.tui.views.link_view import SMALL, LinkView
 from fakes import fake_session, value_session
 from hypothesis import given
 from hypothesis import strategies as st
-from inspector_app import InspectorApp
-from rich.cells import cell_len
+from inspector_app import InspectorApp, shown
 
 WEIGHTS = "layers.0.attention.weights"
 SCORES = "layers.0.attention.scores"
@@ -33,17 +32,8 @@ def small() -> Session:
     return value_session(WEIGHTS, "batch head query key", np.array([[head, other]], dtype=np.float32), [WORDS])
 
 
-async def lines_of(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
-    app = InspectorApp(session, state, colours=colours)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        lines = app.lines()
-    assert {cell_len(line) for line in lines} == {size[0]}
-    return [line.rstrip() for line in lines]
-
-
 async def test_lines_go_from_the_query_to_its_keys_and_are_thick_where_the_weight_is_large() -> None:
-    assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (50, 11), colours=False) == [
+    assert await shown(small(), ViewState(WEIGHTS, view="lines", column=1), (50, 11), colours=False) == [
         " query                          key",
         "▸[CLS] ⣶⣶⣶⣶⣶⣶⣶⣦⣤⣤⣤⣤⣀⣄⣀⣄⡀⠄ ⠄ ⠄ ⠄ [CLS]    5.0% ▎",
         "  東京        ⠈⠉⠉⠉⠙⠛⠟⢛⠛⠻⠿⠿⠿⠿⠿⠿⢷ 東京 ◂  90.0% ███▋",
@@ -56,7 +46,7 @@ async def test_lines_go_from_the_query_to_its_keys_and_are_thick_where_the_weigh
 
 
 async def test_a_short_text_has_room_between_its_tokens() -> None:
-    lines = await lines_of(small(), ViewState(WEIGHTS, view="lines", row=1, column=1), (40, 20), colours=False)
+    lines = await shown(small(), ViewState(WEIGHTS, view="lines", row=1, column=1), (40, 20), colours=False)
     assert lines[2:9] == [
         " [CLS]              ⣀⣠⣤⣴⣶⣶ [CLS]★  50.0%",
         "               ⢀⣠⣴⣶⠿⠛⠋⠉⠁",
@@ -70,7 +60,7 @@ async def test_a_short_text_has_room_between_its_tokens() -> None:
 
 
 async def test_the_mean_of_all_heads_says_in_which_one_a_query_looks_most() -> None:
-    lines = await lines_of(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True), (70, 14))
+    lines = await shown(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True), (70, 14))
     assert lines[-3] == "東京 → [CLS] 75.0%  東京 12.5%  🎉 12.5%    most: [CLS] 100% in head 1"
     assert lines[-1] == '[query=1 "東京", key=0 "[CLS]"] = 0.75'
     app = InspectorApp(small(), ViewState(WEIGHTS, view="lines", row=1, mean=True))
@@ -83,22 +73,22 @@ async def test_the_mean_of_all_heads_says_in_which_one_a_query_looks_most() -> N
 async def test_what_is_weak_does_not_shine() -> None:
     even = np.full((1, 1, 20, 20), 0.05, dtype=np.float32)
     session = value_session(WEIGHTS, "batch head query key", even, [[f"w{number}" for number in range(20)]])
-    lines = await lines_of(session, ViewState(WEIGHTS, view="lines"), (60, 28), colours=False)
+    lines = await shown(session, ViewState(WEIGHTS, view="lines"), (60, 28), colours=False)
     assert "⣿" not in "".join(lines[:-2])
     assert "⣶" not in "".join(lines[:-2])
 
 
 async def test_other_queries_are_faint_and_only_where_there_are_colours() -> None:
     state = ViewState(WEIGHTS, view="lines", row=2, column=1)
-    with_colours = await lines_of(small(), state, (50, 11))
+    with_colours = await shown(small(), state, (50, 11))
     assert with_colours[1] == " [CLS] ⠄⠄⠄⠄⠄⠄⠄⢄⢀⢀⢀⢀⢀⢀⢀⢀ ⠄⠄⠄⠄⠄⠄⠄ [CLS]   <0.1%"
-    without = await lines_of(small(), state, (50, 11), colours=False)
+    without = await shown(small(), state, (50, 11), colours=False)
     assert without[1] == " [CLS]" + " " * 26 + "[CLS]   <0.1%"
     assert [line.split()[-2:] for line in without[2:5]] == [["◂", "0%"], ["🎉", "0%"], ["100%", "████"]]
 
 
 async def test_too_little_room_leaves_the_lines_and_drops_the_numbers() -> None:
-    assert await lines_of(small(), ViewState(WEIGHTS, view="lines", column=1), (24, 9), colours=False) == [
+    assert await shown(small(), ViewState(WEIGHTS, view="lines", column=1), (24, 9), colours=False) == [
         "▸[CL… ⣶⣶⣶⣶⣤⣤⣀⣄ ⠄ ⠄ [CL…",
         " 東京     ⠉⠙⠛⠛⠿⠿⠿⢷ 東京◂",
         "   🎉         ⠁⠐   🎉",
@@ -128,7 +118,7 @@ async def test_up_and_down_choose_the_query_left_and_right_the_key() -> None:
 async def test_scores_have_signs_and_what_is_no_number_is_said() -> None:
     rows = [[2, -1, LOWEST, np.nan]] * 4
     session = value_session(SCORES, "batch head query key", np.array([[rows]], dtype=np.float32), [WORDS])
-    lines = await lines_of(session, ViewState(SCORES, view="lines"), (60, 11), colours=False)
+    lines = await shown(session, ViewState(SCORES, view="lines"), (60, 11), colours=False)
     written = [line.rstrip("█▌ ").split()[-1] for line in lines[1:5]]
     assert written == ["+2", "-1", "masked", "nan"]
     assert "⠿" in lines[2]
@@ -136,7 +126,7 @@ async def test_scores_have_signs_and_what_is_no_number_is_said() -> None:
 
 
 async def test_other_values_name_the_stage_that_is_meant() -> None:
-    lines = await lines_of(fake_session(), ViewState("layers.1.ffn.up", view="lines"), (84, 28))
+    lines = await shown(fake_session(), ViewState("layers.1.ffn.up", view="lines"), (84, 28))
     assert " ".join(lines[:3]).strip().endswith("the nearest stage that has them is layers.1.attention.weights.")
 
 

@@ -10,8 +10,7 @@ from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.product_view import ProductView
 from hypothesis import given
 from hypothesis import strategies as st
-from inspector_app import InspectorApp
-from rich.cells import cell_len
+from inspector_app import InspectorApp, shown
 
 TEXT = "The animal didn't cross the street because it was too tired"
 TOKEN, SCORES, OUTPUT = "embeddings.token", "layers.0.attention.scores", "layers.1.attention.output"
@@ -25,15 +24,6 @@ def encoder():
 @pytest.fixture
 def session(encoder) -> Session:
     return Session(encoder.trace(TEXT), encoder)
-
-
-async def shown(session: Session, state: ViewState, size: tuple[int, int], *, colours: bool = True) -> list[str]:
-    app = InspectorApp(session, state, colours=colours)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        lines = app.lines()
-        assert {cell_len(line) for line in lines} == {size[0]}
-        return [line.rstrip() for line in lines]
 
 
 async def test_a_lookup_is_the_one_hot_row_times_the_table(session: Session) -> None:

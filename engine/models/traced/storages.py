@@ -1,0 +1,130 @@
+"""Which name stands for a tensor at the moment, where tensors are views of one memory and are written to in place.
+
+A program assigns every name once. So a write gives a new name, and whatever else looks at the same memory is read anew from that
+when it is used next: `x[:, 0] = 1` makes of x a value with another name, and of every view of x taken before a view of that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils.weak import WeakIdKeyDictionary
+
+
+@dataclass(slots=True)
+class Memory:
+    """One storage: how often it was written to, and the value that now fills it.
+
+    Attributes:
+        held: keeps its address from being given to another, though not its numbers from being freed.
+        version: how often it was written to.
+        whole: a value that fills it from the first number to the last, in order; "" where none does.
+        kind: the shape and dtype of that.
+    """
+
+    held: StorageWeakRef
+    version: int = 0
+    whole: str = ""
+    kind: tuple[tuple[int, ...], torch.dtype] = ((), torch.float32)
+
+    def fill(self, name: str, tensor: torch.Tensor) -> None:
+        """Let a value fill it from now on."""
+        self.whole, self.kind = name, (tuple(tensor.shape), tensor.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A tensor's name, and how often its memory had been written to when it got it."""
+
+    name: str
+    version: int
+
+
+class Emit(Protocol):
+    """Adds a call for a tensor that is at hand, and says its name."""
+
+    def __call__(self, target: str, arguments: tuple[object, ...], result: torch.Tensor) -> str: ...
+
+
+class Storages:
+    """The names of tensors that are alive.
+
+    Args:
+        emit: makes a call of what has to be said of a memory that was written to.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._known = WeakIdKeyDictionary()  # a tensor -> Known; it lives no longer for being known
+        self._memories: dict[int, Memory] = {}  # by the address of the storage
+
+    def give_name(self, tensor: torch.Tensor, name: str) -> None:
+        """Give a tensor a name, and its memory, if it fills that and nothing did."""
+        memory = self._memory(tensor)
+        if not memory.whole and fills(tensor):
+            memory.fill(name, tensor)
+        self._known[tensor] = Known(name, memory.version)
+
+    def name(self, tensor: torch.Tensor) -> str | None:
+        """What a tensor is called now; None where nothing is known of it.
+
+        One whose memory was written to since it was named is read anew, and so is one that looks at a memory which is known (`x.data`).
+        """
+        known = cast("Known | None", self._known.get(tensor))  # pyright: ignore[reportUnknownMemberType] # a dict without types
+        memory = self._memory(tensor)
+        if known is not None and known.version == memory.version:
+            return known.name
+        if not memory.whole:
+            return None
+        as_it_is = fills(tensor) and (tuple(tensor.shape), tensor.dtype) == memory.kind
+        name = memory.whole if as_it_is else self._read_anew(tensor, memory)
+        self._known[tensor] = Known(name, memory.version)
+        return name
+
+    def write(self, tensor: torch.Tensor, name: str) -> None:
+        """Say that a tensor was written to, and is now that value."""
+        memory = self._memory(tensor)
+        before, memory.version = memory.whole, memory.version + 1
+        if fills(tensor):
+            memory.fill(name, tensor)
+        elif before:
+            whole = _flat(tensor)
+            place = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset()]
+            memory.fill(self._emit("encoder_tui.written_into", (before, name, *place), whole), whole)
+        else:
+            memory.whole = ""
+        self._known[tensor] = Known(name, memory.version)
+
+    def _read_anew(self, tensor: torch.Tensor, memory: Memory) -> str:
+        place = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset()]
+        return self._emit("encoder_tui.read_from", (memory.whole, *place), tensor)
+
+    def _memory(self, tensor: torch.Tensor) -> Memory:
+        storage = tensor.untyped_storage()
+        address = storage._cdata  # pyright: ignore[reportPrivateUsage] # of the storage itself: its numbers may be none
+        if address not in self._memories:
+            self._memories[address] = Memory(StorageWeakRef(storage))
+        return self._memories[address]
+
+
+def fills(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is all of its memory, in order."""
+    return tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same numbers in the same memory, laid out alike."""
+    return one is other or (
+        one.layout is other.layout is torch.strided
+        and one.data_ptr() == other.data_ptr() != 0
+        and (one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype)
+        and one.numel() > 0
+    )
+
+
+def _flat(tensor: torch.Tensor) -> torch.Tensor:
+    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    return torch.as_strided(tensor.detach(), (size,), (1,), 0)

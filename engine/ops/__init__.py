@@ -1,6 +1,8 @@
 """The operations encoders are made of. Each computes, writes its formula, bounds its result and explains an element of it."""
 
+from . import given_tensor as given_tensor
 from . import patches as patches  # every operation is known once this package is
+from . import torch_operation as torch_operation
 from . import word_losses as word_losses
 from . import words as words
 from .activations import ACTIVATIONS, Activation

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -33,6 +34,19 @@ def entropies(weights: torch.Tensor) -> torch.Tensor:
     import torch
 
     return torch.special.entr(weights)
+
+
+@contextmanager
+def own_random_numbers(devices: Sequence[int] = ()) -> Generator[None]:
+    """`torch.random.fork_rng`: whatever is drawn inside, the random numbers outside go on as if it had not been.
+
+    Args:
+        devices: the GPUs whose numbers are kept as well.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=list(devices)):  # pyright: ignore[reportUnknownMemberType]
+        yield
 
 
 def named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

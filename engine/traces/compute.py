@@ -312,7 +312,7 @@ def _brought(program: Program, inputs: Inputs, device: torch.device, dtype: torc
         torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()
     )
     rest = {
-        name: tensor.to(device=device, dtype=torch.int64 if given[name].card.whole_numbers else dtype)
+        name: tensor.to(device=device, dtype=given[name].result_dtype((), (), dtype))
         for name, tensor in tensors.items()
     }
     brought = rest | dict(zip(whole, there, strict=False))

@@ -54,6 +54,7 @@ from encoder_tui.engine.ops import (
 )  # fmt: skip
 from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.ops.patches import Average, EndToken, Prepend, TokenAt
+from encoder_tui.engine.ops.torch_operation import Placeholder, TorchMove, TorchStep
 from encoder_tui.engine.ops.word_losses import PickIds, WordBias
 from encoder_tui.engine.program.kinds import UNKNOWN, Card
 from encoder_tui.engine.program.program import Program
@@ -68,8 +69,9 @@ from word_models import TEXTS, save_words
 
 # An operation -> shapes of its inputs and its weights. A number in place of a shape is what whole numbers stay below.
 HEADS, SQUARE = (2, 3, 4, 6), (2, 3, 4, 4)
+TURNED = TorchMove((TorchStep("aten.transpose.int", (Placeholder(0), 1, 2)),), (2, 6, 4), "float32")
 EXAMPLES = {
-    Activation("gelu"): ([(2, 4, 6)], []), AddBias(): ([SQUARE, (3, 4, 4)], []), AddMask(): ([SQUARE, (2, 1, 1, 4)], []),
+    TURNED: ([(2, 4, 6)], []), Activation("gelu"): ([(2, 4, 6)], []), AddBias(): ([SQUARE, (3, 4, 4)], []), AddMask(): ([SQUARE, (2, 1, 1, 4)], []),
     AddToEach(): ([(2, 4, 6)], [(6,)]), Average(): ([(2, 6), (2, 6)], []), Beside(): ([(2, 6), (2, 3)], []),
     Concat(): ([HEADS], []), ContentToPosition(6): ([(2, 3, 4, 8), 8], []), Context(): ([SQUARE, HEADS], []),
     DivideByRoot(6): ([SQUARE], []), Dropout(): ([(2, 4, 6), (2, 4, 6)], []), DropoutMask(0.25, 3): ([(2, 4, 6)], []),

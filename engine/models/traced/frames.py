@@ -29,6 +29,17 @@ def author_lines(outermost: FrameType | None = None) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def line_of_error(error: BaseException) -> str:
+    """` (at my_model.py:42)`, where the author's code was when something was raised; "" where it was not in any."""
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if _is_authors(path):
+            where = f" (at {Path(path).name}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return where
+
+
 @cache
 def _is_authors(path: str) -> bool:
     """Whether a file is neither torch's nor ours, nor made up (`<string>`, `<frozen importlib>`)."""

@@ -39,8 +39,10 @@ class TorchCall:
         module: the path of the module that was computing: `encoder.layer.0.attention.self`; "" in the outermost one.
         lines: where in the author's files it was asked for, innermost first: `("/home/me/my_model.py:42", ...)`; lines of torch itself left out.
         writes: the place among the arguments of the tensor that was written to, whose new value the result is; None for most.
-        random: it draws numbers.
+        scribbles: the places of all tensors that are written to while it is computed: copies of them are, when it is computed again.
+        random: it may draw numbers.
         autocast: what autocast brought its tensors to; "" outside autocast.
+        kernel: which kernel torch chose for a fused attention: `flash`, `efficient`, `cudnn`, `math`; "" for everything else.
     """
 
     name: str
@@ -53,8 +55,10 @@ class TorchCall:
     module: str = ""
     lines: tuple[str, ...] = ()
     writes: int | None = None
+    scribbles: tuple[int, ...] = ()
     random: bool = False
     autocast: str = ""
+    kernel: str = ""
 
     @property
     def word(self) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from .storages import address_of
+
 
 class KeptValues(Mapping[str, torch.Tensor]):
     """Values by name, in the order they were made. None is copied before something is written into it."""
@@ -18,11 +20,11 @@ class KeptValues(Mapping[str, torch.Tensor]):
         """Keep a value; its memory is shared until it is written to."""
         held = tensor.detach()
         self._values[name] = held
-        self._sharing.setdefault(_address(held), []).append(name)
+        self._sharing.setdefault(address_of(held), []).append(name)
 
     def before_write(self, tensor: torch.Tensor) -> None:
         """Copy what shares a tensor's memory, which is about to be written to."""
-        for name in self._sharing.pop(_address(tensor), ()):
+        for name in self._sharing.pop(address_of(tensor), ()):
             self._values[name] = self._values[name].clone()
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -33,7 +35,3 @@ class KeptValues(Mapping[str, torch.Tensor]):
 
     def __len__(self) -> int:
         return len(self._values)
-
-
-def _address(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage] # of the storage itself: its numbers may be none

@@ -104,10 +104,15 @@ class Storages:
 
     def _memory(self, tensor: torch.Tensor) -> Memory:
         storage = tensor.untyped_storage()
-        address = storage._cdata  # pyright: ignore[reportPrivateUsage] # of the storage itself: its numbers may be none
+        address = address_of(tensor)
         if address not in self._memories:
             self._memories[address] = Memory(StorageWeakRef(storage))
         return self._memories[address]
+
+
+def address_of(tensor: torch.Tensor) -> int:
+    """The address of a tensor's storage itself, which is its own even where it holds no numbers."""
+    return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
 
 def fills(tensor: torch.Tensor) -> bool:

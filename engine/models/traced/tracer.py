@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Protocol
 
@@ -19,17 +19,21 @@ import torch
 from torch import nn
 from torch._dispatch.python import enable_pre_dispatch, enable_python_dispatcher
 from torch._subclasses.schema_check_mode import SchemaCheckMode
+from torch.nn.attention import SDPBackend
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import Decision, Graph, Leaf, Ref, TorchCall, references
-from .storages import Storages, is_same
+from .storages import Storages, address_of, is_same
 from .structures import named_tensors, tensors_within
 
 # What takes a number out of a tensor, where Python goes on with it.
 TAKEN_OUT = frozenset({"item", "_local_scalar_dense", "is_nonzero", "equal", "allclose"})
+# What norms over batches count in training, which torch does not say of them: where it stands, and where whether it is training.
+SECRETLY, TRAINING = {"batch_norm": (3, 4), "instance_norm": (3, 4)}, 5
+FUSED = "scaled_dot_product_attention"
 UNWRITTEN = frozenset({"detach_", "requires_grad_"})  # in place, and no number changes
 
 
@@ -169,48 +173,56 @@ class Tracer(SchemaCheckMode):
         options = dict(kwargs or {})
         arguments, named = tree_map_only(torch.Tensor, self._ref, (tuple(args), options))
         word = func._schema.name.rpartition("::")[2]
-        written = _written(func, args) if word not in UNWRITTEN else ()
-        for place in written:
-            self._keep.before_write(args[place])
+        written, secretly = _written(func, word, args)
+        for place in (*written, *secretly):
+            self._before_write(args[place])
         random = torch.Tag.nondeterministic_seeded in func.tags
+        call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
+        call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
         with torch._C._DisablePythonDispatcher():  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue] # the kernels that run otherwise, no Python in their place
             result = func(*args, **options)
         if not _has_tensors(result):
             if word in TAKEN_OUT and (refs := list(references(arguments))):
-                self.seen.decisions.append(Decision(refs[0].name, result, str(func), author_lines(self._outermost)))
+                self.seen.decisions.append(Decision(refs[0].name, result, str(func), call.lines))
             return result
-        before = len(self.seen.calls)
-        if written:
-            self._write(func, args, arguments, named, written, random)
-        else:
-            self._name(func, args, options, arguments, named, result, random)
-        if state is not None:
-            self.seen.draws.update((call.name, state) for call in self.seen.calls[before:] if call.random)
+        names = [] if written else self._name(call, (args, options), result)
+        names += self._write(call, args, (*written, *secretly))
+        if state is not None and not torch.equal(state, torch.get_rng_state()):
+            self.seen.draws.update(dict.fromkeys(names, state))
         return result
 
-    def _name(self, func: Any, args: Any, kwargs: Any, arguments: Any, options: Any, result: Any, random: bool) -> None:
+    def _name(self, call: TorchCall, given: Any, result: Any) -> list[str]:
+        """Name the tensors that an operation gave, those apart that it had been given."""
         single = isinstance(result, torch.Tensor)
-        given = tree_leaves((args, kwargs))
+        tensors = [part for part in tree_leaves(given) if isinstance(part, torch.Tensor)]
+        names: list[str] = []
         for pick, tensor in enumerate([result] if single else result):
             if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance] # an operation may give None in its place
                 continue
-            same = next((part for part in given if isinstance(part, torch.Tensor) and is_same(part, tensor)), None)
+            same = next((part for part in tensors if is_same(part, tensor)), None)
             if same is not None:  # it gave back what it was given, perhaps as another object: dropout that is off
                 self._storages.give_name(tensor, self._ref(same).name)
                 continue
-            call = self._add(str(func), arguments, options, tensor, None if single else pick, random=random)
-            self._storages.give_name(tensor, call)
-            self._keep.put(call, tensor)
+            names.append(self._add(replace(call, pick=None if single else pick), tensor))
+            self._storages.give_name(tensor, names[-1])
+        return names
 
-    def _write(
-        self, func: Any, args: Sequence[Any], arguments: Any, options: Any, written: Sequence[int], random: bool
-    ) -> None:
+    def _write(self, call: TorchCall, args: Sequence[Any], written: Sequence[int]) -> list[str]:
+        """Name the tensors that an operation wrote to, which are others now."""
+        names: list[str] = []
         for place in written:
-            tensor = args[place]
-            call = self._add(str(func), arguments, options, tensor, None, random=random, writes=place)
-            self._storages.write(tensor, call)
-            self._keep.put(call, tensor)
+            names.append(self._add(replace(call, writes=place), args[place]))
+            self._storages.write(args[place], names[-1])
+        return names
+
+    def _before_write(self, tensor: torch.Tensor) -> None:
+        """Keep what is about to be written over, of values and of what went in."""
+        self._keep.before_write(tensor)
+        for went_in in (self.seen.weights, self.seen.inputs):
+            for name, other in went_in.items():
+                if address_of(other) == address_of(tensor):
+                    went_in[name] = other.detach().clone()
 
     def _ref(self, tensor: torch.Tensor) -> Ref:
         if (name := self._storages.name(tensor)) is not None:
@@ -226,42 +238,53 @@ class Tracer(SchemaCheckMode):
 
     def _emit(self, target: str, arguments: tuple[object, ...], result: torch.Tensor) -> str:
         held = tuple(Ref(part) if isinstance(part, str) else part for part in arguments)
-        name = self._add(target, held, {}, result, None)
+        return self._add(self._call(target, held), result)
+
+    def _call(
+        self, target: str, arguments: Any, options: Mapping[str, Any] | None = None, random: bool = False, kernel: str = ""
+    ) -> TorchCall:  # fmt: skip
+        """A call that is made just now, before it is known what it gives."""
+        at = self._at[-1] if self._at else ""
+        lines = author_lines(self._outermost)
+        return TorchCall(
+            "", target, tuple(arguments), options or {}, module=at, lines=lines, random=random, kernel=kernel
+        )
+
+    def _add(self, call: TorchCall, result: torch.Tensor) -> str:
+        """Add a call with one tensor that it gave; what that is called."""
+        word = call.target.split(".")[1].strip("_")
+        name = f"{word}_{self._words[word]}" if self._words[word] else word
+        self._words[word] += 1
+        device, dtype = result.device.type, str(result.dtype).removeprefix("torch.")
+        wide = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else ""
+        autocast = str(wide).removeprefix("torch.")
+        self.seen.calls.append(replace(call, name=name, shape=tuple(result.shape), dtype=dtype, autocast=autocast))
         self._keep.put(name, result)
         return name
 
-    def _add(
-        self, target: str, arguments: Any, options: Mapping[str, Any], result: torch.Tensor, pick: int | None, *,
-        random: bool = False, writes: int | None = None,
-    ) -> str:  # fmt: skip
-        word = target.split(".")[1].strip("_")
-        name = f"{word}_{self._words[word]}" if self._words[word] else word
-        self._words[word] += 1
-        device = result.device.type
-        autocast = (
-            str(torch.get_autocast_dtype(device)).removeprefix("torch.") if torch.is_autocast_enabled(device) else ""
-        )
-        self.seen.calls.append(
-            TorchCall(
-                name, target, tuple(arguments), options, pick, tuple(result.shape), str(result.dtype).removeprefix("torch."),
-                self._at[-1] if self._at else "", author_lines(self._outermost), writes, random, autocast,
-            )
-        )  # fmt: skip
-        return name
+
+def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`."""
+    chosen = torch.ops.aten._fused_sdp_choice.default(*args, **options)
+    return SDPBackend(chosen).name.lower().removesuffix("_attention")
 
 
 def _has_tensors(result: Any) -> bool:
     return isinstance(result, torch.Tensor | list | tuple)
 
 
-def _written(func: Any, args: Sequence[Any]) -> list[int]:
-    """The places among the arguments of the tensors that are written to."""
+def _written(func: Any, word: str, args: Sequence[Any]) -> tuple[list[int], list[int]]:
+    """The places among the arguments of the tensors that are written to: of which torch says so, and of which it does not."""
+    if word in UNWRITTEN:
+        return [], []
+    if word in SECRETLY and len(args) > TRAINING and args[TRAINING]:
+        return [], [place for place in SECRETLY[word] if isinstance(args[place], torch.Tensor)]
     places = [
         place
         for place, part in enumerate(func._schema.arguments)
         if part.alias_info is not None and part.alias_info.is_write
     ]
-    return [place for place in places if place < len(args) and isinstance(args[place], torch.Tensor)]
+    return [place for place in places if place < len(args) and isinstance(args[place], torch.Tensor)], []
 
 
 def _leaf(name: str, tensor: torch.Tensor) -> Leaf:

@@ -1,0 +1,232 @@
+"""A debugger on somebody's own module: its passage becomes a program, which is stepped, patched and forked like any other."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...messages.errors import InputError, one_line
+from ...program.inputs import Inputs
+from ...program.tokens import Tokens
+from ...program.torch_calls import own_random_numbers
+from ...traces.compute import Computation
+from ...traces.ranges.weights import WeightSizes
+from ...traces.run import Run
+from ..encoder import Encoder, Paths
+from ..families import TEXT
+from ..notes import Tell, warn
+from ..settings import Settings
+from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, tokens_of_tensors, with_arrays
+from .frames import line_of_error
+from .kept import KeptValues
+from .program import Made, program_of
+from .source import LiveWeights, ModuleSource, dtype_of_module
+from .tracer import Passage, Tracer
+
+FEW = 3
+
+
+def attach(
+    module: nn.Module, *inputs: Any, tokenizer: str | Path | None = None, name: str = "", budget: int | None = None, tell: Tell = warn,
+    **named: Any,
+) -> ModuleEncoder:  # fmt: skip
+    """An encoder of somebody's own module, as it is: in whatever mode, dtype and place it is in.
+
+    It is called once, and what it computed becomes a program: `encoder.first` is the run of these inputs. Every stage is computed again beside
+    what the module computed; whether all are equal to the last bit is said (`encoder.notes`). The module is not changed: its buffers and torch's
+    random numbers are as before.
+
+    Args:
+        module: anybody's.
+        inputs, named: what it is called with.
+        tokenizer: the directory of its tokenizer, for texts and for the tokens of ids.
+        name: what to call it; its class if not given.
+        budget, tell: as of `load`.
+
+    Raises:
+        InputError: it raises, or gives back no tensor.
+    """
+    return ModuleEncoder(module, Arguments(inputs, named), tokenizer=tokenizer, name=name, budget=budget, tell=tell)
+
+
+class ModuleEncoder(Encoder):
+    """Somebody's module, made ready to be walked. Made by `attach`.
+
+    Args:
+        module: anybody's.
+        given: what it is called with; None for what a text alone gives, which `run` is called with then.
+        tokenizer, name, budget, tell: as of `attach`.
+
+    Attributes:
+        module: it.
+        first: the run of what it was attached with.
+    """
+
+    def __init__(
+        self, module: nn.Module, given: Arguments | None, *, tokenizer: str | Path | None = None, name: str = "",
+        budget: int | None = None, tell: Tell = warn,
+    ) -> None:  # fmt: skip
+        self.module, self.tell, self.name, self.side = module, tell, name or type(module).__name__, TEXT
+        self.dtype = dtype_of_module(module)
+        self.device = next((weight.device for weight in (*module.parameters(), *module.buffers())), torch.device("cpu"))
+        self.checkpoint = ModuleSource(module, self.name, None if tokenizer is None else Path(tokenizer))
+        self.settings = Settings(module, str(self.device), str(self.dtype).removeprefix("torch."), budget, side=TEXT)
+        self._given: Arguments | None = None
+        self._stages_given: Mapping[str, str] = {}
+        self.first: Run | None = None
+        if given is not None:
+            self.first = self._run(given, None, None)
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def run(
+        self, texts: str | Sequence[str] | Tokens | Inputs = (), pair: str | None = None, max_length: int | None = None,
+        instead_of: Run | None = None, images: Paths = (), prompt: str | None = None,
+    ) -> Run:  # fmt: skip
+        """A run over texts, or over what went into another run of this module; see `Encoder.run`.
+
+        Raises:
+            InputError: there is no tokenizer, the module takes something else, or it raises.
+        """
+        if images:
+            self.look(images)
+        if isinstance(texts, Tokens | Inputs):
+            inputs = Inputs.of(texts)
+        else:
+            if isinstance(texts, str) or texts:
+                inputs = Inputs(self.read(texts, pair, max_length, prompt))
+                for note in inputs.tokens.notes:
+                    self.tell(note)
+            elif self.first is not None:
+                inputs = self.first.original_inputs
+            else:
+                raise InputError(
+                    f"{self.name} was given nothing to be called with; give it a text, or inputs of its own"
+                )
+        return self._run(*self._arguments(inputs), inputs)
+
+    def _arguments(self, inputs: Inputs) -> tuple[Arguments, list[str]]:
+        """What to call the module with for these inputs."""
+        if self._given is None or (inputs.tokens.arrays.keys() < self._arrays and not inputs.tokens.arrays):
+            return arguments_for_tokens(self.module, inputs.tokens, self.device)
+        like = self._given.tensors(self.module)
+        return self._given.with_tensors(self.module, tensors_of_inputs(inputs, self._stages_given, like)), []
+
+    @property
+    def _arrays(self) -> set[str]:
+        """What goes in besides the parts of a text."""
+        return {stage for stage in self._stages_given.values() if not stage.startswith("tokens.")}
+
+    def _run(self, given: Arguments, notes: Sequence[str] | None, inputs: Inputs | None) -> Run:
+        passage, made = self._passage(given)
+        self._given, self._stages_given = given, made.given
+        word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
+        own = tokens_of_tensors(made.given, passage.inputs, word, self.name)
+        inputs = own if inputs is None else with_arrays(inputs, own.tokens.arrays)
+        self.program, self.weights = made.program, LiveWeights(passage.weights, self.name)  # pyright: ignore[reportIncompatibleVariableOverride, reportAttributeAccessIssue]
+        computation = Computation(self.program, self.weights, inputs, self.device, self.dtype, self.budget)
+        run = Run(computation, inputs, self.about, WeightSizes(self.weights), word)
+        told = (*self.checkpoint.notes, *(notes or ()), *_told(passage, made, self.name))
+        for note in told:
+            self.tell(note)
+        run.model_notes = (*told, *_exact(made, self.name))
+        return run
+
+    def _passage(self, given: Arguments) -> tuple[Passage, Made]:
+        """One passage of the module, and the program of it; the module and the random numbers are as before."""
+        kept = KeptValues()
+        with undisturbed(self.module):
+            try:
+                passage = Tracer(self.module, kept).run(given.positional, given.options)
+            except InputError:
+                raise
+            except Exception as error:  # whatever the module raises
+                raise InputError(
+                    f"{self.name} raised {type(error).__name__}: {one_line(error)}{line_of_error(error)}"
+                ) from error
+            if not passage.graph.outputs:
+                raise InputError(
+                    f"{self.name} gave back no tensor that it computed; give a module whose forward returns one"
+                )
+            return passage, program_of(passage, kept)
+
+    # -- what is asked of encoders -----------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, str]:
+        """Where it came from, how large it is."""
+        program = self.first.program if self.first is not None else self.program
+        return {
+            "module": type(self.module).__module__ + "." + type(self.module).__qualname__,
+            "parameters": f"{self.checkpoint.parameters(program):,}",
+            "not used": ", ".join(map(str, self.checkpoint.leftovers(program))) or "none of its parameters",
+        }
+
+    def otherwise(self, settings: Settings) -> ModuleEncoder:
+        """A copy of the module in another dtype or on another device."""
+        module = copy.deepcopy(self.module).to(device=settings.device, dtype=getattr(torch, settings.dtype))
+        other = ModuleEncoder(
+            module, None, tokenizer=self.checkpoint.tokenizer, name=self.name, budget=settings.budget, tell=self.tell
+        )
+        if self._given is not None:
+            moved = {
+                name: tensor.to(other.device, other.dtype if tensor.is_floating_point() else tensor.dtype)
+                for name, tensor in self._given.tensors(self.module).items()
+            }
+            other._given, other._stages_given = self._given.with_tensors(self.module, moved), self._stages_given
+        return other
+
+
+def _exact(made: Made, name: str) -> Sequence[str]:
+    if made.inexact:
+        return ()
+    return (f"{len(made.program)} stages from one passage of {name}, each equal to the module's own to the last bit",)
+
+
+def _told(passage: Passage, made: Made, name: str) -> list[str]:
+    """What is to be said of how far this is what the module does."""
+    notes: list[str] = []
+    if made.inexact:
+        first = made.inexact[0]
+        notes.append(
+            f"{len(made.inexact)} of {len(made.program)} stages give other numbers when they are computed again: the first is {first.stage}, "
+            f"by up to {first.difference:.3g}"
+        )
+    if passage.training and passage.draws:
+        notes.append(
+            f"{name} is in training mode, and dropout draws: the same numbers again in each stage, others in each run"
+        )
+    if passage.compiled:
+        notes.append(
+            "torch.compile was put aside: shown is what the code says, whose last bits may differ from what was compiled"
+        )
+    for decision in passage.graph.decisions[:FEW]:
+        notes.append(
+            f"the code looked at a number ({decision.saw:g}) at {_short(decision.lines)}: a patch before that does not change the way it took"
+        )
+    return notes
+
+
+@contextmanager
+def undisturbed(module: nn.Module) -> Generator[None]:
+    """Bring buffers and random numbers back to what they were: a module in training mode counts and draws."""
+    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    devices = sorted({part.device.index or 0 for part in module.parameters() if part.device.type == "cuda"})
+    with own_random_numbers(devices):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    if not torch.equal(buffer, before):
+                        buffer.copy_(before)
+
+
+def _short(lines: Sequence[str]) -> str:
+    path, _, line = (lines[0] if lines else "").rpartition(":")
+    return f"{Path(path).name}:{line}" if path else "a line that is not known"

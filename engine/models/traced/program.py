@@ -1,0 +1,165 @@
+"""The program of one passage of somebody's module: every stage computed again beside what the module computed, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ...ops.base import Op, no_memory
+from ...program.program import Program
+from ...program.stage import Stage
+from .graph import Graph
+from .known_operations import candidates
+from .roles import roles_of
+from .stages import Making, axes_of, input_stages, makings, operation, stage_names, stage_of, token_shape
+from .tracer import Passage
+
+SEGMENTS, POSITIONS, MASK = ("type", "segment"), ("position",), ("attention_mask",)
+
+
+@dataclass(frozen=True, slots=True)
+class Inexact:
+    """A stage that gave other numbers when it was computed again.
+
+    Attributes:
+        stage: its name.
+        difference: by how much at most; NaN where they cannot be told apart by numbers.
+    """
+
+    stage: str
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A program, and how far it is what the module does.
+
+    Attributes:
+        program: the stages.
+        given: what the module is called with, by name -> the stage it goes in at.
+        inexact: stages that are not the module's to the last bit; none, mostly.
+    """
+
+    program: Program
+    given: Mapping[str, str]
+    inexact: Sequence[Inexact]
+
+
+def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
+    """The program of a passage.
+
+    Each stage is computed from the module's own values and held against the module's own result: where all are equal, so is every value
+    that is computed from the inputs alone.
+
+    Args:
+        passage: what was seen.
+        values: of every call.
+    """
+    graph = passage.graph
+    roles = roles_of(graph)
+    first = input_stages(graph, input_roles(graph))
+    names = {name: stage.name for name, stage in first.items()} | stage_names(graph, roles, roles.folded)
+    tokens = token_shape(graph, input_roles(graph))
+    known = {**values, **passage.inputs, **passage.weights}
+    stages: list[Stage] = list(first.values())
+    inexact: list[Inexact] = []
+    for value, making in makings(graph, roles.folded).items():
+        axes = roles.axes.get(value) or axes_of(making.calls[-1].shape, tokens)
+        op, difference = _operation(making, names[value], axes, passage, known)
+        stages.append(stage_of(names[value], making, op, axes, names))
+        if difference is not None:
+            inexact.append(Inexact(names[value], difference))
+    weights = {name: leaf.shape for name, leaf in graph.weights.items()}
+    program = Program(stages, aliases_of(graph, names), weights)
+    return Made(program, {name: stage.name for name, stage in first.items()}, inexact)
+
+
+def _operation(
+    making: Making, name: str, axes: tuple[str, ...], passage: Passage, known: Mapping[str, torch.Tensor]
+) -> tuple[Op, float | None]:
+    """What a stage does, and by how much that differs from what the module did; None for not at all."""
+    inputs, weights = [known[value] for value in making.inputs], [known[value].detach() for value in making.weights]
+    wanted = known[making.calls[-1].name]
+    for op in candidates(making, name, axes):
+        if _fits(op, making, inputs, weights, wanted) and _same(_computed(op, inputs, weights), wanted):
+            return op, None
+    op = operation(making, passage)
+    again = _computed(op, inputs, weights)
+    return op, None if _same(again, wanted) else _difference(again, wanted)
+
+
+def _fits(
+    op: Op, making: Making, inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], wanted: torch.Tensor
+) -> bool:
+    """Whether an operation would say the right shape and dtype of its result beforehand."""
+    shapes = [tuple(tensor.shape) for tensor in inputs], [tuple(tensor.shape) for tensor in weights]
+    made_of = [tensor.dtype for tensor in inputs], [tensor.dtype for tensor in weights]
+    try:
+        shape = op.shape(*shapes)
+    except (ValueError, IndexError):
+        return False
+    dtype = next((tensor.dtype for tensor in (*weights, *inputs) if tensor.is_floating_point()), wanted.dtype)
+    return shape == tuple(wanted.shape) and op.result_dtype(*made_of, dtype) == wanted.dtype
+
+
+def _computed(op: Op, inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    try:
+        with torch.no_grad():
+            return op.compute(inputs, weights, no_memory)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return None
+
+
+def _same(one: torch.Tensor | None, other: torch.Tensor) -> bool:
+    """Whether two tensors are the same to the last bit, NaN beside NaN."""
+    if one is None or (one.shape, one.dtype) != (other.shape, other.dtype):
+        return False
+    if torch.equal(one, other):
+        return True
+    return other.is_floating_point() and bool(((one == other) | (one.isnan() & other.isnan())).all())
+
+
+def _difference(one: torch.Tensor | None, other: torch.Tensor) -> float:
+    if one is None or one.shape != other.shape or not other.is_floating_point():
+        return float("nan")
+    return float((one.double() - other.double()).abs().max())
+
+
+def input_roles(graph: Graph) -> dict[str, str]:
+    """Which inputs are ids, segments and positions, since they are looked up, and which is the mask, since it is called so.
+
+    An input that only might be one stays what it is: a mask of the other polarity is no mask of tokens.
+    """
+    named: dict[str, str] = {}
+    for call in graph.calls:
+        if call.word != "embedding" or not call.inputs or call.inputs[-1] not in graph.inputs:
+            continue
+        name = call.inputs[-1]
+        last = name.rpartition(".")[2]
+        part = (
+            "segments"
+            if any(word in last for word in SEGMENTS)
+            else "positions"
+            if any(word in last for word in POSITIONS)
+            else "ids"
+        )
+        if len(graph.inputs[name].shape) == 2 and f"tokens.{part}" not in named.values():
+            named.setdefault(name, f"tokens.{part}")
+    ids = next((graph.inputs[name].shape for name, given in named.items() if given == "tokens.ids"), ())
+    for name, leaf in graph.inputs.items():
+        if name.rpartition(".")[2] in MASK and leaf.shape == ids and leaf.dtype == "int64":
+            named[name] = "tokens.mask"
+    return named if ids else {}
+
+
+def aliases_of(graph: Graph, names: Mapping[str, str]) -> dict[str, str]:
+    """Other names for what the module gives back: `output` for the first, `output.NAME` for each by where it stands."""
+    aliases: dict[str, str] = {}
+    for path, value in graph.outputs.items():
+        if value in names:
+            aliases.setdefault("output", names[value])
+            if path != "0":
+                aliases[f"output.{path}"] = names[value]
+    return {alias: name for alias, name in aliases.items() if alias not in names.values()}

@@ -1,0 +1,48 @@
+"""A tensor that somebody's module is called with, of whatever shape and dtype it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from ..program.explanation import Explanation, Term, Terms
+from ..program.kinds import Card
+from ..program.stage import Shape
+from .element import Element
+from .lazy import torch
+from .tokens import Given
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTensor(Given):
+    """A value that is brought as it is.
+
+    Attributes:
+        size: its shape.
+        dtype: what it is made of: `float32`, `bool`.
+    """
+
+    size: tuple[int, ...] = ()
+    dtype: str = "float32"
+    card: ClassVar[Card] = Card(given=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
+
+    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
+        return self.size
+
+    def result_dtype(
+        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
+    ) -> torch.dtype:
+        return cast("torch.dtype", getattr(torch, self.dtype))
+
+    def highest(self, tokens: int, rows: int) -> int | None:
+        return None
+
+    def write(self, *operands: str) -> str:
+        return f"{self.what}, as the module is called with it"
+
+    @staticmethod
+    def explain(element: Element) -> Explanation:
+        """What the module was called with: here every chain ends."""
+        terms = Terms([element.stored], lambda _: Term(element.stored, (), "given"), 0)
+        return element.explain(f"{element.stage.part} as the module was called with it", terms)

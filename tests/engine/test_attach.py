@@ -1,0 +1,206 @@
+"""Somebody's own module as an encoder: exact against its own forward, stepped, patched, forked, compared, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from encoder_tui.engine import InputError, Session, open_snapshot, save
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.models.traced.attach import ModuleEncoder, attach
+from encoder_tui.engine.models.traced.graph import TorchCall
+from encoder_tui.engine.traces.run import Run
+from own_modules import BookEncoder, InPlace
+from torch import nn
+from torch.nn import functional
+
+IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
+MASK = (IDS != 0).long()
+
+
+def first(encoder: ModuleEncoder) -> Run:
+    assert encoder.first is not None
+    return encoder.first
+
+
+def exact(run: Run) -> bool:
+    return any("each equal to the module's own to the last bit" in note for note in run.notes)
+
+
+@pytest.fixture
+def book() -> BookEncoder:
+    torch.manual_seed(0)
+    return BookEncoder().eval()
+
+
+@pytest.fixture
+def run(book: BookEncoder) -> Run:
+    return first(attach(book, IDS, MASK))
+
+
+def test_every_stage_is_the_modules_own(book: BookEncoder, run: Run) -> None:
+    assert exact(run)
+    assert np.array_equal(run["output"].numpy(), book(IDS, MASK).detach().numpy())
+    assert run["layers.1.attention.heads.2.q"].name == "layers.1.attention.heads.2.q.linear"
+    stage = run.program["layers.0.attention.heads.0.softmax"]
+    assert stage.source.endswith("own_modules.py:24")
+    assert stage.kind == "Softmax"
+
+
+def test_what_goes_in_is_known_by_what_is_done_with_it(run: Run) -> None:
+    assert run.tokens.ids.tolist() == IDS.tolist()
+    assert run.tokens.mask.tolist() == MASK.tolist()
+
+
+def test_a_patch_does_what_the_module_would_have_done(book: BookEncoder, run: Run) -> None:
+    fork = run.fork()
+    fork.override("layers.0.attention.heads.1.softmax", torch.zeros(2, 7, 7))
+    head = book.get_submodule("layers.0.attention.heads.1")
+
+    def nothing(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(output)
+
+    handle = head.register_forward_hook(nothing)
+    try:
+        wanted = book(IDS, MASK).detach().numpy()
+    finally:
+        handle.remove()
+    assert np.array_equal(fork["output"].numpy(), wanted)
+    assert not np.array_equal(run["output"].numpy(), wanted)
+
+
+def test_it_is_walked_like_any_other(run: Run) -> None:
+    session = Session(run)
+    TABLE.execute(session, "break layers.1.attention.heads.0.softmax if max > 0")
+    TABLE.execute(session, "continue")
+    assert session.debugger.stage is not None
+    assert session.debugger.stage.name == "layers.1.attention.heads.0.softmax"
+    why = TABLE.execute(session, "why layers.1.attention.heads.0.softmax[0, 1, 2]").text
+    assert "row sum" in why
+
+
+def test_values_within_a_budget_are_computed_again(book: BookEncoder) -> None:
+    run = first(attach(book, IDS, MASK, budget=20_000))
+    assert np.array_equal(run["output"].numpy(), book(IDS, MASK).detach().numpy())
+    assert np.array_equal(run["embeddings.add"].numpy(), run["embeddings.add"].numpy())
+
+
+def test_it_is_exported_and_opened(run: Run, tmp_path: Path) -> None:
+    save(run, tmp_path / "own.safetensors")
+    recording = open_snapshot(tmp_path / "own.safetensors")
+    assert np.array_equal(recording["output"].numpy(), run["output"].numpy())
+    assert recording.formulas("layers.0.attention.heads.0.div")[0] == "div = bmm / √8"
+    assert recording.program["layers.0.attention.heads.0.div"].source.endswith("own_modules.py:21")
+
+
+def test_another_text_is_another_passage(book: BookEncoder) -> None:
+    encoder = attach(book, IDS, MASK)
+    run = encoder.run_ids([[1, 2, 3], [4, 5, 6]])
+    assert exact(run)
+    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    assert np.array_equal(run["output"].numpy(), book(ids, torch.ones_like(ids)).detach().numpy())
+
+
+def test_dropout_of_training_is_drawn_as_the_module_draws_it(book: BookEncoder) -> None:
+    book.train()
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    run = first(attach(book, IDS, MASK, tell=lambda _: None))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(run["output"].numpy(), book(IDS, MASK).detach().numpy())
+    assert exact(run)
+    assert any("dropout draws" in note for note in run.notes)
+
+
+def test_what_is_written_in_place_is_straight_line() -> None:
+    torch.manual_seed(1)
+    module, x = InPlace(), torch.randn(3, 8)
+    run = first(attach(module, x))
+    torch.manual_seed(3)
+    assert exact(run)
+    assert run["read_from"].shape == (3, 8)
+
+
+def test_a_norm_over_batches_counts_in_the_program_and_not_in_the_module() -> None:
+    norm, x = nn.BatchNorm1d(4), torch.randn(5, 4)
+    before = {name: buffer.clone() for name, buffer in norm.named_buffers()}
+    run = first(attach(norm, x))
+    for _ in range(2):
+        assert exact(run)
+        assert run["add"].numpy() == 1
+        assert np.array_equal(run["output"].numpy(), run["batch_norm"].numpy())
+    assert run["batch_norm_1"].shape == (4,)  # the running mean
+    assert all(torch.equal(buffer, before[name]) for name, buffer in norm.named_buffers())
+
+
+def test_weights_that_were_trained_since_are_not_taken_for_those_that_were_seen(book: BookEncoder, run: Run) -> None:
+    with torch.no_grad():
+        book.embeddings.layer_norm.weight.add_(1)
+    with pytest.raises(InputError, match=r"embeddings\.layer_norm\.weight of BookEncoder has been written to since"):
+        run["output"].numpy()
+
+
+def test_autocast_is_kept(book: BookEncoder) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        run = first(attach(book, IDS, MASK))
+        wanted = book(IDS, MASK).detach()
+    assert run["layers.0.attention.heads.0.q.linear"].dtype == "bfloat16"
+    assert exact(run)
+    assert np.array_equal(run["output"].numpy(), wanted.float().numpy())
+
+
+def test_a_fused_attention_takes_the_kernel_that_the_module_took() -> None:
+    class Fused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.randn(1, 2, 5, 5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return functional.scaled_dot_product_attention(x, x, x, attn_mask=self.bias)
+
+    module, x = Fused(), torch.randn(1, 2, 5, 8)
+    run = first(attach(module, x))  # gradients are kept of the bias, for which torch takes another kernel
+    assert exact(run)
+    assert np.array_equal(run["output"].numpy(), module(x).detach().numpy())
+
+
+class Raises(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ x
+
+
+def test_what_the_module_raises_is_said_with_its_line() -> None:
+    with pytest.raises(InputError, match=r"Raises raised RuntimeError: mat1 and mat2 .* \(at test_attach.py:\d+\)"):
+        attach(Raises(), torch.randn(2, 3))
+
+
+def test_a_stage_that_cannot_be_computed_again_is_named() -> None:
+    class Clock(nn.Module):
+        ticks = 0.0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ops.encoder_tui_test.tick(x * 1)
+
+    library = torch.library.Library("encoder_tui_test", "DEF")
+    try:
+        library.define("tick(Tensor x) -> Tensor")
+
+        def tick(x: torch.Tensor) -> torch.Tensor:
+            Clock.ticks += 1
+            return x + Clock.ticks
+
+        library.impl("tick", tick, "CompositeExplicitAutograd")
+        told: list[str] = []
+        attach(Clock(), torch.zeros(2), tell=told.append)
+    finally:
+        library._destroy()
+    assert told == ["1 of 3 stages give other numbers when they are computed again: the first is tick, by up to 1"]
+
+
+def test_a_call_says_its_word() -> None:
+    assert [TorchCall("", target, ()).word for target in ("aten.add_.Tensor", "aten._softmax.default")] == [
+        "add",
+        "_softmax",
+    ]

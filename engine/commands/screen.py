@@ -134,7 +134,7 @@ COMMANDS = (
     ),
     Command(
         "weight", "weight [SYMBOL|N|next|off]",
-        "Show a weight of the stage in place of its value, then the next one, then the value again.",
+        "Show a weight of the stage, or its table of all positions, in place of its value, then the next one, then the value again.",
         _weight, "screen", (), (Key("W", "weight next", "weights, value"),), ("next", "off"),
     ),
     Command(

@@ -108,7 +108,7 @@ class Encoder:
             return self.run(texts, pair, max_length, images=images, prompt=prompt)
         inputs = self.inputs(texts, pair, max_length, images, prompt)
         outline = Outline(self._program_of(inputs), inputs, self._shadows_of(inputs), self.about)
-        outline.model_notes = tuple(self.checkpoint.notes)
+        outline.model_notes, outline.longest = tuple(self.checkpoint.notes), self._longest
         return outline
 
     def look(self, images: Paths) -> Tokens:
@@ -183,7 +183,7 @@ class Encoder:
         )  # fmt: skip
         word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
         run = Run(computation, inputs, self.about, self._weight_sizes, word)
-        run.model_notes = tuple(self.checkpoint.notes)
+        run.model_notes, run.longest = tuple(self.checkpoint.notes), self._longest
         return run
 
     @cached_property
@@ -273,6 +273,11 @@ class Encoder:
             "dtype": str(self.dtype).removeprefix("torch."),
         }
         return about | {"attention": "causal"} if self._is_causal else about
+
+    @cached_property
+    def _longest(self) -> int | None:
+        """How many tokens of text it takes; None for any number, and where it takes images."""
+        return self.checkpoint.limits.longest if self.side == TEXT else None
 
     @cached_property
     def _is_causal(self) -> bool:

@@ -41,7 +41,7 @@ class Sinusoid(Op):
     layout: str = "turns"
     places: int = 0
     padding: int = -1
-    card: ClassVar[Card] = Card(elementwise=True, single=True, may_be_alike=True)
+    card: ClassVar[Card] = Card(elementwise=True, single=True, by_position=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs

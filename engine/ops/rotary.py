@@ -35,7 +35,7 @@ class RotaryTable(Op):
     theta: float
     head_dim: int
     dtype: str
-    card: ClassVar[Card] = Card(elementwise=True, single=True, turns=True, may_be_alike=True)
+    card: ClassVar[Card] = Card(elementwise=True, single=True, by_position=True, turns=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
         (positions,) = inputs

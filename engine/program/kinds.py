@@ -41,6 +41,7 @@ class Card:
         standardised: rows have mean 0 and deviation 1 before the weights.
         mask: it says which keys a query may see.
         hides: it puts its second input, a mask, upon its first.
+        by_position: each row follows from one position alone, by a formula: there is a whole table of them, learned or not.
         turns: by the position itself, while what follows depends on distances alone.
         counts: of what goes in, it looks only at how much there is.
         adds_inputs: the result tells apart what the inputs do.
@@ -65,6 +66,7 @@ class Card:
     standardised: bool = False
     mask: bool = False
     hides: bool = False
+    by_position: bool = False
     turns: bool = False
     counts: bool = False
     adds_inputs: bool = False
@@ -74,3 +76,6 @@ class Card:
 
 
 UNKNOWN = Card()
+TABLE = (
+    "table"  # stands after the `@` of what a stage with `by_position` has besides its value: its rows for all positions
+)

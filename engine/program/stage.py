@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from .kinds import UNKNOWN, Card
+from .kinds import TABLE, UNKNOWN, Card
 from .modules import Modules
 
 Shape = tuple[int, ...]
@@ -108,6 +108,16 @@ class Stage:
         operands = [write_shape(shapes[name]) for name in self.inputs]
         operands += [write_shape(weights[name]) for name in self.weights]
         return f"{write_shape(shapes[self.name])} = {self.op.write(*operands)}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What it has besides its value whatever is compared, by what stands after the `@`: its weights, a table of positions."""
+        return (*self.symbols, *((TABLE,) if self.card.by_position else ()))
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What it has besides its value whatever it is compared with, by what stands after the `@`: weights, a table of positions."""
+        return (*self.symbols, *(TABLE,) * self.card.by_position)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -15,13 +15,15 @@ from ..messages.visible import visible
 from .addresses import AT, ValuesBeside, has_none, matching, value_beside
 from .index import split_index
 from .inputs import Inputs
+from .kinds import TABLE
 from .per_text import Index
+from .position_table import table_axes, table_rows
 from .program import Program
 from .rows import far_apart
 from .shown import InNotebooks
 from .stage import Shape, Stage
 from .tokens import Tokens
-from .value import Value
+from .value import ShapeAlone, Value
 from .weight import StageWeight, WeightValue, weight_called
 
 if TYPE_CHECKING:
@@ -38,12 +40,14 @@ class Trace(InNotebooks, ABC):
         inputs: what went in, sequence by sequence.
         about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
         model_notes: what is to be said of how the model was read, a sentence each.
+        longest: how many tokens the model takes; None where it sets no limit, or none is known.
     """
 
     program: Program
     inputs: Inputs
     about: Mapping[str, str]
     model_notes: tuple[str, ...] = ()
+    longest: int | None = None
 
     @property
     def original_inputs(self) -> Inputs:
@@ -173,10 +177,13 @@ class Trace(InNotebooks, ABC):
         return {}
 
     def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
-        """What a stage has besides its value, by what stands after the `@` of its address: weights, and whatever else there is."""
+        """What a stage has besides its value, by what stands after the `@` of its address: weights, the table
+        of a formula of positions, and whatever else there is."""
         every: dict[str, Callable[[], Value]] = {
             symbol: partial(self.weight_value, StageWeight(stage, at)) for at, symbol in enumerate(stage.symbols)
         }
+        if stage.card.by_position:
+            every[TABLE] = partial(self.table_value, stage)
         for kind in self.kinds_beside.values():
             every.update(kind(self, stage))
         return every
@@ -189,6 +196,18 @@ class Trace(InNotebooks, ABC):
         """
         shape, dtype = self.weight_shapes[weight.name], self.about.get("dtype", "float32")
         return WeightValue(weight, tuple(shape), dtype, self.word, self.weight)
+
+    def table_value(self, stage: Stage) -> Value:
+        """The rows of a stage whose formula is one of positions, for every position: (position, its last axis).
+
+        Here, where nothing is computed, its shape alone.
+        """
+        rows, _ = table_rows(stage, self.longest, self.tokens.shape[1])
+        address = f"{stage.name}{AT}{TABLE}"
+        refusal = f"nothing is computed here; open the model itself to look at {address}"
+        return ShapeAlone(
+            address, table_axes(stage), (rows, self.shapes[stage.name][-1]), self.value(stage.name).dtype, refusal
+        )
 
     def addresses(self, pattern: str) -> list[str]:
         """The canonical addresses that a name or glob means, in program order: `layers.*.ffn.up`, `layers.*.ffn.up@W`.

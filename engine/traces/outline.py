@@ -8,7 +8,7 @@ import numpy as np
 
 from ..program.inputs import Inputs
 from ..program.program import Program
-from ..program.stage import Shape
+from ..program.stage import Shape, Stage
 from ..program.trace import Trace
 from ..program.value import ArrayValue, ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
@@ -53,6 +53,10 @@ class Outline(Trace):
         shape = self.weight_shapes[weight.name]
         axes = axes_of_weight(weight.stage, len(shape))
         return self._shape_alone(weight.address, axes, shape, self.about["dtype"])
+
+    def table_value(self, stage: Stage) -> Value:
+        table = super().table_value(stage)
+        return self._shape_alone(table.name, table.axes, table.shape, table.dtype)
 
     @staticmethod
     def _shape_alone(name: str, axes: tuple[str, ...], shape: Shape, dtype: str) -> Value:

@@ -15,7 +15,8 @@ from ..messages.visible import visible
 from ..program.index import Index
 from ..program.inputs import Inputs
 from ..program.patch import Patch
-from ..program.stage import Shape, write_shape
+from ..program.position_table import table_rows
+from ..program.stage import Shape, Stage, write_shape
 from ..program.tokens import PARTS, Ids
 from ..program.trace import LiveTrace
 from ..program.value import Value
@@ -23,6 +24,7 @@ from .cache import MemoryPool
 from .compute import Computation
 from .patches.changes import Replace, refusing
 from .patches.patch_set import PatchSet
+from .position_table import PositionTable
 from .ranges.extents import Extents
 from .ranges.rows import apart, row_ends
 from .ranges.weights import WeightSizes
@@ -136,6 +138,11 @@ class Run(LiveTrace):
         weight = self.weights[name]
         return to_numpy(indexed(weight, (*index, *[slice(None)] * (weight.ndim - len(index)))))
 
+    def table_value(self, stage: Stage) -> Value:
+        rows, _ = table_rows(stage, self.longest, self.tokens.shape[1])
+        shape, op = (rows, self.shapes[stage.name][-1]), self.program.pairs[stage.name][1]
+        return PositionTable(stage, op, shape, self.dtype(stage.name), self.device)
+
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""
         name = self.program.stages[position].name
@@ -232,7 +239,7 @@ class Run(LiveTrace):
         computation = self.computation.fork(self._original)
         child = Run(computation, self._original, self.about, self.extents.weights, self._word)
         child._read_tokens(computation.patches.names)
-        child.model_notes, child.kinds_beside = self.model_notes, self.kinds_beside
+        child.model_notes, child.kinds_beside, child.longest = self.model_notes, self.kinds_beside, self.longest
         return child
 
     def leave(self, dropped: LiveTrace) -> None:

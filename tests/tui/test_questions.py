@@ -57,6 +57,13 @@ QUESTIONS = {
         ("Skip-gram|跳字",), model="skipgram",
     ),
     "6 positions, learned": Question("right right right W Z", "right right right W Z", (r"embeddings\.position@E", r"\[256, 128\]")),
+    "6 positions, of waves": Question(
+        "right right right right W", "right right right right W", (r"embeddings\.position@table", r"512(, | × hidden )512", r" 0 +[+]\S"),
+        ("sin and cos of tokens",), (r"tokens\.positions / 10000",), "preset:transformer-base",
+    ),
+    "6 every position at once": Question(
+        "right right right right W Z", "right right right right W Z", (r"\b0 \S.*\b64 \S.*\b128 \S.*\b384 \S.*\b448 ",), model="preset:transformer-base"
+    ),
     "7 the query of it": Question(
         "pagedown 2 G", "down 2", (r"attention\.query\b", r"\bit +[+-]\d+\.\d+ ")
     ),

@@ -60,6 +60,23 @@ async def test_a_position_table_is_seen_whole_and_in_every_view(monkeypatch: pyt
         assert "a weight comes from no other stage" in screen_of(app)[-1]
 
 
+async def test_a_formula_of_positions_has_a_table_as_a_learned_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    encoder = load("preset:transformer-base", "cpu")
+    run = Session(encoder.run(SENTENCE), encoder)
+    async with running(lambda progress: run, ["goto embeddings.position"], size=(120, 40)) as (app, pilot):
+        await press(pilot, "5", "W", "G")
+        header = lines_of(app.main.inspector.query_one("InspectorHeader"))
+        assert header[0].split() == ["embeddings.position@table", "table"]
+        assert header[1] == "position 512 × hidden 512  float32"
+        assert header[3] == "table = the rows of all 512 positions that the model has"
+        assert app.controller.state.view == "heat"  # a term of `why` is one of the stage's own value
+        last = run.trace["embeddings.position@table"].read((511, 0))
+        assert lines_of(app.main.inspector.view)[-1].startswith(f"[position=511, hidden=0] = {last!s}")
+        await press(pilot, "W")
+        assert app.controller.state.beside == ""
+
+
 async def test_a_weight_is_not_held_against_anything_and_says_so() -> None:
     """Whether something was compared or not: `Nothing compared yet` would be wrong after `compare`."""
     async with running(lambda progress: session(), ["goto layers.0.ffn.up"], size=(120, 40)) as (app, pilot):

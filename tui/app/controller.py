@@ -185,7 +185,7 @@ class Controller:
         if self.position is None:
             return
         stage = self.position.world.program[self.state.stage]
-        axes = () if self.state.beside in stage.symbols else stage.axes
+        axes = () if self.state.beside in stage.own else stage.axes
         self._show(at_token(self.state, axes, index))
 
     def stop_or_leave(self, ctrl_c: bool) -> None:

@@ -69,8 +69,8 @@ class ExplanationPane(Lines[ExplanationLine]):
             self._joint = joint
             self._lay()
         stage, generation = state.stage, position.generation
-        of_weight = state.beside in position.world.program[stage].symbols  # and so is the cell
-        index = None if of_weight else cell_of(state, position.world)
+        elsewhere = state.beside in position.world.program[stage].own  # in a weight or a table, and so is the cell
+        index = None if elsewhere else cell_of(state, position.world)
         held = self._held = stage in position.world.held
         asked = (stage, index, generation, held, language(), position.patched)
         if asked != self._asked:

@@ -221,6 +221,6 @@ def _shape(subject: Subject) -> str:
 
 
 def _written(subject: Subject) -> str:
-    words = {"here": f"● {tr('here')}", "done": tr("done"), "ahead": tr("ahead"), "weight": tr("weight")}
-    place = words[subject.place]
+    words = {"done": tr("done"), "ahead": tr("ahead"), "weight": tr("weight"), "table": tr("table")}
+    place = words.get(subject.place) or f"● {tr('here')}"
     return f"{place} · {tr('patched')}" if subject.patched else place

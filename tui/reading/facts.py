@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from ...engine.program.position_table import table_rows
 from ..state.position import Fork, Position, World
 from .comparison import compared_of
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.commands.session import Session
     from ...engine.debugger.breakpoints import Breakpoint
+    from ...engine.program.stage import Shape
     from ...engine.program.trace import Trace
 
 
@@ -57,8 +59,18 @@ def world_of(trace: Trace) -> World:
         frozenset(name for name in names if trace.has(name)),
         {name: trace.formulas(name) for name in names},
         dict(trace.weight_shapes),
+        _tables(trace) if isinstance(trace, LiveTrace) else {},
         tuple(tuple(map(int, row)) for row in trace.tokens.positions),
     )
+
+
+def _tables(trace: Trace) -> dict[str, tuple[Shape, bool]]:
+    """The shape of every table of positions, and whether it has all that the model has."""
+    tokens = trace.tokens.shape[1]
+    having = (stage for stage in trace.program if stage.card.by_position)
+    return {
+        stage.name: (trace.table_value(stage).shape, table_rows(stage, trace.longest, tokens)[1]) for stage in having
+    }
 
 
 def _tour(session: Session) -> TourPage | None:

@@ -268,7 +268,7 @@ def tokens_of(state: ViewState, position: Position) -> StripTokens:
     """The token strip for a state: which text, and which tokens the cell looked at belongs to."""
     world = position.world
     sequence, row, column, text = MAIN, None, None, state.text
-    if state.stage in world.program and state.beside not in world.program[state.stage].symbols:
+    if state.stage in world.program and state.beside not in world.program[state.stage].own:
         stage = world.program[state.stage]
         plane = plane_at(stage.name, stage.axes, world.shapes[stage.name], state)
         cell = within_plane(state, plane)

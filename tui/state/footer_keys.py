@@ -104,10 +104,10 @@ def footer_keys(
 
 
 def idle_commands(state: ViewState, program: Program, shapes: Mapping[str, Shape]) -> frozenset[str]:
-    """Commands that do nothing to the stage looked at: it has no heads, is in no layer, has no weights."""
+    """Commands that do nothing to the stage looked at: it has no heads, is in no layer, has neither weights nor a table."""
     if state.stage not in program:
         return frozenset()
     stage = program[state.stage]
     heads = dict(zip(stage.axes, shapes[stage.name], strict=True)).get(paged(stage.axes), 1)
-    lacks = {"head": heads < 2, "layer": not stage.name.startswith("layers."), "weight": not stage.weights}
+    lacks = {"head": heads < 2, "layer": not stage.name.startswith("layers."), "weight": not stage.own}
     return frozenset(command for command, lacking in lacks.items() if lacking)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...engine.program.kinds import TABLE
+
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
     from ...engine.debugger.breakpoints import Breakpoint
@@ -31,6 +33,7 @@ class World:
         held: stages whose numbers can be had; a recording may hold only some.
         formulas: every stage's, with names and again with shapes, as operations write them.
         weights: shape of every weight.
+        tables: of each stage whose formula is one of positions, the shape of its table, and whether that is all of it.
         positions: where the tokens stand, `positions[batch][token]`.
     """
 
@@ -43,6 +46,7 @@ class World:
     held: frozenset[str] = frozenset()
     formulas: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     weights: Mapping[str, Shape] = field(default_factory=dict[str, "Shape"])
+    tables: Mapping[str, tuple[Shape, bool]] = field(default_factory=dict[str, "tuple[Shape, bool]"])
     positions: tuple[tuple[int, ...], ...] = ()
 
     @property
@@ -102,8 +106,10 @@ class Position:
 
     def beside(self, stage: Stage) -> Mapping[str, str]:
         """What a stage has that can be shown besides its value, by what stands after the `@` of its address, and of which dtype."""
-        weights = dict.fromkeys(stage.symbols, self.world.about.get("dtype", "float32")) if self.world.live else {}
-        return {**weights, **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {})}
+        world = self.world
+        weights = dict.fromkeys(stage.symbols, world.about.get("dtype", "float32")) if world.live else {}
+        table = {TABLE: world.dtypes[stage.name]} if stage.name in world.tables else {}
+        return {**weights, **table, **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {})}
 
     def covers(self, state: ViewState) -> bool:
         """Whether what is looked at is what the tour has just asked about, and not shown yet."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from ...engine.messages.translation import language
+from ...engine.messages.translation import language, tr
 from ...engine.program.addresses import AT
+from ...engine.program.kinds import TABLE
+from ...engine.program.position_table import table_axes
 from ...engine.program.predicting import predicted_by
 from ...engine.program.stage import write_shape
 from ...engine.program.word_window import WordWindow, word_window_of
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from ...engine.program.stage import Stage
     from .position import Position, World
 
-Standing = Literal["here", "done", "ahead", "weight"]
+Standing = Literal["here", "done", "ahead", "weight", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Subject:
         tokens: the tokens' strings along each axis that has any: `(("query", strings), ("key", strings))`.
         labels: names of the places along the axis `label`.
         positions: where the stage is made of the tokens' positions, those, `positions[batch][token]`.
-        place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight lies nowhere.
+        place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight or a table lies nowhere.
         readable: whether there are numbers to be had; those of a stage that has not run are computed for whoever looks.
         patched: whether its value was put there by hand.
         generation: the session's, when this was written; numbers of another generation are not this stage's.
@@ -97,6 +99,8 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
     stage, here = world.program[stage_name], world.program.index(stage_name)
     if beside in stage.symbols:
         return _subject_of_weight(position, stage, stage.symbols.index(beside))
+    if beside == TABLE and stage_name in world.tables:
+        return _subject_of_table(position, stage)
     place: Standing = "here" if here == position.cursor else "done" if here < position.cursor else "ahead"
     formula, formula_of_shapes = _formulas(world, stage)
     subject = Subject(
@@ -169,6 +173,28 @@ def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject
         world.formulas[stage.name][0],
         f"{symbol} = {stage.weights[number]}  {write_shape(shape)}",
         place="weight",
+        readable=world.live,
+        generation=position.generation,
+        nearest_with_heads=_nearest_with_heads(world.program, here),
+        nearest_with_keys=nearest_with_keys(world.program, here),
+        language=language(),
+    )
+
+
+def _subject_of_table(position: Position, stage: Stage) -> Subject:
+    """Of the rows that a formula gives for every position."""
+    world = position.world
+    here, (shape, is_whole) = world.program.index(stage.name), world.tables[stage.name]
+    all_of_it = tr("{what} = the rows of all {count} positions that the model has", what=TABLE, count=shape[0])
+    first = tr("{what} = the first {count} rows: the model sets no limit", what=TABLE, count=shape[0])
+    return Subject(
+        f"{stage.name}{AT}{TABLE}",
+        shape,
+        table_axes(stage),
+        world.dtypes[stage.name],
+        _formulas(world, stage)[0],
+        all_of_it if is_whole else first,
+        place="table",
         readable=world.live,
         generation=position.generation,
         nearest_with_heads=_nearest_with_heads(world.program, here),

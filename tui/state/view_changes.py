@@ -100,25 +100,26 @@ def product_to_go_to(state: ViewState, world: World) -> str:
 
 
 def with_weight(state: ViewState, argument: str, world: World) -> ViewState:
-    """`weight [N|SYMBOL|next|off]`: one of the stage's weights in place of its value.
+    """`weight [N|SYMBOL|next|off]`: one of the stage's weights, or its table of positions, in place of its value.
 
     Raises:
         InputError: it has no such weight, or none at all, or this is a recording, which holds none.
     """
     stage = world.program[state.stage]
-    count, symbols = len(stage.weights), stage.symbols
+    symbols = stage.own
     if argument == "off":
         return replace(state, beside="")
-    if not count:
+    if not symbols:
         raise InputError(f"{stage.name} has no weights; those that do have a letter in their formula: W, E, γ")
     if not world.live:
         raise InputError("a recording holds no weights; open the model itself to look at them")
-    state = replace(state, view="heat") if state.view in ("map", "words") else state  # which draws values alone
+    values_alone = ("map", "words") if stage.symbols else OF_VALUES_ALONE  # others have words for a weight
+    state = replace(state, view="heat") if state.view in values_alone else state
     if argument == "next":
         return replace(state, beside=dict(pairwise(("", *symbols, ""))).get(state.beside, symbols[0]))
     if argument in symbols:
         return replace(state, beside=argument)
-    if argument.isdigit() and 1 <= int(argument) <= count:
+    if argument.isdigit() and 1 <= int(argument) <= len(symbols):
         return replace(state, beside=symbols[int(argument) - 1])
     raise InputError(f"{stage.name} has no weight {argument!r}; it has {', '.join(symbols)}")
 
@@ -130,7 +131,7 @@ def with_beside(state: ViewState, what: str, position: Position) -> ViewState:
         InputError: it has nothing of that name, or it cannot be had here.
     """
     stage = position.world.program[state.stage]
-    if what in stage.symbols:
+    if what in stage.own:
         return with_weight(state, what, position.world)
     against, beside = against_of(position.compared, stage), position.beside(stage)
     if what not in beside:

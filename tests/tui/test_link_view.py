@@ -5,14 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from driving import lines_of, press, running
+from encoder_tui.engine import load
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.messages.translation import use
 from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.per_text import Index
 from encoder_tui.engine.program.value import Value
 from encoder_tui.tui.drawing.braille import BLANK, Canvas
 from encoder_tui.tui.state.view_state import ViewState
-from encoder_tui.tui.views.layouts.link import links_of, origin_near
+from encoder_tui.tui.views.layouts.link import links_of, origin_near, rows_for
 from encoder_tui.tui.views.link_view import SMALL, LinkView
 from fakes import fake_session, value_session
 from hypothesis import given
@@ -173,8 +176,38 @@ async def test_of_a_long_text_one_row_and_the_screen_are_read() -> None:
 def test_everything_fits_its_width_and_height(tokens: int, left: int, right: int, width: int, height: int) -> None:
     layout = links_of(tokens, left, right, 6, width, height)
     assert layout.left + layout.right + 4 + layout.canvas + layout.number + layout.bar <= width
-    assert layout.header + layout.body <= max(1, height)
+    assert layout.header + layout.body + len(layout.foot) <= max(1 + len(layout.foot), height)
     assert 1 <= layout.shown <= tokens
+
+
+@given(st.integers(1, 60), st.integers(40, 120), st.integers(9, 60))
+def test_nothing_is_off_screen_where_it_could_be_on_it(tokens: int, width: int, height: int) -> None:
+    layout = links_of(tokens, 8, 8, 6, width, height)
+    assert (layout.shown == tokens) == (rows_for(tokens) <= height)
+    assert "most" in layout.foot
+    assert layout.foot[-1] == "status"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_all_tokens_of_the_first_sentence_are_on_the_least_screen(language: str) -> None:
+    """The lines that say how lines are drawn and what the shapes are make way, in the inspector's header as well."""
+    use(language)
+    try:
+        encoder = load(device="cpu")
+        session = Session(encoder.run("The animal didn't cross the street because it was too tired"), encoder)
+        async with running(lambda progress: session, size=(80, 24)) as (app, pilot):
+            await press(pilot, "7")
+            lines, header = lines_of(app.main.inspector.view), lines_of(app.main.inspector.query_one("InspectorHeader"))
+            words = [line.split()[1 if line.startswith("▸") else 0] for line in lines[:-2]]
+            assert " ".join(words) == "[CLS] the animal didn ' t cross the street because it was too tired [SEP]"
+            assert lines[-2].startswith("[CLS] → ' 28.9%")
+            assert lines[-1] == "query [CLS] → key [CLS] = 0.00017091756"
+            assert header[1].startswith("weights = softmax(masked)")
+            assert "▸7" in header[2]
+            await press(pilot, "1")
+            assert len(lines_of(app.main.inspector.query_one("InspectorHeader"))) == 4
+    finally:
+        use("en")
 
 
 @given(st.integers(0, 500), st.integers(0, 499), st.integers(1, 60), st.integers(1, 500))

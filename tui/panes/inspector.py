@@ -271,7 +271,8 @@ class Inspector(Vertical):
 
     def _fit_header(self) -> None:
         """Over the map there is none: it speaks of one stage."""
-        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height)
+        wanted = self.view.wants(self._subject, self._state) if self._subject is not None else 0
+        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height, wanted)
         if lines != self._header_lines:
             self._header_lines = lines
             self.post_message(self.Fitted(lines))

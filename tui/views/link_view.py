@@ -23,7 +23,7 @@ from ..reading.window import all_of, bounds_around, reads_whole
 from ..state.plane import Plane, column_labels, fitted, plane_of, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .layouts.link import LinkLayout, links_of, origin_near
+from .layouts.link import LinkLayout, links_of, origin_near, rows_for
 from .picture import PictureRequest, Shown, StyledPieces
 from .value_view import ValueView
 
@@ -55,11 +55,6 @@ class LinkView(ValueView):
         self._key_shares: np.ndarray = np.zeros(0)
         self._strongest = -1
         self._labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-
-    @property
-    def _foot(self) -> int:
-        """Lines below the picture: which keys have most, what is drawn how, and the number under the cursor."""
-        return 3 if self.size.height >= 9 else 2
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -103,6 +98,10 @@ class LinkView(ValueView):
             (bounds.cells + plane.columns) * 8,
         )
 
+    def wants(self, subject: Subject, state: ViewState) -> int:
+        plane = plane_of(subject, state)
+        return rows_for(max(plane.rows, plane.columns)) if self.applies(subject) else 0
+
     def plane_of(self, subject: Subject) -> Plane:
         return plane_of(subject, replace(self.state, head=0) if self.state.mean else self.state)
 
@@ -123,7 +122,7 @@ class LinkView(ValueView):
             widest(keys),
             number,
             self.size.width,
-            self.size.height - self._foot,
+            self.size.height,
         )
 
     def _origins_in(self, plane: Plane, layout: LinkLayout) -> tuple[int, int]:
@@ -226,18 +225,27 @@ class LinkView(ValueView):
         if shown.plane.size == 0:
             return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         height = self.size.height
-        if y == height - 1:
-            row, column = self.cell
-            number = self._numbers[column] if column < len(self._numbers) else None
-            return self.status_words(written_place(shown.plane, shown.subject, row, column), number)
-        if y == height - 2:
-            return self._legend(shown, layout)
-        if y == height - 3 and self._foot == 3:
-            return self._most(shown)
+        match layout.foot[y - height :] if y >= height - len(layout.foot) else ():
+            case ("status",):
+                row, column = self.cell
+                number = self._numbers[column] if column < len(self._numbers) else None
+                return self.status_words(self._places(shown, row, column), number)
+            case ("legend", *_):
+                return self._legend(shown, layout)
+            case ("most", *_):
+                return self._most(shown)
+            case _:
+                pass
         if y < layout.header:
             return self._header(layout)
         line = y - layout.header
         return self._line(layout, line) if line < layout.body else []
+
+    def _places(self, shown: Shown, row: int, column: int) -> tuple[str, ...]:
+        """Where the chosen line goes; shortly by the axes and the tokens, which of them being marked in the picture."""
+        whole, *shorter = written_place(shown.plane, shown.subject, row, column)
+        ends = (labels[at].strip() for labels, at in zip(self._labels, (row, column), strict=True) if at < len(labels))
+        return whole, "query {} → key {}".format(*ends), *shorter
 
     def _header(self, layout: LinkLayout) -> StyledPieces:
         quiet = self.ink("quiet")

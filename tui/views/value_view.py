@@ -123,6 +123,10 @@ class ValueView(Widget):
         """Why this view has nothing to show of a value that has numbers; "" when it has."""
         return ""
 
+    def wants(self, subject: Subject, state: ViewState) -> int:
+        """How many rows show all there is, where one more or less may decide on that; 0 where none would."""
+        return 0
+
     @property
     def page(self) -> tuple[int, int]:
         """How many rows and columns are on screen."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 TALLEST_PITCH = 3
 WIDEST_CANVAS = 64
 LEAST_CANVAS = 8
+MOST, LEGEND, STATUS = "most", "legend", "status"
 MARKER = 2  # beside a label: the mark of what is chosen, and a space
 
 
@@ -18,7 +19,7 @@ class LinkLayout:
         left, right: columns of the labels of queries and of keys.
         canvas: columns between them.
         number: columns of a key's number, with a space before it; bar: of the bar behind that, with one as well.
-        header: rows above.
+        header: rows above; foot: what stands in the rows below, of `MOST`, `LEGEND` and `STATUS`.
         pitch: rows from one token to the next.
         shown: how many tokens there is room for; body: rows that they take.
     """
@@ -29,6 +30,7 @@ class LinkLayout:
     number: int
     bar: int
     header: int
+    foot: tuple[str, ...]
     pitch: int
     shown: int
     body: int
@@ -54,7 +56,7 @@ def links_of(tokens: int, left: int, right: int, number: int, width: int, height
         tokens: how many queries or keys, whichever are more.
         left, right: cells of their widest labels.
         number: characters of the longest number beside a key.
-        width, height: of the screen, legend and status not included.
+        width, height: of the screen.
     """
     most = max(4, width // 5)
     left, right = min(left, most), min(right, most)
@@ -63,11 +65,31 @@ def links_of(tokens: int, left: int, right: int, number: int, width: int, height
     canvas = min(WIDEST_CANVAS, room - bar)
     if canvas < LEAST_CANVAS:  # lines before numbers
         canvas, number, bar = max(0, min(WIDEST_CANVAS, room + number + 1)), 0, 0
-    header = 1 if height >= 6 else 0
-    body = max(1, height - header)
+    header, foot = _around(tokens, height, numbers=number > 0)
+    body = max(1, height - header - len(foot))
     pitch = max(1, min(TALLEST_PITCH, body // max(1, tokens)))
     shown = max(1, min(tokens, body // pitch))
-    return LinkLayout(left, right, canvas, number + 1 if number else 0, bar, header, pitch, shown, shown * pitch)
+    return LinkLayout(left, right, canvas, number + 1 if number else 0, bar, header, foot, pitch, shown, shown * pitch)
+
+
+def rows_for(tokens: int) -> int:
+    """How many rows show all tokens, with nothing around them that could be missed."""
+    return tokens + len((MOST, STATUS))
+
+
+def _around(tokens: int, height: int, *, numbers: bool) -> tuple[int, tuple[str, ...]]:
+    """Rows above and below the tokens. What says how lines are drawn, then what the columns are, makes way for the last tokens.
+
+    Args:
+        numbers: whether each key has its number beside it, without which the legend is needed.
+    """
+    foot = (MOST, LEGEND, STATUS) if height >= 9 else (LEGEND, STATUS)
+    header = 1 if height - len(foot) >= 6 else 0
+    if numbers and height >= 9 and height - header - len(foot) < tokens:
+        for less in (1, 0):
+            if tokens <= height - rows_for(less):
+                return less, (MOST, STATUS)
+    return header, foot
 
 
 def origin_near(origin: int, cursor: int, shown: int, total: int) -> int:

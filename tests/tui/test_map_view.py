@@ -109,6 +109,13 @@ def test_a_sum_without_a_norm_after_it_is_a_box_of_its_own() -> None:
     assert titles == [["ids"], ["layer norm", "output", "add"], ["layer norm"]]
 
 
+@pytest.mark.parametrize("model", ["cbow", "skipgram"])
+def test_no_two_rows_are_called_alike(model: str) -> None:
+    """What goes into a model of words comes in two parts, the ids and the vectors."""
+    titles = [row.title for row in map_rows(load(model, "cpu").program, 0)]
+    assert titles == ["tokens", "context", "embeddings", "head", "loss", "negatives"]
+
+
 @pytest.mark.parametrize("model", ["cbow", "skipgram", "preset:transformer-base", "preset:gpt3-width"])
 def test_a_box_is_called_by_what_it_does_and_else_by_its_name(model: str) -> None:
     program = load(model, device="cpu").program

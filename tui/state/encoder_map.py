@@ -20,12 +20,13 @@ TITLES = {
     "down": ("Linear", "FFN down"), "probabilities": ("Softmax", "softmax"),
 }  # fmt: skip
 OF_KIND = {"Around": "beside it", "Negatives": "drawn words"}  # whatever their stages are called
+INPUT = "input"  # the row of all that goes into the first layer
 ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/√d"
 # Of what stands on the map, the words that another language has words for.
 WORDS = (
     "tokens", "one-hot", "position", "segment", "mask", "+ mask", "add & norm", "add", "layer norm", "layers", "input", "attention", "head",
     "words", "best", "probabilities", "logits", "dense", "concat", "FFN up", "FFN down", "beside it",
-    "drawn words", "mean", "context", "negatives", "loss",
+    "drawn words", "mean", "context", "negatives", "loss", "embeddings",
 )  # fmt: skip
 # Stages that are part of the box of an earlier one of their block, by its last word: the same numbers, laid out or scaled.
 WITHIN = {
@@ -101,8 +102,12 @@ def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
             _fold(boxes, stage)
         else:
             _put(boxes, stage, program)
+    several = sum(title == INPUT for title, _ in rows) > 1  # what goes in comes in parts: each is called what it is
     return tuple(
-        MapRow(title, _rolled(boxes, layer) if title == "layers" else tuple(_taken_up(boxes)))
+        MapRow(
+            program[boxes[0].stage].room if several and title == INPUT else title,
+            _rolled(boxes, layer) if title == "layers" else tuple(_taken_up(boxes)),
+        )
         for title, boxes in rows
         if boxes
     )
@@ -111,7 +116,7 @@ def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
 def _title_of_row(stage: Stage) -> str:
     if stage.layer is not None:
         return stage.block
-    return "input" if stage.room in ("tokens", "embeddings", "mask", "image", "input") else stage.block or stage.room
+    return INPUT if stage.room in ("tokens", "embeddings", "mask", "image", "input") else stage.block or stage.room
 
 
 def _fold(boxes: list[Box], stage: Stage) -> None:

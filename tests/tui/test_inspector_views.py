@@ -170,6 +170,12 @@ async def test_too_small_says_so() -> None:
     assert await shown(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
 
 
+async def test_what_has_no_picture_in_any_room_is_not_told_to_be_too_small() -> None:
+    state = ViewState("layers.0.ffn.norm", view="product")
+    assert " ".join(await shown(fake_session(), state, (60, 6))).split(":")[1].strip().startswith("no product of two")
+    assert (await shown(fake_session(), state, (30, 2)))[-1].endswith("…")  # nor cut in silence
+
+
 @pytest.mark.few(8)
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])

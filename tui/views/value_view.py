@@ -20,7 +20,7 @@ from textual.widget import Widget
 from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
 from ..drawing.numbers import Scalar, exact
-from ..drawing.text import cell_len, fit, wrapped
+from ..drawing.text import cell_len, cut, fit, wrapped
 from ..reading.window import Bounds, Window, all_of
 from ..reading.work import Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
@@ -320,28 +320,21 @@ class ValueView(Widget):
         return [(fit(lines[y], self.size.width), self.ink("note"))] if y < len(lines) else []
 
     def _excuses(self) -> list[str]:
-        """Why there is no picture, in lines."""
-        subject, width = self.subject, self.size.width
-        if not self._fits():
-            return [
-                next(
-                    (
-                        text
-                        for text in map(tr, ("too small to show it", "too small", "small"))
-                        if cell_len(text) <= width
-                    ),
-                    "…",
-                )
-            ]
+        """Why there is no picture, in lines: first what is true of the value in any room, then that there is too little."""
+        subject, width, height = self.subject, *self.size
         if subject is None:
             return []
-        if not subject.readable:
-            text = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
-            return wrapped(text, width)
-        if self.trouble:
-            return wrapped(self.trouble, width)
-        refused = self.refusal(subject)
-        return wrapped(refused, width) if refused else [tr("reading…")] if self.has_class("-late") else []
+        unread = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+        why = self.refusal(subject) if subject.readable else unread
+        if self.trouble and self._fits():
+            why = self.trouble
+        if why:
+            lines = wrapped(why, width)
+            return lines if len(lines) <= height else [*lines[: height - 1], cut(" ".join(lines[height - 1 :]), width)]
+        if not self._fits():
+            forms = map(tr, ("too small to show it", "too small", "small"))
+            return [next((text for text in forms if cell_len(text) <= width), "…")]
+        return [tr("reading…")] if self.has_class("-late") else []
 
     def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:
         """The last line of a view: a place and the exact number there; the number is never cut."""

@@ -5,9 +5,12 @@ import math
 import numpy as np
 import pytest
 from encoder_tui.tui.drawing.numbers import Scalar, Worded, aligned_for, decimals_for, exact, fitted_number, short
+from encoder_tui.tui.state.view_state import ViewState
+from fakes import value_session
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from inspector_app import shown
 
 FLOATS = st.floats(width=32)
 
@@ -109,3 +112,10 @@ def test_ids_are_written_as_their_tokens() -> None:
     assert written.width == 6
     assert [written.write(number) for number in (7, 8, 9, 5)] == ["cat   ", "[MASK]", "貓    ", "5     "]
     assert written.wider(Worded({1: "unbelievably-long"})).width == 12
+
+
+async def test_whole_numbers_in_a_picture_are_whole_or_left_out() -> None:
+    """An id is no quantity: 2461 is not about 2k."""
+    session = value_session("x", "token rank", np.array([[2, 2461, 11]]))
+    assert (await shown(session, ViewState("x", column=1), (22, 14)))[1].split() == ["▸any", "2", "▌2461", "11"]
+    assert (await shown(session, ViewState("x", column=1), (19, 14)))[1].split() == ["▸any", "▌", "▐"]

@@ -221,6 +221,9 @@ class HeatMap(ValueView):
         signed = heat.scale.signed
         room = width - 1 if self.has_colours else width - 2
         largest = max(abs(heat.scale.low), abs(heat.scale.high))
+        if numbers.dtype.kind in "iu":  # an id, a place: 2,461 is not about 2,000
+            fits = len(str(int(largest))) + signed <= room
+            return paint.in_cells(numbers, room, 0, signed=signed) if fits else []
         decimals = decimals_for(largest, room, signed=signed) if numbers.dtype.kind == "f" else 0
         most = width if self.has_colours and signed else room  # a sign keeps a number apart from the one before it
         return paint.in_cells(numbers, room, decimals, signed=signed, most=most)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..program.dtypes import FLOATS
 from ..program.element import text_of, word_at
 from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
 from ..program.factors import Factors, RowPlace, factors_of
@@ -13,6 +15,7 @@ from ..program.per_text import Index
 from ..program.stage import Stage, write_shape
 from ..program.trace import Trace
 from ..program.value import Value
+from ..program.writing import write_number
 
 ElementIndex = tuple[int, ...]
 ALL = slice(None)
@@ -161,9 +164,19 @@ class Element:
         )  # fmt: skip
         if self.stage.name not in self.trace.patched:
             return explanation
-        by_hand = "this number was put there by hand; the terms say what the stage would have computed"
-        note = "this stage is patched" if explanation.holds else by_hand
-        return replace(explanation, notes=(*explanation.notes, note))
+        total = explanation.total
+        if explanation.holds or total is None or _overflows(explanation):
+            return replace(explanation, notes=(*explanation.notes, "this stage is patched"))
+        by_hand = f"this number was put there by hand; the stage would have computed {write_number(total)}"
+        return replace(explanation, sum=None, parts=(), facts={}, notes=(by_hand,), by_hand=True)
+
+
+def _overflows(explanation: Explanation) -> bool:
+    """Whether it is infinite because what it is the sum of is too large for its dtype, whatever else of the stage is patched."""
+    total, kind = explanation.total, FLOATS.get(explanation.dtype)
+    if total is None or kind is None or not math.isinf(explanation.stored):
+        return False
+    return abs(total) > -kind.lowest and (total > 0) == (explanation.stored > 0)
 
 
 def _words(value: Value, index: ElementIndex) -> list[str]:

@@ -176,6 +176,7 @@ class Explanation(InNotebooks):
         notes: a sentence each.
         names: what the short names in formula and places stand for.
         bound: how far rounding may take `stored` from the terms' sum; see `rounding`.
+        by_hand: whether it was put there by hand: then it is the sum of nothing, and comes from nowhere.
     """
 
     stage: str
@@ -192,6 +193,7 @@ class Explanation(InNotebooks):
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     bound: float = 0.0
+    by_hand: bool = False
 
     @property
     def sums(self) -> tuple[NamedSum, ...]:

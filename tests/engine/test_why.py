@@ -288,13 +288,33 @@ def test_a_nan_elsewhere_in_the_table_is_not_seen_by_a_lookup(small: Encoder) ->
     assert "row 7 of the table is not finite, which a lookup does not see" in found.notes[1]
 
 
-def test_a_patch_is_more_than_rounding(small: Encoder) -> None:
-    run = poisoned(small, "layers.0.ffn.norm", (0, 2, 5), 7.5)
-    found = explain(run, "layers.0.ffn.norm", (0, 2, 5))
-    assert not found.holds
-    assert "put there by hand" in found.notes[-1]
-    assert "MORE than rounding allows" in write_why(found)
-    assert explain(run, "layers.0.ffn.norm", (0, 2, 6)).holds
+@pytest.mark.parametrize("number", [7.5, math.nan, math.inf])
+def test_what_was_put_there_by_hand_is_the_sum_of_nothing(small: Encoder, number: float) -> None:
+    """No difference that rounding does not allow, no NaN that arises here, no sum that is too large."""
+    clean = small.run(TEXTS)["layers.0.ffn.norm"][0, 2, 5]
+    run = poisoned(small, "layers.0.ffn.norm", (0, 2, 5), number)
+    by_hand = explain(run, "layers.0.ffn.norm", (0, 2, 5))
+    assert by_hand.by_hand
+    place, formula, note, empty, *names = write_why(by_hand).splitlines()
+    assert place.endswith(f" = {number:.9g}")
+    assert "γ" in formula
+    said, _, computed = note.partition(" would have computed ")
+    assert said.strip() == "this number was put there by hand; the stage"
+    assert float(computed) == pytest.approx(float(clean), abs=1e-5)
+    assert (empty, {line.split()[0] for line in names}) == ("", {*by_hand.names})
+    beside = explain(run, "layers.0.ffn.norm", (0, 2, 6))
+    assert (beside.by_hand, beside.holds, beside.notes[-1]) == (False, True, "this stage is patched")
+
+
+def test_what_overflows_beside_a_patch_was_not_put_there_by_hand(small: Encoder) -> None:
+    run = load(small.checkpoint.directory, "cpu", "float16").run(TEXTS)
+    for name in ("query", "key"):
+        run.override(f"layers.0.attention.{name}", torch.full(run.shapes[f"layers.0.attention.{name}"], 300.0))
+    changed = run["layers.0.attention.scores"].tensor()
+    changed[0, 0, 0, 0] = 1
+    run.override("layers.0.attention.scores", changed)
+    assert explain(run, "layers.0.attention.scores", (0, 0, 0, 0)).by_hand
+    assert "too large for float16" in write_why(explain(run, "layers.0.attention.scores", (0, 0, 2, 3)))
 
 
 def test_a_wrong_epsilon_is_more_than_rounding(small: Encoder) -> None:

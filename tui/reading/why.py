@@ -97,17 +97,20 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
         low, high = max(0, start - first), max(0, min(len(terms), stop - first))
         rows += [(number, row) for row in explanation.rows(number, low, high)] if low < high else []
         first += len(terms)
-    culprit = _culprit(explanation)
+    notes = (*map(said, explanation.notes), *_culprit(explanation))
+    sums, notes = (notes, ()) if explanation.by_hand else (tuple(exactness(explanation)), notes)
     return Why(
         explanation.index, np.asarray(session.trace.value(stage).read(explanation.index)).flat[0], explanation.place, explanation.short,
-        explanation.formula, tuple(exactness(explanation)), brief_of(explanation), explanation.holds,
+        explanation.formula, sums, brief_of(explanation), explanation.holds,
         "   ".join(f"{tr(name)} {short(number, 6)}" for name, number in explanation.facts.items()),
-        (*map(said, explanation.notes), *culprit), tuple(explanation.names.items()), tuple(parts), start, tuple(rows),
+        notes, tuple(explanation.names.items()), tuple(parts), start, tuple(rows),
     )  # fmt: skip
 
 
 def brief_of(explanation: Explanation) -> str:
     """How many terms, and how well they add up, in few words."""
+    if explanation.by_hand:
+        return tr("put here by hand")
     if explanation.sum is None:
         return ""
     count = len(explanation.terms)
@@ -130,7 +133,7 @@ def _part(title: str, terms: Terms, first: int) -> Part:
 
 def _culprit(explanation: Explanation) -> tuple[str, ...]:
     """Where a NaN or an infinity comes from."""
-    if math.isfinite(explanation.stored):
+    if math.isfinite(explanation.stored) or explanation.by_hand:
         return ()
     bad = explanation.culprit
     if bad is None:

@@ -36,7 +36,7 @@ def worked_out(trace: Trace, stage: Stage, index: tuple[int, ...], how: Sequence
         `scores[0, 1, 3 'cat', 5 'mat']` and `2.31 = 0.41·1.12 + ...`.
     """
     explanation = explain(trace, stage.name, index)
-    if stage.name in trace.patched and not explanation.holds:
+    if explanation.by_hand:
         return explanation.short, f"{write(explanation.stored)}   ({translate(language, BY_HAND)})"
     fields = {**sizes, **_fields(trace, explanation, stage)}
     if explanation.notes:

@@ -42,7 +42,7 @@ def _facts(explanation: Explanation) -> list[str]:
 
 def _culprit(explanation: Explanation) -> list[str]:
     """Where a NaN or an infinity comes from."""
-    if math.isfinite(explanation.stored):
+    if math.isfinite(explanation.stored) or explanation.by_hand:
         return []
     bad = explanation.culprit
     if bad is None:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from ...engine.messages.translation import tr
+from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, fit, plain
 from ..state.position import Fork, Position
 from .lines import Lines, Spans
@@ -43,10 +43,14 @@ class BreakpointList(Lines[Entry]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._stages: list[str] = []
+        self._shown: tuple[Position | None, str] = (None, "")
         self._forks: list[int] = []
 
     def show(self, position: Position) -> None:
         """Show the breakpoints and forks there are."""
+        if self._shown[0] is position and self._shown[1] == language():
+            return
+        self._shown = position, language()
         points = position.breakpoints
         order = [stage.name for stage in position.world.program]
         self._stages = [next((name for name in order if name in point.stages), "") for point in points]
@@ -63,7 +67,7 @@ class BreakpointList(Lines[Entry]):
         entries += [_fork(fork, fork.number == position.fork) for fork in forks]
         titles = [f"{tr('breakpoints')} {len(points)}" if points else ""]
         titles.append(f"{tr('forks')} {len(forks) - 1}" if len(forks) > 1 else tr("changes") if forks else "")
-        self.border_title = f" {' · '.join(filter(None, titles))} "
+        self.entitle(f" {' · '.join(filter(None, titles))} ")
         self.put(entries)
 
     @property

@@ -10,13 +10,13 @@ from rich.segment import Segment
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
+from ..drawing.inked import Inked
 from ..drawing.text import cut
 from ..state.footer_keys import KeyHint
 
 
-class Footer(Widget, can_focus=False):
+class Footer(Inked, can_focus=False):
     """One line of keys and what they do; a click presses the key."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--label", "footer--hint"}
@@ -48,11 +48,11 @@ class Footer(Widget, can_focus=False):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        width, label = self.size.width, self.get_component_rich_style("footer--label")
+        width, label = self.size.width, self.ink("footer--label")
         if self._hint:
-            text = Segment(cut(f" {self._hint}", width), self.get_component_rich_style("footer--hint"))
+            text = Segment(cut(f" {self._hint}", width), self.ink("footer--hint"))
             return Strip([text]).crop_extend(0, width, label)
-        bold = self.get_component_rich_style("footer--key")
+        bold = self.ink("footer--key")
         segments, used = [Segment(" ", label)], 1
         self._ends = []
         for hint in choose(self._keys, width - 2):

@@ -12,11 +12,13 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ..drawing.inked import Inked
+
 Face = TypeVar("Face", bound=Hashable)
 Spans = Sequence[tuple[str, str]]
 
 
-class Lines(ScrollView, Generic[Face], can_focus=False):
+class Lines(Inked, ScrollView, Generic[Face], can_focus=False):
     """Lines of text, each given by a *face*: everything its look depends on.
 
     Subclasses say in `spans` what a face looks like; the rest (caching, scrolling, drawing what changed) is here.
@@ -30,11 +32,17 @@ class Lines(ScrollView, Generic[Face], can_focus=False):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.faces: list[Face] = []
+        self._title = ""
         self._strips: LRUCache[tuple[Face, int], Strip] = LRUCache(1024)
 
     def spans(self, face: Face, width: int) -> Spans:
         """The line's text in `width` cells, in pieces, each with the names of its component styles."""
         raise NotImplementedError
+
+    def entitle(self, title: str) -> None:
+        """Write a title on the upper border. (Textual draws every line anew for a title, the same one as well.)"""
+        if title != self._title:
+            self._title = self.border_title = title
 
     def put(self, faces: Sequence[Face]) -> None:
         """Show these lines."""
@@ -72,9 +80,8 @@ class Lines(ScrollView, Generic[Face], can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         line, width = y + self.scroll_offset.y, self.width
-        base = self.rich_style
         if line >= len(self.faces):
-            return Strip.blank(width, base)
+            return Strip.blank(width, self.ink())
         key = (self.faces[line], width)
         strip = self._strips.get(key)
         if strip is None:
@@ -82,12 +89,8 @@ class Lines(ScrollView, Generic[Face], can_focus=False):
         return strip
 
     def _draw(self, face: Face, width: int) -> Strip:
-        segments = [
-            Segment(text, self.get_component_rich_style(*names.split()) if names else self.rich_style)
-            for names, text in self.spans(face, width)
-            if text
-        ]
-        return Strip(segments).crop_extend(0, width, segments[-1].style if segments else self.rich_style)
+        segments = [Segment(text, self.ink(names)) for names, text in self.spans(face, width) if text]
+        return Strip(segments).crop_extend(0, width, segments[-1].style if segments else self.ink())
 
     def notify_style_update(self) -> None:
         """Called by Textual when styles change: every strip is drawn anew."""

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
-from ...engine.messages.translation import trn
+from ...engine.messages.translation import language, trn
 from ..drawing.text import cut
 from ..state.position import Position
 from ..state.tree import Folds, Node, grow, line_of, path_to, rows
@@ -59,12 +59,18 @@ class ProgramTree(Lines[TreeRow]):
         self.line = 0
         self._position: Position | None = None
         self._looked = 0
+        self._asked: tuple[str, str] = ("", "")
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
     def show(self, position: Position, stage: str) -> None:
         """Show where the debugger stands and which stage is looked at."""
         program = position.world.program
+        asked = stage, language()
+        if self._position is position and self._asked == asked:
+            self.reveal(self.line, margin=2)
+            return
+        self._asked = asked
         if self._position is None or self._position.world.program is not program:
             self.roots, self.folds, self.line = grow(program), Folds(), 0
         cursor, looked = max(0, position.cursor), program.index(stage) if stage in program else 0

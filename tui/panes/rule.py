@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
+from ..drawing.inked import Inked
 from ..drawing.text import cell_len, cut
 
 
-class Rule(Widget, can_focus=False):
+class Rule(Inked, can_focus=False):
     """A vertical line that meets the panes' upper borders.
 
     Args:
@@ -34,10 +34,10 @@ class Rule(Widget, can_focus=False):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        return Strip([Segment(self._joint if y == 0 else "│", self.rich_style)], 1)
+        return Strip([Segment(self._joint if y == 0 else "│", self.ink())], 1)
 
 
-class Heading(Widget, can_focus=False):
+class Heading(Inked, can_focus=False):
     """A horizontal line with a title on it, above a pane; a vertical rule may end in it."""
 
     DEFAULT_CSS = """
@@ -72,8 +72,8 @@ class Heading(Widget, can_focus=False):
         if 0 <= at < len(line):
             line[at] = "┴"
         words = [
-            ("─", self.rich_style),
-            (title, self.get_component_rich_style("heading--title")),
-            ("".join(line), self.rich_style),
+            ("─", self.ink()),
+            (title, self.ink("heading--title")),
+            ("".join(line), self.ink()),
         ]
-        return Strip([Segment(text, style) for text, style in words]).crop_extend(0, width, self.rich_style)
+        return Strip([Segment(text, style) for text, style in words]).crop_extend(0, width, self.ink())

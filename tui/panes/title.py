@@ -8,9 +8,9 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...engine.messages.translation import tr, trn
+from ..drawing.inked import Inked
 from ..drawing.text import cut
 from ..state.position import Position
 
@@ -34,7 +34,7 @@ class Status:
     share: float | None = None
 
 
-class Title(Widget, can_focus=False):
+class Title(Inked, can_focus=False):
     """One line: facts on the left, status on the right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -83,8 +83,8 @@ class Title(Widget, can_focus=False):
         ]
         used = sum(cell_len(text) for _, text in parts)
         parts += [("title--facts", " " * max(1, width - used - cell_len(right) - 1)), (f"title--{status.kind}", right)]
-        segments = [Segment(text, self.get_component_rich_style(name)) for name, text in parts]
-        return Strip(segments).crop_extend(0, width, self.get_component_rich_style("title--facts"))
+        segments = [Segment(text, self.ink(name)) for name, text in parts]
+        return Strip(segments).crop_extend(0, width, self.ink("title--facts"))
 
 
 def facts_of(position: Position) -> tuple[str, ...]:

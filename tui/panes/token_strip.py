@@ -10,13 +10,13 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ...engine.program.token_names import CARRIED_ON, WORD_STARTS
+from ..drawing.inked import Inked
 from ..drawing.text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
@@ -63,7 +63,7 @@ class Placed:
         return self.start + cell_len(self.text)
 
 
-class TokenStrip(Widget, can_focus=False):
+class TokenStrip(Inked, can_focus=False):
     """Tokens in reading order; the row's token reversed, the column's underlined."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -93,14 +93,22 @@ class TokenStrip(Widget, can_focus=False):
         before, self._tokens = self._tokens, tokens
         if tokens == before:
             return
-        if replace(tokens, row=None, column=None) != replace(before, row=None, column=None):
-            self._top = 0
-            self.refresh(layout=True)
         # the one that moved is the one to keep in sight
         focus = tokens.column if tokens.column != before.column and tokens.column is not None else tokens.row
         if focus is not None:
             self._line = focus
-        self.refresh()
+        if replace(tokens, row=None, column=None) != replace(before, row=None, column=None):
+            self._top = 0
+            self.refresh(layout=True)
+        elif (top := self._scrolled()) != self._top:
+            self.refresh()
+        else:
+            marks = {before.row, tokens.row} if before.row != tokens.row else set[int | None]()
+            marks |= {before.column, tokens.column} if before.column != tokens.column else set()
+            lines = {self._line_of(token) - top for token in marks if token is not None}
+            regions = [Region(0, line, self.size.width, 1) for line in lines if 0 <= line < self.size.height]
+            if regions:  # without one it would be all of it
+                self.refresh(*regions)
 
     @property
     def _label(self) -> str:
@@ -134,15 +142,23 @@ class TokenStrip(Widget, can_focus=False):
         most = 1 if viewport.height < 30 else 2 if viewport.height < 45 else self.MOST_LINES
         return max(1, min(most, len(self._lay(width, most))))
 
+    def _line_of(self, token: int) -> int:
+        return next((at for at, line in enumerate(self._lines) if line and line[-1].index >= token), 0)
+
+    def _scrolled(self) -> int:
+        """The first line on screen: where it is, unless the token to be kept in sight would be out of it."""
+        height = self.size.height
+        self._lay(self.size.width, height)
+        here = self._line_of(self._line)
+        return max(min(self._top, here), here - height + 1, 0)
+
     def render_line(self, y: int) -> Strip:
         width, height = self.size.width, self.size.height
-        lines = self._lay(width, height)
-        here = next((at for at, line in enumerate(lines) if line and line[-1].index >= self._line), 0)
-        self._top = max(min(self._top, here), here - height + 1, 0)
-        at = y + self._top
-        base, before = self.rich_style, self._before
+        self._top = self._scrolled()
+        lines, at = self._lines, y + self._top
+        base, before = self.ink(), self._before
         segments = [
-            Segment(before if y == 0 else " " * cell_len(before), self.get_component_rich_style("tokens--text"))
+            Segment(before if y == 0 else " " * cell_len(before), self.ink("tokens--text"))
         ]
         if at < len(lines):
             segments.append(Segment(ELLIPSIS if at > 0 and y == 0 else " ", base))
@@ -153,23 +169,23 @@ class TokenStrip(Widget, can_focus=False):
                 segments.append(Segment(ELLIPSIS, base))
         strip = Strip(segments)
         if self._beside and not self._tokens.cut_left and y == height - 1:
-            said = Segment(self._beside, self.get_component_rich_style("tokens--text"))
+            said = Segment(self._beside, self.ink("tokens--text"))
             room = max(0, width - cell_len(self._beside))
             return Strip([*strip.crop_extend(0, room, base), said]).crop_extend(0, width, base)
         return strip.crop_extend(0, width, base)
 
     def _segments(self, token: Placed) -> list[Segment]:
-        tokens, special = self._tokens, self.get_component_rich_style("tokens--special")
+        tokens, special = self._tokens, self.ink("tokens--special")
         is_row, is_column = token.index == tokens.row, token.index == tokens.column
         if is_row or is_column:
             name = "tokens--both" if is_row and is_column else "tokens--row" if is_row else "tokens--column"
-            return [Segment(token.text, self.get_component_rich_style(name))]
+            return [Segment(token.text, self.ink(name))]
         if not 0 <= token.index < len(tokens.words):
-            return [Segment(token.text, self.get_component_rich_style("tokens--text"))]
+            return [Segment(token.text, self.ink("tokens--text"))]
         if token.special:
             return [Segment(token.text, special)]
         join = len(token.text) - len(token.text.lstrip("#·")) if token.piece else int(token.index in tokens.unknown)
-        return [Segment(token.text[:join], special), Segment(token.text[join:], self.rich_style)]
+        return [Segment(token.text[:join], special), Segment(token.text[join:], self.ink())]
 
     def on_click(self, event: events.Click) -> None:
         """Go to a token."""

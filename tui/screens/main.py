@@ -105,8 +105,8 @@ class MainScreen(Screen[None]):
 
     def label(self) -> None:
         """Write the titles of the panes in the language in use."""
-        self.program.border_title = f" {tr('program')} "
-        self.breakpoints.border_title = f" {tr('breakpoints')} "
+        self.program.entitle(f" {tr('program')} ")
+        self.breakpoints.entitle(f" {tr('breakpoints')} ")
         self.console.heading.label(tr("console"))
 
     @property
@@ -188,7 +188,7 @@ class MainScreen(Screen[None]):
         self.set_class(state.zoomed, "-zoomed")
         self.title_line.describe(position)
         self.program.show(position, state.stage)
-        self.program.border_title = f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} "
+        self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
         self.breakpoints.show(position)
         self._lay_below()
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0

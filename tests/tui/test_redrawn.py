@@ -46,3 +46,25 @@ async def test_moving_the_cell_draws_its_lines(
         await press(pilot, keys)
         assert redrawn.layouts == 0
         assert redrawn.lines <= Counter(most), redrawn.lines
+
+
+async def test_a_view_that_was_seen_before_is_laid_out_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights"], size=(120, 30)) as (app, pilot):
+        await settled(pilot)
+        await press(pilot, "2", "1")
+        height, redrawn = app.main.inspector.view.size.height, Redrawn(monkeypatch)
+        await press(pilot, "2")
+        assert redrawn.layouts == 2  # one view goes, one comes
+        assert redrawn.lines["NumberGrid"] < 2 * height
+        assert redrawn.lines.keys() == {"NumberGrid", "HeatMap", "InspectorHeader", "Footer"}  # not the tree's scroll bar
+
+
+async def test_a_view_knows_its_size_before_it_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights", "map"]) as (app, pilot):
+        await settled(pilot)
+        await press(pilot, "1")
+        redrawn = Redrawn(monkeypatch)
+        await press(pilot, "2")
+        view = app.main.inspector.view
+        assert redrawn.lines["NumberGrid"] == 2 * view.size.height  # as it comes, and once its numbers are there
+        assert view.size == view.content_region.size

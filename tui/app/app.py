@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.filter import ANSIToTruecolor, LineFilter, Monochrome, NoColor
 
 from ...engine.messages.errors import InputError
 from ...engine.messages.translation import tr
-from ..drawing.visible import Visible
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.command_line import CommandLine
 from ..panes.console import Console
@@ -33,6 +31,7 @@ from .controller import ORIGINS, Controller, words_of
 from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from .faults import Faults
 from .keys import fill, is_begun
+from .painted import Painted
 from .screenshot import write_screen
 from .streams import alone_on_terminal
 from .themes import THEMES
@@ -55,7 +54,7 @@ def _provider() -> type[Provider]:
     return TableProvider
 
 
-class EncoderApp(App[int]):
+class EncoderApp(Painted):
     """Composition only: messages come in here and go to the one whose business they are.
 
     Args:
@@ -88,7 +87,6 @@ class EncoderApp(App[int]):
         self.controller = Controller(self, self.engine, on_map=on_map)
         self.main = MainScreen(self.controller.complete)
         self._lines = tuple(lines)
-        self._gate = Visible()
         self._early: list[events.Key] | None = []  # keys from before there was anything to press them on
         for theme in THEMES:
             self.register_theme(theme)
@@ -96,14 +94,6 @@ class EncoderApp(App[int]):
         # no watcher: nothing is drawn yet that would have to be drawn again
         self.set_reactive(App.theme, self.choices.first_theme())
         self.stylesheet.set_variables(self.get_css_variables())
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """No filter that turns ANSI colours into others (there are none here); under NO_COLOR no colour at all.
-
-        The last one is the gate: whatever a widget draws, nothing of it steers the terminal.
-        """
-        kept = [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor | Monochrome)]
-        return [*kept, NoColor(), self._gate] if self.no_color else [*kept, self._gate]
 
     def get_default_screen(self) -> MainScreen:
         """The one main screen."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.message import Message
 
 from ...engine.commands.screen import SEEKS, VIEWS
@@ -82,6 +83,7 @@ class Inspector(Vertical):
         colours: whether the terminal has enough of them to carry meaning; None asks it.
     """
 
+    BLANK = True  # header and view cover it
     DEFAULT_CSS: ClassVar[str] = """
     Inspector { width: 1fr; height: 1fr; }
     """
@@ -173,11 +175,14 @@ class Inspector(Vertical):
         """
         self._state, self._subject = state, subject
         self._hatching.display = covered = position is not None and position.covers(state)
+        turned = not self.view.display
         for view in self._views.values():
             view.display = view is self.view and not covered
         if self.size.height:  # else there is no room yet, and it will be told of it
             self._fit_header()
         self._header.show(state, subject)
+        if turned:
+            self.view.expect(Size(self.size.width, max(0, self.size.height - self._header_lines)))
         if isinstance(self.view, MapView) and position is not None:
             self.view.stand(position)
         self.view.show(state, subject)

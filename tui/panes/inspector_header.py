@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ...engine.commands.screen import VIEW_KEYS
-from ...engine.messages.translation import tr
+from ...engine.messages.translation import language, tr
 from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
 from ..state.subject import Subject
@@ -54,6 +54,8 @@ class InspectorHeader(Widget):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._inks: dict[str, Style] = {}
+        self._written: tuple[object, ...] = ()
+        self._drawn: list[StyledText] = []
 
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Another state, another subject."""
@@ -79,9 +81,11 @@ class InspectorHeader(Widget):
     def render_line(self, y: int) -> Strip:
         """One line, exactly as wide as the widget."""
         width, height = self.size
-        lines = self._lines(width, height) if self._subject is not None else []
-        words = lines[y] if y < len(lines) else []
-        ground = Style(bgcolor=self.background_colors[1].rich_color)
+        written = self._subject, self._state, width, height, language()
+        if written != self._written:  # all lines at once
+            self._written, self._drawn = written, self._lines(width, height) if self._subject is not None else []
+        words = self._drawn[y] if y < len(self._drawn) else []
+        ground = self._ground
         strip = Strip([Segment(text, style) for text, style in words if text])
         return strip.adjust_cell_length(max(0, width)).apply_style(ground)
 
@@ -193,6 +197,12 @@ class InspectorHeader(Widget):
         )
         return ["   ".join(long), "  ".join(short), " ".join(text.replace(" ", "") for text in short), shortest]
 
+    @property
+    def _ground(self) -> Style:
+        if "" not in self._inks:
+            self._inks[""] = Style(bgcolor=self.background_colors[1].rich_color)
+        return self._inks[""]
+
     def _ink(self, name: str) -> Style:
         if name not in self._inks:
             self._inks[name] = self.get_component_rich_style(f"header--{name}")
@@ -202,6 +212,7 @@ class InspectorHeader(Widget):
         """Forget styles of the old theme."""
         super().notify_style_update()
         self._inks.clear()
+        self._written = ()
 
     def on_click(self, event: events.Click) -> None:
         """A click on a tab asks for its view."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 from rich.segment import Segment
 from textual.cache import LRUCache
 from textual.events import MouseEvent
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -33,6 +33,7 @@ class Lines(Inked, ScrollView, Generic[Face], can_focus=False):
         super().__init__(id=id, classes=classes)
         self.faces: list[Face] = []
         self._title = ""
+        self._scrolled: tuple[Size, Size, Offset] | None = None
         self._strips: LRUCache[tuple[Face, int], Strip] = LRUCache(1024)
 
     def spans(self, face: Face, width: int) -> Spans:
@@ -96,6 +97,13 @@ class Lines(Inked, ScrollView, Generic[Face], can_focus=False):
         """Called by Textual when styles change: every strip is drawn anew."""
         super().notify_style_update()
         self._strips.clear()
+
+    def _scroll_update(self, virtual_size: Size) -> None:
+        """Called by Textual at every layout, which draws the scroll bar anew; here where what it shows has changed."""
+        scrolled = virtual_size, self.container_size, self.scroll_offset
+        if scrolled != self._scrolled:
+            self._scrolled = scrolled
+            super()._scroll_update(virtual_size)
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
         """Draw some lines anew; counted in lines of content."""

@@ -41,6 +41,18 @@ LEAST = (60, 18)
 BELOW, BELOW_NARROW = 8, 6  # lines of the strip with breakpoints and console, as in app.tcss
 
 
+class _Column(Vertical):
+    """Panes one above the other. They cover it: Textual need not ask, for each frame, how each of its lines looks."""
+
+    BLANK = True
+
+
+class _Row(Horizontal):
+    """Panes side by side, which cover it."""
+
+    BLANK = True
+
+
 class MainScreen(Screen[None]):
     """Lays the panes out and hands each what it shows. Decides nothing.
 
@@ -50,6 +62,7 @@ class MainScreen(Screen[None]):
 
     AUTO_FOCUS = ""
     BINDING_GROUP_TITLE = "encoder-tui"
+    BLANK = True  # it is covered, as its column is
 
     class Pressed(Message):
         """A key that no widget took.
@@ -84,16 +97,16 @@ class MainScreen(Screen[None]):
         self._hinted: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="all"):
+        with _Column(id="all"):
             yield self.title_line
             yield self.tokens
-            with Horizontal(id="middle"):
+            with _Row(id="middle"):
                 yield self.program
                 yield self._rule
                 with self._room:
                     yield self._loading
             yield self.explanation
-            with Horizontal(id="below"):
+            with _Row(id="below"):
                 yield self.breakpoints
                 yield self._below_rule
                 yield self.console

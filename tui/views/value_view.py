@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -88,6 +88,7 @@ class ValueView(Widget):
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
         self._timer: Timer | None = None
         self._styles: dict[str, Style] = {}
+        self._expected = self._asked_for = Size(0, 0)
 
     # -- what subclasses say ---------------------------------------------------------------------------------
 
@@ -175,6 +176,15 @@ class ValueView(Widget):
         """Whether the picture on screen is an old one, the new one not having come yet."""
         return self._awaited is not None
 
+    @property
+    def size(self) -> Size:
+        """Its size, which has no border to be taken off; before it is on the screen, the one that it will have there."""
+        return self._expected or self._size
+
+    def expect(self, room: Size) -> None:
+        """Know the size it is about to have: what it shows need not wait for the layout, and is drawn once."""
+        self._expected = room
+
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Show what the state points at; what is on screen stays until the numbers are there."""
         before, self.state = self.state, state
@@ -187,7 +197,7 @@ class ValueView(Widget):
 
     def _ask(self) -> bool:
         """See to it that what is needed is at hand or asked for; whether another picture took the screen."""
-        subject = self.subject
+        subject, self._asked_for = self.subject, self.size
         if subject is None or not subject.readable or self.refusal(subject) or not self._fits():
             self._settle()
             self.shown = None
@@ -273,6 +283,9 @@ class ValueView(Widget):
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other numbers, or the same painted otherwise."""
+        self._expected = Size(0, 0)
+        if self.size == self._asked_for:
+            return
         self._ask()
         self._strips.clear()
         if self.shown is not None:

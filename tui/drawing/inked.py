@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.widget import Widget
 
 
-class Inked(Widget):
+class InkedWidget(Widget):
     """A widget that keeps the styles it draws with until they change.
 
     Textual works out a widget's own style anew each time it is asked for, and forgets those of its components whenever a line

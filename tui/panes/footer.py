@@ -11,12 +11,12 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from ..drawing.inked import Inked
+from ..drawing.inked import InkedWidget
 from ..drawing.text import cut
 from ..state.footer_keys import KeyHint
 
 
-class Footer(Inked, can_focus=False):
+class Footer(InkedWidget, can_focus=False):
     """One line of keys and what they do; a click presses the key."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--label", "footer--hint"}

@@ -12,13 +12,13 @@ from textual.geometry import Offset, Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..drawing.inked import Inked
+from ..drawing.inked import InkedWidget
 
 Face = TypeVar("Face", bound=Hashable)
 Spans = Sequence[tuple[str, str]]
 
 
-class Lines(Inked, ScrollView, Generic[Face], can_focus=False):
+class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
     """Lines of text, each given by a *face*: everything its look depends on.
 
     Subclasses say in `spans` what a face looks like; the rest (caching, scrolling, drawing what changed) is here.

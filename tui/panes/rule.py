@@ -7,11 +7,11 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual.strip import Strip
 
-from ..drawing.inked import Inked
+from ..drawing.inked import InkedWidget
 from ..drawing.text import cell_len, cut
 
 
-class Rule(Inked, can_focus=False):
+class Rule(InkedWidget, can_focus=False):
     """A vertical line that meets the panes' upper borders.
 
     Args:
@@ -37,7 +37,7 @@ class Rule(Inked, can_focus=False):
         return Strip([Segment(self._joint if y == 0 else "│", self.ink())], 1)
 
 
-class Heading(Inked, can_focus=False):
+class Heading(InkedWidget, can_focus=False):
     """A horizontal line with a title on it, above a pane; a vertical rule may end in it."""
 
     DEFAULT_CSS = """

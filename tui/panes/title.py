@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from ...engine.messages.translation import tr, trn
-from ..drawing.inked import Inked
+from ..drawing.inked import InkedWidget
 from ..drawing.text import cut
 from ..state.position import Position
 
@@ -34,7 +34,7 @@ class Status:
     share: float | None = None
 
 
-class Title(Inked, can_focus=False):
+class Title(InkedWidget, can_focus=False):
     """One line: facts on the left, status on the right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

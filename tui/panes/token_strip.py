@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from ...engine.messages.translation import tr
 from ...engine.program.token_names import CARRIED_ON, WORD_STARTS
-from ..drawing.inked import Inked
+from ..drawing.inked import InkedWidget
 from ..drawing.text import ELLIPSIS, cut, plain
 
 _SPECIAL = re.compile(r"\[[A-Z0-9_]+\]|<[/|]?[\w|]+>")
@@ -63,7 +63,7 @@ class Placed:
         return self.start + cell_len(self.text)
 
 
-class TokenStrip(Inked, can_focus=False):
+class TokenStrip(InkedWidget, can_focus=False):
     """Tokens in reading order; the row's token reversed, the column's underlined."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

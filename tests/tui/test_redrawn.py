@@ -56,7 +56,12 @@ async def test_a_view_that_was_seen_before_is_laid_out_and_drawn_once(monkeypatc
         await press(pilot, "2")
         assert redrawn.layouts == 2  # one view goes, one comes
         assert redrawn.lines["NumberGrid"] < 2 * height
-        assert redrawn.lines.keys() == {"NumberGrid", "HeatMap", "InspectorHeader", "Footer"}  # not the tree's scroll bar
+        assert redrawn.lines.keys() == {
+            "NumberGrid",
+            "HeatMap",
+            "InspectorHeader",
+            "Footer",
+        }  # not the tree's scroll bar
 
 
 async def test_a_view_knows_its_size_before_it_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

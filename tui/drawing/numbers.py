@@ -180,3 +180,10 @@ def _odd(number: float) -> str:
 def _bare(text: str) -> str:
     """`0.41` as `.41`: a cell has no room for what says nothing."""
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
+
+
+def percent_of(share: float) -> str:
+    """`43.1%`; what is not quite nothing is not written as nothing."""
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    return "0%" if share == 0 else f"{share:.1%}" if share < 0.9995 else f"{share:.0%}"

@@ -157,9 +157,7 @@ class TokenStrip(InkedWidget, can_focus=False):
         self._top = self._scrolled()
         lines, at = self._lines, y + self._top
         base, before = self.ink(), self._before
-        segments = [
-            Segment(before if y == 0 else " " * cell_len(before), self.ink("tokens--text"))
-        ]
+        segments = [Segment(before if y == 0 else " " * cell_len(before), self.ink("tokens--text"))]
         if at < len(lines):
             segments.append(Segment(ELLIPSIS if at > 0 and y == 0 else " ", base))
             for token in lines[at]:

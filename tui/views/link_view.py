@@ -14,7 +14,7 @@ from ...engine.messages.translation import tr
 from ..drawing.bars import across
 from ..drawing.braille import BLANK, Canvas
 from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
-from ..drawing.numbers import Scalar, short
+from ..drawing.numbers import Scalar, percent_of, short
 from ..drawing.scroll_position import that_fits
 from ..drawing.text import StyledText, cell_len, fit, widest
 from ..reading.figures import is_attention
@@ -296,7 +296,7 @@ class LinkView(ValueView):
         return [*words, (" " * max(0, room) + "   " * bool(said) + said, self.ink("label-here"))]
 
     def _short(self, number: float) -> str:
-        return _percent(number) if self.shown and is_attention(self.shown.subject) else short(number, 3)
+        return percent_of(number) if self.shown and is_attention(self.shown.subject) else short(number, 3)
 
     def _line(self, layout: LinkLayout, line: int) -> StyledText:
         row, column = self.cell
@@ -339,7 +339,7 @@ class LinkView(ValueView):
         if code in MARKS or not (self.shown and is_attention(self.shown.subject)):
             text = short(float(number), 3)
             return f"+{text}" if self._scale.signed and number > 0 and code not in MARKS else text
-        return _percent(float(number))
+        return percent_of(float(number))
 
     def _colour(self, code: int) -> Style:
         if code == BLANK:
@@ -379,7 +379,7 @@ class LinkView(ValueView):
         if not percent:
             return (where, f"{first}-{last - 1}/{count}")
         above, below = float(self._numbers[:first].sum()), float(self._numbers[last:].sum())
-        gone = f"▲ {_percent(above)} ▼ {_percent(below)}"
+        gone = f"▲ {percent_of(above)} ▼ {percent_of(below)}"
         return f"{gone}  {where}", gone
 
 
@@ -396,10 +396,3 @@ def _ink(palette: Palette, code: int) -> Style:
 def _style(share: float) -> tuple[int, int] | None:
     """How thick a line is drawn and how far its dots are apart; None where none is drawn."""
     return next(((thick, gap) for least, thick, gap in STYLES if share >= least), None)
-
-
-def _percent(number: float) -> str:
-    """`43.1%`; what is not quite nothing is not written as nothing."""
-    if 0 < number < 0.0005:
-        return "<0.1%"
-    return "0%" if number == 0 else f"{number:.1%}" if number < 0.9995 else f"{number:.0%}"

@@ -20,12 +20,13 @@ from textual.widget import Widget
 from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
 from ..drawing.numbers import Scalar, exact
-from ..drawing.text import cell_len, cut, fit, wrapped
+from ..drawing.text import cell_len, fit
 from ..reading.window import Bounds, Window, all_of
 from ..reading.work import Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
+from .excuses import too_small, wrapped_into
 from .picture import PictureRequest, Shown, StyledPieces, Trouble
 
 if TYPE_CHECKING:
@@ -338,15 +339,11 @@ class ValueView(Widget):
         if subject is None:
             return []
         unread = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
-        why = self.refusal(subject) if subject.readable else unread
-        if self.trouble and self._fits():
-            why = self.trouble
-        if why:
-            lines = wrapped(why, width)
-            return lines if len(lines) <= height else [*lines[: height - 1], cut(" ".join(lines[height - 1 :]), width)]
+        refused = self.refusal(subject) if subject.readable else unread
+        if why := (self.trouble if self._fits() else "") or refused:
+            return wrapped_into(why, width, height)
         if not self._fits():
-            forms = map(tr, ("too small to show it", "too small", "small"))
-            return [next((text for text in forms if cell_len(text) <= width), "…")]
+            return [too_small(width)]
         return [tr("reading…")] if self.has_class("-late") else []
 
     def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:

@@ -1,14 +1,17 @@
 """The cursor against an independent model, and: however a stage is reached, its value is the same."""
 
+from __future__ import annotations
+
 import pytest
 import torch
-from encoder_tui.engine import Debugger
+from encoder_tui.engine import Debugger, Encoder, Run
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.debugger.cancel import CancelToken
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from models_of_motion import Walker
+from session_kit import run_of
 
 TEXTS = ["one two three", "four"]
 COUNTED = ("step", "reverse_step", "next", "reverse_next", "finish", "reverse_finish")
@@ -16,16 +19,16 @@ quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 
 @pytest.fixture(scope="module")
-def run(small):
+def run(small: Encoder) -> Run:
     return small.run(TEXTS)
 
 
 @pytest.fixture(scope="module")
-def names(run):
+def names(run: Run) -> list[str]:
     return [stage.name for stage in run.program]
 
 
-def moves(size):
+def moves(size: int):
     counted = st.tuples(st.sampled_from(COUNTED), st.integers(1, 6))
     jumps = st.tuples(st.sampled_from(("until", "goto")), st.integers(0, size - 1))
     return st.lists(
@@ -33,7 +36,7 @@ def moves(size):
     )
 
 
-def perform(debugger, word, count):
+def perform(debugger: Debugger, word: str, count: int):
     if word in ("cont", "reverse_cont"):
         return getattr(debugger, word)()
     if word == "until":
@@ -43,7 +46,7 @@ def perform(debugger, word, count):
 
 @quick
 @given(data=st.data())
-def test_every_motion_as_the_model_says(run, names, data):
+def test_every_motion_as_the_model_says(run: Run, names: list[str], data: st.DataObject):
     stops = data.draw(st.sets(st.integers(0, len(names) - 1), max_size=4), label="breakpoints")
     debugger, walker = Debugger(run), Walker(names, stops)
     for at in stops:
@@ -59,13 +62,11 @@ def test_every_motion_as_the_model_says(run, names, data):
 
 @quick
 @given(data=st.data())
-def test_however_reached_the_value_is_the_same(small, run, names, data):
+def test_however_reached_the_value_is_the_same(small: Encoder, run: Run, names: list[str], data: st.DataObject):
     """`goto a` after any walk equals the first arrival at `a`, to the last bit; here with evictions on the way."""
     target = data.draw(st.sampled_from([name for name in names if name != "tokens.one_hot"]), label="target")
-    walked = small.run(TEXTS)
-    walked.computation.budget = walked.computation.cache.budget = data.draw(
-        st.sampled_from([None, 20_000]), label="budget"
-    )
+    budget = data.draw(st.sampled_from([None, 20_000]), label="budget")
+    walked = run_of(small.program, small.weights, small.read(TEXTS), budget=budget)
     debugger = Debugger(walked)
     for word, count in data.draw(moves(len(names)), label="moves"):
         perform(debugger, word, count)
@@ -77,7 +78,7 @@ def test_however_reached_the_value_is_the_same(small, run, names, data):
 @quick
 @given(data=st.data())
 @example(data=None)
-def test_steps_can_be_taken_back(run, names, data):
+def test_steps_can_be_taken_back(run: Run, names: list[str], data: st.DataObject):
     debugger = Debugger(run)
     count = data.draw(st.integers(1, len(names))) if data else len(names)
     debugger.step(count)
@@ -87,7 +88,7 @@ def test_steps_can_be_taken_back(run, names, data):
 
 
 @pytest.mark.parametrize("word", COUNTED)
-def test_every_motion_from_everywhere(run, names, word):
+def test_every_motion_from_everywhere(run: Run, names: list[str], word: str):
     for start in range(-1, len(names)):
         debugger, walker = Debugger(run), Walker(names)
         debugger.goto(start)
@@ -95,14 +96,14 @@ def test_every_motion_from_everywhere(run, names, word):
         assert getattr(debugger, word)().position == walker.move(word, 1), start
 
 
-def test_next_ends_on_the_last_stage_of_a_block(run):
+def test_next_ends_on_the_last_stage_of_a_block(run: Run):
     debugger = Debugger(run)
     debugger.until("embeddings.norm")
     stops = [debugger.next().stage.name for _ in range(4)]
     assert stops == ["mask.additive", "layers.0.attention.norm", "layers.0.ffn.norm", "layers.1.attention.norm"]
 
 
-def test_finish_ends_on_the_last_stage_of_a_layer(run):
+def test_finish_ends_on_the_last_stage_of_a_layer(run: Run):
     debugger = Debugger(run)
     debugger.goto(run.program.index("layers.0.attention.scores"))
     assert debugger.finish().stage.name == "layers.0.ffn.norm"
@@ -111,7 +112,7 @@ def test_finish_ends_on_the_last_stage_of_a_layer(run):
     assert debugger.reverse_finish().stage.name == "mask.additive"
 
 
-def test_the_ends_say_so(run):
+def test_the_ends_say_so(run: Run):
     debugger = Debugger(run)
     assert debugger.reverse_step().reason == "start"
     assert debugger.cont().reason == "end"
@@ -122,7 +123,7 @@ def test_the_ends_say_so(run):
     assert debugger.stage is None
 
 
-def test_back_and_forward(run):
+def test_back_and_forward(run: Run):
     debugger = Debugger(run)
     places = [
         debugger.step().position,
@@ -136,7 +137,7 @@ def test_back_and_forward(run):
         debugger.forward()
 
 
-def test_a_new_motion_forgets_the_way_forward(run):
+def test_a_new_motion_forgets_the_way_forward(run: Run):
     debugger = Debugger(run)
     debugger.step(5)
     debugger.step(5)
@@ -147,25 +148,25 @@ def test_a_new_motion_forgets_the_way_forward(run):
     assert debugger.back().position == 4
 
 
-def test_nothing_to_go_back_to(run):
+def test_nothing_to_go_back_to(run: Run):
     with pytest.raises(ValueError, match="first place"):
         Debugger(run).back()
 
 
-def test_until_goes_both_ways(run):
+def test_until_goes_both_ways(run: Run):
     debugger = Debugger(run)
     debugger.until("layers.1.ffn.up")
     assert debugger.until("layers.0.ffn.up").stage.name == "layers.0.ffn.up"
 
 
-def test_furthest_is_kept_when_going_back(run):
+def test_furthest_is_kept_when_going_back(run: Run):
     debugger = Debugger(run)
     debugger.step(9)
     debugger.reverse_cont()
     assert (debugger.position, debugger.furthest) == (-1, 8)
 
 
-def test_nothing_is_computed_before_it_is_reached(small):
+def test_nothing_is_computed_before_it_is_reached(small: Encoder):
     run = small.run("lazy")
     debugger = Debugger(run)
     assert run.kept_bytes == 0
@@ -174,12 +175,12 @@ def test_nothing_is_computed_before_it_is_reached(small):
     assert "embeddings.position" not in run.computation.cache
 
 
-def test_interrupt_stops_at_a_stage(small):
+def test_interrupt_stops_at_a_stage(small: Encoder):
     run = small.run("stop me")
     session, cancel = Session(run), CancelToken()
     reach = run.reach
 
-    def cancelling(position):
+    def cancelling(position: int):
         if position == 7:
             cancel.cancel()
         reach(position)
@@ -192,7 +193,7 @@ def test_interrupt_stops_at_a_stage(small):
     assert TABLE.execute(session, "continue").stop.reason == "end"
 
 
-def test_an_order_is_stopped_before_it_has_begun_and_not_by_the_token_of_the_one_before(small):
+def test_an_order_is_stopped_before_it_has_begun_and_not_by_the_token_of_the_one_before(small: Encoder):
     session, early, late = Session(small.run("stop me")), CancelToken(), CancelToken()
     early.cancel()
     stop = TABLE.execute(session, "continue", early).stop

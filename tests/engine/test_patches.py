@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Run, Session
+from encoder_tui.engine import Encoder, InputError, Run, Session
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.program.trace import expect_live
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from session_kit import do
+from numpy.typing import NDArray
+from session_kit import do, run_of
 
 TEXTS = ["the cat sat on the mat", "a dog"]
 
 
 @pytest.fixture
-def session(small) -> Session:
+def session(small: Encoder) -> Session:
     session = Session(small.run(TEXTS), small)
     TABLE.execute(session, "goto end")
     return session
@@ -26,7 +31,7 @@ def values(session: Session) -> dict[str, bytes]:
     return {stage.name: run.value(stage.name).read().tobytes() for stage in run.program if stage.kind != "OneHot"}
 
 
-def test_only_what_is_downstream_changes(session) -> None:
+def test_only_what_is_downstream_changes(session: Session) -> None:
     before = values(session)
     do(session, "patch layers.0.ffn.up[0, 2] = x * 0")
     after = values(session)
@@ -38,7 +43,7 @@ def test_only_what_is_downstream_changes(session) -> None:
     assert not run["layers.0.ffn.up"].read("0, 2").any()
 
 
-def test_what_was_computed_downstream_is_stale_until_it_is_read(session) -> None:
+def test_what_was_computed_downstream_is_stale_until_it_is_read(session: Session) -> None:
     do(session, "patch layers.1.ffn.up[0, 0, 0] = 7")
     run = session.trace
     assert run.patched == {"layers.1.ffn.up"}
@@ -48,22 +53,24 @@ def test_what_was_computed_downstream_is_stale_until_it_is_read(session) -> None
     assert "layers.1.ffn.activation" not in run.stale
 
 
-@pytest.mark.parametrize(
-    ("line", "stage", "index", "expected"),
-    [
-        ("patch layers.0.output[0, 1] = x * 2 + 1", "layers.0.output", "0, 1", lambda x: x * 2 + 1),
-        ("scale layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
-        ("ablate layers.0.attention.context[head=1]", "layers.0.attention.context", "head=1", lambda x: x * 0),
-        ("ablate layers.0.attention.context[head=1] mean", "layers.0.attention.context", "head=1", lambda x: np.broadcast_to(x.mean((0, 1)), x.shape)),
-    ],
-)  # fmt: skip
-def test_what_a_change_does(session, line, stage, index, expected) -> None:
+CHANGES: list[tuple[str, str, str, Callable[[NDArray[Any]], NDArray[Any]]]] = [
+    ("patch layers.0.output[0, 1] = x * 2 + 1", "layers.0.output", "0, 1", lambda x: x * 2 + 1),
+    ("scale layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
+    ("ablate layers.0.attention.context[head=1]", "layers.0.attention.context", "head=1", lambda x: x * 0),
+    ("ablate layers.0.attention.context[head=1] mean", "layers.0.attention.context", "head=1", lambda x: np.broadcast_to(x.mean((0, 1)), x.shape)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "stage", "index", "expected"), CHANGES)
+def test_what_a_change_does(
+    session: Session, line: str, stage: str, index: str, expected: Callable[[Any], Any]
+) -> None:
     before = session.trace[stage].read(index)
     do(session, line)
     np.testing.assert_allclose(session.trace[stage].read(index), expected(before), rtol=1e-6, atol=1e-7)
 
 
-def test_swap_exchanges_two_heads(session) -> None:
+def test_swap_exchanges_two_heads(session: Session) -> None:
     run = session.trace
     one, two = (run["layers.0.attention.weights"].read(f"head={head}") for head in (1, 2))
     do(session, "swap layers.0.attention.weights[head=1] [head=2]")
@@ -71,7 +78,7 @@ def test_swap_exchanges_two_heads(session) -> None:
     np.testing.assert_array_equal(run["layers.0.attention.weights"].read("head=2"), one)
 
 
-def test_noise_has_its_deviation_and_its_seed(session) -> None:
+def test_noise_has_its_deviation_and_its_seed(session: Session) -> None:
     run = session.trace
     before = run["layers.0.output"].read()
     do(session, "noise layers.0.output 0.1 7")
@@ -85,7 +92,7 @@ def test_noise_has_its_deviation_and_its_seed(session) -> None:
     assert abs((first - before).std() - 0.1) < 0.02
 
 
-def test_a_token_is_exchanged_and_shown(session, small) -> None:
+def test_a_token_is_exchanged_and_shown(session: Session, small: Encoder) -> None:
     do(session, 'patch tokens.ids[1, 2] = "mat"')
     assert session.trace.tokens.strings[1][2] == "mat"
     fresh = small.run(["the cat sat on the mat", "a mat"])
@@ -95,12 +102,12 @@ def test_a_token_is_exchanged_and_shown(session, small) -> None:
     assert session.trace.tokens.strings[1][2] == "dog"
 
 
-def test_hiding_a_token_hides_it(session) -> None:
+def test_hiding_a_token_hides_it(session: Session) -> None:
     do(session, "patch tokens.mask[0, 2] = 0")
     assert not session.trace["layers.0.attention.weights"].read((0, slice(None), slice(None), 2)).any()
 
 
-def test_another_texts_value_can_be_put_in(session, small) -> None:
+def test_another_texts_value_can_be_put_in(session: Session, small: Encoder) -> None:
     other = small.run(["the dog sat on the mat", "a cat"])
     do(session, 'patch layers.0.output[0] = text "the dog sat on the mat" "a cat"')
     np.testing.assert_array_equal(
@@ -108,7 +115,7 @@ def test_another_texts_value_can_be_put_in(session, small) -> None:
     )
 
 
-def test_a_fork_keeps_the_original(session) -> None:
+def test_a_fork_keeps_the_original(session: Session) -> None:
     before = values(session)
     do(session, "fork", "patch layers.0.output[0, 0] = 0")
     assert values(session) != before
@@ -118,14 +125,14 @@ def test_a_fork_keeps_the_original(session) -> None:
     np.testing.assert_array_equal(session.forks[0]["output"].read(), session.forks[1]["output"].read())
 
 
-def test_a_fork_shares_what_is_upstream(session) -> None:
+def test_a_fork_shares_what_is_upstream(session: Session) -> None:
     do(session, "fork", "patch layers.1.output[0, 0] = 0")
-    fork, original = session.forks[1], session.forks[0]
+    fork, original = (expect_live(session.forks[number]) for number in (1, 0))
     assert fork.tensor("layers.1.ffn.up") is original.tensor("layers.1.ffn.up")
     assert fork.tensor("layers.1.ffn.norm") is not original.tensor("layers.1.ffn.norm")
 
 
-def test_forks_are_listed_as_a_tree(session) -> None:
+def test_forks_are_listed_as_a_tree(session: Session) -> None:
     do(session, "fork", "patch layers.0.output[0, 0] = 0", "fork", "switch 0", "fork", "switch 2")
     assert do(session, "info forks").splitlines() == [
         "  0 original: no patches",
@@ -163,7 +170,7 @@ def test_forks_are_listed_as_a_tree(session) -> None:
         ("switch 4", "no fork number 4"),
     ],
 )
-def test_a_bad_change_is_refused_and_changes_nothing(session, line: str, says: str) -> None:
+def test_a_bad_change_is_refused_and_changes_nothing(session: Session, line: str, says: str) -> None:
     before = values(session)
     with pytest.raises(InputError) as error:
         do(session, line)
@@ -187,10 +194,9 @@ LINES = st.sampled_from(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(LINES, max_size=25), st.sampled_from([None, 1, 20_000, 60_000, 200_000]))
 def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
-    small, lines: list[str], budget: int | None
+    small: Encoder, lines: list[str], budget: int | None
 ) -> None:
-    run = small.run(TEXTS)
-    run.computation.budget = run.computation.cache.budget = budget
+    run = run_of(small.program, small.weights, small.read(TEXTS), budget=budget)
     session = Session(run, small)
     for line in lines:
         try:
@@ -211,14 +217,14 @@ def test_any_walk_ends_where_a_fresh_run_with_the_same_patches_ends(
             assert trace[name].read().tobytes() == fresh[name].read().tobytes(), name
 
 
-def test_what_a_fork_shares_with_the_original_again_is_not_stale(session) -> None:
+def test_what_a_fork_shares_with_the_original_again_is_not_stale(session: Session) -> None:
     do(session, "fork", "ablate layers.0.attention.weights[head=1]", "goto end", "undo")
     assert session.trace.stale == frozenset()
     do(session, "redo")
     assert "layers.0.attention.context" in session.trace.stale
 
 
-def test_a_patched_mask_is_not_taken_for_the_one_that_was_brought(small):
+def test_a_patched_mask_is_not_taken_for_the_one_that_was_brought(small: Encoder):
     """That it hides nothing is noted on the mask that went in, which spares a GPU a wait; a patched one is another."""
     run = small.run("one two three")
     assert not run["mask.additive"].read().any()

@@ -17,7 +17,7 @@ from transformers import (
     BertModel,
 )
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
     "max_position_embeddings": 64, "initializer_range": 0.3,
 }  # fmt: skip

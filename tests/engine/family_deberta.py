@@ -19,7 +19,7 @@ from transformers import (
     DebertaModel,
 )
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
     "max_position_embeddings": 64, "initializer_range": 0.3, "relative_attention": True, "pos_att_type": ["c2p", "p2c"],
     "position_biased_input": False,

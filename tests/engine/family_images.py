@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -49,14 +49,14 @@ class CLIPModelOfText(CLIPModel):
     """CLIP whole, called for its text."""
 
     def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] # called by these names alone
-        return self.get_text_features(input_ids, attention_mask, **more)
+        return cast(Any, self).get_text_features(input_ids, attention_mask, **more)
 
 
 class CLIPModelOfImages(CLIPModel):
     """CLIP whole, called for its images."""
 
     def forward(self, pixel_values: Any, **more: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] # called by these names alone
-        return self.get_image_features(pixel_values, **more)
+        return cast(Any, self).get_image_features(pixel_values, **more)
 
 
 def random_images(lengths: Sequence[int], random: np.random.Generator, encoder: Encoder) -> Tokens:
@@ -183,10 +183,19 @@ def text_options(draw: st.DrawFn) -> dict[str, Any]:
 
 def either(options: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
     """With a projection or without."""
-    return st.builds(
-        lambda drawn, kind, size: drawn | {"kind": kind, "projection_dim": size},
-        options, st.sampled_from(["model", "projection"]), st.sampled_from([1, 20]),
-    )  # fmt: skip
+
+    def joined(drawn: dict[str, Any], kind: str, size: int) -> dict[str, Any]:
+        return drawn | {"kind": kind, "projection_dim": size}
+
+    return st.builds(joined, options, st.sampled_from(["model", "projection"]), st.sampled_from([1, 20]))
+
+
+def projected(drawn: dict[str, Any], size: int) -> dict[str, Any]:
+    return drawn | {"projection": size}
+
+
+def labelled(drawn: dict[str, Any], count: int) -> dict[str, Any]:
+    return drawn | {"labels": count}
 
 
 UNNAMED = ("embeddings.concat", "embeddings.position", "embeddings.class_token", "*.attention.concat", "*.residual")
@@ -233,7 +242,7 @@ SAMPLES = [
         family="CLIP images",
         example="openai/clip-vit-base-patch32",
         model=clip_of_images,
-        options=st.builds(lambda drawn, size: drawn | {"projection": size}, image_options(), st.sampled_from([1, 20])),
+        options=st.builds(projected, image_options(), st.sampled_from([1, 20])),
         longest=37,
         modeling=(modeling_clip,),
         outputs={"pooler_output": "head.embedding.projection"},
@@ -246,7 +255,7 @@ SAMPLES = [
         family="CLIP text",
         example="openai/clip-vit-base-patch32",
         model=clip_of_text,
-        options=st.builds(lambda drawn, size: drawn | {"projection": size}, text_options(), st.sampled_from([1, 20])),
+        options=st.builds(projected, text_options(), st.sampled_from([1, 20])),
         modeling=(modeling_clip,),
         outputs={"pooler_output": "head.embedding.projection"},
         inputs=ids_and_mask,
@@ -279,7 +288,7 @@ SAMPLES = [
         family="CLIP classes",
         example="openai/clip-vit-base-patch32",
         model=clip_classes,
-        options=st.builds(lambda drawn, count: drawn | {"labels": count}, image_options(), st.integers(1, 7)),
+        options=st.builds(labelled, image_options(), st.integers(1, 7)),
         longest=37,
         modeling=(modeling_clip,),
         outputs={"logits": "head.classes.logits"},

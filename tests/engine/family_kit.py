@@ -84,15 +84,15 @@ class Sample:
     longest: int = 64
     modeling: tuple[ModuleType, ...] = ()
     record: Callable[[Any, Run, Values], AbstractContextManager[None]] = lambda model, run, found: nullcontext()
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict[str, str])
     inputs: Callable[[Tokens], dict[str, Any]] | None = None
     tokens: Callable[[Sequence[int], np.random.Generator, Encoder], Tokens] | None = None
     not_compared: tuple[str, ...] = ()
-    exact_from: Mapping[str, float] = field(default_factory=dict)
+    exact_from: Mapping[str, float] = field(default_factory=dict[str, float])
     why_not: str = ""
     dtypes: tuple[str, ...] = ("bfloat16", "float16", "float64")
     shortest: int = 1
-    load: Mapping[str, Any] = field(default_factory=dict)
+    load: Mapping[str, Any] = field(default_factory=dict[str, Any])
     opener: Callable[..., tuple[Encoder, Any]] | None = None
 
     def __str__(self) -> str:
@@ -141,7 +141,7 @@ def open_pair(
         '{"tokenizer_class": "PreTrainedTokenizerFast"}'
     )  # as it stands
     encoder = load(directory, device, dtype, **{**sample.load, **more})
-    theirs = type(model).from_pretrained(directory, attn_implementation="eager", dtype=getattr(torch, dtype))
+    theirs = model.__class__.from_pretrained(directory, attn_implementation="eager", dtype=getattr(torch, dtype))
     return encoder, theirs.eval().to(device)
 
 
@@ -211,7 +211,8 @@ def _modules(model: Any, run: Run, found: Values) -> Generator[None]:
     for stage in run.program:
         if stage.module:
             stages.setdefault(stage.module, []).append(stage.name)
-    handles, met = [], set()
+    handles: list[Any] = []
+    met: set[str] = set()
     for full, module in model.named_modules():
         name = next((part for part in _ends(full) if part in stages), None)
         if name is not None and name not in met:
@@ -234,8 +235,7 @@ def _ends(full: str) -> Iterator[str]:
 def _writer(found: Values, names: list[str]) -> Any:
     def write(module: Any, args: Any, output: Any) -> None:
         if names:
-            first = output[0] if isinstance(output, tuple) else output
-            found[names.pop(0)] = first.clone()
+            found[names.pop(0)] = (output if isinstance(output, torch.Tensor) else output[0]).clone()
 
     return write
 
@@ -277,7 +277,7 @@ def written_attention(modeling: ModuleType, run: Run, found: Values) -> Generato
 
 def differences(run: Run, expected: Values) -> dict[str, float]:
     """The largest difference of every stage that is not equal to the last bit; inf where shape or dtype differ."""
-    wrong = {}
+    wrong: dict[str, float] = {}
     for name, theirs in expected.items():
         ours = run[name].tensor()
         theirs = theirs.to(ours.device)  # places, which a sample makes itself

@@ -44,7 +44,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
     hidden, heads = draw(EVEN)
     layers = draw(st.integers(1, 4))
     kinds = st.sampled_from(["full_attention", "sliding_attention"])
-    found = {
+    found: dict[str, Any] = {
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "num_hidden_layers": layers,

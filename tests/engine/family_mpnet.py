@@ -3,7 +3,7 @@
 import math
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from encoder_tui.engine.ops import ACTIVATIONS
@@ -18,11 +18,8 @@ from transformers import (
     MPNetForTokenClassification,
     MPNetModel,
 )
-from transformers.models.mpnet.modeling_mpnet import (
-    MPNetEncoder,
-    MPNetSelfAttention,
-    create_position_ids_from_input_ids,
-)
+from transformers.models.mpnet import modeling_mpnet
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder, MPNetSelfAttention
 
 SMALL = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40,
@@ -96,7 +93,7 @@ def record(model: Any, run: Any, found: dict[str, torch.Tensor]) -> Generator[No
         found["positions.relative"] = places[None] - places[:, None]
         found["positions.buckets"] = module.relative_position_bucket(found["positions.relative"])
         ids = torch.from_numpy(run.tokens.ids)
-        found["tokens.positions"] = create_position_ids_from_input_ids(ids, 1)
+        found["tokens.positions"] = cast(Any, modeling_mpnet).create_position_ids_from_input_ids(ids, 1)
 
     with ExitStack() as stack:
         for module in model.modules():

@@ -23,7 +23,7 @@ from transformers import (
     UMT5ForTokenClassification,
 )
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": 99, "d_model": 32, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 4,
     "relative_attention_num_buckets": 8, "relative_attention_max_distance": 20,
 }  # fmt: skip

@@ -49,7 +49,8 @@ class Reference(nn.Module):
 
 def model(final: bool = True, **options: Any) -> Reference:
     """A small encoder."""
-    settings = {"d_model": 32, "nhead": 4, "dim_feedforward": 40, "batch_first": True, "num_layers": 2} | options
+    usual = {"d_model": 32, "nhead": 4, "dim_feedforward": 40, "batch_first": True, "num_layers": 2}
+    settings: dict[str, Any] = usual | options
     layers = settings.pop("num_layers")
     settings["activation"] = ACTIVATIONS[settings.get("activation", "relu")]
     with warnings.catch_warnings():

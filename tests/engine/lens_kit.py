@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,10 @@ def opened(name: str) -> tuple[Run, Any]:
 
 def cached(run: Run, theirs: Any) -> tuple[dict[str, torch.Tensor], list[str]]:
     """What `run_with_cache` keeps of the very tokens of a run, and every name the bridge has, those it never fills as well."""
-    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module  # pyright: ignore[reportMissingImports] # only where one compares
-
-    bridge = build_bridge_from_module(theirs, type(theirs).__name__, hf_config=theirs.config).eval()
-    tokens, more = run.tokens, {}
+    builder = import_module("transformer_lens.model_bridge.sources._bridge_builder")  # only where one compares
+    bridge = builder.build_bridge_from_module(theirs, type(theirs).__name__, hf_config=theirs.config).eval()
+    tokens = run.tokens
+    more: dict[str, torch.Tensor] = {}
     if "image.pixels" in run.program:
         given = torch.from_numpy(tokens.arrays["image.pixels"])
     else:
@@ -96,7 +97,7 @@ def equal_stages(run: Run, cache: dict[str, torch.Tensor], names: Iterable[str])
 
 def main() -> None:
     """Write down every name, and what it is."""
-    known = {}
+    known: dict[str, Any] = {}
     for name in MODELS:
         run, theirs = opened(name)
         cache, names = cached(run, theirs)

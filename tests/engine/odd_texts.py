@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -114,4 +114,4 @@ def settings(directory: Path, **values: Any) -> None:
 
 
 def theirs(directory: Path) -> Any:
-    return hf.AutoTokenizer.from_pretrained(str(directory))
+    return cast(Any, hf.AutoTokenizer).from_pretrained(str(directory))

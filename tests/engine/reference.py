@@ -85,7 +85,7 @@ def module_names(model: Any) -> Iterator[tuple[str, str, Any]]:
 
 @contextmanager
 def _hooks(model: Any, found: Values) -> Generator[None]:
-    handles = []
+    handles: list[Any] = []
     for _, name, module in module_names(model):
         outputs, inputs = OUTPUTS.get(name), INPUTS.get(name)
         if name.startswith("encoder.layer."):
@@ -140,7 +140,7 @@ def _written_attention(found: Values) -> Generator[None]:
 
 def assert_equal_bits(run: Run, expected: Values) -> None:
     """Every value of the reference equals the run's, to the last bit; all that differ are named."""
-    wrong = []
+    wrong: list[str] = []
     for name, theirs in expected.items():
         ours = run[name].tensor()
         if name == "embeddings.position":  # transformers looks positions up once for all texts

@@ -64,7 +64,7 @@ def written_rotation(
 def rotary_options(draw: st.DrawFn, *, fewest_segments: int = 1) -> dict[str, Any]:
     """Any small encoder that turns queries and keys: the options that all such families have."""
     hidden, heads = draw(st.sampled_from([(8, 1), (12, 3), (32, 4), (72, 6), (64, 2), (48, 1)]))
-    options = {
+    options: dict[str, Any] = {
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "num_hidden_layers": draw(st.integers(1, 3)),

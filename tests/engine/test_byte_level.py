@@ -1,7 +1,11 @@
 """Byte-level and unigram tokenizers, as checkpoints bring them: the ids of transformers, tokens that people can read."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from pathlib import Path
+from typing import Any, cast
 
 import family_roberta
 import pytest
@@ -18,7 +22,7 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
 @pytest.fixture(scope="module")
-def roberta_dir(tmp_path_factory):
+def roberta_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A RoBERTa with a trained byte-level tokenizer in vocab.json and merges.txt, as its first checkpoints had it."""
     directory = tmp_path_factory.mktemp("roberta")
     tokenizer = Tokenizer(models.BPE())
@@ -39,7 +43,7 @@ def roberta_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def camembert_dir(tmp_path_factory):
+def camembert_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CamemBERT with a trained unigram tokenizer."""
     directory = tmp_path_factory.mktemp("camembert")
     tokenizer = Tokenizer(models.Unigram())
@@ -55,11 +59,11 @@ def camembert_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("spaced", [False, True])
-def test_vocab_and_merges_are_read_as_transformers_reads_them(roberta_dir, tmp_path, spaced):
+def test_vocab_and_merges_are_read_as_transformers_reads_them(roberta_dir: Path, tmp_path: Path, spaced: bool):
     directory = shutil.copytree(roberta_dir, tmp_path / "model")
     (directory / "tokenizer_config.json").write_text(json.dumps({"add_prefix_space": spaced}))
     encoder = load(directory, "cpu")
-    theirs = hf.AutoTokenizer.from_pretrained(directory)
+    theirs = cast(Any, hf.AutoTokenizer).from_pretrained(directory)
     for text in [*TEXTS, "one <mask> here", "<s>"]:
         assert encoder.read(text).ids[0].tolist() == theirs(text)["input_ids"], text
     pair = encoder.read(TEXTS[0], pair="it was tired")
@@ -67,7 +71,7 @@ def test_vocab_and_merges_are_read_as_transformers_reads_them(roberta_dir, tmp_p
     assert not pair.segments.any()
 
 
-def test_both_files_and_tokenizer_json_give_the_same(roberta_dir, tmp_path):
+def test_both_files_and_tokenizer_json_give_the_same(roberta_dir: Path, tmp_path: Path):
     directory = shutil.copytree(roberta_dir, tmp_path / "model")
     hf.RobertaTokenizer.from_pretrained(roberta_dir).save_pretrained(directory)
     assert (directory / "tokenizer.json").is_file()
@@ -77,7 +81,7 @@ def test_both_files_and_tokenizer_json_give_the_same(roberta_dir, tmp_path):
         assert old.read(text).strings == new.read(text).strings
 
 
-def test_tokens_are_readable(roberta_dir):
+def test_tokens_are_readable(roberta_dir: Path):
     encoder = load(roberta_dir, "cpu")
     strings = encoder.read("Été à Zürich").strings[0]
     assert strings[0] == "<s>"
@@ -100,17 +104,17 @@ def test_tokens_are_readable(roberta_dir):
         ("", ""),
     ],
 )
-def test_bytes_become_letters_where_they_are_whole(token, expected):
+def test_bytes_become_letters_where_they_are_whole(token: str, expected: str):
     assert readable(token) == expected
 
 
-def test_a_newline_in_a_token_does_not_break_the_strip(roberta_dir):
+def test_a_newline_in_a_token_does_not_break_the_strip(roberta_dir: Path):
     strings = load(roberta_dir, "cpu").read(TEXTS[2]).strings[0]
     assert not any("\n" in word for word in strings)
     assert any("\\n" in word for word in strings)
 
 
-def test_a_pair_needs_no_segments_where_none_are_told_apart(roberta_dir):
+def test_a_pair_needs_no_segments_where_none_are_told_apart(roberta_dir: Path):
     run = load(roberta_dir, "cpu").run("The animal", pair="two café")
     second = [token for token in range(run.tokens.shape[1]) if run.tokens.is_second(0, token)]
     text = "".join(run.tokens.strings[0][token] for token in second).replace("Ġ", " ")
@@ -120,9 +124,9 @@ def test_a_pair_needs_no_segments_where_none_are_told_apart(roberta_dir):
     assert "'é'" in notes or "café" in notes or "'fé'" in notes
 
 
-def test_unigram_tokens(camembert_dir):
+def test_unigram_tokens(camembert_dir: Path):
     encoder = load(camembert_dir, "cpu")
-    theirs = hf.CamembertTokenizer.from_pretrained(camembert_dir)
+    theirs = cast(Any, hf.CamembertTokenizer).from_pretrained(camembert_dir)
     for text in TEXTS:
         assert encoder.read(text).ids[0].tolist() == theirs(text)["input_ids"], text
     batch = encoder.run([TEXTS[0], "Zürich"])
@@ -133,7 +137,7 @@ def test_unigram_tokens(camembert_dir):
     assert "text 0" in TABLE.execute(Session(batch, encoder), "info tokens").text
 
 
-def test_sentencepiece_alone_is_one_clear_line(camembert_dir, tmp_path):
+def test_sentencepiece_alone_is_one_clear_line(camembert_dir: Path, tmp_path: Path):
     directory = shutil.copytree(camembert_dir, tmp_path / "model")
     (directory / "tokenizer.json").unlink()
     (directory / "sentencepiece.bpe.model").write_bytes(b"\n\x05")
@@ -146,7 +150,7 @@ def test_sentencepiece_alone_is_one_clear_line(camembert_dir, tmp_path):
         load(directory, "cpu").read("text")
 
 
-def test_the_two_files_of_another_family_are_refused(roberta_dir, tmp_path):
+def test_the_two_files_of_another_family_are_refused(roberta_dir: Path, tmp_path: Path):
     directory = shutil.copytree(roberta_dir, tmp_path / "model")
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps(config | {"model_type": "camembert"}))

@@ -1,12 +1,15 @@
 """Causal attention: the same numbers as transformers' decoders without cross attention, and checks that know of it."""
 
+from __future__ import annotations
+
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers.models.bert.modeling_bert as modeling
-from encoder_tui.engine import InputError, Session, Tokens, load
+from encoder_tui.engine import Encoder, InputError, Session, Tokens, load
 from encoder_tui.engine.analysis.checks import check_masks, check_padding, write_checked
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.references import reference
@@ -28,13 +31,13 @@ BERT = Sample(
 
 
 @pytest.fixture(scope="module")
-def decoder():
+def decoder() -> tuple[Encoder, Any]:
     """A BERT whose config says `is_decoder`, opened by us and by transformers."""
     return open_pair(BERT, random_model(BERT, is_decoder=True))
 
 
 @pytest.mark.parametrize("lengths", [[1], [2], [17], [64], [9, 1, 4]])
-def test_a_decoder_without_cross_attention(decoder, lengths):
+def test_a_decoder_without_cross_attention(decoder: tuple[Encoder, Any], lengths: list[int]):
     encoder, theirs = decoder
     assert theirs.config.is_decoder
     run = encoder.run(tokens_for(BERT, encoder, lengths))
@@ -43,7 +46,7 @@ def test_a_decoder_without_cross_attention(decoder, lengths):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64"])
-def test_asked_for(dtype):
+def test_asked_for(dtype: str):
     """`causal=True` on an encoder is what transformers computes when its config says `is_decoder`."""
     encoder, _ = open_pair(BERT, random_model(BERT), dtype, causal=True)
     directory = encoder.checkpoint.directory
@@ -55,7 +58,7 @@ def test_asked_for(dtype):
     assert "attention" not in load(directory).about
 
 
-def test_with_transformers_cache_the_last_bits_differ(decoder):
+def test_with_transformers_cache_the_last_bits_differ(decoder: tuple[Encoder, Any]):
     """What the comparison above leaves out, measured: at most 4e-6 here."""
     encoder, theirs = decoder
     cached = dataclasses.replace(BERT, inputs=None)
@@ -73,7 +76,7 @@ def test_a_language_model_head():
     assert not differences(run, expected)
 
 
-def test_cross_attention_is_refused(tmp_path):
+def test_cross_attention_is_refused(tmp_path: Path):
     BertModel(BertConfig(**SMALL, is_decoder=True, add_cross_attention=True)).save_pretrained(tmp_path)
     with pytest.raises(InputError, match="add_cross_attention True"):
         load(tmp_path)
@@ -90,7 +93,7 @@ def test_nothing_after_a_token_changes_it():
     assert (whole[0, 7:] != other[0, 7:]).any()
 
 
-def test_the_checks_know_it_is_on_purpose(decoder):
+def test_the_checks_know_it_is_on_purpose(decoder: tuple[Encoder, Any]):
     encoder, _ = decoder
     run = encoder.run(tokens_for(BERT, encoder, [14, 6, 9]))
     found = check_masks(run)
@@ -105,7 +108,9 @@ def test_the_checks_know_it_is_on_purpose(decoder):
 @pytest.mark.parametrize(
     ("place", "value", "kind"), [((1, 3, 9), 0.0, "padding seen"), ((0, 3, 9), 0.0, "seen"), ((0, 9, 3), -1e9, "hidden token")]
 )  # fmt: skip
-def test_one_pair_that_is_wrong_is_found(decoder, place, value, kind):
+def test_one_pair_that_is_wrong_is_found(
+    decoder: tuple[Encoder, Any], place: tuple[int, int, int], value: float, kind: str
+):
     encoder, _ = decoder
     run = encoder.run(tokens_for(BERT, encoder, [14, 6]))
     mask = run["mask.additive"].tensor()
@@ -125,7 +130,7 @@ def test_compare_model_loads_the_same_way():
     assert other.program["mask.additive"].options["causal"]
 
 
-def test_why_says_that_the_future_is_hidden(decoder):
+def test_why_says_that_the_future_is_hidden(decoder: tuple[Encoder, Any]):
     encoder, _ = decoder
     session = Session(encoder.run(tokens_for(BERT, encoder, [5])), encoder)
     said = TABLE.execute(session, "why layers.0.attention.masked[0, 1, 2, 4]").text

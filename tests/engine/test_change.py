@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import load
+from encoder_tui.engine import Run, load
 from encoder_tui.engine.analysis.change import change_of, through
 
 TEXTS = ["The cat sat on the mat", "It was"]
@@ -15,15 +16,15 @@ LAYER = "layers.1"
 
 
 @pytest.fixture(scope="module")
-def run():
+def run() -> Run:
     return load(None, "cpu").run(TEXTS)
 
 
-def row(run, name, *place):
+def row(run: Run, name: str, *place: int):
     return run[name].read(place).astype(np.float64).reshape(-1)
 
 
-def test_a_sum_stands_below_what_it_adds(run):
+def test_a_sum_stands_below_what_it_adds(run: Run):
     change = change_of(run, f"{LAYER}.attention.residual", (0, 3))
     assert [one.name for one in change.rows] == [
         f"{LAYER}.attention.output", "layers.0.ffn.norm", f"{LAYER}.attention.residual",
@@ -33,7 +34,7 @@ def test_a_sum_stands_below_what_it_adds(run):
     assert np.array_equal(total, row(run, f"{LAYER}.attention.residual", 0, 3))
 
 
-def test_a_norm_has_its_numbers_before_the_weights_between(run):
+def test_a_norm_has_its_numbers_before_the_weights_between(run: Run):
     before, between, after = change_of(run, f"{LAYER}.ffn.norm", (0, 3)).rows
     x = torch.tensor(row(run, f"{LAYER}.ffn.residual", 0, 3))
     epsilon = run.program[f"{LAYER}.ffn.norm"].options["epsilon"]
@@ -49,7 +50,7 @@ def test_a_norm_has_its_numbers_before_the_weights_between(run):
 
 
 @pytest.mark.parametrize("part", ["scores", "scaled", "masked", "weights"])
-def test_scores_are_seen_all_the_way_to_the_softmax(run, part):
+def test_scores_are_seen_all_the_way_to_the_softmax(run: Run, part: str):
     change = change_of(run, f"{LAYER}.attention.{part}", (1, 2, 1))
     assert [one.name.rpartition(".")[2] for one in change.rows] == ["scores", "scaled", "masked", "weights"]
     assert [int(one.hidden.sum()) for one in change.rows] == [0, 0, 4, 0]
@@ -72,7 +73,7 @@ def test_scores_are_seen_all_the_way_to_the_softmax(run, part):
     assert masked.share > 0
 
 
-def test_what_an_activation_lets_through(run):
+def test_what_an_activation_lets_through(run: Run):
     change = change_of(run, f"{LAYER}.ffn.activation", (0, 3))
     x, y = (np.abs(row(run, f"{LAYER}.ffn.{part}", 0, 3)) for part in ("up", "activation"))
     let = change.through
@@ -96,18 +97,18 @@ def test_what_is_let_through_is_told_in_three_kinds():
 
 
 @pytest.mark.parametrize("name", ["tokens.ids", "embeddings.token", f"{LAYER}.attention.concat", "head.words.best"])
-def test_of_what_is_made_of_something_else_there_is_no_before(run, name):
+def test_of_what_is_made_of_something_else_there_is_no_before(run: Run, name: str):
     assert change_of(run, name, (0,) * (len(run[name].axes) - 1)).rows == ()
 
 
-def test_the_main_input_stands_beside_what_is_made_of_it(run):
+def test_the_main_input_stands_beside_what_is_made_of_it(run: Run):
     names = [one.name for one in change_of(run, f"{LAYER}.ffn.up", (0, 3)).rows]
     assert names == [f"{LAYER}.attention.norm", f"{LAYER}.ffn.up"]
     head = change_of(run, f"{LAYER}.attention.context", (0, 2, 3)).rows  # the token's own value, and the mean of all
     assert np.array_equal(head[0].numbers, row(run, f"{LAYER}.attention.value_heads", 0, 2, 3))
 
 
-def test_a_recording_says_what_it_holds(run, tmp_path):
+def test_a_recording_says_what_it_holds(run: Run, tmp_path: Path):
     from encoder_tui.engine import open_snapshot, save
 
     path = tmp_path / "few.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def from_padded_queries(mask: torch.Tensor) -> torch.Tensor:
 
 
 # What is put where; the stage at which every command begins; what is said of it.
-FAULTS = {
+Change = Callable[[torch.Tensor], torch.Tensor]
+FAULTS: dict[str, tuple[str, Change, str, str]] = {
     "inverted": (MASK, lambda x: torch.where(x == 0, LEAST, 0.0), MASK, "it is inverted: it hides the"),
     "query axis": (MASK, lambda x: x.transpose(2, 3), MASK, "it hides padded queries (rows) instead of padded keys"),
     "0/1": (MASK, lambda x: torch.where(x == 0, 1.0, 0.0), MASK, "the 0/1 mask itself was added"),
@@ -74,7 +76,7 @@ FAULTS = {
 }  # fmt: skip
 SAID = sorted({said for *_, said in FAULTS.values()})
 # What looks like a fault and is none.
-SOUND = {
+SOUND: dict[str, tuple[str, Change]] = {
     "minus infinity": (MASK, lambda x: torch.where(x == 0, 0.0, -torch.inf)),
     "-10000": (MASK, lambda x: torch.where(x == 0, 0.0, -10000.0)),
     "-300": (MASK, lambda x: torch.where(x == 0, 0.0, -300.0)),
@@ -82,7 +84,7 @@ SOUND = {
 }
 
 
-def faulty(encoder: Encoder, name: str, change):
+def faulty(encoder: Encoder, name: str, change: Change):
     run = encoder.run(TEXTS)
     run.override(name, change(run.tensor(name)).contiguous())
     return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,7 +137,7 @@ def test_nothing_to_hide_is_said(encoder: Encoder) -> None:
     assert "no text is padded" in write_checked(check_padding(run, encoder))
 
 
-def test_a_recording(encoder: Encoder, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_recording(encoder: Encoder, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     save(masked_with(encoder, lambda m: m.transpose(2, 3)), tmp_path / "a.safetensors")
     session = Session(open_snapshot(tmp_path / "a.safetensors"))
     assert "begins at mask.additive" in TABLE.execute(session, "check masks").text

@@ -37,7 +37,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module", params=FAULTS)
-def fault(request, copies: Copies):
+def fault(request: pytest.FixtureRequest, copies: Copies) -> tuple[Path, str, str]:
     weight, stage, source = FAULTS[request.param]
     return copies.make(request.param, zeroed(weight)), stage, source
 
@@ -45,7 +45,7 @@ def fault(request, copies: Copies):
 @pytest.mark.few(12)
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, "hi"]], ids=["two", "one", "padded"])
-def test_a_dead_weight_is_found_where_it_is_used(fault, texts: list[str], dtype: str) -> None:
+def test_a_dead_weight_is_found_where_it_is_used(fault: tuple[Path, str, str], texts: list[str], dtype: str) -> None:
     directory, stage, source = fault
     found = first_fault(load(directory, "cpu", dtype).run(texts))
     assert found is not None
@@ -146,7 +146,7 @@ def test_texts_that_are_one_token_each(encoder: Encoder) -> None:
     assert first_fault(encoder.run(replace(tokens, mask=mask))) is None
 
 
-def test_equal_vectors_and_texts_without_positions(small_module) -> None:
+def test_equal_vectors_and_texts_without_positions(small_module: torch.nn.TransformerEncoder) -> None:
     """Vectors that are the same from the start have not collapsed; those that differ and come out the same have."""
     encoder = load_module(small_module)
     row = np.random.default_rng(0).normal(size=(1, 1, 16)).astype(np.float32)
@@ -155,7 +155,7 @@ def test_equal_vectors_and_texts_without_positions(small_module) -> None:
     different = np.random.default_rng(1).normal(size=(2, 4, 16)).astype(np.float32)
     assert first_fault(encoder.run_vectors(different)) is None
     with torch.no_grad():
-        small_module.layers[1].norm1.weight.zero_()
+        small_module.get_parameter("layers.1.norm1.weight").zero_()
     found = first_fault(load_module(small_module).run_vectors(different))
     assert found is not None
     assert (found[0].name, found[1].kind) == ("layers.1.attention.norm", "collapse")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from encoder_tui.engine import Session, load, open_snapshot, save
+from encoder_tui.engine import Encoder, Session, load, open_snapshot, save
 from encoder_tui.engine.analysis.compare import compare, write_comparison
 from encoder_tui.engine.analysis.compare.rounding import grains
 from encoder_tui.engine.analysis.compare.text import verdict
@@ -18,7 +20,7 @@ TEXT = "the cat sat on the mat"
 
 
 @pytest.fixture(scope="module", params=samples(), ids=str)
-def sample(request) -> Sample:
+def sample(request: pytest.FixtureRequest) -> Sample:
     return request.param
 
 
@@ -38,7 +40,7 @@ def test_a_sound_model_is_equal_within_what_half_precision_explains(sample: Samp
 
 
 @pytest.fixture(scope="module")
-def t5():
+def t5() -> Sample:
     return sample_of("T5")
 
 
@@ -67,7 +69,7 @@ def test_a_real_fault_of_wo_is_found_in_float16(t5: Sample) -> None:
     assert [row.name for row in comparison.unexplained] == ["layers.0.ffn.down"]
 
 
-def test_a_recording_of_float16_is_judged_as_the_run(t5: Sample, tmp_path) -> None:
+def test_a_recording_of_float16_is_judged_as_the_run(t5: Sample, tmp_path: Path) -> None:
     wide, half = (open_pair(t5, random_model(t5), dtype)[0] for dtype in ("float32", "float16"))
     tokens = tokens_for(t5, wide, [7, 4])
     save(half.run(tokens), tmp_path / "half.safetensors")
@@ -85,12 +87,12 @@ def large(weights: dict[str, torch.Tensor]) -> None:
 
 
 @pytest.fixture(scope="module")
-def overflowing(minilm_dir, tmp_path_factory):
+def overflowing(minilm_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Copies(minilm_dir, tmp_path_factory.mktemp("overflow")).make("large", large)
 
 
 @pytest.mark.parametrize("texts", [[TEXT], [TEXT, "a dog"]], ids=["alone", "padded"])
-def test_an_overflow_is_named_first_and_hidden_by_nothing(overflowing, texts: list[str]) -> None:
+def test_an_overflow_is_named_first_and_hidden_by_nothing(overflowing: Path, texts: list[str]) -> None:
     wide, half = (load(overflowing, "cpu", dtype) for dtype in ("float32", "float16"))
     comparison = compare(wide.run(texts), half.run(texts))
     over = comparison.overflow
@@ -105,7 +107,9 @@ def test_an_overflow_is_named_first_and_hidden_by_nothing(overflowing, texts: li
     assert all(row.hidden == 0 for row in comparison.rows if row.name.endswith(("scores", "scaled")))
 
 
-def test_every_command_names_the_same_stage_for_an_overflow(overflowing, capsys) -> None:
+def test_every_command_names_the_same_stage_for_an_overflow(
+    overflowing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     start = [TEXT, "a dog", "--model", str(overflowing), "--device", "cpu", "--batch"]
     assert main([*start, "--dtype", "float16", "-b", "unexpected"]) == 3
     assert "at layers.1.attention.scores" in capsys.readouterr().out
@@ -115,14 +119,14 @@ def test_every_command_names_the_same_stage_for_an_overflow(overflowing, capsys)
     assert "float16 overflows at layers.1.attention.scores" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_no_overflow_where_the_range_is_wide(overflowing) -> None:
+def test_no_overflow_where_the_range_is_wide(overflowing: Path) -> None:
     wide, half = (load(overflowing, "cpu", dtype) for dtype in ("float32", "bfloat16"))
     comparison = compare(wide.run([TEXT, "a dog"]), half.run([TEXT, "a dog"]))
     assert comparison.overflow is None
     assert "overflow" not in write_comparison(comparison)
 
 
-def test_a_weight_that_overflows_is_told(minilm_dir, tmp_path) -> None:
+def test_a_weight_that_overflows_is_told(minilm_dir: Path, tmp_path: Path) -> None:
     def one(weights: dict[str, torch.Tensor]) -> None:
         weights[QUERY][3, 7] = 1e5
 
@@ -134,7 +138,7 @@ def test_a_weight_that_overflows_is_told(minilm_dir, tmp_path) -> None:
     assert f"{QUERY} overflows in float16: 1 numbers, up to 1e+05" in write_comparison(comparison)
 
 
-def test_what_the_mask_hides_is_still_hidden(minilm) -> None:
+def test_what_the_mask_hides_is_still_hidden(minilm: Encoder) -> None:
     """Masked scores of padding are no difference, whatever number hides them."""
     session = Session(minilm.run([TEXT, "a dog"]), minilm)
     TABLE.execute(session, "fork")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
-from encoder_tui.engine import Debugger, InputError
+from encoder_tui.engine import Debugger, Encoder, InputError, Run
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.debugger.conditions import condition
 from encoder_tui.engine.program.expressions import parse
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 WEIGHTS = "layers.0.attention.weights"
 
@@ -21,13 +24,13 @@ WEIGHTS = "layers.0.attention.weights"
 class Numbers:
     """A scope with two numbers in it."""
 
-    def name(self, word):
+    def name(self, word: str):
         return {"a": 2.0, "b": 3.0}[word]
 
-    def window(self, word, index):
+    def window(self, word: str, index: object) -> float:
         return 5.0
 
-    def call(self, function, argument):
+    def call(self, function: str, argument: Any) -> Any:
         return abs(argument)
 
 
@@ -77,7 +80,7 @@ def test_depth_and_length_are_bounded() -> None:
         parse("1+" * 600 + "1")
 
 
-def stop(run, pattern: str, text: str):
+def stop(run: Run, pattern: str, text: str):
     debugger = Debugger(run)
     program = run.program
     wanted = condition(text, run, program.expect(pattern))
@@ -85,7 +88,7 @@ def stop(run, pattern: str, text: str):
     return debugger.cont()
 
 
-def test_figures_are_those_of_the_value(minilm_run) -> None:
+def test_figures_are_those_of_the_value(minilm_run: Run) -> None:
     array = minilm_run["layers.0.ffn.up"].read()
     for word, figure in {
         "absmax": np.abs(array).max(), "min": array.min(), "max": array.max(), "mean": array.astype(np.float64).mean(),
@@ -98,7 +101,7 @@ def test_figures_are_those_of_the_value(minilm_run) -> None:
         assert found.reason == "breakpoint", word
 
 
-def test_entropy_is_in_nats_and_of_rows(minilm_run) -> None:
+def test_entropy_is_in_nats_and_of_rows(minilm_run: Run) -> None:
     weights = minilm_run[WEIGHTS].read().astype(np.float64)
     entropy = float(-(weights * np.log(weights)).sum(-1).mean())
     assert 0 < entropy < math.log(weights.shape[-1])
@@ -106,7 +109,7 @@ def test_entropy_is_in_nats_and_of_rows(minilm_run) -> None:
     assert found.held.startswith("entropy = ")
 
 
-def test_a_condition_on_heads_names_the_head(minilm_run) -> None:
+def test_a_condition_on_heads_names_the_head(minilm_run: Run) -> None:
     weights = minilm_run[WEIGHTS].read().astype(np.float64)
     entropies = -(weights * np.log(weights)).sum(-1).mean(axis=(0, 2))
     lowest = int(entropies.argmin())
@@ -114,21 +117,21 @@ def test_a_condition_on_heads_names_the_head(minilm_run) -> None:
     assert f"head = {lowest}" in found.held
 
 
-def test_indices_take_axis_names_and_tokens(minilm_run) -> None:
+def test_indices_take_axis_names_and_tokens(minilm_run: Run) -> None:
     number = minilm_run[WEIGHTS].read('0, head=3, query="it", key="animal"').item()
     found = stop(minilm_run, "layers.*.attention.weights", f'x[head=3, query="it", key="animal"] == {number!r}')
     assert found.stage.name == WEIGHTS
     assert found.held == f"x = {number:.6g}"
 
 
-def test_another_stage_can_be_spoken_of(minilm_run) -> None:
+def test_another_stage_can_be_spoken_of(minilm_run: Run) -> None:
     found = stop(
         minilm_run, "layers.1.ffn.*", "layer == 1 and max(layers.0.attention.weights[head=0]) > 0 and absmax > 0"
     )
     assert found.stage.name == "layers.1.ffn.up"
 
 
-def test_layer_narrows_a_glob(minilm_run) -> None:
+def test_layer_narrows_a_glob(minilm_run: Run) -> None:
     assert stop(minilm_run, "*.weights", "layer > 3").stage.layer == 4
 
 
@@ -149,7 +152,7 @@ def test_layer_narrows_a_glob(minilm_run) -> None:
         ("", "at its end"),
     ],
 )
-def test_a_bad_condition_is_refused_when_it_is_set(minilm_run, text: str, says: str) -> None:
+def test_a_bad_condition_is_refused_when_it_is_set(minilm_run: Run, text: str, says: str) -> None:
     debugger = Debugger(minilm_run)
     with pytest.raises(InputError) as error:
         condition(text, minilm_run, [WEIGHTS])
@@ -157,12 +160,12 @@ def test_a_bad_condition_is_refused_when_it_is_set(minilm_run, text: str, says: 
     assert not debugger.breakpoints
 
 
-def test_entropy_where_there_is_no_softmax_is_refused(minilm_run) -> None:
+def test_entropy_where_there_is_no_softmax_is_refused(minilm_run: Run) -> None:
     with pytest.raises(InputError, match="entropy is of softmax rows"):
         condition("entropy < 1", minilm_run, ["layers.0.ffn.up"])
 
 
-def test_a_watch_stops_where_it_changes_both_ways(minilm) -> None:
+def test_a_watch_stops_where_it_changes_both_ways(minilm: Encoder) -> None:
     session = Session(minilm.run("the cat"))
     TABLE.execute(session, "goto mask.additive")
     TABLE.execute(session, "watch absmax > 20")
@@ -173,7 +176,7 @@ def test_a_watch_stops_where_it_changes_both_ways(minilm) -> None:
     assert stops[0].position <= stops[2].position < stops[1].position
 
 
-def test_a_watched_number_appears_when_its_stage_runs(minilm) -> None:
+def test_a_watched_number_appears_when_its_stage_runs(minilm: Encoder) -> None:
     session = Session(minilm.run("the cat"))
     TABLE.execute(session, "watch layers.0.output[0, 1, 2]")
     found = TABLE.execute(session, "continue").stop
@@ -190,26 +193,29 @@ def test_a_watched_number_appears_when_its_stage_runs(minilm) -> None:
     assert TABLE.execute(session, "reverse-continue").stop.reason == "start"
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ('x[head=3, query="cat", key=1] >= 0', lambda array: (0, 3, 2, 1)),
-        ("max > 0", lambda array: np.unravel_index(array.argmax(), array.shape)),
-        ("min < 1 and head == 5", lambda array: (0, 5, *np.unravel_index(array[0, 5].argmin(), array.shape[2:]))),
-        ("max(x[0, 2, :, 1:]) > 0", lambda array: _later(np.unravel_index(array[0, 2, :, 1:].argmax(), (4, 3)))),
-        ("entropy > 0 and head == 7", lambda array: (None, 7, None, None)),
-        ("std > 0", lambda array: ()),
-        ("not nan", lambda array: ()),
-    ],
-)
-def test_a_stop_says_which_number_made_it(minilm, text: str, place) -> None:
+# A condition -> which element of the weights makes a stop of it.
+STOPS: list[tuple[str, Callable[[NDArray[Any]], tuple[Any, ...]]]] = [
+    ('x[head=3, query="cat", key=1] >= 0', lambda array: (0, 3, 2, 1)),
+    ("max > 0", lambda array: np.unravel_index(array.argmax(), array.shape)),
+    ("min < 1 and head == 5", lambda array: (0, 5, *np.unravel_index(int(array[0, 5].argmin()), array.shape[2:]))),
+    ("max(x[0, 2, :, 1:]) > 0", lambda array: _later(np.unravel_index(array[0, 2, :, 1:].argmax(), (4, 3)))),
+    ("entropy > 0 and head == 7", lambda array: (None, 7, None, None)),
+    ("std > 0", lambda array: ()),
+    ("not nan", lambda array: ()),
+]
+
+
+@pytest.mark.parametrize(("text", "place"), STOPS)
+def test_a_stop_says_which_number_made_it(
+    minilm: Encoder, text: str, place: Callable[[NDArray[Any]], tuple[Any, ...]]
+) -> None:
     run = minilm.run("the cat")
     found = stop(run, WEIGHTS, text)
     assert found.reason == "breakpoint"
     assert found.place == tuple(place(run[WEIGHTS].read()))
 
 
-def _later(within) -> tuple[int, ...]:
+def _later(within: tuple[Any, ...]) -> tuple[int, ...]:
     query, key = within
     return (0, 2, query, key + 1)
 
@@ -222,14 +228,14 @@ def _later(within) -> tuple[int, ...]:
         ("layers.0.output[0, 99, 0]", r"index 99 is out of range for axis 'token'"),
     ],
 )
-def test_a_bad_watch_is_refused_when_it_is_set(minilm, text: str, says: str) -> None:
+def test_a_bad_watch_is_refused_when_it_is_set(minilm: Encoder, text: str, says: str) -> None:
     session = Session(minilm.run("the cat"))
     with pytest.raises(InputError, match=says):
         TABLE.execute(session, f"watch {text}")
     assert not session.debugger.breakpoints
 
 
-def test_a_watch_of_what_is_many_numbers_elsewhere_stops_no_motion(minilm) -> None:
+def test_a_watch_of_what_is_many_numbers_elsewhere_stops_no_motion(minilm: Encoder) -> None:
     session = Session(minilm.run("the cat"))
     TABLE.execute(session, "watch x[0, 1, 2]")  # a number of (batch, token, hidden), a row of weights
     stops = [TABLE.execute(session, "continue").stop for _ in range(5)]

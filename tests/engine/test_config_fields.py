@@ -4,6 +4,8 @@ The default run takes one other value for each field, `EVERY_VALUE=1` all of the
 change no number are set all at once.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
@@ -121,9 +123,9 @@ class Fields:
 
     def names(self) -> list[str]:
         """Fields of the config class, what the file says besides, and what checkpoints say."""
-        own = [field.name for field in dataclasses.fields(type(self.config))]
+        own = [field.name for field in dataclasses.fields(self.config.__class__)]
         stored = self.values[self.within] if self.within else self.values
-        return list(dict.fromkeys((*own, *stored, *BESIDES, *type(self.config).attribute_map)))
+        return list(dict.fromkeys((*own, *stored, *BESIDES, *self.config.__class__.attribute_map)))
 
     def write(self, changes: dict[str, Any]) -> None:
         inner = {self.within: self.values[self.within] | changes} if self.within else changes
@@ -132,7 +134,7 @@ class Fields:
     def theirs(self) -> Any:
         """transformers' model with the config that is written, and the weights there were; None where it refuses them."""
         try:
-            config = type(self.model.config).from_pretrained(self.directory)
+            config = self.model.config.__class__.from_pretrained(self.directory)
             config._attn_implementation = "eager"
             model = type(self.model)(config).float()  # the dtype is for whoever loads to say
             missing = model.load_state_dict(self.state, strict=False).missing_keys
@@ -185,11 +187,11 @@ def once(sample: Sample) -> Any:
 
 
 @pytest.fixture(scope="module", params=map(once, SAMPLES))
-def fields(request, tmp_path_factory):
+def fields(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fields:
     return Fields(request.param, tmp_path_factory.mktemp("fields"))
 
 
-def harmless(fields) -> set[str]:
+def harmless(fields: Fields) -> set[str]:
     encoder = fields.ours()
     tables = (config_keys.COMMON, getattr(encoder.checkpoint.family, "HARMLESS", {}))
     listed = {name for table in tables for names in table.values() for name in names}
@@ -197,7 +199,7 @@ def harmless(fields) -> set[str]:
     return listed - (config.parts[fields.within] if fields.within else config).read
 
 
-def test_what_is_listed_as_harmless_is(fields):
+def test_what_is_listed_as_harmless_is(fields: Fields):
     """All of them away from their defaults at once: nothing said, and every stage equal."""
     names = [name for name in fields.names() if name in harmless(fields) and name not in LEFT_OUT]
     changes = {name: others(name, getattr(fields.config, name, None))[0] for name in names}
@@ -212,8 +214,10 @@ def test_what_is_listed_as_harmless_is(fields):
 
 
 @pytest.mark.few(1)
-def test_every_other_field_is_followed_or_refused(fields):
-    wrong, decided, listed = [], set(), harmless(fields)
+def test_every_other_field_is_followed_or_refused(fields: Fields):
+    wrong: list[tuple[str, Any, str]] = []
+    decided: set[str] = set()
+    listed = harmless(fields)
     rest = [
         name
         for name in fields.names()
@@ -236,7 +240,7 @@ def test_every_other_field_is_followed_or_refused(fields):
     )  # nothing was passed over because transformers would take none of the values
 
 
-def outcome(fields, theirs, name) -> str:
+def outcome(fields: Fields, theirs: Any, name: str) -> str:
     """`equal`, `refused` by that name, `rejected` by transformers as well, or what is wrong."""
     try:
         encoder = fields.ours()

@@ -1,15 +1,18 @@
 """What a program costs, against torch's own counts."""
 
+from __future__ import annotations
+
 import math
+from pathlib import Path
 
 import pytest
-from encoder_tui.engine import Session, load
+from encoder_tui.engine import Encoder, Session, load
 from encoder_tui.engine.analysis.cost import by_room, costs, times, total, write_costs
 from encoder_tui.engine.commands import TABLE
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def test_multiply_adds_are_torchs(minilm):
+def test_multiply_adds_are_torchs(minilm: Encoder):
     """torch counts two operations for each multiply-add of a matrix product."""
     run = minilm.run("one two three four")
     with FlopCounterMode(display=False) as counter:
@@ -18,7 +21,7 @@ def test_multiply_adds_are_torchs(minilm):
     assert 2 * total("all", costs(run)).multiply_adds == counter.get_total_flops()
 
 
-def test_parameters_are_counted_once(minilm):
+def test_parameters_are_counted_once(minilm: Encoder):
     whole = total("all", costs(minilm.run("one")))
     assert whole.parameters == minilm.checkpoint.parameters(minilm.program)
 
@@ -32,14 +35,14 @@ def test_tied_words_cost_their_parameters_once():
     assert f"{whole.parameters:,}" in TABLE.execute(Session(bundled.run("one"), bundled), "cost").text
 
 
-def test_bytes_are_those_of_the_value(minilm):
+def test_bytes_are_those_of_the_value(minilm: Encoder):
     run = minilm.run("one two three")
     for cost in costs(run):
         value = run[cost.name].tensor() if "one_hot" not in cost.name else None
         assert cost.bytes in (0, value.nbytes if value is not None else 0), cost.name
 
 
-def test_rooms_add_up(minilm):
+def test_rooms_add_up(minilm: Encoder):
     run = minilm.run("one two")
     found = costs(run)
     rooms, whole = by_room(run, found), total("all", found)
@@ -48,14 +51,14 @@ def test_rooms_add_up(minilm):
     assert math.isnan(whole.seconds)
 
 
-def test_times_are_of_every_stage(small):
+def test_times_are_of_every_stage(small: Encoder):
     run = small.run("one two")
     found = times(small, run)
     assert set(found) == {stage.name for stage in run.program} - {"tokens.one_hot"}
     assert all(seconds > 0 for seconds in found.values())
 
 
-def test_the_command(small):
+def test_the_command(small: Encoder):
     session = Session(small.run("one two"), small)
     whole, one = TABLE.execute(session, "cost").text, TABLE.execute(session, "cost layers.1.ffn").text
     assert "within layers.0" in whole
@@ -69,7 +72,7 @@ def test_the_command(small):
         TABLE.execute(session, "cost nowhere")
 
 
-def test_a_recording_has_costs_without_times(small, tmp_path):
+def test_a_recording_has_costs_without_times(small: Encoder, tmp_path: Path):
     from encoder_tui.engine import open_snapshot, save
 
     run = small.run("one two")

@@ -1,5 +1,9 @@
 """What is special about encoders that stand beside a decoder: it is stored and not used, named and not computed."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 import torch
 from encoder_tui.engine import InputError, load
@@ -8,8 +12,12 @@ from encoder_tui.engine.models.folders import likeness
 from family_kit import open_pair, random_model, sample_of
 
 
+def quiet(note: str) -> None:
+    """Says nothing."""
+
+
 @pytest.mark.parametrize("family", ["BART", "Marian", "M2M100"])
-def test_a_decoder_is_stored_and_not_used(family):
+def test_a_decoder_is_stored_and_not_used(family: str):
     sample = sample_of(family)
     with pytest.warns(UserWarning, match=r"decoder \(\d+ tensors\).* stored and not used"):
         encoder, _ = open_pair(sample, random_model(sample, head="words"))
@@ -19,11 +27,11 @@ def test_a_decoder_is_stored_and_not_used(family):
 
 
 @pytest.mark.parametrize("said", ['{"tokenizer_class": "MarianTokenizer"}', "{}"])
-def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path, said):
+def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path: Path, said: str):
     """By its name, also where the family alone says which it is."""
     random_model(sample_of("Marian")).save_pretrained(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text(said)
-    encoder = load(tmp_path, "cpu", tell=lambda note: None)
+    encoder = load(tmp_path, "cpu", tell=quiet)
     with pytest.raises(
         InputError, match=r"'MarianTokenizer' is not implemented; give ids in place of a text \(--ids\)"
     ):
@@ -32,10 +40,10 @@ def test_a_tokenizer_that_is_in_python_is_refused_and_ids_are_taken(tmp_path, sa
 
 @pytest.mark.parametrize("scaled", [True, False])
 @pytest.mark.parametrize("family", ["BART", "Marian", "M2M100"])
-def test_vectors_are_taken_as_transformers_takes_them(family, scaled):
+def test_vectors_are_taken_as_transformers_takes_them(family: str, scaled: bool):
     """Positions are counted where there are no ids, and what is not looked up is not scaled."""
     sample = sample_of(family)
-    encoder, theirs = open_pair(sample, random_model(sample, scale_embedding=scaled), tell=lambda note: None)
+    encoder, theirs = open_pair(sample, random_model(sample, scale_embedding=scaled), tell=quiet)
     size = theirs.get_input_embeddings().weight.shape[1]
     vectors = torch.randn(2, 5, size, generator=torch.Generator().manual_seed(0))
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])

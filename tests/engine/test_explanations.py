@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Run, Session, open_snapshot, save
 from encoder_tui.engine.analysis.explain import explain_stage, formulas, lacks, stage_text, write_page
 from encoder_tui.engine.analysis.explain.formulas import in_language
 from encoder_tui.engine.analysis.explain.texts import FIELDS, entries
@@ -37,7 +38,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
-def bundled():
+def bundled() -> Run:
     from encoder_tui.engine import load
 
     return load().run(["the cat sat on the mat", "a dog"], "and it slept")
@@ -47,23 +48,23 @@ def bundled():
 class Odd:
     """An operation nobody has written about."""
 
-    def write(self, *operands):
+    def write(self, *operands: str):
         return f"{''.join(operands)} turned upside down"
 
 
 # -- complete ------------------------------------------------------------------------------------------------------
 
 
-def test_the_bundled_model_is_explained(bundled):
+def test_the_bundled_model_is_explained(bundled: Run):
     assert lacks(bundled.program, bundled.shapes) == []
 
 
-def test_sentence_embeddings_are_explained(minilm_run):
+def test_sentence_embeddings_are_explained(minilm_run: Run):
     assert lacks(minilm_run.program, minilm_run.shapes) == []
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_explained(name):
+def test_presets_are_explained(name: str):
     """Their shapes alone are needed, so that the largest cost nothing."""
     program = preset(name).program(Options())
     shadows = shadows_of(program, torch.float32, {"tokens": (1, 5)})
@@ -79,7 +80,7 @@ def test_training_is_explained():
 
 
 @pytest.mark.parametrize("mode", POOLINGS)
-def test_poolings_are_explained(small, mode):
+def test_poolings_are_explained(small: Encoder, mode: str):
     modules = [Module("Pooling", "1_Pooling", {"pooling_mode": [mode, "mean" if mode != "mean" else "cls"]})]
     modules += [Module("Dense", "2_Dense", {"in_features": 64, "out_features": 5}), Module("Normalize", "3", {})]
     program = with_sentence(small.program, Sentence("", tuple(modules)))
@@ -94,7 +95,7 @@ def test_poolings_are_explained(small, mode):
 )  # fmt: skip
 @pytest.mark.parametrize("sample", samples(), ids=str)
 @given(data=st.data())
-def test_every_family_is_explained(sample: Sample, data):
+def test_every_family_is_explained(sample: Sample, data: st.DataObject):
     """Whatever options a family has: the list that fails here says what to write, in which language."""
     encoder, _ = open_pair(sample, random_model(sample, **data.draw(sample.options)))
     run = encoder.run(tokens_for(sample, encoder, [sample.shortest + 2]))
@@ -162,7 +163,7 @@ def test_texts_are_short():
 # -- which text ----------------------------------------------------------------------------------------------------
 
 
-def called(kind):
+def called(kind: str):
     return type(kind, (Odd,), {})()
 
 
@@ -183,7 +184,7 @@ def called(kind):
         ([("nothing.known", called("Unknown"))], "known"),
     ],
 )  # fmt: skip
-def test_the_narrowest_entry_is_taken(stages, title):
+def test_the_narrowest_entry_is_taken(stages: list[tuple[str, Any]], title: str):
     program, _ = program_of(*stages)
     assert stage_text(program.stages[-1], program, "en").title == title
 
@@ -200,12 +201,12 @@ def test_the_narrowest_entry_is_taken(stages, title):
         ("layers.0.attention.scores", "scores = query_heads · key_headsᵀ", "scores = query_heads · key_headsᵀ"),
     ],
 )
-def test_formulas_in_both_languages(bundled, stage, english, chinese):
+def test_formulas_in_both_languages(bundled: Run, stage: str, english: str, chinese: str):
     assert formulas(bundled, stage, "en")[0] == english
     assert formulas(bundled, stage, "zh")[0] == chinese
 
 
-def test_formulas_of_shapes_in_chinese(bundled):
+def test_formulas_of_shapes_in_chinese(bundled: Run):
     texts, tokens = bundled.tokens.shape
     sized = formulas(bundled, "layers.0.attention.concat", "zh")[1]
     assert sized == f"[{texts}, {tokens}, 128] = [{texts}, 4, {tokens}, 32] 的各个头并排拼接"
@@ -220,14 +221,17 @@ def worth(written: str) -> float:
     for mark, python in (("·", "*"), ("−", "-"), ("√", "math.sqrt"), ("exp(", "math.exp(")):
         text = text.replace(mark, python)
     text = re.sub(r"math\.sqrt(\d+)", r"math.sqrt(\1)", text)
-    gelu = lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2)))  # noqa: E731
+
+    def gelu(x: float) -> float:
+        return 0.5 * x * (1 + math.erf(x / math.sqrt(2)))
+
     return eval(text, {"math": math, "gelu": gelu, "tanh": math.tanh})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_worked_numbers_are_right(bundled, language):
+def test_worked_numbers_are_right(bundled: Run, language: str):
     """The arithmetic that is written comes to the number that is stored, but for four digits' rounding."""
-    checked = set()
+    checked: set[str] = set()
     for stage in bundled.program:
         page = explain_stage(bundled, stage.name, None, language)
         value, equals, how = page.number.partition(" = ")
@@ -252,7 +256,7 @@ def english_in(text: str) -> list[str]:
     return [word for word in re.findall(r"[A-Za-z]{2,}", text) if word.lower() not in FREE]
 
 
-def run_of(what):
+def run_of(what: Any):
     """One run of a model by name, or of a family."""
     from encoder_tui.engine import load
 
@@ -273,7 +277,7 @@ PROGRAMS = [
 
 @pytest.mark.few(12)
 @pytest.mark.parametrize("what", PROGRAMS, ids=str)
-def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese, what):
+def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese: None, what: Any):
     """At a few elements of every stage of every kind of program: nothing left in English, nothing like `3 = 3`."""
     random = np.random.default_rng(0)
     run = run_of(what)
@@ -293,7 +297,7 @@ def test_numbers_and_their_notes_are_told_in_chinese_and_say_something(chinese, 
             assert not english_in(page.number), (stage.name, page.number)
 
 
-def test_a_number_put_there_by_hand_is_not_explained_away(small):
+def test_a_number_put_there_by_hand_is_not_explained_away(small: Encoder):
     session = Session(small.run("one two"), small)
     TABLE.execute(session, "patch layers.0.attention.scaled[0, 0, 0, 1] = 7")
     page = explain_stage(session.trace, "layers.0.attention.scaled", (0, 0, 0, 1))
@@ -301,14 +305,14 @@ def test_a_number_put_there_by_hand_is_not_explained_away(small):
     assert " / √8" in explain_stage(session.trace, "layers.0.attention.scaled", (0, 0, 0, 0)).number
 
 
-def test_the_worked_number_is_the_one_on_screen(bundled):
+def test_the_worked_number_is_the_one_on_screen(bundled: Run):
     page = explain_stage(bundled, "layers.1.attention.weights", (0, 2, 3, 1))
     stored = float(np.asarray(bundled["layers.1.attention.weights"].read((0, 2, 3, 1))))
     assert page.place == "weights[0, 2, 3 'sat', 1 'the']"
     assert page.number.startswith(f"{stored:.4g} = exp(")
 
 
-def test_numbers_that_are_no_sums(bundled):
+def test_numbers_that_are_no_sums(bundled: Run):
     said = {
         name: explain_stage(bundled, name, (0, 2)).number for name in ("tokens.ids", "tokens.mask", "tokens.positions")
     }
@@ -327,7 +331,7 @@ def test_numbers_that_are_no_sums(bundled):
     assert hidden.number == f"-3.403e38：key {padded} '[PAD]' 是填充：对所有查询都遮住"
 
 
-def test_an_index_may_leave_axes_open(bundled):
+def test_an_index_may_leave_axes_open(bundled: Run):
     assert explain_stage(bundled, "layers.0.attention.scores", "head=2").place == "scores[0, 2, 1 'the', 1 'the']"
     assert (
         explain_stage(bundled, "layers.0.attention.scores", '0, 1, "cat", 3:').place == "scores[0, 1, 2 'cat', 3 'sat']"
@@ -336,16 +340,20 @@ def test_an_index_may_leave_axes_open(bundled):
         explain_stage(bundled, "layers.0.attention.scores", "head=9")
 
 
-def test_without_numbers_nothing_is_computed(small, monkeypatch):
+def test_without_numbers_nothing_is_computed(small: Encoder, monkeypatch: pytest.MonkeyPatch):
     run = small.run("one")
-    monkeypatch.setattr(type(run), "reach", lambda *_: pytest.fail("something was computed"))
-    monkeypatch.setattr(type(run), "value", lambda *_: pytest.fail("a value was asked for"))
+
+    def asked(*_: object) -> None:
+        pytest.fail("a value was asked for")
+
+    monkeypatch.setattr(type(run), "reach", asked)
+    monkeypatch.setattr(type(run), "value", asked)
     page = explain_stage(run, "layers.1.ffn.norm", numbers=False)
     assert (page.place, page.number) == ("", "")
     assert page.formula.startswith("norm = (residual − mean)")
 
 
-def test_a_recording_is_explained_as_far_as_it_goes(small, tmp_path):
+def test_a_recording_is_explained_as_far_as_it_goes(small: Encoder, tmp_path: Path):
     run = small.run("one two")
     save(run, tmp_path / "s.safetensors", select="layers.0.attention.*")
     recording = open_snapshot(tmp_path / "s.safetensors")
@@ -357,7 +365,7 @@ def test_a_recording_is_explained_as_far_as_it_goes(small, tmp_path):
     assert explain_stage(recording, "output").number == ""
 
 
-def test_nan_does_not_stop_an_explanation(small):
+def test_nan_does_not_stop_an_explanation(small: Encoder):
     session = Session(small.run("one two"), small)
     TABLE.execute(session, "patch layers.0.attention.masked[0, 0, 0, 0] = 0 / 0")
     assert explain_stage(session.trace, "layers.0.attention.weights", (0, 0, 0, 1)).number.startswith("nan")
@@ -366,7 +374,7 @@ def test_nan_does_not_stop_an_explanation(small):
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_prints_a_page(bundled, chinese):
+def test_the_command_prints_a_page(bundled: Run, chinese: None):
     session = Session(bundled)
     printed = TABLE.execute(session, "explain layers.0.attention.query_heads[0, 1, 2, 3]").text.splitlines()
     number = explain_stage(bundled, "layers.0.attention.query", (0, 2, 35)).number.partition(" = ")[0]
@@ -381,7 +389,7 @@ def test_the_command_prints_a_page(bundled, chinese):
     ]
 
 
-def test_the_command_takes_the_stage_under_the_cursor_and_the_language_can_be_set(bundled, chinese):
+def test_the_command_takes_the_stage_under_the_cursor_and_the_language_can_be_set(bundled: Run, chinese: None):
     session = Session(bundled)
     with pytest.raises(InputError, match="before the first stage"):
         TABLE.execute(session, "x")
@@ -394,7 +402,7 @@ def test_the_command_takes_the_stage_under_the_cursor_and_the_language_can_be_se
         TABLE.execute(session, "set lang fr")
 
 
-def test_a_page_without_number_leaves_the_line_out(bundled):
+def test_a_page_without_number_leaves_the_line_out(bundled: Run):
     page = replace(explain_stage(bundled, "tokens.ids"), place="", number="")
     assert write_page(page).splitlines()[-1].startswith("  shapes  ")
 

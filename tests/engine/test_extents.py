@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from encoder_tui.engine import Debugger, load
+from encoder_tui.engine import Debugger, Encoder, Run, load
 from encoder_tui.engine.debugger.conditions import condition
 from encoder_tui.engine.debugger.necessary_conditions import necessary_condition
 from encoder_tui.engine.debugger.unexpected import Unexpected
@@ -37,17 +39,17 @@ NUMBERS = (math.nan, math.inf, -math.inf, 3e38, -3e38, 1e31, 1e13, 1e5, -5.0, 0.
 class Plain(LiveTrace):
     """A run seen through a trace that knows nothing quickly: every figure is counted over every number."""
 
-    def __init__(self, run) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.program, self.inputs, self.about = run.program, run.inputs, run.about
 
-    def value(self, name):
+    def value(self, name: str):
         from encoder_tui.engine.program.value import ArrayValue
 
         value = self.run.value(name)
         return ArrayValue(name, value.axes, value.read(), value.dtype, value.tokens)
 
-    def has(self, name):
+    def has(self, name: str):
         return self.run.has(name)
 
     @property
@@ -62,20 +64,20 @@ class Plain(LiveTrace):
 Plain.__abstractmethods__ = frozenset()  # it is looked at and never changed
 
 
-def every_stop(trace, said):
+def every_stop(trace: Run | Plain, said: str):
     debugger = Debugger(trace)
     asked = Unexpected() if said == "unexpected" else condition(
         said, trace, [stage.name for stage in trace.program]
     )  # fmt: skip
     debugger.add("*", asked)
-    stops = []
+    stops: list[tuple[int, str]] = []
     while (stop := debugger.cont()).reason == "breakpoint":
         assert debugger.furthest == debugger.position == stop.position
         stops.append((stop.position, stop.held))
     return stops
 
 
-def patch(run, name, number, whole):
+def patch(run: Run, name: str, number: float, whole: bool):
     tensor = run.tensor(name).clone()
     if whole:
         tensor.fill_(number)
@@ -90,7 +92,7 @@ def patch(run, name, number, whole):
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=some.data())
-def test_a_scan_stops_where_reading_everything_stops(small, data) -> None:
+def test_a_scan_stops_where_reading_everything_stops(small: Encoder, data: some.DataObject) -> None:
     run = small.run(TEXTS[: data.draw(some.integers(1, 2), label="texts")])
     names = [stage.name for stage in run.program if run.dtype(stage.name).is_floating_point]
     for _ in range(data.draw(some.integers(0, 2), label="patches")):
@@ -103,7 +105,7 @@ def test_a_scan_stops_where_reading_everything_stops(small, data) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
-def test_a_bound_is_never_exceeded(minilm_dir, dtype: str) -> None:
+def test_a_bound_is_never_exceeded(minilm_dir: Path, dtype: str) -> None:
     run = load(minilm_dir, "cpu", dtype).run(["The cat sat on the mat.", "Hi"])
     for position, stage in enumerate(run.program):
         run.reach(position)
@@ -112,7 +114,7 @@ def test_a_bound_is_never_exceeded(minilm_dir, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["nan", "absmax > 1e30", "unexpected"])
-def test_a_small_budget_changes_no_stop(make_checkpoint, said: str) -> None:
+def test_a_small_budget_changes_no_stop(make_checkpoint: Callable[..., Path], said: str) -> None:
     directory = make_checkpoint()
     text = "one two three " * 12
     whole, small = load(directory, "cpu").run(text), load(directory, "cpu", budget=1 << 16).run(text)
@@ -123,7 +125,7 @@ def test_a_small_budget_changes_no_stop(make_checkpoint, said: str) -> None:
     assert found
 
 
-def test_what_is_asked_of_one_stage_computes_no_other_anew(small) -> None:
+def test_what_is_asked_of_one_stage_computes_no_other_anew(small: Encoder) -> None:
     """After an eviction upstream, the stage itself is read: the bound of an input is not worth computing it."""
     run = small.run(TEXTS)
     run.reach(len(run.program) - 1)
@@ -149,7 +151,9 @@ def test_what_is_asked_of_one_stage_computes_no_other_anew(small) -> None:
         ("x[0] > 3", (2, 4), (2, 3)),
     ],
 )
-def test_a_necessary_condition_is_told_from_a_range(text: str, holds, not_) -> None:
+def test_a_necessary_condition_is_told_from_a_range(
+    text: str, holds: tuple[float, float], not_: tuple[float, float]
+) -> None:
     necessary = necessary_condition(parse(text))
     assert necessary is not None
     assert necessary.may_hold(lambda word: [(-math.inf, math.inf), holds])
@@ -165,7 +169,7 @@ def test_what_no_range_rules_out(text: str) -> None:
 
 @settings(max_examples=settings.default.max_examples * 3 // 2, deadline=None)
 @given(data=some.data())
-def test_figures_lie_in_their_ranges(data) -> None:
+def test_figures_lie_in_their_ranges(data: some.DataObject) -> None:
     dtype = data.draw(some.sampled_from(["float32", "float64", "float16"]), label="dtype")
     width: Any = int(dtype[-2:])
     whole = some.floats(allow_nan=False, allow_infinity=False, width=width)
@@ -177,7 +181,7 @@ def test_figures_lie_in_their_ranges(data) -> None:
     value, tensor = ArrayValue("value", ("a", "b", "c")[: numbers.ndim], numbers), torch.from_numpy(numbers)
     low, high = ends(tensor)
     most = max(abs(low), abs(high))
-    for word in RANGED - {"entropy"} | ({"entropy"} if low >= 0 and high <= 1 else set()):
+    for word in RANGED - {"entropy"} | ({"entropy"} if low >= 0 and high <= 1 else set[str]()):
         figure = measure(value, word)
         for found in (
             by_bound(word, most, numbers.size),
@@ -189,7 +193,7 @@ def test_figures_lie_in_their_ranges(data) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 7), (2, 4, 200, 200)])
 @pytest.mark.parametrize("figure", ["sum", "var"])
-def test_figures_of_rows(shape, figure: str) -> None:
+def test_figures_of_rows(shape: tuple[int, ...], figure: str) -> None:
     rows = torch.rand(shape, generator=torch.Generator().manual_seed(1))
     exact = rows.double()[..., :5] if figure == "var" else rows.double()
     each = exact.sum(-1) if figure == "sum" else exact.var(-1, unbiased=False)
@@ -199,13 +203,13 @@ def test_figures_of_rows(shape, figure: str) -> None:
     assert all(map(math.isnan, row_ends(rows, figure)))
 
 
-def test_what_fails_further_on_hides_no_stop_before_it(small, monkeypatch) -> None:
+def test_what_fails_further_on_hides_no_stop_before_it(small: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages are run ahead of the cursor to be looked at together; a fault among them waits until the cursor is there."""
     run = small.run(TEXTS)
     patch(run, "layers.0.ffn.up", math.nan, whole=False)
     compute = Computation._compute
 
-    def failing(self, name):
+    def failing(self: Computation, name: str):
         if name == "layers.0.ffn.down":
             raise MemoryError(name)
         return compute(self, name)
@@ -221,7 +225,7 @@ def test_what_fails_further_on_hides_no_stop_before_it(small, monkeypatch) -> No
         debugger.step(2)
 
 
-def test_what_is_run_ahead_is_little(small) -> None:
+def test_what_is_run_ahead_is_little(small: Encoder) -> None:
     run = small.run(TEXTS)
     last = len(run.program) - 1
     assert run.reach_ahead(0, last) == last

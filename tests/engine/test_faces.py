@@ -11,12 +11,12 @@ TEXT = "猫坐在 the mat，猫"
 
 
 @pytest.fixture(scope="module")
-def session():
+def session() -> Session:
     encoder = load(None, "cpu")
     return Session(encoder.run([TEXT, "a cat"]), encoder)
 
 
-def test_unknown_tokens_are_called_by_what_the_text_has(session):
+def test_unknown_tokens_are_called_by_what_the_text_has(session: Session):
     tokens = session.trace.tokens
     unknown = [at for at, word in enumerate(tokens.strings[0]) if word == "[UNK]"]
     faces = faces_of(tokens)
@@ -42,7 +42,7 @@ def test_ids_have_no_text_to_show():
     assert faces_of(replace(tokens, from_ids=True)) == tokens.strings
 
 
-def test_an_index_takes_the_face(session):
+def test_an_index_takes_the_face(session: Session):
     def where(index: str) -> str:
         return TABLE.execute(session, f"print embeddings.token[batch=0, token={index}, hidden=0]").text
 
@@ -54,5 +54,5 @@ def test_an_index_takes_the_face(session):
         where('"狗"')
 
 
-def test_what_is_printed_calls_them_as_the_model_does(session):
+def test_what_is_printed_calls_them_as_the_model_does(session: Session):
     assert "猫" not in TABLE.execute(session, "print embeddings.token[0, :4, :2]").text

@@ -1,7 +1,11 @@
 """A directory that is no model, or another family's, is told as what it is."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -11,7 +15,7 @@ from encoder_tui.engine.models.folders import likeness
 from safetensors.torch import load_file, save_file
 
 
-def refused(directory, said):
+def refused(directory: Path, said: str):
     with pytest.raises(InputError, match=said) as error:
         load(directory, "cpu")
     assert "\n" not in str(error.value)
@@ -28,20 +32,20 @@ def refused(directory, said):
         ("notes.txt", "and no pytorch_model.bin either$"),
     ],
 )  # fmt: skip
-def test_weights_of_others_alone(tmp_path, file, said):
+def test_weights_of_others_alone(tmp_path: Path, file: str, said: str):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_bytes(b"")
     refused(tmp_path, said)
 
 
-def test_an_adapter_without_its_base(tmp_path):
+def test_an_adapter_without_its_base(tmp_path: Path):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base\x1b[2J"}))
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     refused(tmp_path, r"an adapter without its base \(org/base\\x1b\[2J\); merge them")
 
 
-def test_an_adapter_beside_its_base_is_told(small_dir, tmp_path):
+def test_an_adapter_beside_its_base_is_told(small_dir: Path, tmp_path: Path):
     """transformers would put it on; here it is not, and somebody may believe it is."""
     directory = shutil.copytree(small_dir, tmp_path / "model")
     (directory / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base"}))
@@ -51,13 +55,13 @@ def test_an_adapter_beside_its_base_is_told(small_dir, tmp_path):
     )
 
 
-def test_a_model_one_folder_down(small_dir, tmp_path):
+def test_a_model_one_folder_down(small_dir: Path, tmp_path: Path):
     shutil.copytree(small_dir, tmp_path / "inner")
     refused(tmp_path, "the model is one folder down, in inner$")
 
 
 @pytest.mark.parametrize(("where", "said"), [("snapshots/abc", "2 folders"), ("a/b/c", "3 folders")])
-def test_a_model_further_down(small_dir, tmp_path, where, said):
+def test_a_model_further_down(small_dir: Path, tmp_path: Path, where: str, said: str):
     """As in the Hub's cache."""
     shutil.copytree(small_dir, tmp_path / where)
     refused(tmp_path, f"the model is {said} down, in {where}$")
@@ -73,18 +77,18 @@ def test_a_model_further_down(small_dir, tmp_path, where, said):
         ({"hidden_size": 768}, "has no model_type"),
     ],
 )
-def test_the_config_of_others(tmp_path, config, said):
+def test_the_config_of_others(tmp_path: Path, config: dict[str, Any], said: str):
     (tmp_path / "config.json").write_text(json.dumps(config))
     refused(tmp_path, said)
 
 
-def test_open_clip(tmp_path):
+def test_open_clip(tmp_path: Path):
     (tmp_path / "open_clip_config.json").write_text("{}")
     refused(tmp_path, "a model of OpenCLIP")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "tokenizer.json"])
-def test_a_pointer_of_git_lfs(small_dir, tmp_path, name):
+def test_a_pointer_of_git_lfs(small_dir: Path, tmp_path: Path, name: str):
     directory = shutil.copytree(small_dir, tmp_path / "model")
     if name == "pytorch_model.bin":
         (directory / "model.safetensors").unlink()
@@ -95,12 +99,12 @@ def test_a_pointer_of_git_lfs(small_dir, tmp_path, name):
         load(directory, "cpu").read("a text")
 
 
-def test_a_pipeline_of_diffusers(tmp_path):
+def test_a_pipeline_of_diffusers(tmp_path: Path):
     (tmp_path / "model_index.json").write_text("{}")
     refused(tmp_path, "pipeline of diffusers")
 
 
-def test_weights_of_another_family(small_dir, tmp_path):
+def test_weights_of_another_family(small_dir: Path, tmp_path: Path):
     directory = tmp_path / "model"
     shutil.copytree(small_dir, directory)
     config = json.loads((small_dir / "config.json").read_text())
@@ -108,7 +112,7 @@ def test_weights_of_another_family(small_dir, tmp_path):
     refused(directory, "the weights look like BERT's, and config.json says model_type 'mpnet'")
 
 
-def test_a_weight_missing_of_the_right_family_is_just_missing(small_dir, tmp_path):
+def test_a_weight_missing_of_the_right_family_is_just_missing(small_dir: Path, tmp_path: Path):
     directory = tmp_path / "model"
     shutil.copytree(small_dir, directory)
     config = json.loads((small_dir / "config.json").read_text())
@@ -125,7 +129,7 @@ def test_families_by_the_names_of_their_weights():
 
 
 @pytest.mark.parametrize("family", ["Bert", "MPNet", "Albert"])
-def test_a_head_that_is_not_stored_is_just_missing(family, tmp_path):
+def test_a_head_that_is_not_stored_is_just_missing(family: str, tmp_path: Path):
     """Names of a lone head are like no family's: they do not make the rest another family's."""
     config = getattr(transformers, f"{family}Config")(
         vocab_size=30, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,

@@ -1,11 +1,15 @@
 """TransformerLens' and Hugging Face's names give the tensors that those libraries give, or are refused with the reason."""
 
+from __future__ import annotations
+
 import importlib.util
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from encoder_tui.engine import InputError, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, open_snapshot, save
 from encoder_tui.engine.program.foreign.hugging_face import decodes
 from encoder_tui.engine.program.foreign.names import why_none
 from family_kit import open_pair, plain_inputs, random_model, sample_of, samples, tokens_for
@@ -25,7 +29,7 @@ WITHOUT = (
     "CLIP text alone",
     "CLIP images alone",
 )
-CASES = [
+CASES: list[tuple[str, dict[str, Any]]] = [
     ("BERT", {"head": "words"}), ("BERT", {}), ("BERT", {"head": "classes"}), ("RoBERTa", {"head": "words"}),
     ("RoBERTa", {"head": "classes"}), ("DistilBERT", {}), ("DistilBERT", {"head": "answer"}), ("T5", {"head": "labels"}),
     ("T5", {"feed_forward_proj": "gated-gelu"}), ("UMT5", {}), ("ViT", {}), ("ViT", {"kind": "model"}), ("DeiT", {}),
@@ -40,7 +44,7 @@ CASES.extend(
 )
 
 
-def first_tensor(output):
+def first_tensor(output: Any) -> Any:
     while not isinstance(output, torch.Tensor):
         if not output:
             return None
@@ -48,12 +52,16 @@ def first_tensor(output):
     return output
 
 
-def outputs(model, inputs):
+def outputs(model: Any, inputs: dict[str, Any]):
     """What every module gives, by its name; nothing of those that are not called."""
-    given, handles = {}, []
+    given: dict[str, torch.Tensor] = {}
+    handles: list[Any] = []
 
-    def writer(name):
-        return lambda module, args, output: given.update({name: first_tensor(output).clone()})
+    def writer(name: str):
+        def write(module: object, args: object, output: Any):
+            given[name] = first_tensor(output).clone()
+
+        return write
 
     for name, module in model.named_modules():
         handles.append(module.register_forward_hook(writer(name)))
@@ -66,7 +74,7 @@ def outputs(model, inputs):
 
 @pytest.mark.few(10)
 @pytest.mark.parametrize(("family", "options"), CASES, ids=lambda part: str(part))
-def test_hugging_face_names(family, options):
+def test_hugging_face_names(family: str, options: dict[str, Any]):
     """Every module of the model: its name gives its output, with the head's prefix and without, or says why not."""
     sample = sample_of(family)
     encoder, theirs = open_pair(sample, random_model(sample, **options))
@@ -93,7 +101,7 @@ def test_hugging_face_names(family, options):
     assert accepted > 0.8 * len([name for name in names if not decodes(name, run.program)]) - 2
 
 
-def test_what_a_layer_is_called(minilm):
+def test_what_a_layer_is_called(minilm: Encoder):
     resolve = minilm.program.resolve
     for name in ("encoder.layer.3", "bert.encoder.layer.3", "encoder.layer.3.output"):
         assert resolve(name) == "layers.3.ffn.norm"
@@ -121,7 +129,7 @@ def test_what_a_layer_is_called(minilm):
         ("blocks.0.hook_q_input", r"only where use_split_qkv_input is set; it is embeddings\.norm"),
     ],
 )  # fmt: skip
-def test_a_hook_that_is_no_stage_says_why(minilm, hook, why):
+def test_a_hook_that_is_no_stage_says_why(minilm: Encoder, hook: str, why: str):
     with pytest.raises(InputError, match=why):
         minilm.program.resolve(hook)
 
@@ -133,7 +141,7 @@ def test_a_decoders_hooks_say_that_it_is_not_computed():
             run.program.resolve(hook)
 
 
-def test_each_reason_names_stages_that_are_there(minilm):
+def test_each_reason_names_stages_that_are_there(minilm: Encoder):
     """What a reason points at can be typed, and what it is given for is not accepted."""
     from encoder_tui.engine.program.foreign import hugging_face as foreign_modules
     from encoder_tui.engine.program.foreign import transformer_lens as foreign_lens
@@ -146,7 +154,7 @@ def test_each_reason_names_stages_that_are_there(minilm):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_name_of_transformer_lens_is_known(name):
+def test_every_name_of_transformer_lens_is_known(name: str):
     """Those that its bridge has, each with the stages that held what it keeps by it, as written down by `lens_kit.py`."""
     program = opened(name)[0].program
     kept = json.loads(NAMES.read_text())[name]
@@ -159,7 +167,7 @@ def test_every_name_of_transformer_lens_is_known(name):
 
 @pytest.mark.skipif(not LENS, reason="TransformerLens is not installed: pip install '.[lens]'")
 @pytest.mark.parametrize("name", MODELS)
-def test_transformer_lens_beside(name):
+def test_transformer_lens_beside(name: str):
     """Every hook that is accepted holds what `run_with_cache` keeps under its name, to the last bit."""
     run, theirs = opened(name)
     cache, names = cached(run, theirs)
@@ -172,7 +180,7 @@ def test_transformer_lens_beside(name):
         assert same(cache[hook], run[hook].tensor()), f"{hook} is not {run.program.match(hook)}"
 
 
-def test_a_recording_keeps_what_modules_are_called(minilm, tmp_path):
+def test_a_recording_keeps_what_modules_are_called(minilm: Encoder, tmp_path: Path):
     """Those that hold others as well, for it has no family to ask; one from before they were kept has those of one operation."""
     path = tmp_path / "run.safetensors"
     save(minilm.run("a cat"), path, select="layers.0.*")
@@ -189,14 +197,14 @@ def test_a_recording_keeps_what_modules_are_called(minilm, tmp_path):
     assert older.match("encoder.layer.0.attention") == []
 
 
-def without_modules(path):
+def without_modules(path: Path):
     """Make a recording one from before modules were kept."""
-    tensors, entry = load_file(path), json.loads(safe_open(path, "numpy").metadata()["encoder_tui"])
+    tensors, entry = load_file(path), json.loads((safe_open(path, "numpy").metadata() or {})["encoder_tui"])
     del entry["modules"]
     save_file(tensors, path, {"encoder_tui": json.dumps(entry)})
 
 
-def test_an_older_recording_says_which_names_it_lacks(tmp_path):
+def test_an_older_recording_says_which_names_it_lacks(tmp_path: Path):
     """Also once it was written again; hooks of a T5 it has all the same."""
     run, _ = opened("T5")
     path, again = tmp_path / "run.safetensors", tmp_path / "again.safetensors"
@@ -211,7 +219,7 @@ def test_an_older_recording_says_which_names_it_lacks(tmp_path):
         assert older.program.resolve(hook) == run.program.resolve(hook)
 
 
-def test_a_recording_of_a_few_stages_has_names_too(tmp_path):
+def test_a_recording_of_a_few_stages_has_names_too(tmp_path: Path):
     sample = sample_of("ModernBERT")
     encoder, _ = open_pair(sample, random_model(sample))
     save(encoder.run(tokens_for(sample, encoder, [5])), tmp_path / "few.safetensors", select="layers.0.ffn.gate*")

@@ -1,10 +1,14 @@
 """Downloads, from a stub of the Hub on loopback: only what is needed is fetched, and each failure is one clear line."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import re
+import subprocess
 import threading
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,9 +26,10 @@ class Hub(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, files):
+    def __init__(self, files: dict[str, bytes]):
         super().__init__(("127.0.0.1", 0), Answers)
-        self.files, self.fetched, self.truncated = files, [], False
+        self.files, self.truncated = files, False
+        self.fetched: list[str] = []
 
     @property
     def address(self):
@@ -35,7 +40,7 @@ class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Hub  # pyright: ignore[reportIncompatibleVariableOverride] # whose answers these are
 
-    def log_message(self, format, *words):
+    def log_message(self, format: str, *words: object):
         pass
 
     def do_HEAD(self):
@@ -44,7 +49,7 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer(body=True)
 
-    def answer(self, body):
+    def answer(self, body: bool):
         path = self.path.partition("?")[0]
         if "org/gated" in path:
             return self.fail(403, "GatedRepo", body)
@@ -68,7 +73,7 @@ class Answers(BaseHTTPRequestHandler):
             self.server.fetched.append(name)
         return self.send(self.server.files[name], body, name)
 
-    def send(self, data, body, name=""):
+    def send(self, data: bytes, body: bool, name: str | None = ""):
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Content-Type", "application/octet-stream" if name else "application/json")
@@ -81,7 +86,7 @@ class Answers(BaseHTTPRequestHandler):
         elif body:
             self.wfile.write(data)
 
-    def fail(self, status, code, body):
+    def fail(self, status: int, code: str, body: bool):
         text = b'{"error": "no"}'
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
@@ -92,12 +97,12 @@ class Answers(BaseHTTPRequestHandler):
             self.wfile.write(text)
 
 
-def entry(name, data):
+def entry(name: str, data: bytes):
     return {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
 
 
 @pytest.fixture
-def hub(small_dir):
+def hub(small_dir: Path) -> Iterator[Hub]:
     files = {str(path.relative_to(small_dir)): path.read_bytes() for path in small_dir.rglob("*") if path.is_file()}
     server = Hub(files | dict.fromkeys(UNWANTED, b"never to be fetched"))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -109,10 +114,10 @@ def hub(small_dir):
 
 
 @pytest.fixture
-def ask(hub, tmp_path):
+def ask(hub: Hub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command line against the stub, with a cache of its own."""
 
-    def run(model, script=MAIN, **environment):
+    def run(model: str, script: str = MAIN, **environment: str):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
         own = {
             "HF_ENDPOINT": hub.address,
@@ -126,12 +131,12 @@ def ask(hub, tmp_path):
     return run
 
 
-def refused(done, says):
+def refused(done: subprocess.CompletedProcess[str], says: str):
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert says in done.stderr
 
 
-def test_only_what_is_needed_and_only_once(ask, hub):
+def test_only_what_is_needed_and_only_once(ask: Callable[..., subprocess.CompletedProcess[str]], hub: Hub):
     first = ask("org/model")
     assert first.returncode == 0, first.stderr
     assert first.stderr == ""
@@ -161,27 +166,29 @@ def test_only_what_is_needed_and_only_once(ask, hub):
         ("org/broken", "org/broken"),
     ],
 )
-def test_refusals(ask, model, says):
+def test_refusals(ask: Callable[..., subprocess.CompletedProcess[str]], model: str, says: str):
     refused(ask(model), says)
 
 
 @pytest.mark.sweep
-def test_a_download_that_breaks_off(ask, hub):
+def test_a_download_that_breaks_off(ask: Callable[..., subprocess.CompletedProcess[str]], hub: Hub):
     hub.truncated = True
     refused(ask("org/model"), "download of 'org/model' failed")
     hub.truncated = False
     assert COMMIT in ask("org/model", WHERE).stdout  # nothing broken was left in the cache
 
 
-def test_offline_and_not_in_the_cache(ask):
+def test_offline_and_not_in_the_cache(ask: Callable[..., subprocess.CompletedProcess[str]]):
     refused(ask("org/model", HF_HUB_OFFLINE="1"), "not in the local Hub cache, and HF_HUB_OFFLINE is set")
 
 
-def test_nobody_answers(ask):
+def test_nobody_answers(ask: Callable[..., subprocess.CompletedProcess[str]]):
     refused(ask("org/model", HF_ENDPOINT="http://127.0.0.1:9"), "the Hub cannot be reached")
 
 
-def test_old_weights_only_where_there_are_no_others(ask, hub, small_dir):
+def test_old_weights_only_where_there_are_no_others(
+    ask: Callable[..., subprocess.CompletedProcess[str]], hub: Hub, small_dir: Path
+):
     import io
 
     import torch
@@ -197,7 +204,7 @@ def test_old_weights_only_where_there_are_no_others(ask, hub, small_dir):
     assert not set(hub.fetched) & {"tf_model.h5", "onnx/model.onnx", "flax_model.msgpack", "README.md"}
 
 
-def test_whatever_is_read_is_fetched(ask, hub, small_dir):
+def test_whatever_is_read_is_fetched(ask: Callable[..., subprocess.CompletedProcess[str]], hub: Hub, small_dir: Path):
     """A file that was left behind would change the numbers without a word: prompts, limits, special tokens, an adapter."""
     own = {
         "config_sentence_transformers.json": {"prompts": {"query": "the query: "}, "default_prompt_name": "query"},

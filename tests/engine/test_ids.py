@@ -1,12 +1,16 @@
 """Ids in place of a text: typed, from files, from Python; with a tokenizer beside the model and without one."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine import Encoder, InputError, Run, Session, load
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.text.given_ids import given_texts, read_ids
 from encoder_tui.tui.cli import main
@@ -16,7 +20,7 @@ TEXTS = ["the cat sat on the mat", "a dog"]
 
 
 @pytest.fixture(scope="module")
-def bare(small_dir, tmp_path_factory):
+def bare(small_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small BERT without any tokenizer."""
     directory = shutil.copytree(small_dir, tmp_path_factory.mktemp("bare") / "model")
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
@@ -24,13 +28,13 @@ def bare(small_dir, tmp_path_factory):
     return directory
 
 
-def same(run, text):
+def same(run: Run, text: Run):
     assert (run.tokens.ids == text.tokens.ids).all()
     assert (run.tokens.mask == text.tokens.mask).all()
     assert torch.equal(run["output"].tensor(), text["output"].tensor())
 
 
-def test_they_are_what_the_text_is(small):
+def test_they_are_what_the_text_is(small: Encoder):
     text = small.run(TEXTS)
     rows = [
         [int(n) for n, seen in zip(ids, mask, strict=True) if seen]
@@ -48,7 +52,7 @@ def test_they_are_what_the_text_is(small):
     assert typed.tokens.texts[1] == " ".join(map(str, rows[1]))
 
 
-def test_segments_and_positions(small, make_checkpoint):
+def test_segments_and_positions(small: Encoder, make_checkpoint: Callable[..., Path]):
     text = small.run("the cat", pair="a dog")
     tokens = text.tokens
     same(small.run_ids(tokens.ids, tokens.mask, tokens.segments), text)
@@ -56,7 +60,7 @@ def test_segments_and_positions(small, make_checkpoint):
     assert moved["tokens.positions"].read("").tolist() == [[7, 8, 9]]
 
 
-def test_no_tokenizer_no_text(bare, small):
+def test_no_tokenizer_no_text(bare: Path, small: Encoder):
     encoder = load(bare, "cpu")
     run = encoder.run_ids([[101, 1996, 4937, 102], [101, 102]])
     assert run.tokens.strings == (("101", "1996", "4937", "102"), ("101", "102", "0", "0"))
@@ -81,7 +85,7 @@ def test_no_tokenizer_no_text(bare, small):
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz", "safetensors", "jsonl", "json"])
-def test_files(small, tmp_path, ending):
+def test_files(small: Encoder, tmp_path: Path, ending: str):
     ids, mask = np.array([[101, 1996, 102, 7], [101, 102, 0, 0]]), np.array([[1, 1, 1, 1], [1, 1, 0, 0]])
     path = tmp_path / f"rows.{ending}"
     if ending == "npy":
@@ -117,7 +121,7 @@ def test_files(small, tmp_path, ending):
         ("nothing/there.npy", "neither ids"),
     ],
 )
-def test_what_is_no_id_is_one_line(small, given, said):
+def test_what_is_no_id_is_one_line(small: Encoder, given: str, said: str):
     with pytest.raises(InputError) as caught:
         small.read_ids(read_ids(given))
     assert said in str(caught.value)
@@ -143,7 +147,7 @@ def test_what_is_no_id_is_one_line(small, given, said):
         ("[1e400]", "must hold whole numbers"),
     ],
 )
-def test_bad_files_are_one_line(small, tmp_path, line, said):
+def test_bad_files_are_one_line(small: Encoder, tmp_path: Path, line: str, said: str):
     path = tmp_path / "rows.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(InputError) as caught:
@@ -156,7 +160,7 @@ def test_bad_files_are_one_line(small, tmp_path, line, said):
             read_ids(str(tmp_path / name))
 
 
-def test_parts_the_model_does_not_take(make_checkpoint, small):
+def test_parts_the_model_does_not_take(make_checkpoint: Callable[..., Path], small: Encoder):
     import family_roberta
     from family_kit import open_pair, random_model
 
@@ -165,7 +169,7 @@ def test_parts_the_model_does_not_take(make_checkpoint, small):
         encoder.run_ids([3, 4], positions=[1, 2])
 
 
-def test_the_command_line(bare, capsys):
+def test_the_command_line(bare: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["--ids", "101 5 102", "--ids", "101,102", "-m", str(bare), "--batch", "-ex", "info tokens"]) == 0
     out, err = capsys.readouterr()
     assert "text 0: '101 5 102'" in out
@@ -174,13 +178,13 @@ def test_the_command_line(bare, capsys):
     assert "--ids stands for the text, and takes no text" in capsys.readouterr().err
 
 
-def test_compared_with_another_model_they_stay_the_same_ids(small, minilm_dir):
+def test_compared_with_another_model_they_stay_the_same_ids(small: Encoder, minilm_dir: Path):
     session = Session(small.run_ids([[101, 5, 102]]), small)
     assert TABLE.execute(session, f"compare model {minilm_dir}").text
     assert session.reference.trace.tokens.ids.tolist() == [[101, 5, 102]]
 
 
-def test_a_typed_line_is_a_text(small):
+def test_a_typed_line_is_a_text(small: Encoder):
     """As `--ids "$(cat FILE)"` gives them."""
     typed = small.run(small.read_ids(read_ids("101 5 102\n 101, 102\n\n")))
     same(typed, small.run_ids([[101, 5, 102], [101, 102]]))
@@ -197,7 +201,7 @@ def test_a_typed_line_is_a_text(small):
         (f"[{10**30}]", "1000"),
     ],
 )
-def test_the_number_that_is_none_is_named_as_it_was_written(tmp_path, line, said):
+def test_the_number_that_is_none_is_named_as_it_was_written(tmp_path: Path, line: str, said: str):
     (tmp_path / "ids.jsonl").write_text(line)
     with pytest.raises(InputError, match=f"holds {said}.*, and must hold whole numbers"):
         read_ids(str(tmp_path / "ids.jsonl"))

@@ -1,8 +1,10 @@
 """Runs of images: whole CLIP, labels, patches by name, comparing and running others, and what is refused."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import family_images as families
 import numpy as np
@@ -29,13 +31,13 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (40, 30)) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> list[str]:
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     directory = tmp_path_factory.mktemp("pictures")
     return [picture(directory / f"{seed}.png", seed) for seed in range(2)]
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> tuple[Path, CLIPModel]:
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CLIPModel]:
     """CLIP whole, with a tokenizer and an image processor."""
     directory = tmp_path_factory.mktemp("clip")
     torch.manual_seed(0)
@@ -54,7 +56,7 @@ def clip(tmp_path_factory) -> tuple[Path, CLIPModel]:
 
 
 @pytest.fixture(scope="module")
-def vit(tmp_path_factory) -> Path:
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("vit")
     torch.manual_seed(0)
     model = families.vit(labels=3)
@@ -64,7 +66,7 @@ def vit(tmp_path_factory) -> Path:
     return directory
 
 
-def test_what_texts_and_images_are_compared_by(clip, pictures):
+def test_what_texts_and_images_are_compared_by(clip: tuple[Path, CLIPModel], pictures: list[str]):
     """The embeddings of both sides are those of the model called once for both."""
     directory, model = clip
     texts = load(directory, "cpu").run(["a cat", "a dog and a cat"])
@@ -81,7 +83,7 @@ def test_what_texts_and_images_are_compared_by(clip, pictures):
     assert torch.equal(images["image.pixels"].tensor(), torch.from_numpy(np.stack(pixels)))
 
 
-def test_old_configs_of_clip(clip, tmp_path):
+def test_old_configs_of_clip(clip: tuple[Path, CLIPModel], tmp_path: Path):
     """Where a `text_config_dict` stands beside `text_config`, it counts alone, as transformers has it."""
     directory, _ = clip
     values = json.loads((directory / "config.json").read_text())
@@ -90,7 +92,7 @@ def test_old_configs_of_clip(clip, tmp_path):
         key: value for key, value in values["text_config"].items() if key not in ("layer_norm_eps", "eos_token_id")
     }
     values["text_config"] |= wrong
-    theirs: Any = CLIPConfig(**values).text_config
+    theirs = cast(Any, CLIPConfig(**values).text_config)
     assert (theirs.num_attention_heads, theirs.eos_token_id, theirs.layer_norm_eps) == (4, 49407, 1e-5)
     for path in directory.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -101,13 +103,13 @@ def test_old_configs_of_clip(clip, tmp_path):
     assert run.shapes["layers.0.attention.weights"][1] == 4
 
 
-def test_classes_have_their_names(vit, pictures):
+def test_classes_have_their_names(vit: Path, pictures: list[str]):
     run = load(vit, "cpu").run(images=pictures[0])
     best = run["head.classes.best"]
     assert {best.word(int(number)) for number in best.numpy().ravel()} == {"house", "tree", "boat"}
 
 
-def test_patches_are_called_by_row_and_column(vit, pictures):
+def test_patches_are_called_by_row_and_column(vit: Path, pictures: list[str]):
     run = load(vit, "cpu").run(images=pictures)
     weights = run["layers.0.attention.weights"]
     assert np.array_equal(weights.read('head=1, query="3,5", key="[CLS]"'), weights.numpy()[:, 1, 1 + 3 * 6 + 5, 0])
@@ -115,7 +117,7 @@ def test_patches_are_called_by_row_and_column(vit, pictures):
     assert np.array_equal(concat[1, 1 + 3 * 6 + 5], patches[1, :, 3, 5])
 
 
-def test_a_hidden_patch_gets_no_attention(vit, pictures):
+def test_a_hidden_patch_gets_no_attention(vit: Path, pictures: list[str]):
     session = Session(load(vit, "cpu").run(images=pictures[0]))
     TABLE.execute(session, 'patch tokens.mask[0, "3,5"] = 0')
     weights = session.trace["layers.0.attention.weights"].numpy()
@@ -123,7 +125,7 @@ def test_a_hidden_patch_gets_no_attention(vit, pictures):
     assert np.allclose(weights.sum(-1), 1)
 
 
-def test_a_recording_of_images(vit, pictures, tmp_path):
+def test_a_recording_of_images(vit: Path, pictures: list[str], tmp_path: Path):
     run = load(vit, "cpu").run(images=pictures)
     save(run, tmp_path / "run.safetensors")
     recorded = open_snapshot(tmp_path / "run.safetensors")
@@ -139,7 +141,7 @@ def test_a_recording_of_images(vit, pictures, tmp_path):
         assert TABLE.execute(session, line).text
 
 
-def test_commands_of_images(vit, pictures, tmp_path):
+def test_commands_of_images(vit: Path, pictures: list[str], tmp_path: Path):
     encoder = load(vit, "cpu")
     session = Session(encoder.run(images=pictures[0]), encoder)
     assert "differ" in TABLE.execute(session, f"compare image {pictures[1]}").text
@@ -157,7 +159,7 @@ def test_commands_of_images(vit, pictures, tmp_path):
             TABLE.execute(session, line)
 
 
-def test_what_takes_no_images(clip, pictures):
+def test_what_takes_no_images(clip: tuple[Path, CLIPModel], pictures: list[str]):
     encoder = load(clip[0], "cpu")
     session = Session(encoder.run("a cat"), encoder)
     with pytest.raises(InputError, match="this is a run of text"):
@@ -166,7 +168,7 @@ def test_what_takes_no_images(clip, pictures):
         load(None, "cpu", side="image")
 
 
-def test_a_processor_of_another_model(vit, pictures, tmp_path):
+def test_a_processor_of_another_model(vit: Path, pictures: list[str], tmp_path: Path):
     for path in vit.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     ViTImageProcessorPil(size={"height": 20, "width": 24}).save_pretrained(tmp_path)
@@ -188,7 +190,15 @@ def test_a_processor_of_another_model(vit, pictures, tmp_path):
         (["-m", "VIT", "--image", "0", "--against", "image 1"], 3, "differ"),
     ],
 )
-def test_command_line(vit, clip, pictures, arguments, status, said, capfd):
+def test_command_line(
+    vit: Path,
+    clip: tuple[Path, CLIPModel],
+    pictures: list[str],
+    arguments: list[str],
+    status: int,
+    said: str,
+    capfd: pytest.CaptureFixture[str],
+):
     meant = {
         "VIT": str(vit),
         "CLIP": str(clip[0]),
@@ -203,7 +213,7 @@ def test_command_line(vit, clip, pictures, arguments, status, said, capfd):
     assert len(err.splitlines()) == (status == 2 or other_side), err
 
 
-def test_where_a_patch_looks(vit, clip, pictures):
+def test_where_a_patch_looks(vit: Path, clip: tuple[Path, CLIPModel], pictures: list[str]):
     session = Session(load(vit, "cpu").run(images=pictures))
     weights = session.trace["layers.1.attention.weights"].numpy()[1, 2, 24]
     lines = TABLE.execute(session, 'picture layers.1.attention.weights[1, head=2, query="3,5"]').text.splitlines()

@@ -1,10 +1,13 @@
 """Image files become the pixels that transformers' processors for Pillow make of them, or are refused in one line."""
 
+from __future__ import annotations
+
 import json
 import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +44,7 @@ def same(directory: Path, kind: str, image: Image.Image) -> None:
 
 @pytest.mark.parametrize("kind", PROCESSORS)
 @pytest.mark.parametrize("size", [(320, 240), (97, 301), (224, 224), (1, 1), (3, 2), (31, 700)])
-def test_defaults(tmp_path, kind, size):
+def test_defaults(tmp_path: Path, kind: str, size: tuple[int, int]):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": f"{kind}ImageProcessor"}))
     same(tmp_path, kind, noise(*size))
 
@@ -50,16 +53,21 @@ def test_defaults(tmp_path, kind, size):
     max_examples=60, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
 @given(data=st.data())
-def test_any_settings(tmp_path, data):
+def test_any_settings(tmp_path: Path, data: st.DataObject):
     kind = data.draw(st.sampled_from(sorted(PROCESSORS)))
     sides = st.integers(1, 40)
     numbers = st.lists(st.floats(0.1, 2), min_size=3, max_size=3)
-    sizes = st.one_of(
-        sides, st.builds(lambda h, w: {"height": h, "width": w}, sides, sides), st.builds(lambda s: {"shortest_edge": s}, sides)
-    )  # fmt: skip
-    whole = st.one_of(sides, st.builds(lambda h, w: {"height": h, "width": w}, sides, sides))
+
+    def both(height: int, width: int):
+        return {"height": height, "width": width}
+
+    def shortest(edge: int):
+        return {"shortest_edge": edge}
+
+    sizes = st.one_of(sides, st.builds(both, sides, sides), st.builds(shortest, sides))
+    whole = st.one_of(sides, st.builds(both, sides, sides))
     flags = st.booleans()
-    values = {
+    values: dict[str, Any] = {
         "do_resize": data.draw(flags), "do_center_crop": data.draw(flags), "do_rescale": data.draw(flags),
         "do_normalize": data.draw(flags), "size": data.draw(sizes), "crop_size": data.draw(whole),
         "resample": data.draw(st.integers(0, 5)), "rescale_factor": data.draw(st.sampled_from([1 / 255, 0.5])),
@@ -74,7 +82,7 @@ def test_any_settings(tmp_path, data):
     same(tmp_path, kind, noise(data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))))
 
 
-def test_settings_of_transformers_5_come_first(tmp_path):
+def test_settings_of_transformers_5_come_first(tmp_path: Path):
     ViTImageProcessorPil(size=9).save_pretrained(tmp_path)
     part = json.loads((tmp_path / "preprocessor_config.json").read_text()) | {"size": {"height": 5, "width": 7}}
     (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": part}))
@@ -97,7 +105,7 @@ def test_settings_of_transformers_5_come_first(tmp_path):
         ({"size": {"height": 0, "width": 4}}, "height"),
     ],
 )
-def test_what_is_not_implemented_is_refused_by_name(tmp_path, values, said):
+def test_what_is_not_implemented_is_refused_by_name(tmp_path: Path, values: dict[str, Any], said: str):
     kind = {} if not values else {"image_processor_type": "ViTImageProcessor"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(kind | values))
     with pytest.raises(InputError, match=said) as error:
@@ -106,18 +114,18 @@ def test_what_is_not_implemented_is_refused_by_name(tmp_path, values, said):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])
-def test_damaged_settings(tmp_path, text):
+def test_damaged_settings(tmp_path: Path, text: str):
     (tmp_path / "preprocessor_config.json").write_text(text)
     with pytest.raises(InputError, match=r"cannot read .*preprocessor_config.json"):
         open_processor(tmp_path)
 
 
-def test_no_settings(tmp_path):
+def test_no_settings(tmp_path: Path):
     with pytest.raises(InputError, match="save the model's image processor there"):
         open_processor(tmp_path)
 
 
-def test_an_image_of_extreme_shape_does_not_fill_the_memory(tmp_path):
+def test_an_image_of_extreme_shape_does_not_fill_the_memory(tmp_path: Path):
     CLIPImageProcessorPil().save_pretrained(tmp_path)
     with pytest.raises(InputError, match="crop it"):
         open_processor(tmp_path).pixels(Image.new("RGB", (1, 2_000_000)))
@@ -133,12 +141,12 @@ def test_an_image_of_extreme_shape_does_not_fill_the_memory(tmp_path):
         ("a.bmp", "RGB"), ("a.tif", "CMYK"), ("a.ppm", "RGB"), ("a.webp", "RGBA"), ("a.gif", "L"),
     ],
 )  # fmt: skip
-def test_files_open_as_transformers_opens_them(tmp_path, name, mode):
+def test_files_open_as_transformers_opens_them(tmp_path: Path, name: str, mode: str):
     noise(40, 30, mode).save(tmp_path / name)
     assert np.array_equal(np.asarray(open_image(tmp_path / name)), np.asarray(load_image(str(tmp_path / name))))
 
 
-def test_files_of_few_colours_and_turned_ones(tmp_path):
+def test_files_of_few_colours_and_turned_ones(tmp_path: Path):
     palette, turned, one_bit = tmp_path / "p.png", tmp_path / "t.jpg", tmp_path / "1.png"
     noise(40, 30).quantize(7).save(palette)
     noise(40, 30, "L").convert("1").save(one_bit)
@@ -157,7 +165,7 @@ def refused(path: str | Path, said: str) -> None:
     assert str(path) in str(error.value)
 
 
-def test_what_is_no_image(tmp_path):
+def test_what_is_no_image(tmp_path: Path):
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "drawing.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
@@ -169,7 +177,7 @@ def test_what_is_no_image(tmp_path):
     assert "EPS" not in FORMATS
 
 
-def test_damaged_images(tmp_path):
+def test_damaged_images(tmp_path: Path):
     for name in ("a.png", "a.jpg", "a.gif", "a.webp", "a.tif", "a.bmp"):
         noise(90, 90).save(tmp_path / name)
         whole = (tmp_path / name).read_bytes()
@@ -181,7 +189,7 @@ def test_damaged_images(tmp_path):
     max_examples=settings.default.max_examples * 3 // 2, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip
 @given(data=st.data())
-def test_damage_anywhere_gives_an_image_or_one_line(tmp_path, data):
+def test_damage_anywhere_gives_an_image_or_one_line(tmp_path: Path, data: st.DataObject):
     suffix = data.draw(st.sampled_from(["png", "jpg", "gif", "webp", "tif", "bmp", "ppm"]))
     path = tmp_path / f"a.{suffix}"
     noise(24, 18).save(path)
@@ -197,7 +205,7 @@ def test_damage_anywhere_gives_an_image_or_one_line(tmp_path, data):
     assert "\n" not in said
 
 
-def test_decompression_bombs(tmp_path):
+def test_decompression_bombs(tmp_path: Path):
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -208,7 +216,7 @@ def test_decompression_bombs(tmp_path):
         refused(path, f"{MOST_PIXELS:,}")
 
 
-def test_animated_images(tmp_path):
+def test_animated_images(tmp_path: Path):
     frames = [noise(9, 9, seed=seed) for seed in range(3)]
     for name in ("a.gif", "a.webp", "a.tif", "a.png"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
@@ -216,16 +224,16 @@ def test_animated_images(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_no_permission(tmp_path):
+def test_no_permission(tmp_path: Path):
     noise(9, 9).save(tmp_path / "a.png")
     (tmp_path / "a.png").chmod(0)
     refused(tmp_path / "a.png", "Permission denied")
 
 
-def test_no_permission_as_anyone(tmp_path, monkeypatch):
+def test_no_permission_as_anyone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     noise(9, 9).save(tmp_path / "a.png")
 
-    def closed(*args, **options):
+    def closed(*args: object, **options: object):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("PIL.Image.open", closed)

@@ -1,8 +1,12 @@
 """Indices as written: numpy's, with axis names and token text; anything else is an InputError."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
-from encoder_tui.engine import InputError
+from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.program.index import TOKEN_AXES, Along, parse_index, split_index, token_in
 from encoder_tui.engine.program.value import ArrayValue
 from hypothesis import HealthCheck, given, settings
@@ -16,18 +20,18 @@ LIKELY = st.text(st.sampled_from("0123456789-+:,.=#[]'\"\\ \thead_query cat東")
 
 
 @pytest.fixture
-def value():
+def value() -> ArrayValue:
     return ArrayValue("layers.0.attention.weights", AXES, ARRAY, None, TOKENS)
 
 
-def numpys(size):
+def numpys(size: int):
     """An int or a slice of any sign, valid for numpy."""
     edge = st.none() | st.integers(-size - 3, size + 3)
     slices = st.builds(slice, edge, edge, st.none() | st.integers(-3, 3).filter(bool))
     return st.integers(-size, size - 1) | slices
 
 
-def written(part):
+def written(part: Any):
     if isinstance(part, int):
         return str(part)
     start, stop, step = ("" if end is None else str(end) for end in (part.start, part.stop, part.step))
@@ -35,7 +39,7 @@ def written(part):
 
 
 @given(text=st.text(max_size=30) | LIKELY)
-def test_any_text_is_an_index_or_an_input_error(text):
+def test_any_text_is_an_index_or_an_input_error(text: str):
     value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
     try:
         read = value.read(text)
@@ -45,7 +49,7 @@ def test_any_text_is_an_index_or_an_input_error(text):
 
 
 @given(text=st.text(max_size=30) | LIKELY)
-def test_any_text_splits_or_is_an_input_error(text):
+def test_any_text_splits_or_is_an_input_error(text: str):
     try:
         name, index = split_index(text)
     except InputError:
@@ -55,7 +59,7 @@ def test_any_text_splits_or_is_an_input_error(text):
 
 
 @given(index=st.tuples(*map(numpys, ARRAY.shape)), kept=st.integers(0, 4))
-def test_reads_what_numpy_reads(index, kept):
+def test_reads_what_numpy_reads(index: tuple[Any, ...], kept: int):
     value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
     index = index[:kept]
     expected = ARRAY[index]
@@ -67,7 +71,7 @@ def test_reads_what_numpy_reads(index, kept):
 
 
 @given(index=st.tuples(*map(numpys, ARRAY.shape)), names=st.permutations(range(4)), kept=st.integers(0, 4))
-def test_names_in_any_order(index, names, kept):
+def test_names_in_any_order(index: tuple[Any, ...], names: list[int], kept: int):
     value = ArrayValue("x", AXES, ARRAY, None, TOKENS)
     chosen = names[:kept]
     text = ",".join(f"{AXES[axis]}={written(index[axis])}" for axis in chosen)
@@ -96,7 +100,7 @@ def test_names_in_any_order(index, names, kept):
         ("5:, 0", ARRAY[5:, 0]),
     ],
 )
-def test_written(value, text, expected):
+def test_written(value: ArrayValue, text: str, expected: Any):
     assert np.array_equal(value.read(text), expected)
 
 
@@ -126,7 +130,7 @@ def test_written(value, text, expected):
         ("99999999999", "out of range"),
     ],
 )
-def test_refused(value, text, says):
+def test_refused(value: ArrayValue, text: str, says: str):
     with pytest.raises(InputError) as error:
         value.read(text)
     assert says in str(error.value)
@@ -154,7 +158,7 @@ def test_axes_of_one_name_are_told_apart_by_position():
 
 
 @pytest.mark.parametrize("text", ["a]", "a[0", "a[0]b", "a[0]]x"])
-def test_brackets_that_do_not_match(text):
+def test_brackets_that_do_not_match(text: str):
     with pytest.raises(InputError):
         split_index(text)
 
@@ -167,7 +171,7 @@ def test_parse_keeps_what_was_written():
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_windows_of_values_never_built_whole(small, data):
+def test_windows_of_values_never_built_whole(small: Encoder, data: st.DataObject):
     """The same indices, read through blocks of rows, and of one-hot vectors that no memory would hold."""
     from session_kit import run_of
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Inputs, Program, Run, Session, Stage, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Inputs, Program, Run, Session, Stage, open_snapshot, save
 from encoder_tui.engine.analysis.checks.masks import check_masks
 from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.analysis.compare.single_text import alone
@@ -90,7 +90,7 @@ def test_a_fork_and_an_evicted_value_are_the_same(run: Run) -> None:
     assert np.array_equal(small.fork()["output"].numpy(), whole)
 
 
-def test_a_recording_has_both_sequences(run: Run, tmp_path) -> None:
+def test_a_recording_has_both_sequences(run: Run, tmp_path: Path) -> None:
     save(run, tmp_path / "both.safetensors")
     recording = open_snapshot(tmp_path / "both.safetensors")
     assert recording.inputs.sizes == {"tokens": (2, 3), "target": (2, 5)}
@@ -157,7 +157,7 @@ def test_sequences_that_do_not_belong_together_are_refused() -> None:
         Inputs(sequence(READ, 3), {"tokens": sequence(READ, 3)})
 
 
-def test_a_model_refuses_sequences_it_has_not(small) -> None:
+def test_a_model_refuses_sequences_it_has_not(small: Encoder) -> None:
     read = small.read(["the cat"])
     with pytest.raises(InputError, match="takes the sequences tokens, and tokens, target were given"):
         small.run(Inputs(read, {"target": read}))
@@ -219,7 +219,7 @@ def test_a_recording_whose_sequences_contradict_its_values_is_refused(run: Run, 
     path = tmp_path / "damaged.safetensors"
     save(run, path)
     with safe_open(path, "np") as file:
-        facts = json.loads(file.metadata()["encoder_tui"])
+        facts = json.loads((file.metadata() or {})["encoder_tui"])
     change, said = DAMAGES[damage]
     change(facts)
     save_file(load_file(path), path, metadata={"encoder_tui": json.dumps(facts)})

@@ -1,20 +1,24 @@
 """What is stored and not used is said on opening, by layers, heads and towers."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 import torch
-from encoder_tui.engine import load
+from encoder_tui.engine import Encoder, load
 from encoder_tui.engine.models.leftovers import Leftover, leftover_lines, leftovers
 from safetensors.torch import load_file, save_file
 
 
 @pytest.fixture
-def stored(small_dir, tmp_path):
+def stored(small_dir: Path, tmp_path: Path) -> Callable[..., Encoder]:
     """A copy of the small BERT with more weights, or another config."""
 
-    def store(more=(), **config):
+    def store(more: Iterable[str] = (), **config: int):
         directory = tmp_path / "model"
         shutil.copytree(small_dir, directory, dirs_exist_ok=True)
         weights = load_file(small_dir / "model.safetensors") | {name: torch.ones(2, 2) for name in more}
@@ -26,29 +30,29 @@ def stored(small_dir, tmp_path):
     return store
 
 
-def test_a_layer_too_many(stored):
+def test_a_layer_too_many(stored: Callable[..., Encoder]):
     encoder = stored(num_hidden_layers=1)
     said = "encoder.layer.1 (16 tensors) is stored and not used: the config says 1 layer"
     assert encoder.checkpoint.notes == [said]
     assert encoder.facts()["not used"] == "encoder.layer.1 (16 tensors)"
 
 
-def test_as_many_as_the_config_says_are_no_line(stored):
+def test_as_many_as_the_config_says_are_no_line(stored: Callable[..., Encoder]):
     assert stored().checkpoint.notes == []
 
 
-def test_a_head_and_a_tower(stored):
+def test_a_head_and_a_tower(stored: Callable[..., Encoder]):
     names = ["classifier.weight", "classifier.bias", "vision_model.a.weight", "vision_model.b.c.weight", "alone.weight"]
     (note,) = stored(names).checkpoint.notes
     assert note == "alone, classifier (2 tensors), vision_model (2 tensors) are stored and not used"
 
 
-def test_buffers_and_what_training_leaves_are_silent(stored):
+def test_buffers_and_what_training_leaves_are_silent(stored: Callable[..., Encoder]):
     names = ["embeddings.position_ids", "optimizer.state.0.exp_avg", "logit_scale"]
     assert stored(names).checkpoint.notes == []
 
 
-def test_names_cannot_steer_the_terminal(stored):
+def test_names_cannot_steer_the_terminal(stored: Callable[..., Encoder]):
     (note,) = stored(["bad\x1b[31m.weight"]).checkpoint.notes
     assert note == "bad\\x1b[31m is stored and not used"
 

@@ -1,7 +1,11 @@
 """What is special about the families near BERT: counted positions, shared layers, old names, heads on the first token."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
 
 import family_albert
 import family_bert
@@ -16,20 +20,20 @@ from encoder_tui.engine import InputError, Session, load
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.config import Config
-from family_kit import differences, family_of, open_pair, random_model, reference_values, tokens_for
+from family_kit import Sample, differences, family_of, open_pair, random_model, reference_values, tokens_for
 
 ROBERTA = family_roberta.SAMPLES[0]
 ALBERT = family_albert.SAMPLE
 
 
-def opened(sample, **options):
+def opened(sample: Sample, **options: Any):
     return open_pair(sample, random_model(sample, **options))
 
 
-def positions_of(ids, padding):
+def positions_of(ids: list[list[int]], padding: int) -> list[list[int]]:
     """transformers' own."""
-    make = hf.models.roberta.modeling_roberta.RobertaEmbeddings.create_position_ids_from_input_ids
-    return make(torch.tensor(ids), padding).tolist()
+    embeddings = cast(Any, hf.models.roberta.modeling_roberta.RobertaEmbeddings)
+    return embeddings.create_position_ids_from_input_ids(torch.tensor(ids), padding).tolist()
 
 
 # -- RoBERTa's positions ---------------------------------------------------------------------------------------------
@@ -46,7 +50,7 @@ def positions_of(ids, padding):
     ],
     ids=["none", "right", "left", "middle", "nothing else"],
 )
-def test_positions_skip_padding_wherever_it_stands(rows, expected):
+def test_positions_skip_padding_wherever_it_stands(rows: list[list[int]], expected: list[list[int]]):
     encoder, theirs = opened(ROBERTA)
     tokens = tokens_for(ROBERTA, encoder, [len(row) for row in rows])
     tokens.ids[...], tokens.mask[...] = rows, np.array(rows) != 1
@@ -86,7 +90,7 @@ def test_the_longest_text_is_what_the_positions_leave():
         family_of(encoder).limits(Config({"model_type": "roberta", "max_position_embeddings": 2}, "config.json"))
 
 
-def test_positions_are_kept_in_a_recording(tmp_path):
+def test_positions_are_kept_in_a_recording(tmp_path: Path):
     from encoder_tui.engine import open_snapshot, save
 
     encoder, _ = opened(ROBERTA)
@@ -159,7 +163,7 @@ def test_distilbert_by_the_names_of_others():
     ],
     ids=lambda found: str(found),
 )
-def test_options_are_refused_by_name(sample, option, value):
+def test_options_are_refused_by_name(sample: Sample, option: str, value: bool | str):
     encoder, _ = opened(sample)
     config = encoder.checkpoint.directory / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {option: value}))
@@ -168,7 +172,7 @@ def test_options_are_refused_by_name(sample, option, value):
 
 
 @pytest.mark.parametrize("sample", [*family_roberta.SAMPLES, family_electra.SAMPLE], ids=str)
-def test_a_decoder_without_cross_attention_is_causal(sample):
+def test_a_decoder_without_cross_attention_is_causal(sample: Sample):
     encoder, theirs = opened(sample, is_decoder=True)
     run = encoder.run(tokens_for(sample, encoder, [7, 4]))
     assert (run["layers.0.attention.weights"].numpy()[0, 0, 0, 1:] == 0).all()
@@ -189,7 +193,7 @@ def test_a_decoder_without_cross_attention_is_causal(sample):
     ],
     ids=str,
 )
-def test_multiple_choice_scores_each_text(sample, choosing):
+def test_multiple_choice_scores_each_text(sample: Sample, choosing: Any):
     encoder, theirs = open_pair(sample, choosing(random_model(sample).config).eval())
     run = encoder.run(tokens_for(sample, encoder, [6, 3, 5]))
     given = {"input_ids": run.tokens.ids, "attention_mask": run.tokens.mask}

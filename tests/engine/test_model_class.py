@@ -1,8 +1,12 @@
 """What a config says of its class: code of its own, and classes of another family, are told; transformers' own are not."""
 
+from __future__ import annotations
+
 import json
 import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -17,12 +21,12 @@ OWN = ("transformer", "torch_transformer_encoder", "cbow", "skipgram")  # no cla
 TABLES = [value for name, value in vars(modeling_auto).items() if re.fullmatch(r"MODEL_\w*MAPPING_NAMES", name)]
 
 
-def said(**values):
+def said(**values: Any):
     return list(told(Config({"model_type": "bert"} | values, "config.json")))
 
 
 @pytest.mark.parametrize("family", sorted(set(FAMILIES) - set(OWN)))
-def test_no_class_that_transformers_has_for_a_family_is_told(family):
+def test_no_class_that_transformers_has_for_a_family_is_told(family: str):
     names = {
         one
         for table in TABLES
@@ -33,13 +37,13 @@ def test_no_class_that_transformers_has_for_a_family_is_told(family):
 
 
 @pytest.mark.parametrize("family", sorted(set(FAMILIES) - set(OWN)))
-def test_every_class_of_another_family_is(family):
+def test_every_class_of_another_family_is(family: str):
     for other in set(CLASSES) - {family}:
         (note,) = said(model_type=family, architectures=[f"{CLASSES[other]}Model"])
         assert note.startswith(f"config.json says architectures '{CLASSES[other]}Model' and model_type '{family}'")
 
 
-def test_classes_of_others(small_dir, tmp_path):
+def test_classes_of_others(small_dir: Path, tmp_path: Path):
     directory = shutil.copytree(small_dir, tmp_path / "model")
     config = json.loads((small_dir / "config.json").read_text())
     more = {
@@ -64,6 +68,6 @@ def test_what_says_nothing():
 
 
 @pytest.mark.parametrize("value", [5, "BertModel", [5], {"a": 1}])
-def test_what_is_no_list_of_names(value):
+def test_what_is_no_list_of_names(value: object):
     with pytest.raises(InputError, match=r"architectures is .*, and must be a list of names of classes"):
         said(architectures=value)

@@ -1,16 +1,19 @@
 """What `--list-models` shows."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
 
 
-def listed(cache):
+def listed(cache: Path):
     environment = os.environ | {"HF_HUB_CACHE": str(cache)}
     done = subprocess.run(
         [sys.executable, "-c", MAIN, "--list-models"], capture_output=True, text=True, env=environment, check=True
@@ -18,7 +21,7 @@ def listed(cache):
     return done.stdout.splitlines()
 
 
-def put(cache, name, directory):
+def put(cache: Path, name: str, directory: Path):
     snapshot = cache / f"models--{name.replace('/', '--')}" / "snapshots" / ("0" * 40)
     snapshot.parent.mkdir(parents=True)
     shutil.copytree(directory, snapshot)
@@ -27,7 +30,7 @@ def put(cache, name, directory):
     return snapshot
 
 
-def test_nothing_cached(tmp_path):
+def test_nothing_cached(tmp_path: Path):
     lines = listed(tmp_path / "none")
     assert lines[0] == "bundled"
     assert lines[1].split()[:4] == ["bundled", "(when", "no", "--model"]
@@ -35,7 +38,7 @@ def test_nothing_cached(tmp_path):
     assert "  nothing yet; --model org/name downloads a model once" in lines
 
 
-def test_cached_ones(small_dir, tmp_path):
+def test_cached_ones(small_dir: Path, tmp_path: Path):
     put(tmp_path, "org/good", small_dir)
     strange = put(tmp_path, "org/strange", small_dir)
     (strange / "config.json").write_text('{"model_type": "gpt2"}')
@@ -49,7 +52,7 @@ def test_cached_ones(small_dir, tmp_path):
 
 
 @pytest.mark.sweep
-def test_every_family_is_named(tmp_path):
+def test_every_family_is_named(tmp_path: Path):
     from encoder_tui.engine.models.families import FAMILIES
 
     words = " ".join(listed(tmp_path)).replace(",", " ").split()

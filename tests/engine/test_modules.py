@@ -1,10 +1,13 @@
 """Torch modules that are not quite plain: each opened exactly, or refused in one line that names the part."""
 
+from __future__ import annotations
+
 import copy
 import functools
 import json
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import torch
@@ -21,9 +24,9 @@ SIZE = 16
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning", "ignore:enable_nested_tensor")
 
 
-def encoder(layers=2, norm=True, **options: Any) -> Any:
+def encoder(layers: int = 2, norm: bool = True, **options: Any) -> Any:
     torch.manual_seed(1)
-    settings = {"d_model": SIZE, "nhead": 2, "dim_feedforward": 24, "batch_first": True} | options
+    settings: dict[str, Any] = {"d_model": SIZE, "nhead": 2, "dim_feedforward": 24, "batch_first": True} | options
     last = nn.LayerNorm(SIZE) if norm else None
     module = nn.TransformerEncoder(
         nn.TransformerEncoderLayer(**settings), layers, norm=last, enable_nested_tensor=False
@@ -33,7 +36,7 @@ def encoder(layers=2, norm=True, **options: Any) -> Any:
     return module.eval()
 
 
-def slow(module, vectors):
+def slow(module: Any, vectors: torch.Tensor) -> torch.Tensor:
     """What the module gives on the path that computes attention weights, (batch, token, size)."""
     module, fast = getattr(module, "_orig_mod", module), torch.backends.mha.get_fastpath_enabled()
     attentions = {getattr(layer, "_orig_mod", layer).self_attn for layer in module.layers}
@@ -49,7 +52,7 @@ def slow(module, vectors):
             del attention.forward
 
 
-def expect_exact(module):
+def expect_exact(module: Any):
     """Opened from the object, the numbers are the module's; so they are when what can be saved of it is."""
     opened = load_module(module)
     vectors = torch.randn(2, 5, SIZE, dtype=opened.dtype)
@@ -61,12 +64,12 @@ def expect_exact(module):
 
 
 class Doubled(nn.Linear):
-    def forward(self, input):
+    def forward(self, input: torch.Tensor):
         return super().forward(input) * 2
 
 
 class Centred(nn.Module):
-    def forward(self, weight):
+    def forward(self, weight: torch.Tensor):
         return weight - weight.mean()
 
 
@@ -104,52 +107,52 @@ class OwnTensor(torch.Tensor):
     pass
 
 
-def double(*given):
+def double(*given: Any):
     return given[-1]
 
 
-def swap(name, part):
+def swap(name: str, part: Callable[[Any], object]):
     """Put a part in place of one of the last layer's."""
 
-    def spoil(module):
+    def spoil(module: Any):
         room, _, last = name.rpartition(".")
         setattr(module.layers[1].get_submodule(room) if room else module.layers[1], last, part(module.layers[1]))
 
     return spoil
 
 
-def own_forward(module):
+def own_forward(module: Any):
     module.layers[0].norm2.forward = double
 
 
-def own_block(module):
+def own_block(module: Any):
     module.layers[0]._ff_block = double
 
 
-def own_tensor(module):
+def own_tensor(module: Any):
     weight = module.layers[0].linear1.weight
     module.layers[0].linear1.weight = nn.Parameter(weight.detach().as_subclass(OwnTensor), requires_grad=False)
 
 
-def halved(module):
+def halved(module: Any):
     module.layers[1].norm1.half()
 
 
-def shaped(module):
+def shaped(module: Any):
     module.layers[1].linear2.weight = nn.Parameter(torch.zeros(SIZE, 7))
 
 
-def quantised(module):
+def quantised(module: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)  # pyright: ignore[reportDeprecated] # still met
+        return cast(Any, torch.ao.quantization).quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)  # still met
 
 
-def mixed_batch_first(module):
+def mixed_batch_first(module: Any):
     module.layers[1].self_attn.batch_first = False
 
 
-REFUSED = {
+REFUSED: dict[str, Callable[[Any], Any]] = {
     "layers.1 has a forward hook (test_modules.double)": lambda m: m.layers[1].register_forward_hook(double) and None,
     "layers.0.self_attn has a forward pre-hook": lambda m: m.layers[0].self_attn.register_forward_pre_hook(double) and None,
     "norm has a forward hook": lambda m: m.norm.register_forward_hook(double) and None,
@@ -167,7 +170,7 @@ REFUSED = {
     "layers.1.activation is a OwnReLU, a subclass of ReLU": swap("activation", lambda _: OwnReLU()),
     "layers.1.activation is a Softplus": swap("activation", lambda _: nn.Softplus()),
     "layers.1.activation is torch.cos, which is not implemented; known: gelu": swap("activation", lambda _: torch.cos),
-    "layers.1.activation is test_modules.<lambda>": swap("activation", lambda _: lambda x: x),
+    "layers.1.activation is test_modules.<lambda>": swap("activation", lambda _: (lambda: None)),
     "layers.1.linear1 is missing": swap("linear1", lambda _: None),
     "layers.1 is a OwnLayer, a subclass of TransformerEncoderLayer": lambda m: m.layers.__setitem__(1, OwnLayer(SIZE, 2)),
     "layers.1 is a Identity; only torch.nn.TransformerEncoderLayer itself": lambda m: m.layers.__setitem__(1, nn.Identity()),
@@ -188,7 +191,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("said", REFUSED)
-def test_what_is_not_known_is_refused_by_its_name(said):
+def test_what_is_not_known_is_refused_by_its_name(said: str):
     module = encoder()
     spoiled = REFUSED[said](module)
     with pytest.raises(InputError) as error:
@@ -214,7 +217,7 @@ def test_hooks_of_gradients_change_nothing():
     expect_exact(module)
 
 
-MADE = {
+MADE: dict[str, Callable[[Any], object]] = {
     "parametrised": lambda m: parametrize.register_parametrization(m.layers[0].linear1, "weight", Centred()),
     "parametrised bias": lambda m: parametrize.register_parametrization(m.layers[0].norm1, "bias", Centred()),
     "parametrised attention": lambda m: parametrize.register_parametrization(m.layers[0].self_attn, "in_proj_weight", Centred()),
@@ -230,7 +233,7 @@ MADE = {
 
 
 @pytest.mark.parametrize("how", MADE)
-def test_weights_that_are_made_are_those_of_the_next_call(how):
+def test_weights_that_are_made_are_those_of_the_next_call(how: str):
     module = encoder()
     MADE[how](module)
     with torch.no_grad():
@@ -256,54 +259,54 @@ def test_a_norm_in_training_is_not_changed():
     assert torch.equal(opened.run_vectors(vectors)["output"].tensor(), slow(module.eval(), vectors))
 
 
-def rms(module):
+def rms(module: Any):
     for layer in module.layers:
         layer.norm1, layer.norm2 = nn.RMSNorm(SIZE, eps=1e-3), nn.RMSNorm(SIZE)
         nn.init.normal_(layer.norm1.weight)
 
 
-def other_sizes(module):
+def other_sizes(module: Any):
     other = nn.TransformerEncoderLayer(
         SIZE, 4, 9, activation="gelu", norm_first=True, layer_norm_eps=0.1, batch_first=True
     )
     module.layers[1] = other.eval()
 
 
-def other_norms(module):
+def other_norms(module: Any):
     module.layers[0].norm2.eps = 0.5
     module.layers[1].norm1 = nn.RMSNorm(SIZE, eps=1e-4)
     module.norm = nn.RMSNorm(SIZE, eps=0.01)
 
 
-def other_biases(module):
+def other_biases(module: Any):
     module.layers[0].linear1.bias = None
     module.layers[1].norm2.bias = None
     module.layers[1].self_attn.in_proj_bias = None
     module.layers[0].self_attn.out_proj.bias = None
 
 
-def other_activations(module):
+def other_activations(module: Any):
     for layer, activation in zip(
         module.layers, (nn.SiLU(), functools.partial(functional.gelu, approximate="tanh")), strict=True
     ):
         layer.activation, layer.activation_relu_or_gelu = activation, 0
 
 
-def without_dropout(module):
+def without_dropout(module: Any):
     for layer in module.layers:
         layer.dropout, layer.dropout1 = nn.Identity(), nn.AlphaDropout(0.5)
     module.eval()
 
 
-def shared(module):
+def shared(module: Any):
     module.layers = nn.ModuleList([module.layers[0]] * 3)
 
 
-def compiled(module):
+def compiled(module: Any):
     module.layers[1] = torch.compile(module.layers[1], backend="eager")
 
 
-UNLIKE = {
+UNLIKE: dict[str, Callable[[Any], object]] = {
     "frozen": lambda m: m.requires_grad_(False), "one frozen": lambda m: m.layers[1].requires_grad_(False),
     "RMSNorm": rms, "layers of other sizes": other_sizes, "other norms": other_norms, "biases in some parts": other_biases,
     "other activations": other_activations, "no dropout": without_dropout, "one layer thrice": shared, "compiled": compiled,
@@ -314,7 +317,7 @@ UNLIKE = {
 @pytest.mark.few(8)
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("how", UNLIKE)
-def test_parts_that_are_not_alike_are_exact(how, batch_first):
+def test_parts_that_are_not_alike_are_exact(how: str, batch_first: bool):
     module = encoder(batch_first=batch_first, bias=how != "RMSNorm")
     UNLIKE[how](module)
     for layer in module.layers:
@@ -328,7 +331,7 @@ def test_parts_that_are_not_alike_are_exact(how, batch_first):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
-def test_a_norm_without_a_mean_in_other_dtypes(dtype):
+def test_a_norm_without_a_mean_in_other_dtypes(dtype: torch.dtype):
     module = encoder(bias=False)
     rms(module)
     expect_exact(module.to(dtype))
@@ -398,18 +401,22 @@ def test_dtypes_that_differ_are_brought_to_the_one_asked_for():
     assert load_module(module, "float32", device="cpu").about["dtype"] == "float32"
 
 
-def test_what_nobody_thought_of_is_found_beside_the_module(monkeypatch):
+def test_what_nobody_thought_of_is_found_beside_the_module(monkeypatch: pytest.MonkeyPatch):
     """A method of torch replaced for all modules is no part's own; the numbers tell."""
     forward = nn.Linear.forward
-    monkeypatch.setattr(nn.Linear, "forward", lambda self, x: forward(self, x) * 1.5)
+
+    def larger(self: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        return forward(self, x) * 1.5
+
+    monkeypatch.setattr(nn.Linear, "forward", larger)
     with pytest.raises(
         InputError, match=r"layers\.0 gives other numbers than its parts do, by up to .* on random vectors"
     ):
         load_module(encoder())
 
 
-def test_a_module_that_cannot_be_run(monkeypatch):
-    def fail(self, x):
+def test_a_module_that_cannot_be_run(monkeypatch: pytest.MonkeyPatch):
+    def fail(self: object, x: object):
         raise ValueError("no\nnumbers")
 
     monkeypatch.setattr(nn.LayerNorm, "forward", fail)
@@ -419,10 +426,10 @@ def test_a_module_that_cannot_be_run(monkeypatch):
 
 def test_opening_leaves_nothing_behind():
     module = encoder()
-    before, state = dict(vars(module.layers[0])), torch.get_rng_state()
+    before, state = {*vars(module.layers[0])}, torch.get_rng_state()
     load_module(module)
     assert torch.equal(torch.get_rng_state(), state)
-    assert vars(module.layers[0]).keys() == before.keys()
+    assert vars(module.layers[0]).keys() == before
     assert all(weight.grad is None for weight in module.parameters())
 
 
@@ -445,18 +452,18 @@ def test_the_config_of_a_plain_one_says_each_thing_once():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("said", "match"),
-    [
-        ({"layers": [{}]}, "layers must be a list of 2 objects"),
-        ({"layers": [{}, {"d_model": 8}]}, r"layers\[1\] has 'd_model'; known: nhead"),
-        ({"layers": [{}, {"nhead": 3}]}, "nhead 3 does not divide d_model 16"),
-        ({"norm1": "BatchNorm"}, "norm1 is 'BatchNorm', and must be one of LayerNorm, RMSNorm"),
-        ({"norm2_eps": None}, "norm2_eps is None"),
-        ({"linear1_bias": 1}, "linear1_bias is 1, and must be true or false"),
-    ],
-)
-def test_a_config_with_parts_said_apart(said, match):
+APART: list[tuple[dict[str, Any], str]] = [
+    ({"layers": [{}]}, "layers must be a list of 2 objects"),
+    ({"layers": [{}, {"d_model": 8}]}, r"layers\[1\] has 'd_model'; known: nhead"),
+    ({"layers": [{}, {"nhead": 3}]}, "nhead 3 does not divide d_model 16"),
+    ({"norm1": "BatchNorm"}, "norm1 is 'BatchNorm', and must be one of LayerNorm, RMSNorm"),
+    ({"norm2_eps": None}, "norm2_eps is None"),
+    ({"linear1_bias": 1}, "linear1_bias is 1, and must be true or false"),
+]
+
+
+@pytest.mark.parametrize(("said", "match"), APART)
+def test_a_config_with_parts_said_apart(said: dict[str, Any], match: str):
     directory = save_encoder(encoder())
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps(config | said))

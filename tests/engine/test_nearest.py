@@ -1,9 +1,14 @@
 """Neighbours and analogies: exact against numpy on made vectors, and what the bundled models know."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, load, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Run, load, open_snapshot, save
 from encoder_tui.engine.analysis.word_vectors import WordTable, embedding_weight, is_special
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
@@ -12,12 +17,12 @@ from word_models import TEXTS, WORDS, save_words
 
 
 @pytest.fixture(scope="module", params=["cbow", "skipgram"])
-def bundled(request):
+def bundled(request: pytest.FixtureRequest) -> Session:
     return Session(load(request.param, "cpu").run("a king"))
 
 
 @pytest.fixture
-def made(tmp_path):
+def made(tmp_path: Path) -> Run:
     """Random vectors, of which `dog` and `cat` are the same, `sun` is nothing and `moon` is not a number."""
     save_words(tmp_path, "skipgram", hidden=6)
     weights = load_file(tmp_path / "model.safetensors")
@@ -29,25 +34,25 @@ def made(tmp_path):
     return load(tmp_path, "cpu").run(TEXTS)
 
 
-def said(session, line):
+def said(session: Session, line: str):
     return TABLE.execute(session, line).text.splitlines()
 
 
-def words_of(lines):
+def words_of(lines: list[str]):
     return [line.split()[0] for line in lines[1:]]
 
 
 # -- exact ------------------------------------------------------------------------------------------------------
 
 
-def by_hand(run, wanted, besides):
+def by_hand(run: Run, wanted: Any, besides: set[int]):
     table = run.weights["embeddings.weight"].numpy().astype(np.float64)
     left = [n for n in range(2, len(WORDS)) if n not in besides and np.isfinite(table[n]).all() and table[n].any()]
     cosine = {n: float(table[n] @ wanted / np.linalg.norm(table[n]) / np.linalg.norm(wanted)) for n in left}
     return [(WORDS[n], cosine[n]) for n in sorted(left, key=lambda n: (-round(cosine[n], 6), n))]
 
 
-def test_neighbours_are_those_of_numpy(made):
+def test_neighbours_are_those_of_numpy(made: Run):
     table = made.weights["embeddings.weight"].double().numpy()
     for word in ("rain", "cat", "four"):
         number = WORDS.index(word)
@@ -58,7 +63,7 @@ def test_neighbours_are_those_of_numpy(made):
         assert [WORDS[at.id] for at in found] == [at.word for at in found]
 
 
-def test_an_analogy_is_a_sum_of_directions(made):
+def test_an_analogy_is_a_sum_of_directions(made: Run):
     table = made.weights["embeddings.weight"].double().numpy()
     unit = table / np.linalg.norm(table, axis=1, keepdims=True).clip(1e-30)
     a, b, c = (WORDS.index(word) for word in ("cat", "rain", "two"))
@@ -66,7 +71,7 @@ def test_an_analogy_is_a_sum_of_directions(made):
     assert [at.word for at in WordTable(made).analogy("cat", "rain", "two", 100)] == [name for name, _ in expected]
 
 
-def test_equally_near_words_come_in_the_order_of_their_ids(made):
+def test_equally_near_words_come_in_the_order_of_their_ids(made: Run):
     found = [at.word for at in WordTable(made).near("rain", 100)]
     assert found.index("dog") == found.index("cat") + 1
     first = WordTable(made).near("cat", 1)[0]
@@ -74,14 +79,14 @@ def test_equally_near_words_come_in_the_order_of_their_ids(made):
 
 
 @pytest.mark.parametrize("word", ["sun", "moon", "[PAD]", "[UNK]"])
-def test_what_has_no_direction_is_nobodys_neighbour(made, word):
+def test_what_has_no_direction_is_nobodys_neighbour(made: Run, word: str):
     table = WordTable(made)
     assert word not in [at.word for at in table.near("rain", 100)]
     with pytest.raises(InputError, match="no vector to compare"):
         table.near(word, 3)
 
 
-def test_half_precision_is_compared_in_float32(tmp_path):
+def test_half_precision_is_compared_in_float32(tmp_path: Path):
     save_words(tmp_path, "cbow")
     whole, half = (WordTable(load(tmp_path, "cpu", dtype).run("a cat")) for dtype in ("float32", "bfloat16"))
     for one, other in zip(whole.near("cat", 3), half.near("cat", 3), strict=True):
@@ -92,7 +97,7 @@ def test_half_precision_is_compared_in_float32(tmp_path):
 # -- of any program ---------------------------------------------------------------------------------------------
 
 
-def test_of_an_encoders_token_embeddings(minilm):
+def test_of_an_encoders_token_embeddings(minilm: Encoder):
     session = Session(minilm.run("a king"))
     assert embedding_weight(session.trace) == "embeddings.word_embeddings.weight"
     assert words_of(said(session, "nearest king 3"))[0] == "kings"
@@ -102,7 +107,7 @@ def test_of_an_encoders_token_embeddings(minilm):
     assert not any(map(is_special, found))
 
 
-def test_a_recording_has_no_vectors(made, tmp_path):
+def test_a_recording_has_no_vectors(made: Run, tmp_path: Path):
     save(made, tmp_path / "all.safetensors")
     with pytest.raises(InputError, match="a recording holds no word vectors"):
         said(Session(open_snapshot(tmp_path / "all.safetensors")), "nearest cat")
@@ -125,12 +130,12 @@ def test_a_recording_has_no_vectors(made, tmp_path):
         ("analogy man king zzzqqq", "'zzzqqq' is not a word of this vocabulary$"),
     ],
 )
-def test_what_is_refused(bundled, line, message):
+def test_what_is_refused(bundled: Session, line: str, message: str):
     with pytest.raises(InputError, match=message):
         said(bundled, line)
 
 
-def test_how_they_are_written(bundled):
+def test_how_they_are_written(bundled: Session):
     lines = said(bundled, "nearest king 4")
     assert lines[0] == "nearest to 'king' by cosine, in embeddings.weight"
     assert len(lines) == 5
@@ -154,7 +159,7 @@ def test_how_they_are_written(bundled):
         ("june", "january february march april may july august september october november december"),
     ],
 )
-def test_neighbours_are_of_a_kind(bundled, word, kind):
+def test_neighbours_are_of_a_kind(bundled: Session, word: str, kind: str):
     found = words_of(said(bundled, f"nearest {word} 10"))
     assert len(set(found) & set(kind.split())) >= 3, found
 
@@ -166,5 +171,5 @@ def test_neighbours_are_of_a_kind(bundled, word, kind):
         ("run running sing", "singing"), ("boy boys girl", "girls"),
     ],
 )  # fmt: skip
-def test_analogies_are_solved(bundled, question, answer):
+def test_analogies_are_solved(bundled: Session, question: str, answer: str):
     assert answer in words_of(said(bundled, f"analogy {question} 3"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -89,16 +90,16 @@ def with_detour(encoder: Encoder) -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def encoder(small_dir) -> Encoder:
+def encoder(small_dir: Path) -> Encoder:
     return with_detour(load(small_dir, "cpu"))
 
 
 @pytest.fixture
-def run(encoder) -> Run:
+def run(encoder: Encoder) -> Run:
     return encoder.run(TEXTS)
 
 
-def test_it_runs(encoder, run):
+def test_it_runs(encoder: Encoder, run: Run):
     x, matrix = run.tensor(INPUT), run.weights[run.program[STAGE].weights[0]]
     assert torch.equal(run.tensor(STAGE), torch.add(x, x @ matrix.t(), alpha=0.5))
     assert run.shapes[STAGE] == tuple(x.shape)
@@ -108,7 +109,7 @@ def test_it_runs(encoder, run):
     assert np.array_equal(debugger.trace.value(STAGE).read(), run[STAGE].read())
 
 
-def test_it_is_explained(run, tmp_path):
+def test_it_is_explained(run: Run, tmp_path: Path):
     chance = random.Random(0)
     for _ in range(10):
         index = tuple(chance.randrange(size) for size in run.shapes[STAGE])
@@ -124,7 +125,7 @@ def test_it_is_explained(run, tmp_path):
     assert "weights" in recorded.notes[0]
 
 
-def test_it_is_costed(run):
+def test_it_is_costed(run: Run):
     cost = next(cost for cost in costs(run) if cost.name == STAGE)
     batch, tokens, hidden = run.shapes[STAGE]
     assert cost.multiply_adds == batch * tokens * hidden * hidden
@@ -132,7 +133,7 @@ def test_it_is_costed(run):
     assert axes_of_weight(run.program[STAGE], 2) == ("out", "in")
 
 
-def test_it_is_scanned(encoder, run):
+def test_it_is_scanned(encoder: Encoder, run: Run):
     assert first_fault(run) is None
     # The rule says so: had the numbers been read, both were equal.
     assert np.abs(run[STAGE].read()).max() < run.extents.most(STAGE) < math.inf
@@ -144,7 +145,7 @@ def test_it_is_scanned(encoder, run):
     assert broken_at[0].name == STAGE
 
 
-def test_it_is_compared(run, small_dir):
+def test_it_is_compared(run: Run, small_dir: Path):
     wide = with_detour(load(small_dir, "cpu", "float64")).run(TEXTS)
     row = compare(run, wide).row(STAGE)
     assert row.rounding is not None
@@ -158,6 +159,6 @@ def test_it_is_compared(run, small_dir):
     assert comparison.first.name == STAGE
 
 
-def test_it_has_a_page_without_a_text(run):
+def test_it_has_a_page_without_a_text(run: Run):
     page = explain_stage(run, STAGE, (0, 1, 2))
     assert page.formula == "output = concat + 0.5 · concat · Wᵀ"

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
-from encoder_tui.engine import InputError
+from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.analysis.compare.comparison import Comparison
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.pages.value import ROOM, sampled_plane
 from encoder_tui.engine.program.value import ArrayValue, ShapeAlone, Value
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from strict_html import read_strictly
 
 HOSTILE = "</td><script>alert('1')</script>&amp;\"\u202e"
 
 
-def value_of(numbers, axes=("batch", "head", "query", "key"), words=("[CLS]", "cat", HOSTILE)):
+def value_of(
+    numbers: list[list[list[list[float]]]] | NDArray[Any],
+    axes: tuple[str, ...] = ("batch", "head", "query", "key"),
+    words: tuple[str, ...] = ("[CLS]", "cat", HOSTILE),
+):
     value = ArrayValue("layers.0.attention.weights", axes[-np.ndim(numbers) :], np.asarray(numbers))
     value.tokens = dict.fromkeys(("query", "key", "token"), (words,))
     return value
 
 
-def words_of(page):
+def words_of(page: str):
     return " ".join(read_strictly(page).words)
 
 
@@ -51,7 +57,7 @@ def test_what_a_mask_hides_is_no_part_of_the_scale():
 
 
 @given(st.integers(1, 70), st.integers(1, 140), st.integers(0, 999))
-def test_down_sampling_loses_neither_the_largest_nor_a_nan(tall, wide, seed):
+def test_down_sampling_loses_neither_the_largest_nor_a_nan(tall: int, wide: int, seed: int):
     drawn = np.random.default_rng(seed)
     numbers = drawn.standard_normal((tall, wide), np.float32)
     numbers[drawn.random((tall, wide)) < 0.01] = np.nan
@@ -79,7 +85,7 @@ def test_what_is_down_sampled_says_so():
 class Counting(ArrayValue):
     read_numbers = 0
 
-    def read(self, index=()):
+    def read(self, index: Any = ()):
         window = super().read(index)
         self.read_numbers += window.size
         return window
@@ -102,7 +108,7 @@ def test_of_many_planes_some_are_shown_and_the_next_is_named():
         value.html("layer=1")
 
 
-def test_ids_are_words(small):
+def test_ids_are_words(small: Encoder):
     run = small.run(["the cat sat", "dogs"])
     read = read_strictly(run["tokens.ids"]._repr_html_())
     assert [word for word in read.words if word in ("cat", "dogs", "[SEP]")] == ["cat", "[SEP]", "dogs", "[SEP]"]
@@ -123,13 +129,13 @@ def test_an_error_is_shown_and_never_raised():
     class Broken(Value):
         name, axes, shape, dtype = "x", ("a",), (3,), "float32"
 
-        def read(self, index=()):
+        def read(self, index: Any = ()):
             raise MemoryError("none left")
 
     assert "cannot be shown : none left" in words_of(Broken()._repr_html_())
 
 
-def test_a_run_shows_what_went_in_its_output_and_its_stages(small):
+def test_a_run_shows_what_went_in_its_output_and_its_stages(small: Encoder):
     run = small.run("the cat <b>sat</b>")
     read = read_strictly(run._repr_html_())
     for word in (
@@ -142,7 +148,7 @@ def test_a_run_shows_what_went_in_its_output_and_its_stages(small):
     assert read.count["details"] == len({stage.room for stage in run.program})
 
 
-def test_a_run_says_what_it_is_at_a_plain_prompt(small):
+def test_a_run_says_what_it_is_at_a_plain_prompt(small: Encoder):
     run = small.run(["the cat", "a cat sat"])
     batch, token = run.tokens.ids.shape
     facts = " ".join(run.about.values())
@@ -152,7 +158,7 @@ def test_a_run_says_what_it_is_at_a_plain_prompt(small):
     assert run.kept_bytes == 0
 
 
-def test_a_long_run_computes_nothing_unasked(small, monkeypatch):
+def test_a_long_run_computes_nothing_unasked(small: Encoder, monkeypatch: pytest.MonkeyPatch):
     from encoder_tui.engine.pages import trace
 
     monkeypatch.setattr(trace, "MOST_NUMBERS", 10)
@@ -161,7 +167,7 @@ def test_a_long_run_computes_nothing_unasked(small, monkeypatch):
     assert run.kept_bytes == 0
 
 
-def test_an_explanation_shows_its_terms(small):
+def test_an_explanation_shows_its_terms(small: Encoder):
     run = small.run("the cat sat")
     explanation = explain(run, "layers.0.ffn.up", (0, 1, 2))
     read = read_strictly(explanation._repr_html_())
@@ -170,7 +176,7 @@ def test_an_explanation_shows_its_terms(small):
     assert any(re.fullmatch(r"\d+ more terms", word) for word in read.words)
 
 
-def test_a_comparison_shows_the_verdict_and_every_stage(small):
+def test_a_comparison_shows_the_verdict_and_every_stage(small: Encoder):
     from encoder_tui.engine.commands import TABLE
     from encoder_tui.engine.commands.session import Session
 
@@ -185,13 +191,13 @@ def test_a_comparison_shows_the_verdict_and_every_stage(small):
     assert set(read.words) >= {row.name for row in comparison.rows}
 
 
-def test_in_chinese(chinese):
+def test_in_chinese(chinese: None):
     page = value_of(np.zeros((100, 3)), ("position", "hidden"))._repr_html_()
     assert 'lang="zh"' in page
     assert "每格是至多 4 × 1 个数中绝对值最大的数" in words_of(page)
 
 
-def test_without_matplotlib_one_line_says_so(monkeypatch):
+def test_without_matplotlib_one_line_says_so(monkeypatch: pytest.MonkeyPatch):
     import sys
 
     for name in ("matplotlib", "matplotlib.pyplot"):
@@ -209,12 +215,12 @@ def test_without_matplotlib_one_line_says_so(monkeypatch):
         ((0, 0, 0, 0), "is one number"),
     ],
 )
-def test_a_plot_has_one_axis_or_two(index, message):
+def test_a_plot_has_one_axis_or_two(index: str | tuple[int, ...], message: str):
     with pytest.raises(InputError, match=re.escape(message)):
         value_of(np.zeros((2, 2, 3, 3))).plot(index)
 
 
-def test_a_plot_by_matplotlib(monkeypatch):
+def test_a_plot_by_matplotlib(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("matplotlib").use("Agg")
     value = value_of(np.asarray([[[[0.25, -0.75, np.finfo(np.float32).min]]]], np.float32), words=("a", "$x$", "c"))
     axes = value.plot("query=0")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
-from encoder_tui.engine import InputError
+from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.program.value import ArrayValue, ShapeAlone
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 NUMBERS = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
 TOKENS = (("[CLS]", "the", "3", "it", "it"), ("[CLS]", "3", "the", "it", "x"))
 
 
-def value_of(numbers=NUMBERS, axes=("batch", "head", "query", "key")):
+def value_of(numbers: NDArray[Any] = NUMBERS, axes: tuple[str, ...] = ("batch", "head", "query", "key")):
     value = ArrayValue("layers.0.attention.weights", axes, numbers)
     value.tokens = {"key": TOKENS}
     return value
@@ -39,7 +43,7 @@ PARTS = st.one_of(
 
 
 @given(st.lists(PARTS, max_size=4), st.booleans())
-def test_brackets_are_numpys(parts, ellipsis):
+def test_brackets_are_numpys(parts: list[Any], ellipsis: int | None):
     key = (*parts[:1], ..., *parts[1:]) if ellipsis else tuple(parts)
     ours, theirs = value_of()[key], NUMBERS[key]
     assert np.shape(ours) == theirs.shape
@@ -61,7 +65,7 @@ def test_brackets_are_numpys(parts, ellipsis):
         ((0, 'key="it"#2'), np.s_[0, :, :, 4]),
     ],
 )
-def test_names_among_places(key, numpys):
+def test_names_among_places(key: str | tuple[slice | str | int, ...], numpys: tuple[slice | int, ...]):
     assert np.array_equal(value_of()[key], NUMBERS[numpys])
 
 
@@ -84,7 +88,7 @@ def test_a_name_means_the_token_of_each_text():
         (slice(None, None, 0), "step of 0"),
     ],
 )
-def test_what_does_not_fit_is_told(key, message):
+def test_what_does_not_fit_is_told(key: Any, message: str):
     with pytest.raises(InputError, match=message):
         value_of()[key]
 
@@ -106,13 +110,14 @@ def test_len_and_iteration():
 
 def test_a_shape_without_numbers_refuses_by_name():
     alone = ShapeAlone("layers.0.ffn.up", ("batch",), (2,), "float32", "layers.0.ffn.up has no numbers")
-    for ask in (np.asarray, list, lambda value: value[0]):
+    ways: list[Callable[[Any], object]] = [np.asarray, list, lambda value: value[0]]
+    for ask in ways:
         with pytest.raises(InputError, match=r"layers\.0\.ffn\.up has no numbers"):
             ask(alone)
     assert len(alone) == 2
 
 
-def test_a_run_is_a_mapping_of_its_stages(small):
+def test_a_run_is_a_mapping_of_its_stages(small: Encoder):
     run = small.run("one two")
     assert list(run) == [stage.name for stage in run.program]
     assert len(run) == len(run.program)

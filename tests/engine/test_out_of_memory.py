@@ -1,8 +1,13 @@
 """Memory that is full: values are given up and computed again, or one line says what does not fit."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
-from encoder_tui.engine import InputError
+from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.ops import Scores
 from encoder_tui.engine.traces.out_of_memory import is_full, with_room
 from encoder_tui.engine.traces.run import Run
@@ -20,7 +25,7 @@ class Full:
         self.runs: list[Run] = []
         self.compute = Scores.compute
 
-    def __call__(self, op, inputs, weights, out):
+    def __call__(self, op: Any, inputs: Any, weights: Any, out: Any):
         if sum(run.kept_bytes for run in self.runs) > self.most and self.times < self.limit:
             self.times += 1
             raise self.error
@@ -28,17 +33,21 @@ class Full:
 
 
 @pytest.fixture
-def full(monkeypatch):
+def full(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Full]:
     def put(most: int, *runs: Run, error: Exception = SAID) -> Full:
         fake = Full(most, error)
         fake.runs += runs
-        monkeypatch.setattr(Scores, "compute", lambda *given: fake(*given))
+
+        def compute(*given: Any) -> Any:
+            return fake(*given)
+
+        monkeypatch.setattr(Scores, "compute", compute)
         return fake
 
     return put
 
 
-def test_what_was_given_up_comes_out_the_same(small, full):
+def test_what_was_given_up_comes_out_the_same(small: Encoder, full: Callable[..., Full]):
     whole, run = small.run("one two three four"), small.run("one two three four")
     walk(whole)
     fake = full(whole.kept_bytes // 2, run)
@@ -48,7 +57,7 @@ def test_what_was_given_up_comes_out_the_same(small, full):
         assert torch.equal(run[stage.name].tensor(), whole[stage.name].tensor()), stage.name
 
 
-def test_a_far_jump_survives_too(small, full):
+def test_a_far_jump_survives_too(small: Encoder, full: Callable[..., Full]):
     whole, run = small.run("one two three four"), small.run("one two three four")
     fake = full(5000, run)
     found = run["output"].tensor()
@@ -57,7 +66,7 @@ def test_a_far_jump_survives_too(small, full):
     assert torch.equal(found, whole["output"].tensor())
 
 
-def test_what_does_not_fit_at_all_is_one_line_and_the_run_goes_on(small, full):
+def test_what_does_not_fit_at_all_is_one_line_and_the_run_goes_on(small: Encoder, full: Callable[..., Full]):
     run = small.run("one two three four")
     walk(run)
     run.override("embeddings.norm", run["embeddings.norm"].tensor() * 2)
@@ -74,7 +83,7 @@ def test_what_does_not_fit_at_all_is_one_line_and_the_run_goes_on(small, full):
     assert run[SCORES].read().shape == (1, 4, 6, 6)
 
 
-def test_the_run_that_a_fork_is_of_makes_room(small, full):
+def test_the_run_that_a_fork_is_of_makes_room(small: Encoder, full: Callable[..., Full]):
     run = small.run("one two three four")
     walk(run)
     fork = run.fork()
@@ -85,7 +94,7 @@ def test_the_run_that_a_fork_is_of_makes_room(small, full):
     assert "output" not in run.computation.cache
 
 
-def test_rows_of_a_square_that_is_never_whole(small, full):
+def test_rows_of_a_square_that_is_never_whole(small: Encoder, full: Callable[..., Full]):
     tokens = small.read("one two three four")
     small.budget, budget = 1500, small.budget
     run, same = small.run(tokens), small.run(tokens)
@@ -102,7 +111,7 @@ def test_rows_of_a_square_that_is_never_whole(small, full):
         run[SCORES].read()
 
 
-def test_no_other_error_is_taken_for_it(small, full):
+def test_no_other_error_is_taken_for_it(small: Encoder, full: Callable[..., Full]):
     run = small.run("one two")
     walk(run)
     run.computation.give_up()
@@ -121,18 +130,18 @@ def test_no_other_error_is_taken_for_it(small, full):
         MemoryError(),
     ],
 )
-def test_what_says_that_memory_is_full(error):
+def test_what_says_that_memory_is_full(error: Exception):
     assert is_full(error)
 
 
-def test_really_too_large(small):
+def test_really_too_large(small: Encoder):
     """torch's own refusal on the CPU, of more than any machine has."""
     run = small.run("one two")
     with pytest.raises(InputError, match=r"memory of cpu is full at tokens\.ids"):
         with_room(run.computation, "tokens.ids", lambda: torch.empty(1 << 50))
 
 
-def test_a_device_is_called_as_its_tensors_call_it(small):
+def test_a_device_is_called_as_its_tensors_call_it(small: Encoder):
     """A buffer that is asked for by another name of the same device would never be used again, and never be freed."""
     tokens = small.read("one two")
     weights = dict(small.weights)

@@ -1,7 +1,10 @@
 """Tokenizers made from SentencePiece's model files, and ByT5's from nothing."""
 
+from __future__ import annotations
+
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from encoder_tui.engine import InputError
@@ -11,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import ByT5Tokenizer
 
 
-def open_tokenizer(directory):
+def open_tokenizer(directory: Path):
     return tokenizer_files.open_tokenizer(directory).tokenizer
 
 
@@ -20,18 +23,18 @@ DEBERTA = [("[PAD]", 0.0, 3), ("[CLS]", 0.0, 3), ("[SEP]", 0.0, 3), ("[UNK]", 0.
 T5 = [("<pad>", 0.0, 3), ("</s>", 0.0, 3), ("<unk>", 0.0, 2), *((*word, 1) for word in WORDS), ("<mine>", 0.0, 4)]
 
 
-def number(value):
+def number(value: int):
     found = b""
     while value > 0x7F:
         found, value = found + bytes([value & 0x7F | 0x80]), value >> 7
     return found + bytes([value])
 
 
-def block(field, data):
+def block(field: int, data: bytes):
     return number(field << 3 | 2) + number(len(data)) + data
 
 
-def model(pieces, unknown, kind=1, characters=b""):
+def model(pieces: list[tuple[str, float, int]], unknown: int, kind: int = 1, characters: bytes = b""):
     """A SentencePiece model, written as protocol buffers are."""
     found = b""
     for text, score, what in pieces:
@@ -49,7 +52,7 @@ def characters_that_lower_a():
     return struct.pack("<I512I", 2048, *units) + b"a\0"
 
 
-def test_pieces_are_read(tmp_path):
+def test_pieces_are_read(tmp_path: Path):
     path = tmp_path / "spm.model"
     path.write_bytes(model(DEBERTA, 3))
     found = read_pieces(path)
@@ -57,7 +60,7 @@ def test_pieces_are_read(tmp_path):
     assert (found.kinds[:5], found.unknown, found.kind, found.characters) == ((3, 3, 3, 2, 1), 3, 1, b"")
 
 
-def test_deberta(tmp_path):
+def test_deberta(tmp_path: Path):
     (tmp_path / "spm.model").write_bytes(model(DEBERTA, 3))
     tokenizer = open_tokenizer(tmp_path)
     found = tokenizer.encode("  the   cats é. ")
@@ -75,7 +78,7 @@ def test_deberta(tmp_path):
     assert open_tokenizer(tmp_path).encode("THE.cat").tokens == ["[CLS]", "▁the", "▁", ".", "▁cat", "[SEP]"]
 
 
-def test_t5(tmp_path):
+def test_t5(tmp_path: Path):
     (tmp_path / "spiece.model").write_bytes(model(T5, 2))
     tokenizer = open_tokenizer(tmp_path)
     assert tokenizer.encode("the cats").tokens == ["▁the", "▁cat", "s", "</s>"]
@@ -86,7 +89,7 @@ def test_t5(tmp_path):
     assert open_tokenizer(tmp_path).get_vocab_size() == len(T5)
 
 
-def test_characters_are_brought_to_the_models_own(tmp_path):
+def test_characters_are_brought_to_the_models_own(tmp_path: Path):
     (tmp_path / "spiece.model").write_bytes(model(T5, 2, characters=characters_that_lower_a()))
     found = open_tokenizer(tmp_path).encode("the cAt")
     assert found.tokens == ["▁the", "▁cat", "</s>"]
@@ -96,7 +99,7 @@ def test_characters_are_brought_to_the_models_own(tmp_path):
         open_tokenizer(tmp_path)
 
 
-def test_the_best_cut_is_that_of_the_library(tmp_path):
+def test_the_best_cut_is_that_of_the_library(tmp_path: Path):
     (tmp_path / "spiece.model").write_bytes(model(T5, 2))
     plain = Tokenizer(models.Unigram([(text, score) for text, score, _ in T5], unk_id=2))
     plain.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -104,7 +107,7 @@ def test_the_best_cut_is_that_of_the_library(tmp_path):
         assert open_tokenizer(tmp_path).encode(text).ids == [*plain.encode(text).ids, 1]
 
 
-def test_byt5_is_transformers(tmp_path):
+def test_byt5_is_transformers(tmp_path: Path):
     theirs = ByT5Tokenizer()
     theirs.save_pretrained(tmp_path)
     tokenizer = open_tokenizer(tmp_path)
@@ -122,7 +125,7 @@ def test_byt5_is_transformers(tmp_path):
         ("spm.model", model(DEBERTA, 3, kind=2), "a SentencePiece model of type 2 is not read, only Unigram"),
     ],
 )
-def test_what_cannot_be_read_is_said(tmp_path, name, data, said):
+def test_what_cannot_be_read_is_said(tmp_path: Path, name: str, data: bytes, said: str):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(InputError) as caught:
         open_tokenizer(tmp_path)

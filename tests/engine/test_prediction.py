@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from encoder_tui.engine import load
+from encoder_tui.engine import Run, load
 from encoder_tui.engine.analysis.prediction import prediction_of, way_to
 from encoder_tui.engine.ops import Best, Linear, Softmax
 from encoder_tui.engine.ops.activations import Activation
@@ -18,22 +18,22 @@ SHARES = "head.words.probabilities"
 
 
 @pytest.fixture(scope="module")
-def run():
+def run() -> Run:
     return load(None, "cpu").run(["The cat sat on the [MASK]."])
 
 
 @pytest.mark.parametrize("part", ["logits", "probabilities", "best"])
-def test_what_leads_to_words(run, part):
+def test_what_leads_to_words(run: Run, part: str):
     assert predicted_by(run.program, f"head.words.{part}") == SHARES
 
 
-def test_other_stages_say_no_words(run):
+def test_other_stages_say_no_words(run: Run):
     saying = [stage.name for stage in run.program if predicted_by(run.program, stage.name)]
     assert saying == ["head.words.logits", SHARES, "head.words.best"]
     assert nearest_prediction(run.program, "tokens.ids") == "head.words.best"
 
 
-def test_the_likeliest_words_in_order(run):
+def test_the_likeliest_words_in_order(run: Run):
     said = prediction_of(run, SHARES, (0, 6), 10)
     row = torch.tensor(run[SHARES].read((0, 6))).double()
     largest = torch.topk(row, 10)
@@ -44,14 +44,14 @@ def test_the_likeliest_words_in_order(run):
     assert math.isclose(said.rest + sum(guess.share for guess in said.best), 1.0, rel_tol=1e-5)
 
 
-def test_the_way_from_the_encoder_to_words(run):
+def test_the_way_from_the_encoder_to_words(run: Run):
     assert way_to(run, SHARES) == (
         ("layers.3.ffn.norm", 128), ("head.words.dense", 128), ("head.words.activation", 128), ("head.words.norm", 128),
         ("head.words.logits", 8000), (SHARES, 8000),
     )  # fmt: skip
 
 
-def test_the_mask_token_is_known(run):
+def test_the_mask_token_is_known(run: Run):
     assert run.tokens.masking == "[MASK]"
     assert run.tokens.strings[0].index("[MASK]") == 6
 

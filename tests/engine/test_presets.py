@@ -1,6 +1,9 @@
 """Presets: published sizes, weights that are the same every time, and programs equal to plain torch."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ PLAIN = {"vocab_size": 8000, "d_model": 24, "num_layers": 2, "num_heads": 3, "d_
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters_are_the_published_ones(name):
+def test_parameters_are_the_published_ones(name: str):
     checkpoint = preset(name)
     assert checkpoint.parameters(checkpoint.program(Options())) == PARAMETERS[name]
 
@@ -34,7 +37,7 @@ def test_sizes_of_the_original():
     assert run["output"].shape == (1, tokens, 512)
 
 
-def plain(checkpoint: PresetCheckpoint, run: Run, **options) -> torch.Tensor:
+def plain(checkpoint: PresetCheckpoint, run: Run, **options: Any) -> torch.Tensor:
     """The same computation by torch's own layers."""
     config, tokens = checkpoint.config.values, run.tokens
     x = torch.nn.functional.embedding(torch.from_numpy(tokens.ids), checkpoint.weight("embeddings.word.weight"))
@@ -85,7 +88,7 @@ def renamed(checkpoint: PresetCheckpoint, layer: str) -> dict[str, torch.Tensor]
 @pytest.mark.parametrize("sinusoidal", [True, False])
 @pytest.mark.parametrize("norm_first", [True, False])
 @pytest.mark.parametrize("causal", [True, False])
-def test_equal_to_torchs_own_layers(sinusoidal, norm_first, causal):
+def test_equal_to_torchs_own_layers(sinusoidal: bool, norm_first: bool, causal: bool):
     """torch multiplies and masks in another order, so the last bits may differ: by at most 3e-6 as measured."""
     values = {**PLAIN, "model_type": "transformer", "activation": "relu"}
     values |= {"sinusoidal": sinusoidal, "norm_first": norm_first, "causal": causal}

@@ -1,19 +1,25 @@
 """A · B = C: the matrices of a product are those that its explanation takes its terms from, and come to its numbers."""
 
+from __future__ import annotations
+
 import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import family_deberta_v2
 import family_t5
 import numpy as np
 import pytest
-from encoder_tui.engine import InputError, Run, load, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Run, load, open_snapshot, save
 from encoder_tui.engine.analysis.product import Product, product_of
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.ops.base import OPERATIONS
+from encoder_tui.engine.program.explanation import Term
 from encoder_tui.engine.program.factors import factors_of
-from family_kit import open_pair, random_model, tokens_for
+from family_kit import Sample, open_pair, random_model, tokens_for
+from numpy.typing import NDArray
 from word_models import TEXTS, save_words
 
 ALL = slice(None)
@@ -21,13 +27,13 @@ ALL = slice(None)
 OF_MORE_THAN_TWO_MATRICES = {"Patches", "Convolution"}
 
 
-def of_family(sample, **options) -> Run:
+def of_family(sample: Sample, **options: Any) -> Run:
     encoder, _ = open_pair(sample, random_model(sample, **options))
     return encoder.run(tokens_for(sample, encoder, [6, 3]))
 
 
 @pytest.fixture(scope="module", params=["BERT", "T5", "DeBERTa", "CBOW", "skip-gram", "module"])
-def run(request, tmp_path_factory) -> Run:
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     if request.param == "BERT":
         return request.getfixturevalue("small").run(["the cat sat on the mat", "the dog"])
     if request.param == "T5":
@@ -58,7 +64,7 @@ def products(run: Run, times: int):
 
 @pytest.mark.filterwarnings("ignore")
 def test_row_times_column_is_the_number(run: Run) -> None:
-    kinds = set()
+    kinds: set[str] = set()
     for stage, index, product in products(run, 4):
         a, b, c = (matrix.window(run, ALL, ALL) for matrix in (product.left, product.right, product.result))
         assert (a.shape, b.shape) == ((product.left.rows, product.left.columns), (product.right.rows, b.shape[1]))
@@ -74,18 +80,19 @@ def test_row_times_column_is_the_number(run: Run) -> None:
     assert kinds
 
 
-def check_terms(product: Product, row, column, terms) -> None:
+def check_terms(product: Product, row: Any, column: NDArray[Any], terms: Sequence[Term]) -> None:
     """Each factor of a term stands where the matrices have it."""
     for term in terms:
         for factor in term.factors:
             if factor.name == product.right.name:
-                at = factor.index[product.right.down]
-                assert factor.value == column[at]
+                assert product.right.down is not None
+                assert factor.value == column[factor.index[product.right.down]]
             elif factor.name == product.left.name and not product.left.one_hot:
+                assert product.left.across is not None
                 assert factor.value == row[factor.index[product.left.across]]
 
 
-def test_windows_are_parts_of_the_whole(small) -> None:
+def test_windows_are_parts_of_the_whole(small: Encoder) -> None:
     run = small.run(["the cat sat on the mat", "the dog"])
     for _, _, product in products(run, 1):
         for matrix in (product.left, product.right, product.result):
@@ -100,7 +107,7 @@ def test_every_product_says_what_its_factors_are() -> None:
             assert bool(operation.card.factors) == (name not in OF_MORE_THAN_TWO_MATRICES), name
 
 
-def test_concat_is_made_of_heads(small) -> None:
+def test_concat_is_made_of_heads(small: Encoder) -> None:
     run = small.run("the cat")
     stage = run.program["layers.0.attention.output"]
     product = product_of(run, stage, (0, 0, 0))
@@ -110,7 +117,7 @@ def test_concat_is_made_of_heads(small) -> None:
     assert product_of(run, run.program["layers.0.attention.norm"], (0, 0, 0)) is None
 
 
-def test_a_recording_has_a_and_c_and_says_that_it_lacks_b(small, tmp_path: Path) -> None:
+def test_a_recording_has_a_and_c_and_says_that_it_lacks_b(small: Encoder, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     save(small.run("the cat"), path)
     recording = open_snapshot(path)

@@ -1,8 +1,11 @@
 """What families with relative positions have beyond what every family passes: buckets, rows, masks of pairs, whole checkpoints."""
 
+from __future__ import annotations
+
 import json
 import random
 from pathlib import Path
+from typing import Any, cast
 
 import family_deberta
 import family_deberta_v2
@@ -12,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 import transformers.models.deberta_v2.modeling_deberta_v2 as modeling_deberta
-from encoder_tui.engine import InputError, Session, load, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Session, load, open_snapshot, save
 from encoder_tui.engine.analysis.checks import check_masks, check_padding
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.ops import Buckets, ClampInfinite, LogBuckets, no_memory
-from family_kit import differences, open_pair, random_model, random_tokens, reference_values, tokens_for
+from family_kit import Sample, differences, open_pair, random_model, random_tokens, reference_values, tokens_for
 from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -28,7 +31,7 @@ XLARGE = {
     "conv_kernel_size": 3, "conv_act": "gelu", "conv_groups": 2, "embedding_size": 12, "type_vocab_size": 2,
     "position_biased_input": True, "share_att_key": False, "head": "words",
 }  # fmt: skip
-VARIANTS = [
+VARIANTS: list[tuple[Sample, dict[str, Any], str]] = [
     (T5, {"feed_forward_proj": "gated-gelu"}, "float32"),
     (T5, {"feed_forward_proj": "gated-silu"}, "float16"),
     (T5, {}, "bfloat16"),
@@ -51,20 +54,20 @@ VARIANTS = [
 ]
 
 
-def name_of(variant):
+def name_of(variant: tuple[Sample, dict[str, Any], str]):
     sample, options, dtype = variant
     return f"{sample}-{dtype}-{'-'.join(map(str, options.values())) or 'plain'}"[:60]
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=name_of)
-def variant(request):
+def variant(request: pytest.FixtureRequest) -> tuple[Sample, Encoder, Any]:
     sample, options, dtype = request.param
     encoder, theirs = open_pair(sample, random_model(sample, **options), dtype)
     return sample, encoder, theirs
 
 
 @pytest.mark.few(5)
-def test_variants_are_exact(variant):
+def test_variants_are_exact(variant: tuple[Sample, Encoder, Any]):
     sample, encoder, theirs = variant
     for lengths in ([1], [40], [12, 1, 7]):
         run = encoder.run(tokens_for(sample, encoder, lengths))
@@ -74,7 +77,7 @@ def test_variants_are_exact(variant):
 
 
 @pytest.mark.few(5)
-def test_variants_are_explained(variant):
+def test_variants_are_explained(variant: tuple[Sample, Encoder, Any]):
     sample, encoder, _ = variant
     run = encoder.run(tokens_for(sample, encoder, [30, 4]))
     chance = random.Random(1)
@@ -87,15 +90,15 @@ def test_variants_are_explained(variant):
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 512, 3000])
-def test_buckets_are_those_of_the_reference(tokens):
+def test_buckets_are_those_of_the_reference(tokens: int):
     places = torch.arange(tokens)
     ahead = places[None] - places[:, None]
     if tokens > 512:  # every distance once: a bucket is a number's, whatever stands beside it
         ahead = torch.arange(1 - tokens, tokens)[None]
     for count, distance in [(32, 128), (32, 9), (4, 2), (9, 1000), (128, 64)]:
-        expected = T5Attention._relative_position_bucket(ahead, num_buckets=count, max_distance=distance)
+        expected = cast(Any, T5Attention)._relative_position_bucket(ahead, num_buckets=count, max_distance=distance)
         assert torch.equal(Buckets(count, distance).compute([ahead], [], no_memory), expected)
-    expected = MPNetEncoder.relative_position_bucket(ahead)
+    expected = cast(Any, MPNetEncoder).relative_position_bucket(ahead)
     assert torch.equal(Buckets(32, 128).compute([ahead], [], no_memory), expected)
     for count, distance in [(256, 512), (2, 10), (15, 30), (32, 100)]:
         expected = modeling_deberta.make_log_bucket_position(-ahead, count, distance).long()
@@ -103,7 +106,7 @@ def test_buckets_are_those_of_the_reference(tokens):
 
 
 @pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
-def test_rows_are_those_of_the_whole(sample):
+def test_rows_are_those_of_the_whole(sample: Sample):
     """With little memory no square is kept, those of positions neither, and every number is the same."""
     encoder, _ = open_pair(sample, random_model(sample))
     tokens = tokens_for(sample, encoder, [300, 170])
@@ -134,9 +137,10 @@ def test_no_weight_is_computed_in():
     assert np.array_equal(run.weight("encoder.rel_embeddings.weight"), before)
 
 
-def test_a_whole_t5_checkpoint(tmp_path):
+def test_a_whole_t5_checkpoint(tmp_path: Path):
     """The decoder's weights are listed as not used; the encoder is that of transformers' T5EncoderModel."""
-    config = T5Config(**{**family_t5.SMALL, "decoder_start_token_id": 0, "tie_word_embeddings": False})
+    options: dict[str, Any] = {**family_t5.SMALL, "decoder_start_token_id": 0, "tie_word_embeddings": False}
+    config = T5Config(**options)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8"))
     settings["tie_word_embeddings"] = False  # as those of T5 1.1 have it, though the embeddings are tied
@@ -173,7 +177,7 @@ def write_tokenizer(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
-def test_text_goes_in_and_the_checks_find_no_fault(sample, tmp_path):
+def test_text_goes_in_and_the_checks_find_no_fault(sample: Sample, tmp_path: Path):
     random_model(sample).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)
     encoder = load(tmp_path, "cpu")
@@ -183,7 +187,7 @@ def test_text_goes_in_and_the_checks_find_no_fault(sample, tmp_path):
     assert not check_padding(run, encoder).findings
 
 
-def test_a_mask_of_pairs_that_shows_padding_is_found(tmp_path):
+def test_a_mask_of_pairs_that_shows_padding_is_found(tmp_path: Path):
     random_model(DEBERTA).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)
     run = load(tmp_path, "cpu").run(["the cat sat", "the cat"])
@@ -200,7 +204,7 @@ def test_a_mask_of_pairs_that_shows_padding_is_found(tmp_path):
         (FIRST, "positions.index", 5), (T5, "positions.buckets", 7), (MPNET, "positions.buckets", 31), (MPNET, "tokens.positions", 513),
     ],
 )  # fmt: skip
-def test_patches_beyond_a_table_are_refused(sample, stage, most, tmp_path):
+def test_patches_beyond_a_table_are_refused(sample: Sample, stage: str, most: int, tmp_path: Path):
     random_model(sample).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)
     encoder = load(tmp_path, "cpu")
@@ -272,7 +276,7 @@ def test_infinite_sums_are_brought_into_range_in_float16():
         (DEBERTA, {"position_buckets": 126}, "position_buckets 126 and max_relative_positions 64 do not go together"),
     ],
 )  # fmt: skip
-def test_options_are_refused_by_name(sample, changed, said, tmp_path):
+def test_options_are_refused_by_name(sample: Sample, changed: dict[str, Any], said: str, tmp_path: Path):
     random_model(sample).save_pretrained(tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text("utf-8"))
     (tmp_path / "config.json").write_text(json.dumps(settings | changed), "utf-8")
@@ -293,7 +297,7 @@ def test_hooks_of_a_gated_pre_norm_layer():
 
 
 @pytest.mark.few(5)
-def test_recordings_say_what_they_can(variant, tmp_path):
+def test_recordings_say_what_they_can(variant: tuple[Sample, Encoder, Any], tmp_path: Path):
     """A recording holds no weights: what takes one has no terms, or says so; nothing is a fault."""
     sample, encoder, _ = variant
     run = encoder.run(tokens_for(sample, encoder, [6, 4]))
@@ -306,7 +310,7 @@ def test_recordings_say_what_they_can(variant, tmp_path):
 
 
 @pytest.mark.parametrize("sample", [T5, MPNET, FIRST, DEBERTA], ids=str)
-def test_another_dtype_and_another_text_are_compared(sample, tmp_path):
+def test_another_dtype_and_another_text_are_compared(sample: Sample, tmp_path: Path):
     random_model(sample).save_pretrained(tmp_path)
     write_tokenizer(tmp_path)
     encoder = load(tmp_path, "cpu")

@@ -1,7 +1,11 @@
 """Rotary families beyond what every family passes: configs as they stand on the Hub, masks that see some keys, memory."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -34,13 +38,13 @@ REFUSED = {
 }  # fmt: skip
 
 
-def edit(directory, **changes):
+def edit(directory: Path, **changes: Any):
     path = directory / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 @pytest.fixture
-def modern(tmp_path):
+def modern(tmp_path: Path) -> tuple[Path, Any]:
     """A ModernBERT as saved by transformers, and transformers' model of it."""
     encoder, theirs = open_pair(MODERN, random_model(MODERN))
     shutil.copytree(encoder.checkpoint.directory, tmp_path, dirs_exist_ok=True)
@@ -48,12 +52,12 @@ def modern(tmp_path):
 
 
 @pytest.fixture
-def nomic(tmp_path):
+def nomic(tmp_path: Path) -> tuple[Path, Any]:
     """A NomicBERT under the names of the Hub's checkpoints, and transformers' model of it."""
     encoder, theirs = open_pair(NOMIC, random_model(NOMIC))
     shutil.copytree(encoder.checkpoint.directory, tmp_path, dirs_exist_ok=True)
     weights = {name.removeprefix("nomic_bert."): weight for name, weight in theirs.state_dict().items()}
-    renamed = {}
+    renamed: dict[str, torch.Tensor] = {}
     for name, weight in weights.items():
         for new, old in (
             ("layers.", "encoder.layers."), ("embeddings.LayerNorm", "emb_ln"), ("self_attn.o_proj", "attn.out_proj"),
@@ -71,7 +75,7 @@ def nomic(tmp_path):
     return tmp_path, theirs
 
 
-def test_nomic_as_it_stands_on_the_hub(nomic):
+def test_nomic_as_it_stands_on_the_hub(nomic: tuple[Path, Any]):
     directory, theirs = nomic
     assert any("Wqkv" in name for name in load_file(directory / "model.safetensors"))
     encoder = load(directory)
@@ -81,7 +85,7 @@ def test_nomic_as_it_stands_on_the_hub(nomic):
     assert family_of(encoder).limits(encoder.checkpoint.config).longest == 8192
 
 
-def test_transformers_reads_the_same_weights_from_those_names(nomic):
+def test_transformers_reads_the_same_weights_from_those_names(nomic: tuple[Path, Any]):
     directory, _ = nomic
     edit(directory, hidden_size=32, num_attention_heads=4, num_hidden_layers=2, intermediate_size=40, vocab_size=99)
     theirs = NomicBertModel.from_pretrained(directory, attn_implementation="eager").eval()
@@ -92,14 +96,14 @@ def test_transformers_reads_the_same_weights_from_those_names(nomic):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_nomic_has_and_transformers_does_not_is_refused(nomic, name):
+def test_what_nomic_has_and_transformers_does_not_is_refused(nomic: tuple[Path, Any], name: str):
     directory, _ = nomic
     edit(directory, **{name: REFUSED[name]})
     with pytest.raises(InputError, match=name):
         load(directory)
 
 
-def test_an_option_left_out_is_what_the_checkpoints_code_takes(nomic):
+def test_an_option_left_out_is_what_the_checkpoints_code_takes(nomic: tuple[Path, Any]):
     directory, _ = nomic
     config = json.loads((directory / "config.json").read_text())
     del config["qkv_proj_bias"]  # there it is true unless told
@@ -108,7 +112,7 @@ def test_an_option_left_out_is_what_the_checkpoints_code_takes(nomic):
         load(directory)
 
 
-def test_modernbert_config_of_transformers_4(modern):
+def test_modernbert_config_of_transformers_4(modern: tuple[Path, Any]):
     """As answerdotai/ModernBERT-base has it: no layer_types, two thetas by name."""
     directory, theirs = modern
     config = json.loads((directory / "config.json").read_text())
@@ -134,14 +138,14 @@ def test_modernbert_config_of_transformers_4(modern):
         ({"hidden_size": 36}, "even"),
     ],
 )
-def test_refused_by_name(modern, changes, match):
+def test_refused_by_name(modern: tuple[Path, Any], changes: dict[str, Any], match: str):
     directory, _ = modern
     edit(directory, **changes)
     with pytest.raises(InputError, match=match):
         load(directory)
 
 
-def test_local_attention_sees_its_window_and_no_more(modern):
+def test_local_attention_sees_its_window_and_no_more(modern: tuple[Path, Any]):
     directory, _ = modern
     encoder = load(directory)
     run = encoder.run(tokens_for(MODERN, encoder, [40]))
@@ -152,7 +156,7 @@ def test_local_attention_sees_its_window_and_no_more(modern):
     assert run["layers.0.attention.weights"].read()[0, 0, query].min() > 0
 
 
-def test_a_healthy_local_model_is_found_healthy(modern):
+def test_a_healthy_local_model_is_found_healthy(modern: tuple[Path, Any]):
     """Padded queries far from any token see nothing but padding; that is nobody's fault."""
     directory, _ = modern
     encoder = load(directory)
@@ -166,14 +170,14 @@ def test_a_healthy_local_model_is_found_healthy(modern):
         assert not Unexpected().holds(run, stage), stage.name
 
 
-def test_check_padding_holds_in_float64_which_goes_through_float32(modern):
+def test_check_padding_holds_in_float64_which_goes_through_float32(modern: tuple[Path, Any]):
     directory, _ = modern
     encoder = load(directory, dtype="float64")
     assert not check_padding(encoder.run(tokens_for(MODERN, encoder, [9, 5, 7])), encoder).findings
 
 
 @pytest.mark.parametrize("spoil", ["wider", "narrower"])
-def test_a_window_of_another_size_is_found(modern, spoil):
+def test_a_window_of_another_size_is_found(modern: tuple[Path, Any], spoil: str):
     directory, _ = modern
     encoder = load(directory)
     run = encoder.run(tokens_for(MODERN, encoder, [60, 30]))
@@ -188,7 +192,7 @@ def test_a_window_of_another_size_is_found(modern, spoil):
     assert "query 20" in faults[0].where
 
 
-def test_masks_are_read_in_rows_where_they_are_large(modern):
+def test_masks_are_read_in_rows_where_they_are_large(modern: tuple[Path, Any]):
     """A mask that would take more than a quarter of the budget is never whole, and its rows are those of the whole one."""
     directory, _ = modern
     encoder = load(directory)
@@ -201,7 +205,7 @@ def test_masks_are_read_in_rows_where_they_are_large(modern):
         assert torch.equal(small[name].tensor(), whole[name].tensor()), name
 
 
-def test_hooks_mean_what_they_mean_in_a_layer_that_norms_first(modern):
+def test_hooks_mean_what_they_mean_in_a_layer_that_norms_first(modern: tuple[Path, Any]):
     program = load(modern[0]).program
     assert program.resolve("blocks.1.ln1.hook_out") == "layers.1.attention.norm"
     assert program.resolve("blocks.1.hook_resid_mid") == "layers.1.attention.residual"

@@ -1,29 +1,34 @@
 """What sentence-transformers does to a text before and after the encoder: limits, prompts, case, sides. Equal to `encode`."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import odd_texts as odd
 import pytest
 import test_tokenizers as kinds
 import torch
 import transformers as hf
-from encoder_tui.engine import InputError, Session, load
+from encoder_tui.engine import Encoder, InputError, Session, load
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 
 library = pytest.importorskip("sentence_transformers")
 LONG = "the cat sat on the mat and a dog ran in the park it was too tired " * 40
 TEXTS = ["the cat sat on the mat", LONG, "a dog", "The CAT Sat in THE Park!"]
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
     "max_position_embeddings": 80, "initializer_range": 0.3,
 }  # fmt: skip
-T5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "initializer_factor": 2.0}
-DISTIL = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 80}
+T5: dict[str, Any] = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "initializer_factor": 2.0}
+DISTIL: dict[str, Any] = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 80}
 MODERN = SIZES | {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
 # family -> what writes its tokenizer, its config
-FAMILIES = {
+FAMILIES: dict[str, tuple[Callable[[Path], None], Any, dict[str, Any]]] = {
     "bert": (kinds.bert, hf.BertConfig, SIZES),
     "roberta": (kinds.roberta, hf.RobertaConfig, SIZES | {"type_vocab_size": 1}),
     "xlm-roberta": (kinds.fairseq, hf.XLMRobertaConfig, SIZES | {"type_vocab_size": 1}),
@@ -38,22 +43,22 @@ FAMILIES = {
 }
 
 
-def written(directory, **values):
+def written(directory: Path, **values: Any):
     path = directory / "config_sentence_transformers.json"
     path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
 
 
-def changed(directory, name, **values):
+def changed(directory: Path, name: str, **values: Any):
     path = directory / name
     path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
 
 
-def encode(directory, texts, **options):
+def encode(directory: Path, texts: list[str], **options: Any):
     model = library.SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
     return model.encode(texts, convert_to_tensor=True, batch_size=len(texts), **options)
 
 
-def same(directory, texts=TEXTS, prompt=None, **options):
+def same(directory: Path, texts: list[str] = TEXTS, prompt: str | None = None, **options: Any):
     if prompt is not None:
         options |= {"prompt_name": prompt} if prompt else {"prompt": ""}
     run = load(directory, "cpu").run(texts, prompt=prompt)
@@ -62,12 +67,12 @@ def same(directory, texts=TEXTS, prompt=None, **options):
 
 
 @pytest.fixture
-def copy(minilm_dir, tmp_path):
+def copy(minilm_dir: Path, tmp_path: Path) -> Path:
     return shutil.copytree(minilm_dir, tmp_path / "model")
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def family(request, tmp_path_factory):
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small random model of a family as sentence-transformers saves it, with its tokenizer and two prompts."""
     write, make, sizes = FAMILIES[request.param]
     plain = tmp_path_factory.mktemp("plain")
@@ -76,7 +81,7 @@ def family(request, tmp_path_factory):
     tokenizer = odd.theirs(plain)
     torch.manual_seed(0)
     config = make(vocab_size=len(tokenizer), **sizes)
-    model = hf.T5EncoderModel(config) if request.param == "t5" else hf.AutoModel.from_config(config)
+    model = hf.T5EncoderModel(config) if request.param == "t5" else cast(Any, hf.AutoModel).from_config(config)
     model.save_pretrained(plain)
     tokenizer.save_pretrained(plain)
     from sentence_transformers.sentence_transformer import modules
@@ -92,7 +97,7 @@ def family(request, tmp_path_factory):
 
 
 @pytest.mark.few(3)
-def test_every_family(family, tmp_path):
+def test_every_family(family: Path, tmp_path: Path):
     run = same(family)
     assert run.tokens.shape[1] == 24
     assert any("was cut to its first 24 tokens of " in note for note in run.tokens.notes)
@@ -107,7 +112,7 @@ def test_every_family(family, tmp_path):
     same(left, prompt="")
 
 
-def test_a_long_text_is_cut_and_said(copy):
+def test_a_long_text_is_cut_and_said(copy: Path):
     run = same(copy, [LONG, "short"])
     tokens = run.tokens
     assert tokens.shape[1] == 256
@@ -120,7 +125,7 @@ def test_a_long_text_is_cut_and_said(copy):
     assert load(copy, "cpu").run(["short", "texts"]).tokens.notes == ()
 
 
-def test_the_hand_wins(copy):
+def test_the_hand_wins(copy: Path):
     run = load(copy, "cpu").run([LONG], max_length=400)
     assert run.tokens.shape[1] == 400
     assert "--max-length 400 goes before 256, which sentence_bert_config.json's max_seq_length says" in run.tokens.notes
@@ -133,7 +138,7 @@ def test_the_hand_wins(copy):
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", ["sentence_bert_config.json", "sentence_roberta_config.json"])
-def test_limits_come_from_where_the_library_takes_them(copy, name):
+def test_limits_come_from_where_the_library_takes_them(copy: Path, name: str):
     (copy / "sentence_bert_config.json").unlink()
     changed(copy, name, max_seq_length=20)
     assert same(copy).tokens.shape[1] == 20
@@ -153,7 +158,7 @@ def test_limits_come_from_where_the_library_takes_them(copy, name):
     assert same(copy).tokens.shape[1] == 12
 
 
-def test_more_than_the_model_has_is_refused(copy):
+def test_more_than_the_model_has_is_refused(copy: Path):
     changed(copy, "sentence_bert_config.json", max_seq_length=600)
     with pytest.raises(
         InputError,
@@ -162,7 +167,7 @@ def test_more_than_the_model_has_is_refused(copy):
         load(copy, "cpu").read(LONG)
 
 
-def test_prompts(copy):
+def test_prompts(copy: Path):
     written(copy, prompts={"query": "query: ", "passage": "the passage: "}, default_prompt_name="query")
     encoder = load(copy, "cpu")
     tokens = same(copy).tokens
@@ -187,7 +192,7 @@ def test_prompts(copy):
     assert not session.notes
 
 
-def test_a_prompt_that_is_asked_for_and_empty_is_said(copy):
+def test_a_prompt_that_is_asked_for_and_empty_is_said(copy: Path):
     written(copy, prompts={"passage": "", "query": "query: "}, default_prompt_name="query")
     encoder = load(copy, "cpu")
     assert encoder.read("a dog", prompt="passage").notes == (
@@ -198,7 +203,7 @@ def test_a_prompt_that_is_asked_for_and_empty_is_said(copy):
     assert load(copy, "cpu").read("a dog").notes == ()  # nobody asked
 
 
-def test_what_is_not_done_to_ids_is_said(copy):
+def test_what_is_not_done_to_ids_is_said(copy: Path):
     encoder = load(copy, "cpu")
     assert encoder.run_ids([[101, 3899, 102]]).tokens.notes == ()
     cut = "nothing is cut: 300 tokens are more than 256, to which texts are cut by sentence_bert_config.json's max_seq_length"
@@ -209,7 +214,7 @@ def test_what_is_not_done_to_ids_is_said(copy):
     assert note == "the default prompt 'query: ' (query) is not put before what is no text"
 
 
-def test_a_model_without_prompts(small):
+def test_a_model_without_prompts(small: Encoder):
     with pytest.raises(InputError, match="the model has no prompt 'query'; it has none; write it before the text"):
         small.read("text", prompt="query")
     assert small.read("text", prompt="").notes == ()
@@ -218,7 +223,7 @@ def test_a_model_without_prompts(small):
 @pytest.mark.few(4)
 @pytest.mark.parametrize("mode", ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_prompt_is_left_out_of_the_pooling(copy, mode, side):
+def test_a_prompt_is_left_out_of_the_pooling(copy: Path, mode: str, side: str):
     written(copy, prompts={"query": "represent the text: "}, default_prompt_name="query")
     changed(copy, "tokenizer_config.json", padding_side=side)
     (copy / "1_Pooling" / "config.json").write_text(
@@ -234,12 +239,12 @@ def test_a_prompt_is_left_out_of_the_pooling(copy, mode, side):
     same(copy, texts, prompt="")
 
 
-def test_a_pooling_that_takes_the_prompt_has_no_such_stage(copy):
+def test_a_pooling_that_takes_the_prompt_has_no_such_stage(copy: Path):
     written(copy, prompts={"query": "represent the text: "}, default_prompt_name="query")
     assert "tokens.prompt" not in load(copy, "cpu").program
 
 
-def test_small_letters(copy):
+def test_small_letters(copy: Path):
     changed(copy, "tokenizer_config.json", do_lower_case=False)
     plain = same(copy, ["The CAT"])
     assert "[UNK]" in plain.tokens.strings[0]
@@ -248,7 +253,7 @@ def test_small_letters(copy):
 
 
 @pytest.mark.few(4)
-def test_small_letters_where_the_tokenizer_has_capitals(family, tmp_path):
+def test_small_letters_where_the_tokenizer_has_capitals(family: Path, tmp_path: Path):
     directory = shutil.copytree(family, tmp_path / "model")
     changed(directory, "sentence_bert_config.json", do_lower_case=True)
     same(directory, ["The CAT Sat", "Été À ZÜRICH"])
@@ -288,7 +293,7 @@ def test_small_letters_where_the_tokenizer_has_capitals(family, tmp_path):
         ("1_Pooling/config.json", {"pooling_mode": "attention"}, "pooling_mode 'attention' is not implemented"),
     ],
 )
-def test_what_is_refused_is_named(copy, name, values, said):
+def test_what_is_refused_is_named(copy: Path, name: str, values: dict[str, Any], said: str):
     changed(copy, name, **values)
     encoder = load(copy, "cpu")
     assert said in encoder.facts()["note"]
@@ -298,12 +303,12 @@ def test_what_is_refused_is_named(copy, name, values, said):
 @pytest.mark.parametrize(
     "name", ["config_sentence_transformers.json", "sentence_bert_config.json", "1_Pooling/config.json"]
 )
-def test_what_is_not_known_is_told(copy, name):
+def test_what_is_not_known_is_told(copy: Path, name: str):
     changed(copy, name, surprise=1)
     assert f"{name} has keys that are not known here and not used: surprise" in load(copy, "cpu").checkpoint.notes
 
 
-def test_an_unknown_key_of_modules_json_is_told(copy):
+def test_an_unknown_key_of_modules_json_is_told(copy: Path):
     listed = json.loads((copy / "modules.json").read_text())
     listed[0]["surprise"] = 1
     (copy / "modules.json").write_text(json.dumps(listed))
@@ -311,7 +316,7 @@ def test_an_unknown_key_of_modules_json_is_told(copy):
 
 
 @pytest.mark.parametrize("kind", ["StaticEmbedding", "WordEmbeddings", "BoW", "Router", "Asym"])
-def test_modules_without_an_encoder_are_named(tmp_path, kind):
+def test_modules_without_an_encoder_are_named(tmp_path: Path, kind: str):
     (tmp_path / "modules.json").write_text(
         json.dumps([{"idx": 0, "name": "0", "path": "", "type": f"sentence_transformers.models.{kind}"}])
     )
@@ -320,7 +325,7 @@ def test_modules_without_an_encoder_are_named(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["CNN", "LSTM", "WeightedLayerPooling", "WordWeights"])
-def test_other_modules_are_named(copy, kind):
+def test_other_modules_are_named(copy: Path, kind: str):
     listed = json.loads((copy / "modules.json").read_text())
     listed.insert(1, {"idx": 1, "name": "1", "path": "1_Other", "type": f"sentence_transformers.models.{kind}"})
     (copy / "modules.json").write_text(json.dumps(listed))
@@ -337,14 +342,14 @@ def test_other_modules_are_named(copy, kind):
         ("sentence_bert_config.json", {"modality_config": 3}, "must be an object"),
     ],
 )
-def test_bad_values_are_one_line(copy, name, values, said):
+def test_bad_values_are_one_line(copy: Path, name: str, values: dict[str, Any], said: str):
     changed(copy, name, **values)
     with pytest.raises(InputError) as caught:
         load(copy, "cpu")
     assert said in str(caught.value)
 
 
-def test_what_is_done_to_a_later_text_is_said_too(copy):
+def test_what_is_done_to_a_later_text_is_said_too(copy: Path):
     written(copy, prompts={"query": "query: "}, default_prompt_name="query")
     encoder = load(copy, "cpu")
     session = Session(encoder.run("a dog", prompt=""), encoder)

@@ -6,6 +6,8 @@ import pickle
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def numbers(encoder: Encoder) -> np.ndarray:
     return encoder.run(TEXT)["output"].numpy()
 
 
-def test_sent_elsewhere_it_opens_the_same_model(minilm_dir):
+def test_sent_elsewhere_it_opens_the_same_model(minilm_dir: Path):
     settings = Settings(str(minilm_dir), "cpu", "float64", budget=1_000_000, causal=True, train_seed=3, dropout=0.2)
     sent = pickle.loads(pickle.dumps(settings))
     assert sent == settings
@@ -32,7 +34,7 @@ def test_sent_elsewhere_it_opens_the_same_model(minilm_dir):
     assert np.array_equal(numbers(encoder), numbers(theirs))
 
 
-def test_a_module_is_sent_with_its_weights(small_module):
+def test_a_module_is_sent_with_its_weights(small_module: torch.nn.TransformerEncoder):
     settings = pickle.loads(pickle.dumps(load(small_module, "cpu").settings))
     vectors = np.random.default_rng(0).standard_normal((1, 3, 16), dtype=np.float32)
     ours, theirs = (
@@ -59,7 +61,7 @@ def test_a_budget_set_later_is_part_of_it():
 
 
 @pytest.mark.parametrize("words", [["dtype", "float64"], ["device", "cpu"]])
-def test_the_same_model_otherwise_keeps_everything_else(minilm_dir, words):
+def test_the_same_model_otherwise_keeps_everything_else(minilm_dir: Path, words: list[str]):
     encoder = load(minilm_dir, "cpu", budget=10_000_000, causal=True, train_seed=3, dropout=0.2)
     other = reference(Session(encoder.run(TEXT), encoder), words)
     plain = load(
@@ -93,7 +95,7 @@ def test_what_a_preset_does_to_a_text_is_told():
         ({"train_seed": 1}, "--train-mode does nothing to bundled"),
     ],
 )
-def test_refused(wrong, said):
+def test_refused(wrong: dict[str, Any], said: str):
     with pytest.raises(InputError, match=said):
         open_encoder(replace(Settings(device="cpu"), **wrong))
 

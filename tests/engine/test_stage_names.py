@@ -1,12 +1,18 @@
 """Names as people type them: aliases, ends of names, globs, Hugging Face's modules and TransformerLens's hooks."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from conftest import SENTENCE
-from encoder_tui.engine import InputError
+from encoder_tui.engine import Encoder, InputError, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import module_names, open_reference
+from torch import nn
 
 # Modules of BertModel that are more than one stage, or none (dropout does nothing here).
 WITHOUT_A_STAGE = (
@@ -15,12 +21,13 @@ WITHOUT_A_STAGE = (
 )  # fmt: skip
 
 
-def outputs_of_modules(model, run):
+def outputs_of_modules(model: Any, run: Run):
     """What every module gives, of those that give one tensor."""
-    found, handles = {}, []
+    found: dict[str, torch.Tensor] = {}
+    handles: list[Any] = []
 
-    def writer(name):
-        def write(module, args, output):
+    def writer(name: str):
+        def write(module: nn.Module, args: object, output: object):
             if isinstance(output, torch.Tensor):
                 found[name] = output.clone()
 
@@ -35,7 +42,7 @@ def outputs_of_modules(model, run):
     return found
 
 
-def test_hugging_face_modules(minilm, minilm_dir):
+def test_hugging_face_modules(minilm: Encoder, minilm_dir: Path):
     """Each module that resolves gives just what its stage holds, and no module of one operation is forgotten."""
     run = minilm.run(SENTENCE)
     model = open_reference(minilm_dir)
@@ -50,7 +57,7 @@ def test_hugging_face_modules(minilm, minilm_dir):
 
 
 @pytest.mark.parametrize("name", ["encoder.layer.3", "encoder.layer.3.output", "encoder.layer.3.attention.output"])
-def test_modules_that_end_in_a_stage_are_not_mistaken(minilm, minilm_dir, name):
+def test_modules_that_end_in_a_stage_are_not_mistaken(minilm: Encoder, minilm_dir: Path, name: str):
     """If such a module's name is taken at all, it means the stage that equals its output."""
     run = minilm.run(SENTENCE)
     if run.program.match(name):
@@ -76,32 +83,32 @@ HOOKS = {
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_transformer_lens_hooks(minilm, hook):
+def test_transformer_lens_hooks(minilm: Encoder, hook: str):
     assert minilm.program.resolve(hook) == HOOKS[hook]
 
 
-def test_a_hook_of_a_layer_that_is_not_there(minilm):
+def test_a_hook_of_a_layer_that_is_not_there(minilm: Encoder):
     with pytest.raises(InputError, match="no stage named"):
         minilm.program.resolve("blocks.6.attn.hook_pattern")
 
 
-def test_aliases(minilm):
+def test_aliases(minilm: Encoder):
     program = minilm.program
     assert program.resolve("output") == program.resolve("layers.5.output") == "layers.5.ffn.norm"
     assert program.resolve("embeddings.output") == "embeddings.norm"
 
 
-def test_the_end_of_a_name(minilm):
+def test_the_end_of_a_name(minilm: Encoder):
     assert minilm.program.resolve("2.attention.weights") == "layers.2.attention.weights"
     assert minilm.program.resolve("one_hot") == "tokens.one_hot"
 
 
-def test_an_ambiguous_end_says_so(minilm):
+def test_an_ambiguous_end_says_so(minilm: Encoder):
     with pytest.raises(InputError, match="ambiguous: 6 stages"):
         minilm.program.resolve("attention.weights")
 
 
-def test_globs_are_in_program_order(minilm):
+def test_globs_are_in_program_order(minilm: Encoder):
     found = minilm.program.match("layers.*.attention.weights")
     assert found == [f"layers.{layer}.attention.weights" for layer in range(6)]
     assert minilm.program.match("layers.[02].attention.sc*") == [
@@ -111,20 +118,20 @@ def test_globs_are_in_program_order(minilm):
     assert minilm.program.match("blocks.*.attn.hook_pattern") == found
 
 
-def test_the_nearest_is_suggested(minilm):
+def test_the_nearest_is_suggested(minilm: Encoder):
     with pytest.raises(InputError, match=r"did you mean .*layers\.2\.attention\.weights"):
         minilm.program.resolve("layers.2.atention.wieghts")
 
 
 @given(name=st.text(max_size=40))
-def test_any_text_is_a_name_or_an_input_error(minilm, name):
+def test_any_text_is_a_name_or_an_input_error(minilm: Encoder, name: str):
     try:
         assert minilm.program.resolve(name) in minilm.program
     except InputError:
         assert minilm.program.match(name) == [] or len(minilm.program.match(name)) > 1
 
 
-def test_up_and_downstream_are_inverse(minilm):
+def test_up_and_downstream_are_inverse(minilm: Encoder):
     program = minilm.program
     names = [stage.name for stage in program]
     for name in names[::7]:

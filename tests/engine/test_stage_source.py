@@ -15,7 +15,7 @@ UP = "layers.0.ffn.up"
 
 
 @pytest.mark.parametrize("model", [None, "preset:gpt3-width"])
-def test_every_stage_of_a_family_has_its_line(model):
+def test_every_stage_of_a_family_has_its_line(model: str | None):
     program = load(model, "cpu", tell=lambda note: None).program
     for stage in program:
         file, _, line = stage.source.rpartition(":")
@@ -29,7 +29,7 @@ def test_the_line_is_the_one_that_names_it():
     assert "up" in (ROOT / file).read_text("utf-8").splitlines()[int(line) - 1]
 
 
-def test_a_recording_keeps_it_and_needs_no_such_file(tmp_path):
+def test_a_recording_keeps_it_and_needs_no_such_file(tmp_path: Path):
     run = load(device="cpu").run("a dog")
     written = f"source      {run.program[UP].source}"
     assert written in TABLE.execute(Session(run), f"info {UP}").text

@@ -1,11 +1,14 @@
 """Statistics against numpy's, on the numbers that hurt; and blocks that give the elements in order."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
+from encoder_tui.engine import Encoder
 from encoder_tui.engine.debugger.conditions import StageScope
 from encoder_tui.engine.program import value as value_module
 from encoder_tui.engine.program.figures import FROM_STATS
@@ -15,15 +18,16 @@ from encoder_tui.engine.traces.one_hot import OneHotValue
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 
-def stats_of(array):
+def stats_of(array: NDArray[Any]):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return ArrayValue("x", tuple(f"axis{i}" for i in range(array.ndim)), array).stats()
 
 
-def check(array):
+def check(array: NDArray[Any]):
     found = stats_of(array)
     real = array[np.isfinite(array)].astype(np.float64)
     assert (found.count, found.finite) == (array.size, real.size)
@@ -42,7 +46,7 @@ def check(array):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.bool_])
-def test_dtypes(dtype):
+def test_dtypes(dtype: type[np.generic]):
     check((np.random.default_rng(0).standard_normal((7, 5, 3)) * 5).astype(dtype))
 
 
@@ -54,7 +58,7 @@ def test_dtypes(dtype):
     ],
     ids=str,
 )  # fmt: skip
-def test_numbers_that_hurt(numbers):
+def test_numbers_that_hurt(numbers: list[float]):
     check(np.array(numbers, np.float32))
 
 
@@ -71,7 +75,7 @@ def test_squares_beyond_float64_are_infinite():
 
 @settings(max_examples=60, deadline=None)
 @given(array=hnp.arrays(np.float32, hnp.array_shapes(max_dims=4, max_side=6), elements=st.floats(width=32)))
-def test_any_floats(array):
+def test_any_floats(array: NDArray[Any]):
     check(array)
 
 
@@ -92,7 +96,7 @@ def test_gathered_in_blocks_or_whole():
 @pytest.mark.parametrize(
     "index", ["", "0", ":, 1", "..., 2", "::-1", "1:1", ":, ::-2, 1:", "0, 0, 0"],
 )  # fmt: skip
-def test_blocks_are_the_window_in_order(block, index, monkeypatch):
+def test_blocks_are_the_window_in_order(block: int, index: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(value_module, "BLOCK_ELEMENTS", block)
     value = ArrayValue("x", ("a", "b", "c"), np.arange(4 * 5 * 6).reshape(4, 5, 6))
     blocks = list(value.blocks(index))
@@ -101,7 +105,7 @@ def test_blocks_are_the_window_in_order(block, index, monkeypatch):
     assert np.array_equal(joined, value.read(index).ravel())
 
 
-def test_one_hot_is_counted_without_being_built(small, monkeypatch):
+def test_one_hot_is_counted_without_being_built(small: Encoder, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(value_module, "BLOCK_ELEMENTS", 10_000)
     run = small.run("one two three")
     value = run["tokens.one_hot"]
@@ -112,7 +116,7 @@ def test_one_hot_is_counted_without_being_built(small, monkeypatch):
 
 
 @pytest.mark.parametrize("recorded", [False, True])
-def test_figures_of_one_hot_rows_are_known(small, recorded):
+def test_figures_of_one_hot_rows_are_known(small: Encoder, recorded: bool):
     run = small.run(["one two three", "one"])
     value = run["tokens.one_hot"]
     if recorded:
@@ -123,7 +127,7 @@ def test_figures_of_one_hot_rows_are_known(small, recorded):
     assert value.quick("max", "0, 0, :3") is None
 
 
-def test_entropy_of_a_window_read_in_blocks(small, monkeypatch):
+def test_entropy_of_a_window_read_in_blocks(small: Encoder, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(value_module, "BLOCK_ELEMENTS", 8)
     run = small.run("one two three")
     name = "layers.0.attention.weights"

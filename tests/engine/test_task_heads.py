@@ -1,28 +1,33 @@
 """Heads for tasks: which one `classifier.weight` is, what its labels are called, and the very numbers of transformers."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import family_bert
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session, load, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Session, load, open_snapshot, save
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from family_kit import differences, open_pair, random_model, reference_values, tokens_for
 
 SAMPLE = family_bert.SAMPLE
-NAMES = {
+NAMES: dict[str, Any] = {
     "id2label": {0: "NEGATIVE", 1: "NEUTRAL", 2: "POSITIVE"},
     "label2id": {"NEGATIVE": 0, "NEUTRAL": 1, "POSITIVE": 2},
 }
 
 
-def opened(**options):
+def opened(**options: Any):
     return open_pair(SAMPLE, random_model(SAMPLE, **options))
 
 
-def rewritten(encoder, **changes):
+def rewritten(encoder: Encoder, **changes: Any):
     """The same checkpoint, some entries of its config changed; None takes one out."""
     path = encoder.checkpoint.directory / "config.json"
     config = json.loads(path.read_text()) | changes
@@ -31,7 +36,7 @@ def rewritten(encoder, **changes):
 
 
 @pytest.mark.parametrize("head", family_bert.HEADS)
-def test_every_head_is_exact_and_explained(head):
+def test_every_head_is_exact_and_explained(head: str):
     encoder, theirs = opened(head=head)
     for lengths in ([1], [64], [9, 1, 4]):
         run = encoder.run(tokens_for(SAMPLE, encoder, lengths))
@@ -47,18 +52,19 @@ def test_every_head_is_exact_and_explained(head):
 @pytest.mark.few(7)
 @pytest.mark.parametrize("head", family_bert.HEADS)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
-def test_every_head_in_other_dtypes(head, dtype):
+def test_every_head_in_other_dtypes(head: str, dtype: str):
     encoder, theirs = open_pair(SAMPLE, random_model(SAMPLE, head=head), dtype)
     run = encoder.run(tokens_for(SAMPLE, encoder, [7, 4]))
     assert not differences(run, reference_values(SAMPLE, theirs, run))
 
 
 def test_probabilities_follow_the_kind_of_problem():
-    for problem, function in [
+    kinds: list[tuple[str | None, Callable[[torch.Tensor], torch.Tensor]]] = [
         (None, lambda x: torch.softmax(x, -1)),
         ("single_label_classification", lambda x: torch.softmax(x, -1)),
         ("multi_label_classification", torch.sigmoid),
-    ]:
+    ]
+    for problem, function in kinds:
         encoder, _ = opened(head="classes", problem_type=problem, **NAMES)
         run = encoder.run(tokens_for(SAMPLE, encoder, [5]))
         assert torch.equal(run["head.classes.probabilities"].tensor(), function(run["head.classes.logits"].tensor()))
@@ -98,7 +104,7 @@ def test_labels_are_shown_by_name():
     assert any(name in str(explain(run, "head.classes.best", (0, 0)).notes) for name in NAMES["label2id"])
 
 
-def test_a_recording_keeps_the_names_of_labels(tmp_path):
+def test_a_recording_keeps_the_names_of_labels(tmp_path: Path):
     encoder, _ = opened(head="labels", **NAMES)
     run = encoder.run(tokens_for(SAMPLE, encoder, [5]))
     save(run, tmp_path / "labels.safetensors")

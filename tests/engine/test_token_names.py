@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from encoder_tui.engine import InputError, load, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, load, open_snapshot, save
 from encoder_tui.engine.analysis.compare.align import align, patched_inputs
 from encoder_tui.engine.analysis.compare.view import AlignedValue, DifferenceValue
 from encoder_tui.engine.program.element import first_place
@@ -28,7 +28,12 @@ AXES = ("batch", "head", "query", "key")
 # -- binding -----------------------------------------------------------------------------------------------------------
 
 
-def bound(text: str, shape=(2, 4, 6, 6), axes=AXES, tokens=TOKENS):
+def bound(
+    text: str,
+    shape: tuple[int, ...] = (2, 4, 6, 6),
+    axes: tuple[str, ...] = AXES,
+    tokens: tuple[tuple[str, ...], ...] = TOKENS,
+):
     return bind_index(parse_index(text), shape, axes, dict.fromkeys(TOKEN_AXES, tokens))
 
 
@@ -79,7 +84,7 @@ def test_several_tokens_of_one_name_are_told_apart():
 @pytest.mark.parametrize(
     "text", ['query="it"#', 'query="it"#0', 'query="it"#x', "0#1", '"it"#1#2', "#1", 'query="it"##1']
 )
-def test_numbers_of_a_token_that_are_none(text):
+def test_numbers_of_a_token_that_are_none(text: str):
     with pytest.raises(InputError, match="cannot read index"):
         bound(text)
 
@@ -138,9 +143,9 @@ NAMED = ("it", "[SEP]", "is")
 
 
 @st.composite
-def batches(draw):
+def batches(draw: st.DrawFn) -> tuple[tuple[str, ...], ...]:
     """Texts as tokens, padded, in each of which the names stand once."""
-    rows = []
+    rows: list[list[str]] = []
     for _ in range(draw(st.integers(1, 4))):
         others = draw(st.lists(st.sampled_from(["so", "a", "of"]), max_size=4))
         rows.append(draw(st.permutations([*others, "it", "is"])))
@@ -150,7 +155,7 @@ def batches(draw):
 
 @settings(suppress_health_check=[HealthCheck.too_slow])  # on a machine that is shared
 @given(tokens=batches(), data=st.data())
-def test_a_batch_reads_what_its_texts_read_alone(tokens, data):
+def test_a_batch_reads_what_its_texts_read_alone(tokens: tuple[tuple[str, ...], ...], data: st.DataObject):
     """Any window with names in it: each text's part is what that text gives as a batch of one."""
     size = len(tokens[0])
     array = np.arange(len(tokens) * 2 * size * size, dtype=np.float32).reshape(len(tokens), 2, size, size)
@@ -181,7 +186,7 @@ def test_a_batch_reads_what_its_texts_read_alone(tokens, data):
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.permutations(["it", "is", "cold", "here"]).map(" ".join), min_size=2, max_size=3))
-def test_a_model_reads_in_a_batch_what_it_reads_of_each_text(small, texts):
+def test_a_model_reads_in_a_batch_what_it_reads_of_each_text(small: Encoder, texts: list[str]):
     """Texts of one length, so that not even padding tells a batch from its texts."""
     run = small.run(texts)
     for name, index in ((WEIGHTS, 'query="it", key="cold"'), ("output", 'token="here"'), ("tokens.ids", 'token="is"')):
@@ -194,7 +199,7 @@ def expected(array: np.ndarray) -> np.ndarray:
     return np.stack([array[row, :, IT[row], SEP[row]] for row in (0, 1)])
 
 
-def test_values_of_every_kind_are_read_by_text(small, tmp_path):
+def test_values_of_every_kind_are_read_by_text(small: Encoder, tmp_path: Path):
     run = small.run(TEXTS)
     whole, both = run[WEIGHTS].numpy(), 'query="it", key="[SEP]"'
     limited = run_of(small.program, small.weights, run.tokens, budget=1)
@@ -219,7 +224,7 @@ def test_values_of_every_kind_are_read_by_text(small, tmp_path):
         weight.read('position="it"')
 
 
-def test_a_recording_in_bfloat16_is_read_by_text(small_dir, tmp_path):
+def test_a_recording_in_bfloat16_is_read_by_text(small_dir: Path, tmp_path: Path):
     run = load(small_dir, "cpu", "bfloat16").run(TEXTS)
     save(run, tmp_path / "b.safetensors", select=WEIGHTS)
     read = open_snapshot(tmp_path / "b.safetensors")[WEIGHTS].read('query="it", key="[SEP]"')
@@ -227,7 +232,7 @@ def test_a_recording_in_bfloat16_is_read_by_text(small_dir, tmp_path):
     assert np.array_equal(read, run[WEIGHTS].read('query="it", key="[SEP]"'))
 
 
-def test_a_reference_is_read_by_text_in_our_coordinates(small):
+def test_a_reference_is_read_by_text_in_our_coordinates(small: Encoder):
     ours, theirs = small.run(TEXTS), small.run(["the dog sat because it was tired", "now it is a dog"])
     both = align(patched_inputs(ours), patched_inputs(theirs))
     assert not both.same

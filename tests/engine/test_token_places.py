@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session
+from encoder_tui.engine import Encoder, InputError, Session
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.conditions import StageScope
@@ -19,7 +19,7 @@ WEIGHTS = "layers.0.attention.weights"
 
 
 @pytest.fixture
-def session(small) -> Session:
+def session(small: Encoder) -> Session:
     return Session(small.run(TEXTS), small)
 
 
@@ -33,7 +33,7 @@ def refused(session: Session, line: str) -> str:
 # -- print, stats, explain, why ----------------------------------------------------------------------------------------
 
 
-def test_print_names_the_token_of_each_text(session):
+def test_print_names_the_token_of_each_text(session: Session):
     lines = do(session, f'print {WEIGHTS}[head=3, query="it", key="[SEP]"]').splitlines()
     assert lines[0] == f"{WEIGHTS}[batch, head=3, query='it', key='[SEP]']"
     assert [line.split("  ")[0] for line in lines[1:]] == ["0 query=5 it, key=8 [SEP]", "1 query=1 it, key=5 [SEP]"]
@@ -41,7 +41,7 @@ def test_print_names_the_token_of_each_text(session):
     assert [float(line.split()[-1]) for line in lines[1:]] == pytest.approx(numbers, rel=1e-4)
 
 
-def test_print_writes_a_table_for_each_text_whose_tokens_are_others(session):
+def test_print_writes_a_table_for_each_text_whose_tokens_are_others(session: Session):
     tables = do(session, f'print {WEIGHTS}[head=3, query="it"]').split("\n\n")
     assert tables[0].startswith(f"{WEIGHTS}[batch=0, head=3, query=5 'it', key]\n")
     assert tables[1].startswith(f"{WEIGHTS}[batch=1, head=3, query=1 'it', key]\n")
@@ -52,7 +52,7 @@ def test_print_writes_a_table_for_each_text_whose_tokens_are_others(session):
     assert "1 it" in do(session, "print tokens.ids[1:2]").splitlines()[1]  # the labels are that text's, not the first's
 
 
-def test_print_keeps_one_table_where_no_token_is_named_or_texts_are_alike(session, small):
+def test_print_keeps_one_table_where_no_token_is_named_or_texts_are_alike(session: Session, small: Encoder):
     hidden = do(session, 'print embeddings.norm[token="it", hidden=0:3]').splitlines()
     assert hidden[0] == "embeddings.norm[batch, token='it', hidden=0:3]"
     assert [line.split("  ")[0] for line in hidden[2:]] == ["0 token=5 it", "1 token=1 it"]
@@ -61,20 +61,20 @@ def test_print_keeps_one_table_where_no_token_is_named_or_texts_are_alike(sessio
     assert do(session, "print head.pooler.dense[hidden=0:2]").count("head.pooler.dense") == 1
 
 
-def test_a_print_cut_short_goes_by_text_as_well(session):
+def test_a_print_cut_short_goes_by_text_as_well(session: Session):
     do(session, "set rows 1", "set tables 1")
     assert "... 1 more along batch" in do(session, f'print {WEIGHTS}[head=3, query="it", key="[SEP]"]')
     assert "... 1 more along batch" in do(session, f'print {WEIGHTS}[head=3, query="it"]')
 
 
-def test_stats_say_where_each_texts_token_stands(session):
+def test_stats_say_where_each_texts_token_stands(session: Session):
     said = do(session, f'stats {WEIGHTS}[key="[SEP]"]')
     assert "  places  text 0 key=8 [SEP], text 1 key=5 [SEP]\n" in said
     assert "shape   [batch=2, head=4, query=9]" in said
     assert "places" not in do(session, f'stats {WEIGHTS}[key="[CLS]"]')
 
 
-def test_why_takes_one_element_of_one_text(session):
+def test_why_takes_one_element_of_one_text(session: Session):
     said = refused(session, f'why {WEIGHTS}[head=3, query="it", key="[SEP]"]')
     assert said.endswith(f"leaves batch (0 to 1) open; write why {WEIGHTS}[batch=0, head=3, query=5, key=8]")
     for row in (0, 1):
@@ -85,7 +85,7 @@ def test_why_takes_one_element_of_one_text(session):
     )
 
 
-def test_explain_takes_the_first_text_that_is_meant(session):
+def test_explain_takes_the_first_text_that_is_meant(session: Session):
     assert "weights[0, 0, 5 'it', 8 '[SEP]']" in do(session, f'explain {WEIGHTS}[query="it", key="[SEP]"]')
     assert "weights[1, 0, 1 'it', 5 '[SEP]']" in do(session, f'explain {WEIGHTS}[batch=1:, query="it", key="[SEP]"]')
 
@@ -106,7 +106,7 @@ def test_explain_takes_the_first_text_that_is_meant(session):
         ('patch {w}[batch=::1, head=1, key="[SEP]"] = 0.5', ["patch {w}[0, 1, :, 8] = 0.5", "patch {w}[1, 1, :, 5] = 0.5"]),
     ],
 )  # fmt: skip
-def test_a_change_by_name_is_that_change_of_each_text(small, named, numbered):
+def test_a_change_by_name_is_that_change_of_each_text(small: Encoder, named: str, numbered: list[str]):
     one, other = Session(small.run(TEXTS), small), Session(small.run(TEXTS), small)
     said = do(one, named.format(w=WEIGHTS))
     do(other, *(line.format(w=WEIGHTS) for line in numbered))
@@ -115,7 +115,7 @@ def test_a_change_by_name_is_that_change_of_each_text(small, named, numbered):
     assert ("(text 0 " in said) == (len(numbered) == 2)
 
 
-def test_a_mean_by_name_is_the_mean_of_those_windows(session):
+def test_a_mean_by_name_is_the_mean_of_those_windows(session: Session):
     before = session.trace["layers.0.output"].numpy()
     do(session, 'ablate layers.0.output[token="it"] mean')
     after = session.trace["layers.0.output"].numpy()
@@ -126,14 +126,14 @@ def test_a_mean_by_name_is_the_mean_of_those_windows(session):
         assert np.array_equal(after[row, kept], before[row, kept])
 
 
-def test_an_expression_sees_the_windows_of_all_texts(session):
+def test_an_expression_sees_the_windows_of_all_texts(session: Session):
     before = session.trace["layers.0.output"].read('token="it"')
     do(session, 'patch layers.0.output[token="it"] = x - mean(x)')
     after = session.trace["layers.0.output"].read('token="it"')
     assert np.array_equal(after, (torch.from_numpy(before) - torch.from_numpy(before).mean()).numpy())
 
 
-def test_noise_by_name_is_drawn_for_those_windows_alone(session):
+def test_noise_by_name_is_drawn_for_those_windows_alone(session: Session):
     before = session.trace["layers.0.output"].numpy()
     do(session, 'noise layers.0.output[token="it"] 1 7')
     moved = session.trace["layers.0.output"].numpy() != before
@@ -143,13 +143,13 @@ def test_noise_by_name_is_drawn_for_those_windows_alone(session):
     assert np.array_equal(read, np.stack([before[0, 5], before[1, 1]]) + drawn.float().numpy())
 
 
-def test_another_runs_numbers_are_borrowed_for_those_windows(session):
+def test_another_runs_numbers_are_borrowed_for_those_windows(session: Session):
     do(session, "fork", 'patch layers.0.output[token="it"] = 0', 'patch layers.0.output[token="it"] = fork 0')
     original = session.forks[0]["layers.0.output"].numpy()
     assert np.array_equal(session.trace["layers.0.output"].numpy(), original)
 
 
-def test_undo_takes_a_change_by_name_back(session):
+def test_undo_takes_a_change_by_name_back(session: Session):
     before = session.trace["output"].numpy()
     do(session, f'patch {WEIGHTS}[key="[SEP]"] = 0')
     assert not np.array_equal(session.trace["output"].numpy(), before)
@@ -166,7 +166,7 @@ def test_undo_takes_a_change_by_name_back(session):
         "break {w} if x[head=0, query=0, key={t}] > 0", "break {w} if max(x[key={t}]) > 0", "watch max({w}[key={t}])",
     ],
 )  # fmt: skip
-def test_every_command_names_the_text_that_lacks_the_token(session, line):
+def test_every_command_names_the_text_that_lacks_the_token(session: Session, line: str):
     before = session.trace[WEIGHTS].numpy()
     said = refused(session, line.format(w=WEIGHTS, t='"cat"'))
     assert (
@@ -188,19 +188,19 @@ def test_every_command_names_the_text_that_lacks_the_token(session, line):
         "swap {w}[1, key=0] [1, key={t}]", "break {w} if x[1, 0, 0, {t}] > 0", "watch max({w}[1, key={t}])",
     ],
 )  # fmt: skip
-def test_every_command_names_the_text_that_has_several_of_that_name(session, line):
+def test_every_command_names_the_text_that_has_several_of_that_name(session: Session, line: str):
     assert "'[PAD]' is 3 tokens of text 1, at 6, 7 and 8" in refused(session, line.format(w=WEIGHTS, t='"[PAD]"'))
 
 
 @pytest.mark.parametrize("line", ["print {w}[0, key={t}]", "patch {w}[batch=0, key={t}] = 0", "stats {w}[:1, key={t}]"])
-def test_the_text_that_has_the_token_may_be_said(session, line):
+def test_the_text_that_has_the_token_may_be_said(session: Session, line: str):
     assert do(session, line.format(w=WEIGHTS, t='"cat"'))
 
 
 # -- conditions --------------------------------------------------------------------------------------------------------
 
 
-def test_a_condition_is_asked_of_each_text_with_its_own_tokens(session):
+def test_a_condition_is_asked_of_each_text_with_its_own_tokens(session: Session):
     numbers = session.trace[WEIGHTS].read('head=3, query="it", key="[SEP]"')
     assert numbers[1] > numbers[0]
     limit = (numbers[0] + numbers[1]) / 2
@@ -213,7 +213,7 @@ def test_a_condition_is_asked_of_each_text_with_its_own_tokens(session):
     assert TABLE.execute(session, "continue").stop.reason == "end"  # type: ignore[union-attr]
 
 
-def test_a_figure_beside_it_is_that_texts(session):
+def test_a_figure_beside_it_is_that_texts(session: Session):
     least = session.trace[WEIGHTS].numpy().min(axis=(1, 2, 3))
     assert least[1] == 0 < least[0]  # the second text is padded
     do(session, f'break {WEIGHTS} if x[head=0, query="it", key="[SEP]"] > 0 and min > 0')
@@ -222,7 +222,7 @@ def test_a_figure_beside_it_is_that_texts(session):
     assert stop.held.startswith("text = 0, x = ")
 
 
-def test_a_figure_of_windows_is_of_all_texts(session):
+def test_a_figure_of_windows_is_of_all_texts(session: Session):
     window = session.trace[WEIGHTS].read('head=3, query="it", key="[SEP]"')
     do(session, f'break {WEIGHTS} if max(x[head=3, query="it", key="[SEP]"]) >= {float(window.max())!r}')
     stop = TABLE.execute(session, "continue").stop
@@ -230,7 +230,7 @@ def test_a_figure_of_windows_is_of_all_texts(session):
     assert stop.place == (1, 3, 1, 5)
 
 
-def test_a_text_alone_is_asked_as_ever(small):
+def test_a_text_alone_is_asked_as_ever(small: Encoder):
     session = Session(small.run(TEXTS[1]), small)
     do(session, f'break {WEIGHTS} if x[head=3, query="it", key="[SEP]"] > 0.01')
     stop = TABLE.execute(session, "continue").stop
@@ -238,7 +238,7 @@ def test_a_text_alone_is_asked_as_ever(small):
     assert stop.held.startswith("x = ")
 
 
-def test_a_condition_set_for_one_text_holds_for_others(small):
+def test_a_condition_set_for_one_text_holds_for_others(small: Encoder):
     """Where its words are; where they are not, that is told, and the breakpoint stands for the next texts."""
     session = Session(small.run(TEXTS[1]), small)
     do(session, f'break {WEIGHTS} if x[head=3, query="it", key="[SEP]"] > 0.01')
@@ -257,12 +257,12 @@ def test_a_condition_set_for_one_text_holds_for_others(small):
     assert "cannot stop" not in do(session, "undo")
 
 
-def test_the_screen_of_ids_is_told_which_token_a_word_became(session):
+def test_the_screen_of_ids_is_told_which_token_a_word_became(session: Session):
     assert "'Dog' is the token 'dog'" in do(session, 'patch tokens.ids[0, "it"] = "Dog"')
     assert "is the token" not in do(session, 'patch tokens.ids[0, "dog"] = "it"')
 
 
-def test_a_value_that_all_texts_share_is_asked_at_each_texts_own_token(small):
+def test_a_value_that_all_texts_share_is_asked_at_each_texts_own_token(small: Encoder):
     """Beside one of each text: a bias of T5, or a mask that is one for all, has no batch and yet is of that text's tokens."""
     session = Session(small.run(TEXTS), small)
     run, stage = session.trace, session.trace.program[WEIGHTS]

@@ -1,7 +1,12 @@
 """What stands beside a tokenizer is honoured, refused by name, or told: the keys of its files, their classes, their ids."""
 
+from __future__ import annotations
+
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import odd_texts as odd
@@ -16,7 +21,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 
 @pytest.fixture
-def plain(tmp_path):
+def plain(tmp_path: Path) -> Path:
     """A BERT's vocab.txt and config."""
     bert(tmp_path)
     odd.config(tmp_path, "bert")
@@ -24,7 +29,7 @@ def plain(tmp_path):
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path: Path) -> Path:
     """A tokenizer that is nobody's: tokenizer.json is read as it stands."""
     tokenizer = Tokenizer(models.WordLevel(odd.word_pieces(), unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -37,14 +42,14 @@ def own(tmp_path):
     return tmp_path
 
 
-def edited(directory, edit, name="tokenizer.json"):
+def edited(directory: Path, edit: Callable[[dict[str, Any]], object], name: str = "tokenizer.json"):
     path = directory / name
     content = json.loads(path.read_text())
     edit(content)
     path.write_text(json.dumps(content))
 
 
-def test_as_it_stands(own):
+def test_as_it_stands(own: Path):
     same(own)
     assert not reader(own).read("the cat", "a dog").segments.any()  # this class hands out none, and says so
     assert "both texts of a pair are in segment 0" in reader(own).read("the cat", "a dog").notes[0]
@@ -57,7 +62,7 @@ def test_as_it_stands(own):
     assert reader(own).read("the cat", "a dog").segments.any()
 
 
-def test_lengths_in_tokenizer_json_cut_nothing_and_its_sides_count(own):
+def test_lengths_in_tokenizer_json_cut_nothing_and_its_sides_count(own: Path):
     edited(own, lambda c: c.update(
         truncation={"direction": "Left", "max_length": 4, "strategy": "LongestFirst", "stride": 0},
         padding={"strategy": {"Fixed": 9}, "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
@@ -69,12 +74,12 @@ def test_lengths_in_tokenizer_json_cut_nothing_and_its_sides_count(own):
     assert "shorter texts are padded at their beginning, as padding_side says" in tokens.notes
 
 
-def test_nothing_around_a_text(own):
+def test_nothing_around_a_text(own: Path):
     edited(own, lambda c: c.update(post_processor=None))
     same(own)
 
 
-def test_files_of_before_added_tokens_decoder(plain):
+def test_files_of_before_added_tokens_decoder(plain: Path):
     odd.settings(plain, pad_token="[MASK]")
     (plain / "special_tokens_map.json").write_text(
         json.dumps(
@@ -90,7 +95,7 @@ def test_files_of_before_added_tokens_decoder(plain):
     same(plain)
 
 
-def test_what_tokenizer_json_adds(own):
+def test_what_tokenizer_json_adds(own: Path):
     edited(own, lambda c: c["added_tokens"].append(
         {"id": len(odd.word_pieces()), "content": "<added>", "single_word": False, "lstrip": True, "rstrip": True, "normalized": False, "special": False}
     ))  # fmt: skip
@@ -98,7 +103,9 @@ def test_what_tokenizer_json_adds(own):
 
 
 @pytest.mark.parametrize("name", ["casing", "lower", "silent"])
-def test_tokenizer_config_is_followed_where_tokenizer_json_says_otherwise(plain, name, tmp_path_factory):
+def test_tokenizer_config_is_followed_where_tokenizer_json_says_otherwise(
+    plain: Path, name: str, tmp_path_factory: pytest.TempPathFactory
+):
     """Transformers' BertTokenizer makes its own normalizer, whatever tokenizer.json has."""
     theirs = odd.theirs(plain)
     directory = tmp_path_factory.mktemp("saved")
@@ -117,7 +124,7 @@ def test_tokenizer_config_is_followed_where_tokenizer_json_says_otherwise(plain,
     assert reader(directory).read("the cat").notes == ()
 
 
-def test_the_case_of_the_issue(minilm_dir, tmp_path):
+def test_the_case_of_the_issue(minilm_dir: Path, tmp_path: Path):
     directory = shutil.copytree(minilm_dir, tmp_path / "model")
     edited(directory, lambda c: c["normalizer"].update(lowercase=False))
     edited(directory, lambda c: c.update(do_lower_case=True), "tokenizer_config.json")
@@ -133,7 +140,7 @@ def test_the_case_of_the_issue(minilm_dir, tmp_path):
     assert "Another --model may know" in unknown_words(load(directory, "cpu").read("\U0001f980\U0001f991 ꙮ"))
 
 
-def test_the_unknown_token_is_the_tokenizers(own):
+def test_the_unknown_token_is_the_tokenizers(own: Path):
     edited(own, lambda c: c["model"].update(unk_token="[MASK]"))
     tokens = reader(own).read("zebra crossing the")
     assert tokens.unknown == "[MASK]"
@@ -141,7 +148,7 @@ def test_the_unknown_token_is_the_tokenizers(own):
     assert unknown_words(reader(own).read("the [UNK] [UNK] cat")) == ""
 
 
-def test_every_key_is_read_or_harmless_or_told(plain):
+def test_every_key_is_read_or_harmless_or_told(plain: Path):
     odd.settings(plain, **dict.fromkeys([key for keys in HARMLESS.values() for key in keys], None))
     assert open_tokenizer(plain, "bert").notes == []
     odd.settings(plain, surprise=1, my_token="<mine>", chat_template="x")
@@ -153,7 +160,7 @@ def test_every_key_is_read_or_harmless_or_told(plain):
     assert not READ & {key for keys in HARMLESS.values() for key in keys}
 
 
-def test_an_unknown_part_of_tokenizer_json_is_refused(own):
+def test_an_unknown_part_of_tokenizer_json_is_refused(own: Path):
     edited(own, lambda c: c.update(surprise=None))
     with pytest.raises(InputError, match="cannot read the tokenizer in"):
         open_tokenizer(own, "bert")
@@ -171,7 +178,7 @@ def test_an_unknown_part_of_tokenizer_json_is_refused(own):
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-def test_vocab_txt_is_not_always_wordpiece(plain, kind, whole):
+def test_vocab_txt_is_not_always_wordpiece(plain: Path, kind: str, whole: bool):
     if whole:
         Tokenizer(models.WordLevel({"a": 0})).save(str(plain / "tokenizer.json"))
     odd.settings(plain, tokenizer_class=kind)
@@ -179,7 +186,7 @@ def test_vocab_txt_is_not_always_wordpiece(plain, kind, whole):
         open_tokenizer(plain, "bert")
 
 
-def test_a_class_that_is_not_known(own):
+def test_a_class_that_is_not_known(own: Path):
     odd.settings(own, tokenizer_class="TheirOwnTokenizer", pad_token="[PAD]")
     assert open_tokenizer(own, "bert").notes == [
         "tokenizer_class 'TheirOwnTokenizer' is not known here: tokenizer.json is read as it stands"
@@ -208,7 +215,7 @@ def test_a_class_that_is_not_known(own):
         ({"split_special_tokens": "no"}, "must be true or false"),
     ],
 )
-def test_bad_values_are_one_line(plain, values, said):
+def test_bad_values_are_one_line(plain: Path, values: dict[str, Any], said: str):
     odd.settings(plain, **values)
     with pytest.raises(InputError) as caught:
         reader(plain).read("the cat")
@@ -216,7 +223,7 @@ def test_bad_values_are_one_line(plain, values, said):
     assert "\n" not in str(caught.value)
 
 
-def test_a_limit_that_nothing_enforces_is_told(small_dir, tmp_path):
+def test_a_limit_that_nothing_enforces_is_told(small_dir: Path, tmp_path: Path):
     directory = shutil.copytree(small_dir, tmp_path / "model")
     edited(directory, lambda c: c.update(model_max_length=10), "tokenizer_config.json")
     encoder = load(directory, "cpu")
@@ -226,7 +233,7 @@ def test_a_limit_that_nothing_enforces_is_told(small_dir, tmp_path):
     assert encoder.read("word").notes == ()
 
 
-def roberta(tmp_path, padding):
+def roberta(tmp_path: Path, padding: int):
     words = {
         word: number
         for number, word in enumerate(
@@ -252,7 +259,7 @@ def roberta(tmp_path, padding):
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("padding", [0, 5])
-def test_padding_that_tokenizer_and_config_disagree_about(tmp_path, padding, side):
+def test_padding_that_tokenizer_and_config_disagree_about(tmp_path: Path, padding: int, side: str):
     import torch
 
     encoder, model = roberta(tmp_path, padding)
@@ -263,7 +270,7 @@ def test_padding_that_tokenizer_and_config_disagree_about(tmp_path, padding, sid
     assert np.array_equal(run.tokens.ids, given["input_ids"].numpy())
     with torch.no_grad():
         expected = model(**given).last_hidden_state
-        positions = model.embeddings.create_position_ids_from_input_ids(given["input_ids"], padding)
+        positions = cast(Any, model.embeddings).create_position_ids_from_input_ids(given["input_ids"], padding)
     assert torch.equal(run["tokens.positions"].tensor(), positions)
     assert torch.equal(run["output"].tensor(), expected)
     said = "the tokenizer pads with id 0 (<pad>), and the model takes 5 (the) for padding: positions skip 5, so 2 real tokens get the padding position"
@@ -271,7 +278,7 @@ def test_padding_that_tokenizer_and_config_disagree_about(tmp_path, padding, sid
     assert Session(run, encoder).notes == (*encoder.checkpoint.notes, *run.tokens.notes)
 
 
-def test_a_tokenizer_without_padding(own):
+def test_a_tokenizer_without_padding(own: Path):
     odd.settings(own, tokenizer_class="PreTrainedTokenizerFast")
     assert reader(own).read(["the cat", "a"]).notes == (
         "the tokenizer names no padding token: padded with id 0, config.json's pad_token_id",
@@ -279,14 +286,14 @@ def test_a_tokenizer_without_padding(own):
     assert reader(own).read(["the cat", "a dog"]).notes == ()
 
 
-def test_left_padding_reads_what_the_reference_reads(minilm_dir, tmp_path):
+def test_left_padding_reads_what_the_reference_reads(minilm_dir: Path, tmp_path: Path):
     import torch
 
     directory = shutil.copytree(minilm_dir, tmp_path / "model")
     edited(directory, lambda c: c.update(padding_side="left"), "tokenizer_config.json")
     texts = ["the cat sat on the mat", "a dog"]
     run = load(directory, "cpu").run(texts)
-    model = hf.AutoModel.from_pretrained(directory, attn_implementation="eager").eval()
+    model = cast(Any, hf.AutoModel).from_pretrained(directory, attn_implementation="eager").eval()
     with torch.no_grad():
         theirs = model(**odd.theirs(directory)(texts, padding=True, return_tensors="pt"))
     assert torch.equal(run["output"].tensor(), theirs.last_hidden_state)

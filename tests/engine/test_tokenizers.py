@@ -1,5 +1,11 @@
 """Ids, masks and segments are AutoTokenizer's, on odd texts, whatever files a tokenizer comes in."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import odd_texts as odd
 import pytest
@@ -16,51 +22,51 @@ BRACKETS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
 CLIP = ["<|startoftext|>", "<|endoftext|>"]
 
 
-def bert(directory, lower=True):
+def bert(directory: Path, lower: bool = True):
     odd.write_vocab(directory, odd.word_pieces(lower))
 
 
-def mpnet(directory):
+def mpnet(directory: Path):
     odd.write_vocab(directory, odd.word_pieces(brackets=False))
 
 
-def roberta(directory):
+def roberta(directory: Path):
     odd.byte_pairs(directory, ROBERTA)
 
 
-def deberta(directory):
+def deberta(directory: Path):
     odd.byte_pairs(directory, BRACKETS)
 
 
-def clip(directory):
+def clip(directory: Path):
     odd.byte_pairs(directory, CLIP, end="</w>")
 
 
-def t5(directory):
+def t5(directory: Path):
     odd.sentence_pieces(directory / "spiece.model", pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
 
 
-def albert(directory):
+def albert(directory: Path):
     special = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3, "bos_piece": "[CLS]", "eos_piece": "[SEP]"}
     odd.sentence_pieces(directory / "spiece.model", **special, control_symbols=["[MASK]"])
 
 
-def fairseq(directory):
+def fairseq(directory: Path):
     odd.sentence_pieces(directory / "sentencepiece.bpe.model", unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
 
 
-def deberta_v2(directory):
+def deberta_v2(directory: Path):
     special = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
     pieces = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
     odd.sentence_pieces(directory / "spm.model", **special, **pieces, user_defined_symbols=["[MASK]", "<added>"])
 
 
-def byt5(directory):
+def byt5(directory: Path):
     odd.settings(directory, tokenizer_class="ByT5Tokenizer")
 
 
 # name -> model_type, what writes its old files, tokenizer_config.json
-KINDS = {
+KINDS: dict[str, tuple[str, Callable[[Path], None], dict[str, Any]]] = {
     "bert": ("bert", bert, {}),
     "bert cased": ("bert", lambda d: bert(d, False), {"do_lower_case": False}),
     "bert accents": ("bert", bert, {"strip_accents": False, "tokenize_chinese_chars": False}),
@@ -104,7 +110,7 @@ KINDS = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def old(request, tmp_path_factory):
+def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A directory of old files, and of what kind."""
     model_type, write, said = KINDS[request.param]
     directory = tmp_path_factory.mktemp("old")
@@ -114,16 +120,16 @@ def old(request, tmp_path_factory):
     return directory, model_type
 
 
-def reader(directory):
+def reader(directory: Path):
     config = read_object(directory / "config.json")
     opened = open_tokenizer(directory, config.get("model_type", ""), config.get("tokenizer_class"))
     return TextReader(opened, Limits(10**6, None, 2))
 
 
-def same(directory, texts=odd.ODD):
+def same(directory: Path, texts: Sequence[str] = odd.ODD):
     """Every text alone, as a pair, and all together padded; which texts differ."""
     ours, theirs = reader(directory), odd.theirs(directory)
-    wrong = []
+    wrong: list[Any] = []
     for text in texts:
         try:
             tokens = ours.read(text)
@@ -146,11 +152,11 @@ def same(directory, texts=odd.ODD):
     assert np.array_equal(ours.read(texts[:8], max_length=5).ids, cut["input_ids"])
 
 
-def test_old_files(old):
+def test_old_files(old: tuple[Path, str]):
     same(old[0])
 
 
-def test_what_transformers_writes_of_them(old, tmp_path):
+def test_what_transformers_writes_of_them(old: tuple[Path, str], tmp_path: Path):
     directory, model_type = old
     theirs = odd.theirs(directory)
     theirs.save_pretrained(tmp_path)

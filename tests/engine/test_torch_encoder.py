@@ -1,12 +1,15 @@
 """A `torch.nn.TransformerEncoder` as an object, and vectors as what goes in."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session, load, load_module, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Session, load, load_module, open_snapshot, save
 from encoder_tui.engine.analysis.checks import check_masks, check_padding
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.vectors import read_vectors
@@ -14,43 +17,47 @@ from encoder_tui.tui.cli import main
 from family_kit import differences, random_model, reference_values, tokens_for
 from family_torch_encoder import SAMPLE, Reference, opener
 from family_torch_encoder import save as save_encoder
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 
 @pytest.fixture
-def module():
+def module() -> torch.nn.TransformerEncoder:
     return random_model(SAMPLE).encoder
 
 
 @pytest.fixture
-def vectors(tmp_path):
+def vectors(tmp_path: Path) -> Path:
     """A file of two rows of five vectors."""
     path = tmp_path / "rows.npy"
     np.save(path, np.random.default_rng(0).normal(size=(2, 5, 32)).astype(np.float32))
     return path
 
 
-def check(encoder, theirs, lengths):
+def check(encoder: Encoder, theirs: Reference, lengths: list[int]):
     run = encoder.run(tokens_for(SAMPLE, encoder, lengths))
     assert not differences(run, reference_values(SAMPLE, theirs, run))
     return run
 
 
-def test_given_as_an_object(module):
+def test_given_as_an_object(module: torch.nn.TransformerEncoder):
     check(load_module(module), Reference(module), [7, 3])
     check(load(module, "cpu"), Reference(module), [4])
 
 
-def test_it_keeps_its_dtype_and_its_memory(module):
+def test_it_keeps_its_dtype_and_its_memory(module: torch.nn.TransformerEncoder):
     encoder = load_module(module.to(torch.bfloat16))
     assert encoder.about["dtype"] == "bfloat16"
-    assert encoder.weights["layers.0.linear1.weight"].data_ptr() == module.layers[0].linear1.weight.data_ptr()
+    assert (
+        encoder.weights["layers.0.linear1.weight"].data_ptr()
+        == module.get_parameter("layers.0.linear1.weight").data_ptr()
+    )
     check(encoder, Reference(module), [5])
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("lengths", [[1], [9], [9, 4, 1]])
-def test_causal_is_a_square_mask(batch_first, lengths):
+def test_causal_is_a_square_mask(batch_first: bool, lengths: list[int]):
     encoder, theirs = opener(random_model(SAMPLE, batch_first=batch_first, norm_first=True), causal=True)
     assert encoder.about["attention"] == "causal"
     run = check(encoder, theirs, lengths)
@@ -58,7 +65,7 @@ def test_causal_is_a_square_mask(batch_first, lengths):
     assert not check_padding(run, encoder).findings
 
 
-def test_the_module_by_itself_is_near(module):
+def test_the_module_by_itself_is_near(module: torch.nn.TransformerEncoder):
     """Without weights torch takes other kernels, and in eval mode a fused one: both differ in the last bits only."""
     encoder = load_module(module)
     run = encoder.run(tokens_for(SAMPLE, encoder, [9, 9]))
@@ -74,7 +81,7 @@ def test_the_module_by_itself_is_near(module):
 
 
 @pytest.mark.parametrize("name", ["d_model", "nhead", "num_layers"])
-def test_a_size_that_is_missing(module, name):
+def test_a_size_that_is_missing(module: torch.nn.TransformerEncoder, name: str):
     directory = save_encoder(module)
     config = json.loads((directory / "config.json").read_text())
     del config[name]
@@ -103,17 +110,19 @@ def test_a_size_that_is_missing(module, name):
         (np.zeros((1, 2, 32), complex), None, "must be real numbers"),
     ],
 )
-def test_shapes_are_checked(module, array, mask, match):
+def test_shapes_are_checked(
+    module: torch.nn.TransformerEncoder, array: NDArray[Any], mask: NDArray[Any] | list[list[float]] | None, match: str
+):
     with pytest.raises(InputError, match=match):
         load_module(module).run_vectors(array, mask)
 
 
-def test_text_and_vectors_are_told_apart(module):
+def test_text_and_vectors_are_told_apart(module: torch.nn.TransformerEncoder):
     with pytest.raises(InputError, match="takes vectors of 32 numbers, not text; give --vectors"):
         load_module(module).run("a text")
 
 
-def test_files_of_vectors(tmp_path, vectors):
+def test_files_of_vectors(tmp_path: Path, vectors: Path):
     array, mask = read_vectors(vectors)
     assert array.shape == (2, 5, 32)
     assert mask is None
@@ -124,7 +133,7 @@ def test_files_of_vectors(tmp_path, vectors):
     assert mask.sum() == 7
 
 
-def test_files_that_are_none(tmp_path, vectors):
+def test_files_that_are_none(tmp_path: Path, vectors: Path):
     save_file({"a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "two.safetensors")
     (tmp_path / "bad.npy").write_bytes(b"nothing")
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
@@ -136,7 +145,7 @@ def test_files_that_are_none(tmp_path, vectors):
             read_vectors(tmp_path / name)
 
 
-def test_the_command_line(module, vectors, capsys):
+def test_the_command_line(module: torch.nn.TransformerEncoder, vectors: Path, capsys: pytest.CaptureFixture[str]):
     directory = str(save_encoder(module))
     line = ["--vectors", str(vectors), "--model", directory, "--batch"]
     assert main([*line, "-ex", "info tokens", "-ex", "print layers.0.attention.weights[0, 0]"]) == 0
@@ -149,7 +158,7 @@ def test_the_command_line(module, vectors, capsys):
     assert main([*line, "--against", f"model {directory}"]) == 0
 
 
-def test_commands_on_vectors(module, vectors, tmp_path):
+def test_commands_on_vectors(module: torch.nn.TransformerEncoder, vectors: Path, tmp_path: Path):
     encoder = load_module(module)
     array, _ = read_vectors(vectors)
     session = Session(encoder.run_vectors(array, [[1] * 5, [1, 1, 1, 0, 0]]), encoder)
@@ -175,7 +184,9 @@ SEEN = [[1, 1, 1, 0], [1, 1, 0, 0]]
     ],
     ids=["integers", "uint8", "boolean", "float"],
 )  # fmt: skip
-def test_what_a_mask_means(module, mask, said):
+def test_what_a_mask_means(
+    module: torch.nn.TransformerEncoder, mask: list[list[int]] | torch.Tensor, said: tuple[str, ...]
+):
     """Booleans and floats mean what torch's own `src_key_padding_mask` means, integers what an attention mask means."""
     run = load_module(module).run_vectors(torch.ones(2, 4, 32), mask)
     assert np.array_equal(run.tokens.mask, SEEN)
@@ -205,7 +216,7 @@ def test_batch_second_is_read_as_the_module_reads_it():
         encoder.run_vectors(given, torch.ones(4, 2, dtype=torch.int64))
 
 
-def test_a_saved_one_without_batch_first_is_torchs_default(tmp_path, capsys):
+def test_a_saved_one_without_batch_first_is_torchs_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     directory = save_encoder(random_model(SAMPLE, batch_first=False).encoder)
     config = json.loads((directory / "config.json").read_text())
     del config["batch_first"]
@@ -218,7 +229,9 @@ def test_a_saved_one_without_batch_first_is_torchs_default(tmp_path, capsys):
     assert "text 1: 'rows.npy 1'" in said.out
 
 
-def test_a_boolean_mask_is_told(module, tmp_path, capsys):
+def test_a_boolean_mask_is_told(
+    module: torch.nn.TransformerEncoder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     save_file({"x": torch.zeros(1, 2, 32), "mask": torch.tensor([[False, True]])}, tmp_path / "rows.safetensors")
     line = ["--vectors", str(tmp_path / "rows.safetensors"), "--model", str(save_encoder(module)), "--batch"]
     assert main([*line, "-ex", "print tokens.mask"]) == 0
@@ -226,7 +239,7 @@ def test_a_boolean_mask_is_told(module, tmp_path, capsys):
     assert "src_key_padding_mask, booleans (True hides): 1 of 2 vectors hidden" in said.err
 
 
-def test_the_help_says_what_a_mask_means(capsys):
+def test_the_help_says_what_a_mask_means(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "integers, 1 counts, or booleans, True hides" in " ".join(capsys.readouterr().out.split())
@@ -234,7 +247,7 @@ def test_the_help_says_what_a_mask_means(capsys):
 
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])
 @pytest.mark.parametrize("name", ["mask", "attention_mask", "src_key_padding_mask", "key_padding_mask"])
-def test_a_mask_goes_by_its_names(module, tmp_path, ending, name):
+def test_a_mask_goes_by_its_names(module: torch.nn.TransformerEncoder, tmp_path: Path, ending: str, name: str):
     """transformers' name and torch's, each with what it means there."""
     path = tmp_path / f"rows.{ending}"
     given = {
@@ -258,8 +271,11 @@ def test_a_mask_goes_by_its_names(module, tmp_path, ending, name):
         ({"token_type_ids": np.ones((1, 2), int)}, "must hold one tensor"),
     ],
 )
-def test_a_mask_whose_name_says_another_convention_is_refused(tmp_path, parts, said):
-    np.savez(tmp_path / "rows.npz", x=np.zeros((1, 2, 32)), **parts)
+def test_a_mask_whose_name_says_another_convention_is_refused(
+    tmp_path: Path, parts: dict[str, NDArray[Any]], said: str
+):
+    arrays: dict[str, Any] = {"x": np.zeros((1, 2, 32)), **parts}
+    np.savez(tmp_path / "rows.npz", **arrays)
     with pytest.raises(InputError, match=said):
         read_vectors(tmp_path / "rows.npz")
 
@@ -281,17 +297,19 @@ THIRD = np.full((1, 2, 32), 1 / 3)
         (np.zeros((1, 2, 32), np.float32), [[1, 0]], None),
     ],
 )  # fmt: skip
-def test_how_vectors_were_read_is_told_where_it_may_be_meant_otherwise(module, array, mask, said):
+def test_how_vectors_were_read_is_told_where_it_may_be_meant_otherwise(
+    module: torch.nn.TransformerEncoder, array: NDArray[Any], mask: list[list[int]] | None, said: str | None
+):
     notes = load_module(module).run_vectors(array, mask).tokens.notes
-    assert [said in note for note in notes] == [True] * (said is not None)
+    assert [said is not None and said in note for note in notes] == [True] * (said is not None)
 
 
-def test_double_precision_keeps_them(module):
+def test_double_precision_keeps_them(module: torch.nn.TransformerEncoder):
     run = load_module(module, "float64").run_vectors(THIRD)
     assert run.tokens.notes == ()
     assert run["input.vectors"].read()[0, 0, 0] == 1 / 3
 
 
-def test_vectors_of_yes_and_no_are_a_mask(module):
+def test_vectors_of_yes_and_no_are_a_mask(module: torch.nn.TransformerEncoder):
     with pytest.raises(InputError, match="vectors are bool"):
         load_module(module).run_vectors(np.ones((1, 2, 32), bool))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
-from encoder_tui.engine import Debugger, Session
+from encoder_tui.engine import Debugger, Encoder, Session
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.unexpected import Unexpected
+from encoder_tui.engine.program.trace import Trace
 
 THREE = ["The cat sat on the mat.", "Unbelievable!", "The animal didn't cross the street because it was too tired"]
 
 
-def first_fault(run):
+def first_fault(run: Trace):
     debugger = Debugger(run)
     debugger.add("*", Unexpected())
     return debugger.cont()
@@ -21,7 +24,7 @@ def first_fault(run):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("texts", [["hi"], THREE], ids=["one", "padded"])
-def test_a_healthy_model_needs_no_exception(minilm_dir, dtype: str, texts: list[str]) -> None:
+def test_a_healthy_model_needs_no_exception(minilm_dir: Path, dtype: str, texts: list[str]) -> None:
     from encoder_tui.engine import load
 
     found = first_fault(load(minilm_dir, "cpu", dtype).run(texts))
@@ -34,7 +37,7 @@ def test_the_bundled_model_is_healthy() -> None:
     assert first_fault(load(device="cpu").run(THREE)).reason == "end"
 
 
-def with_patch(encoder, line: str, texts: list[str]):
+def with_patch(encoder: Encoder, line: str, texts: list[str]):
     session = Session(encoder.run(texts))
     TABLE.execute(session, line)
     return first_fault(session.trace)
@@ -50,14 +53,16 @@ def with_patch(encoder, line: str, texts: list[str]):
         ("patch tokens.mask[0] = 0", "tokens.mask", "every key of text 0 is masked", (0, None)),
     ],
 )  # fmt: skip
-def test_a_fault_is_found_at_its_own_stage(minilm, line: str, stage: str, says: str, place) -> None:
+def test_a_fault_is_found_at_its_own_stage(
+    minilm: Encoder, line: str, stage: str, says: str, place: tuple[int | None, ...]
+) -> None:
     found = with_patch(minilm, line, ["the"])
     assert found.stage.name == stage
     assert says in found.held
     assert found.place == place
 
 
-def test_a_row_that_does_not_sum_to_1_is_named_with_its_sum(minilm) -> None:
+def test_a_row_that_does_not_sum_to_1_is_named_with_its_sum(minilm: Encoder) -> None:
     stopped = with_patch(minilm, "patch layers.0.attention.weights[0, 4, 1] = x * 0", ["the"])
     assert (
         stopped.held
@@ -65,12 +70,12 @@ def test_a_row_that_does_not_sum_to_1_is_named_with_its_sum(minilm) -> None:
     )
 
 
-def test_minus_infinity_in_a_mask_is_right(minilm) -> None:
+def test_minus_infinity_in_a_mask_is_right(minilm: Encoder) -> None:
     found = with_patch(minilm, "patch mask.additive[1, 0, :, 4:] = -inf", THREE[:2])
     assert found.reason == "end"
 
 
-def test_attention_to_padding_is_found(minilm) -> None:
+def test_attention_to_padding_is_found(minilm: Encoder) -> None:
     """By hand, weight taken from a token for padding: every row still sums to 1."""
     session = Session(minilm.run(THREE[:2]))
     key = int(session.trace.tokens.mask[1].sum())
@@ -83,13 +88,13 @@ def test_attention_to_padding_is_found(minilm) -> None:
     assert (batch, query < 4, key >= 4) == (1, True, True)
 
 
-def test_an_inverted_mask_is_named(minilm) -> None:
+def test_an_inverted_mask_is_named(minilm: Encoder) -> None:
     found = with_patch(minilm, "patch mask.additive = -3.4028235e38 - x", THREE[:2])
     assert found.stage.name == "mask.additive"
     assert "inverted" in found.held
 
 
-def test_a_wrong_epsilon_spoils_the_deviation(make_checkpoint) -> None:
+def test_a_wrong_epsilon_spoils_the_deviation(make_checkpoint: Callable[..., Path]) -> None:
     from encoder_tui.engine import load
 
     found = first_fault(load(make_checkpoint(layer_norm_eps=0.5), "cpu").run("hello"))
@@ -97,7 +102,7 @@ def test_a_wrong_epsilon_spoils_the_deviation(make_checkpoint) -> None:
     assert "epsilon 0.5" in found.held
 
 
-def test_a_weight_that_is_nan_is_found_where_it_is_used(small_dir, tmp_path) -> None:
+def test_a_weight_that_is_nan_is_found_where_it_is_used(small_dir: Path, tmp_path: Path) -> None:
     from shutil import copytree
 
     from encoder_tui.engine import load
@@ -112,12 +117,12 @@ def test_a_weight_that_is_nan_is_found_where_it_is_used(small_dir, tmp_path) -> 
     assert "hidden=3" in found.held
 
 
-def test_the_first_of_several_faults_is_found_backwards_too(minilm) -> None:
+def test_the_first_of_several_faults_is_found_backwards_too(minilm: Encoder) -> None:
     session = Session(minilm.run("the cat"))
     TABLE.execute(session, "patch layers.2.output[0, 0, 0] = nan")
     TABLE.execute(session, "break unexpected")
     TABLE.execute(session, "goto end")
-    stops = []
+    stops: list[str] = []
     while (stop := TABLE.execute(session, "reverse-continue").stop).reason == "breakpoint":
         stops.append(stop.stage.name)
     assert stops[-1] == "layers.2.ffn.norm"

@@ -1,5 +1,9 @@
 """Vectors in place of the embeddings of a text's tokens: transformers' `inputs_embeds`, in every family that takes them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import family_albert
 import family_bert
 import family_deberta
@@ -14,7 +18,7 @@ import family_t5
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session
+from encoder_tui.engine import Encoder, InputError, Session
 from encoder_tui.engine.commands import TABLE
 from family_kit import open_pair, random_model
 
@@ -28,17 +32,17 @@ SAMPLES = {
 
 
 @pytest.fixture(scope="module", params=SAMPLES)
-def pair(request):
+def pair(request: pytest.FixtureRequest) -> tuple[Encoder, Any]:
     sample = SAMPLES[request.param]
     return open_pair(sample, random_model(sample))
 
 
-def vectors_for(theirs, shape=(3, 6), seed=0):
+def vectors_for(theirs: Any, shape: tuple[int, ...] = (3, 6), seed: int = 0):
     size = theirs.get_input_embeddings().weight.shape[1]
     return np.random.default_rng(seed).normal(size=(*shape, size)).astype(np.float32)
 
 
-def test_they_are_what_transformers_computes(pair):
+def test_they_are_what_transformers_computes(pair: tuple[Encoder, Any]):
     encoder, theirs = pair
     vectors = vectors_for(theirs)
     mask = np.array([[1] * 6, [1] * 4 + [0] * 2, [1] + [0] * 5])
@@ -52,21 +56,21 @@ def test_they_are_what_transformers_computes(pair):
     assert "tokens.ids" not in run.program
 
 
-def test_the_embeddings_of_a_text_give_what_the_text_gives(minilm):
+def test_the_embeddings_of_a_text_give_what_the_text_gives(minilm: Encoder):
     run = minilm.run(["the cat sat", "a dog"])
     again = minilm.run_vectors(run["embeddings.token"].tensor(), run.tokens.mask)
     assert torch.equal(again["output"].tensor(), run["output"].tensor())
     assert torch.equal(again["head.sentence.normalized"].tensor(), run["head.sentence.normalized"].tensor())
 
 
-def test_what_does_not_fit_is_one_line(minilm):
+def test_what_does_not_fit_is_one_line(minilm: Encoder):
     with pytest.raises(InputError, match="vectors have 5 numbers each, and the model takes 384"):
         minilm.run_vectors(np.zeros((2, 3, 5), np.float32))
     with pytest.raises(InputError, match="there are 600 vectors a text, and the model takes 512; give fewer"):
         minilm.run_vectors(np.zeros((1, 600, 384), np.float32))
 
 
-def test_commands_hold_of_them(minilm):
+def test_commands_hold_of_them(minilm: Encoder):
     run = minilm.run(["the cat sat", "a dog"])
     vectors = minilm.run_vectors(run["embeddings.token"].tensor(), run.tokens.mask)
     session = Session(vectors, minilm)

@@ -1,5 +1,7 @@
 """The gate for text: what steers a terminal or hides is written out, what belongs to a script or an emoji stays."""
 
+from __future__ import annotations
+
 import re
 import sys
 import unicodedata
@@ -52,7 +54,7 @@ def test_every_character_that_steers_is_written_out_and_no_other():
         + r"\U000e007f",
     }.items(),
 )
-def test_what_hides_is_shown(given, shown):
+def test_what_hides_is_shown(given: str, shown: str):
     assert visible(given) == shown
 
 
@@ -69,7 +71,7 @@ def test_what_hides_is_shown(given, shown):
         r"C:\x1b \u202e",  # escapes that someone typed as such
     ],
 )
-def test_what_belongs_there_stays(text):
+def test_what_belongs_there_stays(text: str):
     assert visible(text) == text
     assert visible(visible(text)) == text
 

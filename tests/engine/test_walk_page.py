@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from encoder_tui.engine import InputError, open_snapshot, save
+from encoder_tui.engine import Encoder, InputError, Run, open_snapshot, save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.pages.walk import save_walk
@@ -17,12 +18,12 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 
 @pytest.fixture(scope="module")
-def run(small):
+def run(small: Encoder) -> Run:
     return small.run("the cat </title><script>alert(1)</script>")
 
 
 @pytest.fixture(scope="module")
-def page(run, tmp_path_factory):
+def page(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("walk") / "page.html"
     saved = save_walk(run, path)
     assert saved.size == path.stat().st_size < 4_000_000
@@ -30,7 +31,7 @@ def page(run, tmp_path_factory):
     return path
 
 
-def test_every_stage_is_there_with_its_formula_and_a_link(run, page):
+def test_every_stage_is_there_with_its_formula_and_a_link(run: Run, page: Path):
     read = read_strictly(page.read_text("utf-8"))
     assert read.ids == ["begin", *run]
     assert set(read.links) == {"#begin", *(f"#{name}" for name in run)}
@@ -41,7 +42,7 @@ def test_every_stage_is_there_with_its_formula_and_a_link(run, page):
     assert read.count["table"] >= len(run)
 
 
-def test_a_glob_leaves_the_others_out_and_says_so(run, tmp_path):
+def test_a_glob_leaves_the_others_out_and_says_so(run: Run, tmp_path: Path):
     path = tmp_path / "some.html"
     assert save_walk(run, path, "layers.0.attention.*").stages < len(run)
     read = read_strictly(path.read_text("utf-8"))
@@ -51,7 +52,7 @@ def test_a_glob_leaves_the_others_out_and_says_so(run, tmp_path):
     assert "embeddings.position@E" in read_strictly(path.read_text("utf-8")).ids
 
 
-def test_a_recording_says_what_it_lacks(run, tmp_path):
+def test_a_recording_says_what_it_lacks(run: Run, tmp_path: Path):
     save(run, tmp_path / "some.safetensors", select="layers.0.*")
     saved = save_walk(open_snapshot(tmp_path / "some.safetensors"), tmp_path / "page.html")
     assert "tokens.segments" in saved.lacking
@@ -59,14 +60,14 @@ def test_a_recording_says_what_it_lacks(run, tmp_path):
     assert "no numbers here" in read_strictly((tmp_path / "page.html").read_text("utf-8")).words
 
 
-def test_in_chinese(run, tmp_path, chinese):
+def test_in_chinese(run: Run, tmp_path: Path, chinese: None):
     save_walk(run, tmp_path / "page.html", "*.scores")
     text = (tmp_path / "page.html").read_text("utf-8")
     assert '<html lang="zh">' in text
     assert "开头" in read_strictly(text).words
 
 
-def test_stopped_or_refused_nothing_is_written(run, tmp_path):
+def test_stopped_or_refused_nothing_is_written(run: Run, tmp_path: Path):
     path = tmp_path / "page.html"
     path.write_text("before")
     with pytest.raises(InputError, match=r"stopped before tokens\.mask; nothing was written"):
@@ -77,7 +78,9 @@ def test_stopped_or_refused_nothing_is_written(run, tmp_path):
         save_walk(run, tmp_path / "none" / "page.html")
 
 
-def test_the_command_and_the_option_write_it(small, small_dir, tmp_path, capsys):
+def test_the_command_and_the_option_write_it(
+    small: Encoder, small_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     reply = TABLE.execute(Session(small.run("the cat"), small), f"export {tmp_path}/a.html *.weights")
     assert reply.text.startswith(f"wrote {tmp_path}/a.html: 2 stages, ")
     assert (
@@ -90,7 +93,7 @@ def test_the_command_and_the_option_write_it(small, small_dir, tmp_path, capsys)
 
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
-def test_a_browser_reads_the_same_page(page, tmp_path):
+def test_a_browser_reads_the_same_page(page: Path, tmp_path: Path):
     command = [
         str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom", page.as_uri(),
     ]  # fmt: skip

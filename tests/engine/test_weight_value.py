@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError, Session, load, open_snapshot, save
@@ -71,7 +73,7 @@ def test_what_is_no_weight_is_said(run: Run, name: str, said: str) -> None:
         run[name]
 
 
-def test_a_recording_has_their_shapes_and_no_numbers(run: Run, tmp_path) -> None:
+def test_a_recording_has_their_shapes_and_no_numbers(run: Run, tmp_path: Path) -> None:
     save(run, tmp_path / "all.safetensors")
     recording = open_snapshot(tmp_path / "all.safetensors")
     weight = recording["embeddings.position_embeddings.weight"]

@@ -107,7 +107,7 @@ def test_activations_and_their_slopes(kind: str) -> None:
     result = ACTIVATIONS[kind][0](points, out=None)
     (slopes,) = torch.autograd.grad(result.sum(), points)
     curve = CURVES[kind]
-    for x, y, slope in zip(points.tolist(), result.tolist(), slopes.tolist(), strict=True):
+    for x, y, slope in zip(*(map(float, numbers.detach()) for numbers in (points, result, slopes)), strict=True):
         assert curve.output(x) == pytest.approx(y, abs=1e-15, rel=1e-12)
         assert curve.slope(x) == pytest.approx(slope, abs=1e-14, rel=1e-12)
         if curve.gate is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,14 @@ def session(small: Encoder) -> Session:
 
 
 @pytest.fixture
-def say(session: Session):
+def say(session: Session) -> Callable[[str], str]:
     return lambda line: TABLE.execute(session, line).text
 
 
 # -- the command -------------------------------------------------------------------------------------------------
 
 
-def test_why_follows_and_returns(session: Session, say) -> None:
+def test_why_follows_and_returns(session: Session, say: Callable[[str], str]) -> None:
     first = say('why layers.1.attention.scores[0, 3, "animal", "cross"]')
     assert first.startswith("layers.1.attention.scores[batch=0, head=3, query=2 'animal', key=6 'cross'] = ")
     second = say("why 2")
@@ -43,12 +44,12 @@ def test_why_follows_and_returns(session: Session, say) -> None:
     assert say("why back") == first
 
 
-def test_why_takes_the_stage_under_the_cursor(session: Session, say) -> None:
+def test_why_takes_the_stage_under_the_cursor(session: Session, say: Callable[[str], str]) -> None:
     say("goto layers.0.ffn.activation")
     assert say("why [0, 2, 7]") == say("why layers.0.ffn.activation[0, 2, 7]")
 
 
-def test_why_reaches_what_has_not_run_yet(say) -> None:
+def test_why_reaches_what_has_not_run_yet(say: Callable[[str], str]) -> None:
     assert say("why output[0, 0, 0]").startswith("layers.1.ffn.norm[batch=0, token=0 '[CLS]', hidden=0] = ")
 
 
@@ -64,12 +65,12 @@ def test_why_reaches_what_has_not_run_yet(say) -> None:
         ("why nothing[0]", "no stage named 'nothing'"),
     ],
 )
-def test_what_cannot_be_explained_is_said(say, line: str, says: str) -> None:
+def test_what_cannot_be_explained_is_said(say: Callable[[str], str], line: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         say(line)
 
 
-def test_a_refused_line_leaves_the_way_as_it_was(session: Session, say) -> None:
+def test_a_refused_line_leaves_the_way_as_it_was(session: Session, say: Callable[[str], str]) -> None:
     say("why layers.0.attention.scores[0, 0, 1, 1]")
     for line in ("why 999", "why output[0]", "why 0"):
         with pytest.raises(InputError):
@@ -167,7 +168,7 @@ def test_an_operand_that_was_not_exported_is_named(session: Session, tmp_path: P
 # -- after a stop ------------------------------------------------------------------------------------------------
 
 
-def test_why_alone_explains_what_the_last_stop_named(session: Session, say) -> None:
+def test_why_alone_explains_what_the_last_stop_named(session: Session, say: Callable[[str], str]) -> None:
     say("patch layers.1.ffn.up[0, 2, 7] = nan")
     say("break unexpected")
     TABLE.execute(session, "continue")
@@ -180,7 +181,7 @@ def test_why_alone_explains_what_the_last_stop_named(session: Session, say) -> N
         say("why")
 
 
-def test_why_alone_asks_for_what_a_stop_left_open(session: Session, say) -> None:
+def test_why_alone_asks_for_what_a_stop_left_open(session: Session, say: Callable[[str], str]) -> None:
     """A row has no one element, and a breakpoint without a condition names nothing."""
     say("patch layers.0.attention.weights[0, 2, 1] = 0.9")
     say("break unexpected")

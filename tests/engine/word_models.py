@@ -53,7 +53,7 @@ def reference(weights: dict[str, torch.Tensor], kind: str, rows: list[list[int]]
     """
     table, score, bias = weights["embeddings.weight"], weights["decoder.weight"], weights["decoder.bias"]
     bags = {mode: nn.EmbeddingBag.from_pretrained(table, mode=mode) for mode in ("sum", "mean")}
-    found = []
+    found: list[dict[str, Any]] = []
     for row in rows:
         values: dict[str, Any] = {}
         if kind == "cbow":

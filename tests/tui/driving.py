@@ -72,7 +72,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 
 @asynccontextmanager
 async def running(
-    start: Callable[..., Session] | None = None, lines: Sequence[str] = (), size: tuple[int, int] = (120, 40)
+    start: Callable[[Any], Session] | None = None, lines: Sequence[str] = (), size: tuple[int, int] = (120, 40)
 ) -> AsyncGenerator[tuple[EncoderApp, Pilot[Any]]]:
     """The app on a fake encoder before its first stage, loaded and at rest."""
     app = EncoderApp(start or (lambda progress: fake_session("")), lines)

@@ -133,7 +133,9 @@ class _Builder:
     """Writes program and values side by side."""
 
     def __init__(self, tokens: Tokens) -> None:
-        self.tokens, self.stages, self.values = tokens, [], {}
+        self.tokens = tokens
+        self.stages: list[Stage] = []
+        self.values: dict[str, Value] = {}
         self.random = np.random.default_rng(7)
 
     def add(
@@ -167,7 +169,7 @@ def fake_tokens() -> Tokens:
     """Fourteen tokens and eight, padded to fourteen."""
     mask = np.array([[int(token != "[PAD]") for token in row] for row in STRINGS], dtype=np.int64)
     ids = np.random.default_rng(3).integers(1000, 30_000, mask.shape) * mask
-    positions = np.broadcast_to(np.arange(mask.shape[1]), mask.shape).copy()
+    positions = np.broadcast_to(np.arange(mask.shape[1], dtype=np.int64), mask.shape).copy()
     return Tokens(TEXTS, None, ids, mask, np.zeros_like(mask), positions, STRINGS, (), VOCABULARY)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import driving  # noqa: F401 (its pauses wait for no clock)
+import driving  # noqa: F401 # pyright: ignore[reportUnusedImport] # its pauses wait for no clock
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.panes.inspector import Inspector
 from encoder_tui.tui.reading.facts import look

@@ -57,7 +57,11 @@ async def test_every_key_of_the_table_reaches_its_command(monkeypatch: pytest.Mo
         await press(pilot, "s")
         ran: list[str] = []
         begun: list[str] = []
-        monkeypatch.setattr(app.controller, "run", lambda line, origin: ran.append(line))
+
+        def run(line: str, origin: object) -> None:
+            ran.append(line)
+
+        monkeypatch.setattr(app.controller, "run", run)
         monkeypatch.setattr(app.main.console, "begin", begun.append)
         for command in app.table:
             for key in command.keys:
@@ -318,7 +322,11 @@ async def test_a_fault_of_ours_leaves_no_page_of_traceback(monkeypatch: pytest.M
     app: EncoderApp | None = None
     with pytest.raises(ZeroDivisionError):  # noqa: PT012
         async with running() as (app, pilot):
-            monkeypatch.setattr(app.controller, "press", lambda names, typing: 1 // 0)
+
+            def press(names: object, typing: object) -> int:
+                return 1 // 0
+
+            monkeypatch.setattr(app.controller, "press", press)
             await pilot.press("s")
             await until(pilot, lambda: app.failure, "the end")
     assert app is not None

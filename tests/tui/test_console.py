@@ -45,6 +45,7 @@ async def test_the_last_answer_can_be_read_on_the_whole_screen() -> None:
         assert screen_of(app)[-1].rstrip() == " v reads all 46 lines on the whole screen"
         await press(pilot, "v")
         reply = app.screen.query_one("#reply")
+        assert app.main.console.last is not None
         lines = app.main.console.last[1].splitlines()
         assert lines_of(reply)[0] == lines[0][: reply.width].rstrip()  # type: ignore[attr-defined]
         await press(pilot, "j", "right")

@@ -10,7 +10,7 @@ import pytest
 from encoder_tui.engine.commands import CommandTable
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.app import engine_thread
-from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Worked
+from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
 from encoder_tui.tui.app.faults import OwnFault
 from encoder_tui.tui.reading.work import Work
 from fakes import Gate, fake_session
@@ -39,8 +39,8 @@ def post() -> Post:
     return Post()
 
 
-def begun(post: Post, **options: Any) -> EngineThread:
-    engine = EngineThread(options.get("start", lambda progress: fake_session("")), post)
+def begun(post: Post, start: Start | None = None) -> EngineThread:
+    engine = EngineThread(start or (lambda progress: fake_session("")), post)
     engine.begin()
     post.next(Listed)
     return engine

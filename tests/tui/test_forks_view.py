@@ -17,7 +17,10 @@ WEIGHTS = "layers.0.attention.weights"
 
 @pytest.fixture
 def start(small: Encoder) -> Callable[..., Session]:
-    return lambda progress=None: Session(small.run("The cat sat"), small)
+    def make(progress: object = None) -> Session:
+        return Session(small.run("The cat sat"), small)
+
+    return make
 
 
 async def test_forks_stand_below_the_breakpoints_as_a_tree(start: Callable[..., Session]) -> None:

@@ -27,7 +27,7 @@ def test_a_line_with_nothing_to_hide_is_the_same_object():
 @pytest.mark.parametrize(
     ("text", "shown"), [("\x1b", r"\x1b"), ("\u200d", r"\u200d"), ("  ", "··"), ("", "·"), ("👩\u200d👧", "👩\u200d👧")]
 )
-def test_plain(text, shown):
+def test_plain(text: str, shown: str):
     assert plain(text) == shown
 
 

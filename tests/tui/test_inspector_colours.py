@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from encoder_tui.tui.drawing.colours import (
@@ -56,8 +58,8 @@ def test_what_is_no_number_has_a_code_of_its_own_and_no_say_in_the_scale() -> No
 @pytest.mark.parametrize(
     ("dtype", "numpy"), [("float16", np.float16), ("float64", np.float64), ("bfloat16", np.float32)]
 )
-def test_the_lowest_number_of_every_dtype_is_a_masks(dtype: str, numpy: type) -> None:
-    lowest = -3.3895e38 if dtype == "bfloat16" else np.finfo(numpy).min
+def test_the_lowest_number_of_every_dtype_is_a_masks(dtype: str, numpy: type[np.floating[Any]]) -> None:
+    lowest = -3.3895e38 if dtype == "bfloat16" else float(np.finfo(numpy).min)
     numbers = np.array([lowest, -5.0], dtype=numpy)
     assert scale_of(numbers, dtype).masked == 1
 

@@ -42,7 +42,9 @@ def subject(shape: tuple[int, ...], axes: tuple[str, ...]) -> Subject:
         ((5, 2, 4, 3, 6), ("other", *SQUARE), (0, 1, 3), 3, 6),
     ],
 )
-def test_the_last_two_axes_are_the_picture(shape, axes, fixed, rows, columns) -> None:
+def test_the_last_two_axes_are_the_picture(
+    shape: tuple[int, ...], axes: tuple[str, ...], fixed: tuple[int, ...], rows: int, columns: int
+) -> None:
     plane = plane_of(subject(shape, axes), ViewState(text=1, head=3))
     assert (plane.fixed, plane.rows, plane.columns) == (fixed, rows, columns)
     window = plane.window(slice(0, 1), slice(2, 3))

@@ -112,7 +112,7 @@ async def test_motion_goes_from_layer_to_layer_and_stops_at_the_edges() -> None:
     app = InspectorApp(plain(), ViewState(WEIGHTS, view="grid", head=1))
     async with app.run_test(size=(50, 17)) as pilot:
         await pilot.pause()
-        places = {}
+        places: dict[str, tuple[int, int | None]] = {}
         for where in ("left", "right", "up", "down", "row-end", "bottom", "top", "page-down"):
             state = app.inspector.moved(where, app.state)
             places[where] = int(state.stage.split(".")[1]), state.head
@@ -209,7 +209,8 @@ class Slow(Long):
 
 
 async def test_keys_and_commands_do_not_wait_for_all_layers() -> None:
-    session, order = fake_session(""), []
+    session = fake_session("")
+    order: list[str] = []
     slow = [Slow(name, order) for name in (WEIGHTS, LAST)]
     session.trace.values |= {value.name: value for value in slow}  # type: ignore[attr-defined]
     async with running(lambda progress: session) as (app, pilot):

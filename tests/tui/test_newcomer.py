@@ -1,11 +1,17 @@
 """The path of someone who learns, by keys alone: each of the story's seven parts, in both languages, on both screens."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from driving import press, running, screen_of, settled, write
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.translation import use
+from encoder_tui.tui.app.app import EncoderApp
+from textual.pilot import Pilot
 
 TEXT = "The animal didn't cross the street because it was too tired"
 SMALL, LARGE = (80, 24), (120, 40)
@@ -23,31 +29,31 @@ each_screen = pytest.mark.parametrize(
 
 
 @pytest.fixture(params=["en", "zh"])
-def language(request):
+def language(request: pytest.FixtureRequest) -> Iterator[str]:
     use(request.param)
     yield request.param
     use("en")
 
 
-def opened(model=None, **options):
-    def start(progress):
+def opened(model: str | None = None, **options: Any):
+    def start(progress: object):
         encoder = load(model, "cpu", **options)
         return Session(encoder.trace(TEXT), encoder)
 
     return start
 
 
-def words(app) -> str:
+def words(app: EncoderApp) -> str:
     return "\n".join(screen_of(app))
 
 
-async def look_at(pilot, stage):
+async def look_at(pilot: Pilot[Any], stage: str):
     await press(pilot, "slash")
     await write(pilot, stage)
 
 
 @each_screen
-async def test_tokens_and_codes(language, size):
+async def test_tokens_and_codes(language: str, size: tuple[int, int]):
     async with running(opened(), size=size) as (app, pilot):
         await press(pilot, "s", "2")
         ids = app.controller.position.world.tokens.ids[0]
@@ -70,7 +76,7 @@ async def test_tokens_and_codes(language, size):
 
 
 @pytest.mark.parametrize("model", ["cbow", "skipgram"])
-async def test_word2vec(language, model):
+async def test_word2vec(language: str, model: str):
     async with running(opened(model)) as (app, pilot):
         await press(pilot, "colon")
         await write(pilot, "goto loss.word")
@@ -82,7 +88,7 @@ async def test_word2vec(language, model):
 
 
 @pytest.mark.parametrize("model", [None, "preset:transformer-base"], ids=["learned", "sinusoidal"])
-async def test_positions(language, model):
+async def test_positions(language: str, model: str | None):
     async with running(opened(model)) as (app, pilot):
         await look_at(pilot, "embeddings.position")
         await press(pilot, "t", "1")
@@ -93,7 +99,7 @@ async def test_positions(language, model):
 
 
 @each_screen
-async def test_attention(language, size):
+async def test_attention(language: str, size: tuple[int, int]):
     async with running(opened(), size=size) as (app, pilot):
         await look_at(pilot, "layers.1.attention.weights")
         await press(pilot, "t", "7")
@@ -109,7 +115,7 @@ async def test_attention(language, size):
         assert {"en": "ctivation", "zh": "激活"}[language] in words(app)
 
 
-async def test_training_mode(language):
+async def test_training_mode(language: str):
     async with running(opened(train_seed=7, dropout=0.1)) as (app, pilot):
         await look_at(pilot, "weights_dropout_mask")
         await press(pilot, "t", "2", "x")
@@ -118,7 +124,7 @@ async def test_training_mode(language):
         assert {"en": "ropout", "zh": "丢弃"}[language] in shown
 
 
-async def test_models_of_the_story(language):
+async def test_models_of_the_story(language: str):
     async with running(opened("preset:gpt3-width")) as (app, pilot):
         await press(pilot, "dollar_sign")
         assert "1,812,099,072" in words(app)
@@ -128,7 +134,7 @@ async def test_models_of_the_story(language):
 
 
 @each_screen
-async def test_the_tour(language, size):
+async def test_the_tour(language: str, size: tuple[int, int]):
     async with running(opened(), ["tour"], size=size) as (app, pilot):
         label = {"en": "tour", "zh": "导览"}[language]
         for stop in range(1, 18):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from driving import press, running
-from encoder_tui.engine import Session, load
+from encoder_tui.engine import Encoder, Session, load
 from encoder_tui.tui.state.product_layout import CELL, HEAD, in_lines, product_layout
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.product_view import ProductView
@@ -17,12 +17,12 @@ TOKEN, SCORES, OUTPUT = "embeddings.token", "layers.0.attention.scores", "layers
 
 
 @pytest.fixture(scope="module")
-def encoder():
+def encoder() -> Encoder:
     return load(None, "cpu")
 
 
 @pytest.fixture
-def session(encoder) -> Session:
+def session(encoder: Encoder) -> Session:
     return Session(encoder.trace(TEXT), encoder)
 
 
@@ -114,7 +114,7 @@ def lines_sum(lines: list[str]) -> str:
     return next(line for line in lines if line.startswith("= "))[2:6]
 
 
-async def test_the_questions_are_answered_at_80_by_24(encoder, session: Session) -> None:
+async def test_the_questions_are_answered_at_80_by_24(encoder: Encoder, session: Session) -> None:
     """Beside the tree the value has 48 by 15 cells there."""
     looked_up = "\n".join(await shown(session, ViewState(TOKEN, view="product", row=2), (48, 15)))
     assert "(7,999 times 0)" in looked_up
@@ -145,6 +145,7 @@ async def test_heads_have_borders(session: Session) -> None:
             if borders:
                 break
         assert borders
+        assert frame is not None
         row = app.lines()[frame.layout.top - 1]
         at = frame.layout.gutter + (borders[0] - frame.summed.first) * CELL
         assert row[at] == "┊"

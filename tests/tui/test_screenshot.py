@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from driving import running, settled
@@ -14,7 +15,7 @@ def words(svg: str) -> str:
     )
 
 
-async def test_the_screen_is_written_whole(tmp_path):
+async def test_the_screen_is_written_whole(tmp_path: Path):
     async with running() as (app, pilot):
         for name in (".svg", "screen.svg", "screen.html"):
             app.controller.run(f"screenshot {tmp_path}/{name}", "console")
@@ -32,7 +33,7 @@ async def test_the_screen_is_written_whole(tmp_path):
 
 
 @pytest.mark.parametrize("line", ["screenshot", "screenshot a.png", "screenshot a.svg b.svg"])
-def test_another_ending_is_refused(line):
+def test_another_ending_is_refused(line: str):
     from encoder_tui.engine import InputError
     from encoder_tui.engine.commands import TABLE
     from fakes import fake_session

@@ -19,6 +19,7 @@ async def test_a_name_is_each_texts_token_on_the_screen(small: Encoder) -> None:
     async with running(lambda progress: session) as (app, pilot):
         await press(pilot, "colon")
         await write(pilot, f'print {WEIGHTS}[head=3, query="it", key="[SEP]"#1]')
+        assert app.main.console.last is not None
         said = app.main.console.last[1].splitlines()
         assert [line.split("  ")[0] for line in said[1:]] == ["0 query=5 it, key=8 [SEP]", "1 query=1 it, key=5 [SEP]"]
         for line, answer in (

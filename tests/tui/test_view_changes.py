@@ -88,7 +88,7 @@ def test_finding_goes_round_and_says_which_it_is() -> None:
     here, state = world(), ViewState("layers.0.ffn.up", sought="NORM")
     state, at, count = view_changes.next_found(state, here, 0)
     assert (state.stage, at, count) == ("embeddings.norm", 1, 5)
-    names = []
+    names: list[tuple[str, int]] = []
     for _ in range(6):
         state, at, count = view_changes.next_found(state, here, 1)
         names.append((state.stage, at))

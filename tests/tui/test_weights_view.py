@@ -30,7 +30,8 @@ def world() -> World:
 
 async def test_the_key_shows_the_weights_one_after_the_other_and_the_value_again() -> None:
     async with running(lambda progress: session(), ["goto embeddings.norm"], size=(120, 40)) as (app, pilot):
-        header, seen = app.main.inspector.query_one("InspectorHeader"), []
+        header = app.main.inspector.query_one("InspectorHeader")
+        seen: list[str] = []
         for _ in range(3):
             await press(pilot, "W")
             seen.append(lines_of(header)[0].split()[0])

@@ -92,7 +92,7 @@ def test_parts_and_their_sizes() -> None:
 
 def test_one_key_goes_through_the_ways_to_see_a_whole_value() -> None:
     state = ViewState(NAME, view="numbers")
-    seen = []
+    seen: list[tuple[str, str]] = []
     for _ in range(4):
         state = with_whole(state, "")
         seen.append((state.view, state.whole))

@@ -33,7 +33,7 @@ class Op:
     """A recorded operation: its name and settings are all that an explanation needs."""
 
     called: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
     symbols: tuple[str, ...] = ()
 
     @property
@@ -161,7 +161,7 @@ async def test_arrows_choose_a_term_and_an_operand_and_the_foot_says_where_enter
     app = InspectorApp(scores(), AT)
     async with app.run_test(size=(100, 16)) as pilot:
         await pilot.pause()
-        feet = []
+        feet: list[tuple[int, int, str]] = []
         for where in ("down", "right", "right", "bottom", "left", "up"):
             app.show(app.inspector.moved(where, app.state))
             await pilot.pause()

@@ -24,27 +24,27 @@ JUMPED = 4
 
 
 @pytest.fixture(scope="module", params=["cbow", "skipgram"])
-def session(request):
+def session(request: pytest.FixtureRequest) -> Session:
     encoder = load(request.param, "cpu")
     return Session(encoder.run(TEXT), encoder)
 
 
-def window_of(session):
+def window_of(session: Session):
     window = word_window_of(session.trace.program)
     assert window is not None
     return window
 
 
-def around(session, token=JUMPED):
+def around(session: Session, token: int = JUMPED):
     return words_around(session.trace, window_of(session), 0, token)
 
 
-def drawn(session, width, height, token=JUMPED) -> list[str]:
+def drawn(session: Session, width: int, height: int, token: int = JUMPED) -> list[str]:
     picture = window_picture(around(session, token), window_of(session), width, height)
     return ["".join(text for text, _ in line) for line in picture.lines]
 
 
-def test_the_words_stand_at_their_places(session):
+def test_the_words_stand_at_their_places(session: Session):
     window, seen = window_of(session), around(session)
     assert [(there.place, there.word) for there in seen.places if there.token >= 0] == [
         (-4, "the"), (-3, "quick"), (-2, "brown"), (-1, "[UNK]"), (1, "over"), (2, "the"), (3, "sleeping"), (4, "dog"),
@@ -60,7 +60,7 @@ def test_the_words_stand_at_their_places(session):
     assert not any(there.rank for there in others)
 
 
-def test_the_picture_says_which_way(session):
+def test_the_picture_says_which_way(session: Session):
     lines = drawn(session, 100, 14)
     if window_of(session).to_word:
         assert lines[2].startswith("  -4 the       ──╮")
@@ -81,7 +81,7 @@ def test_the_picture_says_which_way(session):
 
 @pytest.mark.parametrize("width", [40, 49, 80, 200])
 @pytest.mark.parametrize("height", [5, 8, 11, 14, 40])
-def test_it_fits_any_pane(session, width, height):
+def test_it_fits_any_pane(session: Session, width: int, height: int):
     for token in (0, JUMPED, 8):
         lines = drawn(session, width, height, token)
         assert len(lines) <= height
@@ -92,12 +92,12 @@ def test_it_fits_any_pane(session, width, height):
         assert all(f"{place:+d} " in text for place in (*range(-5, 0), *range(1, 6)))
 
 
-def test_a_word_alone_has_nothing_to_learn_from(session):
+def test_a_word_alone_has_nothing_to_learn_from(session: Session):
     alone = Session(session.encoder.run("dog"), session.encoder)
     assert "No word stands beside" in "\n".join(drawn(alone, 100, 14, 0))
 
 
-async def test_stages_of_the_window_show_it_first_at_the_same_word(session):
+async def test_stages_of_the_window_show_it_first_at_the_same_word(session: Session):
     position = look(session, None)
     state = at_mask(ViewState("tokens.ids"), position)
     assert state.column == JUMPED

@@ -87,7 +87,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory, minilm_dir: Path) 
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        sizes = {
+        sizes: dict[str, Any] = {
             "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
             "max_position_embeddings": 64, "initializer_range": 0.3,
         }  # fmt: skip

@@ -1,15 +1,19 @@
 """Batch mode: the program runs without a screen, and says by its status how it ended."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import SENTENCE, THREE
-from encoder_tui.engine import load, open_snapshot
+from encoder_tui.engine import Encoder, load, open_snapshot
 from encoder_tui.tui.cli import main
 from own_process import run_forked
 from safetensors import safe_open
@@ -18,8 +22,8 @@ MAIN = [sys.executable, "-c", "import sys; from encoder_tui.tui.cli import main;
 
 
 @pytest.fixture
-def batch(small_dir, capsys):
-    def run(*arguments, model=small_dir):
+def batch(small_dir: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: object, model: Path | None = small_dir):
         status = main([*map(str, arguments), *(["-m", str(model)] if model else []), "--batch"])
         out, err = capsys.readouterr()
         return status, out, err
@@ -27,15 +31,17 @@ def batch(small_dir, capsys):
     return run
 
 
-def ran(out):
+def ran(out: str):
     return [line.split(" [")[0] for line in out.splitlines()]
 
 
-def test_runs_to_the_end(batch):
+def test_runs_to_the_end(batch: Callable[..., tuple[int, str, str]]):
     assert batch("one two") == (0, "at the end, head.pooler.activation [1, 32] (batch, hidden)\n", "")
 
 
-def test_exports_every_stage_of_a_real_model(batch, minilm, minilm_dir, tmp_path):
+def test_exports_every_stage_of_a_real_model(
+    batch: Callable[..., tuple[int, str, str]], minilm: Encoder, minilm_dir: Path, tmp_path: Path
+):
     path = tmp_path / "all.safetensors"
     status, _, err = batch(SENTENCE, "--export", path, model=minilm_dir)
     assert (status, err.count("\n")) == (0, 1)
@@ -45,7 +51,9 @@ def test_exports_every_stage_of_a_real_model(batch, minilm, minilm_dir, tmp_path
         assert all(torch.equal(file.get_tensor(name), run[name].tensor()) for name in file.keys())  # noqa: SIM118
 
 
-def test_stops_at_a_breakpoint_and_prints_statistics(batch, minilm, minilm_dir):
+def test_stops_at_a_breakpoint_and_prints_statistics(
+    batch: Callable[..., tuple[int, str, str]], minilm: Encoder, minilm_dir: Path
+):
     name = "layers.2.attention.weights"
     status, out, err = batch(SENTENCE, "-b", name, "-ex", "continue", "-ex", f"stats {name}", model=minilm_dir)
     assert (status, err) == (3, "")
@@ -53,17 +61,17 @@ def test_stops_at_a_breakpoint_and_prints_statistics(batch, minilm, minilm_dir):
     assert f"min     {minilm.run(SENTENCE)[name].stats().min:.9g}" in out
 
 
-def test_stops_without_being_told_to_continue(batch):
+def test_stops_without_being_told_to_continue(batch: Callable[..., tuple[int, str, str]]):
     status, out, _ = batch("one", "-b", "embeddings.sum")
     assert (status, ran(out)[-1]) == (3, "breakpoint 1 at embeddings.sum")
 
 
-def test_a_breakpoint_passed_is_no_stop(batch):
+def test_a_breakpoint_passed_is_no_stop(batch: Callable[..., tuple[int, str, str]]):
     status, out, _ = batch("one", "-b", "embeddings.sum", "-ex", "continue", "-ex", "continue")
     assert (status, ran(out)[-1]) == (0, "at the end, head.pooler.activation")
 
 
-def test_order_of_breakpoints_commands_and_scripts(batch, tmp_path):
+def test_order_of_breakpoints_commands_and_scripts(batch: Callable[..., tuple[int, str, str]], tmp_path: Path):
     script = tmp_path / "script"
     script.write_text("# a comment\n\n  step\t2\nbreak embeddings.norm\ncontinue\n")
     status, out, _ = batch("one", "-ex", "step 3", "-x", script, "-b", "embeddings.sum", "-ex", "reverse-continue")
@@ -74,23 +82,23 @@ def test_order_of_breakpoints_commands_and_scripts(batch, tmp_path):
     assert status == 3
 
 
-def test_scripts_of_windows(batch, tmp_path):
+def test_scripts_of_windows(batch: Callable[..., tuple[int, str, str]], tmp_path: Path):
     script = tmp_path / "script"
     script.write_bytes(b"\xef\xbb\xbfstep\r\nstep 2\r\n")
     assert ran(batch("one", "-x", script)[1])[:2] == ["at tokens.ids", "at tokens.segments"]
 
 
-def test_quit_leaves_at_once(batch):
+def test_quit_leaves_at_once(batch: Callable[..., tuple[int, str, str]]):
     status, out, _ = batch("one", "-ex", "step", "-ex", "quit", "-ex", "nonsense")
     assert (status, ran(out)) == (0, ["at tokens.ids"])
 
 
-def test_what_only_a_screen_can_do_is_said(batch):
+def test_what_only_a_screen_can_do_is_said(batch: Callable[..., tuple[int, str, str]]):
     status, _, err = batch("one", "-ex", "view heads")
     assert (status, err) == (0, "`view heads` changes the screen, and there is none\n")
 
 
-def test_export_holds_only_what_was_reached(batch, tmp_path):
+def test_export_holds_only_what_was_reached(batch: Callable[..., tuple[int, str, str]], tmp_path: Path):
     path = tmp_path / "s.npz"
     assert batch("one", "-b", "embeddings.sum", "--export", path)[0] == 3
     with np.load(path) as arrays:
@@ -98,13 +106,13 @@ def test_export_holds_only_what_was_reached(batch, tmp_path):
         assert "embeddings.norm" not in arrays
 
 
-def test_select(batch, tmp_path):
+def test_select(batch: Callable[..., tuple[int, str, str]], tmp_path: Path):
     assert batch("one", "--export", tmp_path / "s.npz", "--select", "layers.*.weights")[0] == 0
     with np.load(tmp_path / "s.npz") as arrays:
         assert set(arrays) == {f"layers.{layer}.attention.weights" for layer in (0, 1)} | {"encoder_tui"}
 
 
-def test_open_a_recording(batch, tmp_path):
+def test_open_a_recording(batch: Callable[..., tuple[int, str, str]], tmp_path: Path):
     path = tmp_path / "s.safetensors"
     batch("one", "--export", path)
     status, out, _ = batch(
@@ -124,25 +132,27 @@ TEXTS = {
 
 @pytest.mark.few(4)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_any_text(batch, text, tmp_path):
+def test_any_text(batch: Callable[..., tuple[int, str, str]], text: str, tmp_path: Path):
     status, out, err = batch(text, "--max-length", "64", "--export", tmp_path / "s.safetensors", "-ex", "info tokens")
     assert status == 0, err
     assert "\x1b" not in out
     assert open_snapshot(tmp_path / "s.safetensors").tokens.texts == (text,)
 
 
-def test_max_length_cuts(batch):
+def test_max_length_cuts(batch: Callable[..., tuple[int, str, str]]):
     for length in (3, 5, 64, 1000):
         _, out, _ = batch("word " * 1000, "--max-length", length, "-ex", "print tokens.mask[0, 0]", "-ex", "step")
         assert f"[1, {min(length, 64)}]" in out
 
 
-def test_padded_batch(batch):
+def test_padded_batch(batch: Callable[..., tuple[int, str, str]]):
     assert "at tokens.ids [3, 15]" in batch(*THREE, "-ex", "step")[1]
 
 
 @pytest.mark.parametrize("memory", ["1", "100KB", "1GiB"])
-def test_any_memory_gives_the_same_file(batch, tmp_path, memory, small):
+def test_any_memory_gives_the_same_file(
+    batch: Callable[..., tuple[int, str, str]], tmp_path: Path, memory: str, small: Encoder
+):
     assert batch(*THREE, "--memory", memory, "--export", tmp_path / "s.npz")[0] == 0
     run = small.run(THREE)
     with np.load(tmp_path / "s.npz") as arrays:
@@ -152,7 +162,7 @@ def test_any_memory_gives_the_same_file(batch, tmp_path, memory, small):
 # -- as a process ------------------------------------------------------------------------------------------------
 
 
-def test_standard_input_is_one_text_a_line(small_dir):
+def test_standard_input_is_one_text_a_line(small_dir: Path):
     arguments = ["-", "-ex", "info tokens", "-m", str(small_dir), "--batch"]
     done = run_forked(arguments, stdin="erste Zeile\n\nzweite 東京\n")
     assert done.returncode == 0
@@ -160,7 +170,7 @@ def test_standard_input_is_one_text_a_line(small_dir):
 
 
 @pytest.mark.sweep
-def test_output_that_nobody_reads(small_dir, tmp_path):
+def test_output_that_nobody_reads(small_dir: Path, tmp_path: Path):
     """`| head -1`: whoever reads has seen enough, and the export is written all the same."""
     path = tmp_path / "s.safetensors"
     command = [
@@ -185,7 +195,7 @@ def test_output_that_nobody_reads(small_dir, tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("asked", [["one", "--batch"], ["--man"], ["one", "--print-completion", "fish"]])
-def test_output_that_cannot_be_written(asked, small_dir):
+def test_output_that_cannot_be_written(asked: list[str], small_dir: Path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([*MAIN, *asked, "-m", str(small_dir)], stdout=full, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
@@ -193,14 +203,14 @@ def test_output_that_cannot_be_written(asked, small_dir):
 
 
 @pytest.mark.sweep
-def test_a_terminal_that_knows_only_ascii(small_dir):
+def test_a_terminal_that_knows_only_ascii(small_dir: Path):
     command = [*MAIN, "東京", "-ex", "info layers.0.attention.scores", "-m", str(small_dir), "--batch"]
     done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert b"query_heads \\xb7 key_heads" in done.stdout
 
 
-def test_ctrl_c_leaves_no_part_of_a_file(small_dir, tmp_path):
+def test_ctrl_c_leaves_no_part_of_a_file(small_dir: Path, tmp_path: Path):
     """SIGINT while values are being written: ends at once, what stood there is whole."""
     path = tmp_path / "s.safetensors"
     path.write_bytes(b"what was there")
@@ -228,14 +238,14 @@ def test_ctrl_c_leaves_no_part_of_a_file(small_dir, tmp_path):
     assert os.listdir(tmp_path) == ["s.safetensors"]
 
 
-def test_load_gives_what_batch_exports(batch, small_dir, tmp_path):
+def test_load_gives_what_batch_exports(batch: Callable[..., tuple[int, str, str]], small_dir: Path, tmp_path: Path):
     batch("one", "--pair", "two", "--dtype", "float64", "--export", tmp_path / "s.npz")
     run = load(small_dir, "cpu", "float64").run("one", "two")
     with np.load(tmp_path / "s.npz") as arrays:
         assert np.array_equal(arrays["layers.1.ffn.norm"], run["output"].numpy())
 
 
-def test_a_check_that_finds_a_fault_is_told_by_the_status(batch):
+def test_a_check_that_finds_a_fault_is_told_by_the_status(batch: Callable[..., tuple[int, str, str]]):
     status, out, _ = batch("the cat sat", "a", "--check", "masks", "--check", "padding")
     assert (status, out.count("no fault found")) == (0, 2)
     inverted = "patch mask.additive = -3.4028235e38 - x"

@@ -1,9 +1,14 @@
 """The command line: what it takes, and bad input as one line and status 2."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import SENTENCE
@@ -15,10 +20,10 @@ MAIN = [sys.executable, "-c", "import sys; from encoder_tui.tui.cli import main;
 
 
 @pytest.fixture
-def refused(capsys):
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run, and check that it is one line on standard error and status 2; returns the line."""
 
-    def run(*arguments):
+    def run(*arguments: object):
         status = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         assert (status, err.count("\n")) == (2, 1), err
@@ -30,9 +35,14 @@ def refused(capsys):
 
 
 @pytest.fixture
-def model(small_dir, tmp_path):
+def model(small_dir: Path, tmp_path: Path) -> Path:
     """A copy of a checkpoint, to be damaged."""
     return shutil.copytree(small_dir, tmp_path / "model")
+
+
+def line_of(part: list[str] | str) -> str:
+    """What a case is called by."""
+    return " ".join(part)[:60].encode("ascii", "replace").decode() if isinstance(part, list) else ""
 
 
 @pytest.mark.parametrize(
@@ -86,9 +96,16 @@ def model(small_dir, tmp_path):
         (["one", "--batch", "-ex", "export x.npz"], "nothing has been reached"),
         (["one", "--batch", "-ex", "open nowhere"], "no snapshot"),
     ],
-    ids=lambda part: " ".join(part)[:60].encode("ascii", "replace").decode() if isinstance(part, list) else "",
+    ids=line_of,
 )
-def test_bad_input(refused, small_dir, tmp_path, monkeypatch, arguments, says):
+def test_bad_input(
+    refused: Callable[..., str],
+    small_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
+):
     monkeypatch.chdir(tmp_path)
     more = [] if "--open" in arguments else ["-m", small_dir]
     assert says in refused(*arguments, *more)
@@ -96,11 +113,11 @@ def test_bad_input(refused, small_dir, tmp_path, monkeypatch, arguments, says):
 
 
 @pytest.mark.parametrize("name", ["nowhere/at/all", "/nowhere", "./x", "~nosuchuser/x", "x" * 300, "x" * 5000, "a b"])
-def test_no_such_model(refused, name):
+def test_no_such_model(refused: Callable[..., str], name: str):
     assert "model" in refused("one", "--batch", "-m", name)
 
 
-def test_a_file_is_no_model(refused, small_dir):
+def test_a_file_is_no_model(refused: Callable[..., str], small_dir: Path):
     assert "is a file; give the directory" in refused("one", "--batch", "-m", small_dir / "config.json")
 
 
@@ -112,13 +129,13 @@ def test_a_file_is_no_model(refused, small_dir):
         (["tokenizer.json", "vocab.txt"], "tokenizer.json or vocab.txt is needed"),
     ],
 )
-def test_missing_files(refused, model, missing, says):
+def test_missing_files(refused: Callable[..., str], model: Path, missing: list[str], says: str):
     for name in missing:
         (model / name).unlink()
     assert says in refused("one", "--batch", "-m", model)
 
 
-def test_old_pytorch_weights(refused, model):
+def test_old_pytorch_weights(refused: Callable[..., str], model: Path):
     (model / "model.safetensors").rename(model / "pytorch_model.bin")
     assert "save the model as model.safetensors" in refused("one", "--batch", "-m", model)
 
@@ -147,7 +164,7 @@ def test_old_pytorch_weights(refused, model):
     ],
     ids=lambda part: str(part)[:40],
 )
-def test_configs_that_cannot_be_used(refused, model, change, says):
+def test_configs_that_cannot_be_used(refused: Callable[..., str], model: Path, change: dict[str, Any], says: str):
     import json
 
     path = model / "config.json"
@@ -157,7 +174,7 @@ def test_configs_that_cannot_be_used(refused, model, change, says):
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "modules.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "7", "\xff"])
-def test_json_that_is_none(refused, model, name, text):
+def test_json_that_is_none(refused: Callable[..., str], model: Path, name: str, text: str):
     (model / name).write_bytes(text.encode("latin-1"))
     if name == "tokenizer_config.json":
         (model / "tokenizer.json").unlink()  # only then is it needed
@@ -167,14 +184,14 @@ def test_json_that_is_none(refused, model, name, text):
 
 
 @pytest.mark.parametrize("share", [0, 0.00001, 0.5, 0.9999])
-def test_truncated_weights(refused, model, share):
+def test_truncated_weights(refused: Callable[..., str], model: Path, share: float):
     path = model / "model.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     assert "truncated or not safetensors" in refused("one", "--batch", "-m", model)
 
 
-def test_weights_missing_and_misshapen_are_named(refused, model):
+def test_weights_missing_and_misshapen_are_named(refused: Callable[..., str], model: Path):
     path = model / "model.safetensors"
     weights = load_file(path)
     query = weights.pop("encoder.layer.1.attention.self.query.weight")
@@ -184,14 +201,14 @@ def test_weights_missing_and_misshapen_are_named(refused, model):
     assert "is [5, 32] and should be [32, 32]" in refused("one", "--batch", "-m", model)
 
 
-def test_a_shard_that_is_missing(refused, model):
+def test_a_shard_that_is_missing(refused: Callable[..., str], model: Path):
     import json
 
     (model / "model.safetensors").unlink()
     (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "model-1.safetensors"}}))
     assert "model-1.safetensors is missing" in refused("one", "--batch", "-m", model)
-    for odd in ([], {"x": 7}, None):
-        (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": odd}))
+    for odd in ("[]", '{"x": 7}', "null"):
+        (model / "model.safetensors.index.json").write_text(f'{{"weight_map": {odd}}}')
         assert "model" in refused("one", "--batch", "-m", model)
 
 
@@ -199,12 +216,12 @@ def test_a_shard_that_is_missing(refused, model):
     ("text", "size"),
     [("1", 1), ("512MiB", 512 << 20), ("2GB", 2 * 10**9), ("1.5 KiB", 1536), ("3k", 3000), ("7m", 7 * 10**6)],
 )
-def test_memory_sizes(text, size):
+def test_memory_sizes(text: str, size: int):
     assert memory_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "GB", "1TB", "1 2", "nan", "inf", "1e9", "9" * 400])
-def test_sizes_that_are_none(text):
+def test_sizes_that_are_none(text: str):
     with pytest.raises(InputError, match="is not a size"):
         memory_size(text)
 
@@ -218,31 +235,34 @@ def test_commands_keep_their_order():
     ]  # fmt: skip
 
 
-def test_abbreviated_options_are_refused(refused):
+def test_abbreviated_options_are_refused(refused: Callable[..., str]):
     assert "unrecognized" in refused("one", "--batc")
 
 
-def test_debug_shows_where(capsys, monkeypatch):
+def test_debug_shows_where(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ENCODER_TUI_DEBUG", "1")
     assert main(["--batch", "--memory", "x"]) == 2
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_version(capsys):
+def test_version(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as leaving:
         main(["--version"])
     assert leaving.value.code == 0
     assert capsys.readouterr().out.startswith("encoder-tui ")
 
 
-def test_a_fault_of_ours_is_status_1(capsys, monkeypatch):
-    monkeypatch.setattr("encoder_tui.tui.cli._check", lambda options: 1 // 0)
+def test_a_fault_of_ours_is_status_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def faulty(options: object):
+        return 1 // 0
+
+    monkeypatch.setattr("encoder_tui.tui.cli._check", faulty)
     assert main([SENTENCE]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_ctrl_c_is_status_130(capsys, monkeypatch):
-    def interrupted(options):
+def test_ctrl_c_is_status_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    def interrupted(options: object):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("encoder_tui.tui.cli._check", interrupted)
@@ -251,6 +271,6 @@ def test_ctrl_c_is_status_130(capsys, monkeypatch):
 
 @pytest.mark.few(1)
 @pytest.mark.parametrize("stdin", [b"", b"  \n\n", b"\xff\xfe text"])
-def test_standard_input_without_text(stdin, small_dir):
+def test_standard_input_without_text(stdin: bytes, small_dir: Path):
     done = subprocess.run([*MAIN, "-", "-m", str(small_dir), "--batch"], input=stdin, capture_output=True)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)

@@ -86,7 +86,9 @@ def test_what_fish_makes_of_it(script: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("script", ["zsh"], indirect=True)
 def test_what_zsh_makes_of_it(script: Path, tmp_path: Path) -> None:
     """Tab in an interactive zsh. What is certain is put there at once."""
-    shell = pexpect.spawn("zsh", ["-f", "-i"], encoding="utf-8", timeout=20, dimensions=(40, 200), cwd=str(tmp_path))
+    shell: pexpect.spawn[str] = pexpect.spawn(
+        "zsh", ["-f", "-i"], encoding="utf-8", timeout=20, dimensions=(40, 200), cwd=str(tmp_path)
+    )
     try:
         shell.sendline(
             f"PS1='> '; autoload -U compinit; compinit -u -D; . {script}; encoder-tui() {{ print -r -- got \"$@\" }}; echo re''ady"
@@ -107,7 +109,7 @@ def test_what_zsh_makes_of_it(script: Path, tmp_path: Path) -> None:
 @needs["bash"]
 @pytest.mark.parametrize("script", ["bash"], indirect=True)
 def test_what_a_person_sees_in_bash(script: Path, tmp_path: Path) -> None:
-    shell = pexpect.spawn(
+    shell: pexpect.spawn[str] = pexpect.spawn(
         "bash", ["--norc", "-i"], encoding="utf-8", timeout=20, dimensions=(40, 200), cwd=str(tmp_path)
     )
     try:

@@ -63,7 +63,7 @@ def drawn(graph: grimp.ImportGraph, house: str = ENGINE) -> str:
 
 
 @pytest.mark.parametrize("house", FLOORS)
-def test_the_floors(graphs, house):
+def test_the_floors(graphs: dict[str, grimp.ImportGraph], house: str):
     assert drawn(graphs[house], house) == FLOORS[house].strip()
 
 
@@ -75,13 +75,13 @@ def test_a_climb_is_seen():
         drawn(climbing)
 
 
-def test_the_contracts(capsys, monkeypatch):
+def test_the_contracts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """Those of pyproject.toml: floors, circles within each package, engine and screen."""
     monkeypatch.chdir(ROOT)
     assert cli.lint_imports(no_cache=True) == 0, capsys.readouterr().out
 
 
-def test_few_doors(graphs):
+def test_few_doors(graphs: dict[str, grimp.ImportGraph]):
     assert len(graphs[ENGINE].find_children(ENGINE)) <= 9
 
 
@@ -120,6 +120,6 @@ def test_only_readers_touch_a_session():
     "line",
     ["session.done += [1]", "explain(session.trace)", "self.session.trace", "explain(session)", "run(session)"],
 )
-def test_a_touch_is_seen(line):
+def test_a_touch_is_seen(line: str):
     assert touches(f"from ..reading.why import read_why\n{line}\nread_why(session, 1)") != []
     assert touches("from ..reading.why import read_why\nread_why(session, 1)") == []

@@ -1,5 +1,7 @@
 """`python -m tests gpu` on a machine without a GPU: it says so, and the same code goes through on the CPU."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import torch
 ROOT = Path(__file__).parent.parent
 
 
-def gpu(*argv):
+def gpu(*argv: str):
     return subprocess.run([sys.executable, "-m", "tests", "gpu", *argv], cwd=ROOT, capture_output=True, text=True)
 
 
@@ -25,7 +27,7 @@ def test_without_cuda_it_says_so_and_is_content():
 
 
 @pytest.mark.sweep
-def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
+def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path: Path):
     done = gpu("--device", "cpu", "debugging", "memory", "--write", str(tmp_path / "figures.json"))
     assert done.returncode == 0, done.stdout[-2000:]
     written = json.loads((tmp_path / "figures.json").read_text("utf-8"))
@@ -37,7 +39,7 @@ def test_the_same_code_on_the_cpu_writes_its_figures(tmp_path):
 
 
 @pytest.mark.sweep
-def test_a_section_on_the_cpu(tmp_path):
+def test_a_section_on_the_cpu(tmp_path: Path):
     done = gpu("--device", "cpu", "memory", "--write", str(tmp_path / "figures.json"))
     assert done.returncode == 0, done.stdout[-2000:]
     findings = json.loads((tmp_path / "figures.json").read_text("utf-8"))["findings"]

@@ -7,8 +7,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from encoder_tui.engine import Encoder
 
 ROOT = Path(__file__).parent.parent
 MOST_LINES = 400
@@ -17,7 +21,7 @@ ENGINE, TUI = (sorted((ROOT / part).rglob("*.py")) for part in ("engine", "tui")
 
 def imported(path: Path) -> set[str]:
     """Full names of the modules that a file imports anywhere in it; relative ones as if the root were a package."""
-    found = set()
+    found: set[str] = set()
     package = ("root", *path.relative_to(ROOT).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -55,7 +59,7 @@ def test_the_screen_knows_no_torch():
 
 
 @pytest.mark.parametrize("path", [*ENGINE, *TUI], ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_god_file(path):
+def test_no_god_file(path: Path):
     assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
 
 
@@ -67,7 +71,7 @@ def modules_after(script: str, *arguments: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-def test_the_whole_engine_runs_without_a_screen(small_dir):
+def test_the_whole_engine_runs_without_a_screen(small_dir: Path):
     script = (
         "import sys, pkgutil, importlib, encoder_tui.engine as e\n"
         "for m in pkgutil.walk_packages(e.__path__, 'encoder_tui.engine.'): importlib.import_module(m.name)\n"
@@ -85,7 +89,7 @@ def test_the_commands_import_no_torch():
     assert "torch" not in modules_after("import encoder_tui.engine.commands")
 
 
-def test_looking_at_a_recording_imports_neither_torch_nor_textual(small, tmp_path):
+def test_looking_at_a_recording_imports_neither_torch_nor_textual(small: Encoder, tmp_path: Path):
     from encoder_tui.engine import save
 
     save(small.run("one"), tmp_path / "s.safetensors")

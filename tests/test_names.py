@@ -76,7 +76,7 @@ def trees() -> dict[str, ast.Module]:
     return read(FILES)
 
 
-def test_no_word_for_two_ideas(trees):
+def test_no_word_for_two_ideas(trees: dict[str, ast.Module]):
     twice = namesakes(trees)
     new = {name: paths for name, paths in twice.items() if name not in SHARED}
     assert not new, "one word for two ideas: call each what it is, or give a reason in SHARED"
@@ -94,7 +94,7 @@ def test_namesakes_are_seen():
     assert namesakes({"a.py": alias, "b.py": annotated, "c.py": one}) == {"Place": ["a.py", "b.py", "c.py"]}
 
 
-def test_families_share_the_words_of_their_protocol_alone(trees):
+def test_families_share_the_words_of_their_protocol_alone(trees: dict[str, ast.Module]):
     """What the protocol does not ask for is no reason to be called alike."""
     families = {path for path in trees if path.startswith("engine/models/families/")}
     protocol = ast.unparse(trees["engine/models/families/family.py"])
@@ -104,7 +104,7 @@ def test_families_share_the_words_of_their_protocol_alone(trees):
             assert f"def {name}(" in protocol or f"{name}:" in protocol, name
 
 
-def test_found_says_nothing(trees):
+def test_found_says_nothing(trees: dict[str, ast.Module]):
     """What was found has a name of its own: the fault, the bound, the setting."""
     assert not [f"{path}:{line}" for path, tree in trees.items() for line in lines_with(tree, "found")]
 

@@ -127,7 +127,12 @@ def test_the_commands_for_pages_and_browsers_are_read(monkeypatch: pytest.Monkey
     )
     assert cli.parser().parse_args(page[1:]).export == "walk.html"
     begun: list[str] = []
-    monkeypatch.setattr(serve, "_server", lambda host, port, rest: begun.append(f"{host}:{port}") or _Still())
+
+    def server(host: str, port: int, rest: object) -> _Still:
+        begun.append(f"{host}:{port}")
+        return _Still()
+
+    monkeypatch.setattr(serve, "_server", server)
     assert cli.main(browser[1:]) == 0
     assert begun == ["127.0.0.1:8000"]
 

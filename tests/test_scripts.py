@@ -56,7 +56,9 @@ MODELS = {"words": ("cbow", "skipgram")}
 @pytest.mark.parametrize(
     ("name", "model"), [(name, model) for name in sorted(SHOWN) for model in MODELS.get(name, ("bundled", "minilm"))]
 )
-def test_a_script_shows_what_it_is_there_to_show(name: str, model: str, minilm_dir: Path, capsys) -> None:
+def test_a_script_shows_what_it_is_there_to_show(
+    name: str, model: str, minilm_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = SCRIPTS / f"{name}.txt"
     line = next(line for line in path.read_text().splitlines() if line.startswith("#     encoder-tui"))
     words = shlex.split(line.removeprefix("#     "))[1:]
@@ -70,7 +72,7 @@ def test_a_script_shows_what_it_is_there_to_show(name: str, model: str, minilm_d
         assert re.search(pattern, printed), pattern
 
 
-def test_a_word_changes_the_loss_and_undo_brings_it_back(capsys) -> None:
+def test_a_word_changes_the_loss_and_undo_brings_it_back(capsys: pytest.CaptureFixture[str]) -> None:
     text = "The king spoke to his son about the war"
     main([text, "--batch", "--model", "cbow", "-x", str(SCRIPTS / "words.txt")])
     first, second = re.findall(r"^loss\.mean\[batch\]\n +0\n +(\S+)$", capsys.readouterr().out, re.MULTILINE)
@@ -81,14 +83,14 @@ def test_every_script_is_tested() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.txt")} == set(SHOWN)
 
 
-def test_time_travel_gives_the_same_numbers_both_ways(capsys) -> None:
+def test_time_travel_gives_the_same_numbers_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
     main(["The cat sat.", "--batch", "-x", str(SCRIPTS / "time-travel.txt")])
     blocks = re.findall(r"layers\.1\.attention\.weights\n(?:  .*\n)+", capsys.readouterr().out)
     assert len(blocks) == 2
     assert blocks[0] == blocks[1]
 
 
-def test_a_patch_taken_back_leaves_no_trace(capsys) -> None:
+def test_a_patch_taken_back_leaves_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
     main(["The cat sat on the mat", "--batch", "-x", str(SCRIPTS / "patches-and-forks.txt")])
     rows = re.findall(r"layers\.3\.ffn\.norm\[batch=0, token=2.*\n.*\n(.*)", capsys.readouterr().out)
     original, ablated, undone, dog, switched = rows

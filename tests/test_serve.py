@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from encoder_tui.tui.cli import main
@@ -25,12 +26,14 @@ BEGIN = [sys.executable, "-m", "encoder_tui", "serve"]
         (["--port", "x"], "invalid int value: 'x'; write `encoder-tui serve [--host HOST]"),
     ],
 )
-def test_what_is_wrong_is_told_here_and_not_in_a_browser(argv, told, capsys):
+def test_what_is_wrong_is_told_here_and_not_in_a_browser(
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
     assert main(["serve", *argv]) == 2
     assert told in capsys.readouterr().err
 
 
-def test_without_the_extra_one_line_says_so(monkeypatch, capsys):
+def test_without_the_extra_one_line_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     assert main(["serve", "a text"]) == 2
     told = "encoder-tui: serve needs textual-serve, which is not installed; pip install 'encoder-tui[serve]'\n"
@@ -38,7 +41,7 @@ def test_without_the_extra_one_line_says_so(monkeypatch, capsys):
 
 
 @pytest.fixture(scope="module")
-def url(small_dir) -> Iterator[str]:
+def url(small_dir: Path) -> Iterator[str]:
     pytest.importorskip("textual_serve")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,7 +68,7 @@ def asked(url: str, path: str = "/", **headers: str) -> tuple[int, str, str]:
     return asyncio.run(get())
 
 
-def test_the_page_is_there_and_fetches_nothing_from_a_network(url):
+def test_the_page_is_there_and_fetches_nothing_from_a_network(url: str):
     status, page, policy = asked(url)
     assert status == 200
     assert "encoder-tui" in page
@@ -77,11 +80,11 @@ def test_the_page_is_there_and_fetches_nothing_from_a_network(url):
     "headers", [{"Origin": "http://elsewhere.example"}, {"Origin": "null"}, {"Host": "elsewhere.example:8000"}]
 )
 @pytest.mark.parametrize("path", ["/", "/ws"])
-def test_pages_from_elsewhere_are_refused(url, path, headers):
+def test_pages_from_elsewhere_are_refused(url: str, path: str, headers: dict[str, str]):
     assert asked(url, path, **headers)[:2] == (403, "this page is not ours\n")
 
 
-def test_the_screen_comes_through_the_socket(url):
+def test_the_screen_comes_through_the_socket(url: str):
     aiohttp = pytest.importorskip("aiohttp")
 
     async def look() -> bytes:

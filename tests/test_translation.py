@@ -57,11 +57,11 @@ def test_chinese_labels_keep_their_fields_and_are_chinese():
         ({"LANG": "zh_CN.UTF-8", "LC_ALL": ""}, "zh"),
     ],
 )
-def test_the_language_of_a_locale(environment, wanted):
+def test_the_language_of_a_locale(environment: dict[str, str], wanted: str):
     assert language_of(environment) == wanted
 
 
-def test_labels_in_the_language_in_use(chinese):
+def test_labels_in_the_language_in_use(chinese: None):
     assert language() == "zh"
     assert tr("breakpoints") == "断点"
     assert tr("what nobody translated") == "what nobody translated"
@@ -85,7 +85,7 @@ def test_an_unknown_language_is_refused():
         ({"LC_ALL": "C.UTF-8"}, [], "language (default: that of the locale)"),
     ],
 )
-def test_the_command_line_speaks_it(environment, arguments, wanted):
+def test_the_command_line_speaks_it(environment: dict[str, str], arguments: list[str], wanted: str):
     import os
 
     command = [sys.executable, "-m", "encoder_tui.tui", *arguments, "--help"]

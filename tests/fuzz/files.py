@@ -95,7 +95,7 @@ def apply(folder: Path, step: list[Any]) -> None:
             else:
                 path.write_text(more[0] if how == "write" else GARBAGE[more[0]], "utf-8", "surrogatepass")
         elif how == "json":
-            tree = json.loads(path.read_text()) if path.exists() else {}
+            tree: Any = json.loads(path.read_text() if path.exists() else "{}")
             path.write_text(dumps(changed(tree, more[0])), "utf-8", "surrogatepass")
         elif how == "tensor":
             _tensor(path, *more)

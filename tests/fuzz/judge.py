@@ -33,12 +33,12 @@ class Outcome:
     seconds: float = 0.0
     memory: int = 0
     folder: Path | None = None
-    faults: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list[str])
 
 
 def judge(seen: Outcome) -> list[str]:
     """What is wrong with an outcome; nothing where all is well."""
-    wrong = []
+    wrong: list[str] = []
     if seen.status is None:
         wrong.append(f"raised {seen.raised}")
     elif seen.status not in (0, 2, 3):
@@ -66,7 +66,7 @@ def _left(folder: Path | None) -> list[str]:
     """Files that were not written to their end."""
     from safetensors import safe_open
 
-    wrong = []
+    wrong: list[str] = []
     for path in folder.rglob("*") if folder is not None else ():
         if path.suffix == ".part":
             wrong.append(f"{path.name} is left over")

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .rounds import FINDS, KINDS, kept
 from .worker import Keeper
@@ -13,7 +14,7 @@ from .worker import Keeper
 
 def replay(files: Sequence[Path]) -> dict[str, list[str]]:
     """What is wrong with each, by the file's name; only of those with which something is."""
-    wrong = {}
+    wrong: dict[str, Any] = {}
     for kind in KINDS:
         keeper = Keeper(kind)
         for path in (path for path in files if path.name.startswith(kind)):

@@ -15,7 +15,7 @@ from typing import Any
 from .bases import build_base, inputs
 from .files import apply, draw_bytes, draw_length, draw_tensor, header_of, with_header
 from .rounds import rounds
-from .values import change, changed, dumps
+from .values import change, changed, dumps, is_swap
 
 RECORDED = ("bert", "cbow", "vit", "vectors", "classes")
 KEYS = [
@@ -106,7 +106,7 @@ def draw(random: Random) -> Any:
 
 def _draw_arrays(random: Random) -> Any:
     name = random.choice(["rows.npy", "bert.npz", "cbow.npz", "vectors.npz"])
-    steps = []
+    steps: list[Any] = []
     for _ in range(random.choice([1, 1, 2])):
         if random.random() < 0.5:
             shape = random.choice(
@@ -183,7 +183,7 @@ def _at(tree: Any, path: list[Any]) -> Any:
 
 def _below(part: list[Any], step: list[Any]) -> list[Any]:
     how, path, *more = step
-    if more and isinstance(more[-1], list) and len(more[-1]) == 2 and more[-1][0] == "swapped":
+    if more and is_swap(more[-1]):
         more[-1] = ["swapped", [*part, *more[-1][1]]]
     return [how, [*part, *path], *more]
 

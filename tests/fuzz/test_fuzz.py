@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from encoder_tui.engine.commands import TABLE
@@ -18,14 +21,14 @@ CASES, MORE = 10, 60  # of each kind, with every run of the tests, and with `pyt
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def keeper(request):
+def keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
     made = Keeper(request.param)
     yield made
     made.close()
 
 
 @pytest.mark.few(1)
-def test_what_once_failed_does_not(keeper):
+def test_what_once_failed_does_not(keeper: Keeper):
     recipes = kept(keeper.kind)
     assert recipes
     wrong = {path.name: keeper.run({"recipe": json.loads(path.read_text())})[1] for path in recipes}
@@ -35,7 +38,7 @@ def test_what_once_failed_does_not(keeper):
 @pytest.mark.parametrize(
     "numbers", [range(CASES), pytest.param(range(CASES, MORE), marks=pytest.mark.sweep)], ids=["some", "more"]
 )
-def test_some_of_each_kind(keeper, numbers):
+def test_some_of_each_kind(keeper: Keeper, numbers: range):
     for number in numbers:
         recipe, wrong = keeper.run({"seed": "tests", "number": number})
         assert not wrong, (
@@ -60,7 +63,7 @@ def test_the_process_is_judged_and_started_again_when_it_dies():
     keeper.close()
 
 
-GOOD = {"status": 0, "out": "at the end\n", "err": "a note\n"}
+GOOD: dict[str, Any] = {"status": 0, "out": "at the end\n", "err": "a note\n"}
 
 
 @pytest.mark.parametrize(
@@ -79,12 +82,12 @@ GOOD = {"status": 0, "out": "at the end\n", "err": "a note\n"}
         ({"memory": BYTES + 1}, "GiB"),
     ],
 )
-def test_the_judge_finds_it(seen, says):
+def test_the_judge_finds_it(seen: dict[str, Any], says: str):
     assert judge(Outcome(**GOOD)) == []
     assert says in "; ".join(judge(Outcome(**GOOD | seen)))
 
 
-def test_the_judge_finds_halves_of_files(tmp_path):
+def test_the_judge_finds_halves_of_files(tmp_path: Path):
     (tmp_path / ".a.npz.1.part").write_bytes(b"x")
     (tmp_path / "b.safetensors").write_bytes(b"x")
     assert len(judge(Outcome(**GOOD, folder=tmp_path))) == 2
@@ -99,12 +102,14 @@ def test_the_grammar_knows_what_every_command_takes():
         assert len(drawn) > 1 or not usage, command.usage
 
 
-def test_many_are_counted_and_those_that_fail_kept(monkeypatch, tmp_path, capsys):
+def test_many_are_counted_and_those_that_fail_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     class Failing:
-        def __init__(self, kind):
+        def __init__(self, kind: str):
             self.started = 1
 
-        def run(self, order):
+        def run(self, order: dict[str, Any]):
             return {"number": order["number"]}, ["no"] if order["number"] == 1 else []
 
         def close(self):
@@ -122,7 +127,7 @@ def test_many_are_counted_and_those_that_fail_kept(monkeypatch, tmp_path, capsys
 
 def test_json_is_changed_by_its_structure():
     whole = json.dumps({"a": [1, {"b": None}], "c": "x"})
-    after = set()
+    after: set[str] = set()
     for number in range(500):
         step = json.dumps(values.change(json.loads(whole), Random(number), ["more"]))
         once, twice = (values.dumps(values.changed(json.loads(whole), [json.loads(step)] * times)) for times in (1, 2))

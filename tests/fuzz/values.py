@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 MARK = "‡"  # a line of output that begins with it was broken by somebody else's line end
 EVIL = f"x\x1b[31m\u202e\x9b\u200b\n{MARK}"
@@ -49,8 +49,10 @@ def paths(tree: Any, most: int = 400) -> list[list[Any]]:
     while waiting and len(every) < most:
         path, node = waiting.pop(0)
         every.append(path)
-        inner = node.items() if isinstance(node, dict) else enumerate(node[:8]) if isinstance(node, list) else ()
-        waiting += [([*path, key], child) for key, child in inner]
+        if isinstance(node, dict):
+            waiting += [([*path, key], child) for key, child in cast("dict[str, Any]", node).items()]
+        elif isinstance(node, list):
+            waiting += [([*path, at], child) for at, child in enumerate(cast("list[Any]", node)[:8])]
     return every
 
 
@@ -83,9 +85,14 @@ def changed(tree: Any, steps: list[Any]) -> Any:
     return tree
 
 
+def is_swap(new: Any) -> bool:
+    """Whether it stands for what is at another place of the tree."""
+    return isinstance(new, list) and len(cast("list[Any]", new)) == 2 and new[0] == "swapped"
+
+
 def _changed(tree: Any, how: str, path: list[Any], more: list[Any]) -> Any:
-    new = more[-1] if more else None
-    if isinstance(new, list) and len(new) == 2 and new[0] == "swapped":
+    new: Any = more[-1] if more else None
+    if is_swap(new):
         new = json.loads(json.dumps(_at(tree, new[1])))
     if how == "add":
         node = _at(tree, path)

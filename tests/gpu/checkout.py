@@ -41,7 +41,7 @@ def use() -> None:
         sys.modules[PACKAGE] = package
     sys.path.insert(0, str(ROOT / "tests" / "engine"))
     try:
-        import hypothesis  # noqa: F401
+        importlib.import_module("hypothesis")
     except ImportError:
         stand_in = ModuleType("hypothesis")
         stand_in.__spec__ = ModuleSpec("hypothesis", None)  # torch looks for it
@@ -52,7 +52,7 @@ def use() -> None:
 def family_samples() -> tuple[list[Sample], dict[str, str]]:
     """Every family this transformers has, and for each file with one it has not, why."""
     known: list[Sample] = []
-    missing = {}
+    missing: dict[str, str] = {}
     for path in sorted((ROOT / "tests" / "engine").glob("family_*.py")):
         try:
             module = importlib.import_module(path.stem)

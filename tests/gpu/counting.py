@@ -64,7 +64,7 @@ def waits(device: torch.device) -> Generator[list[str]]:
 
 def waiting_stages(run: Any) -> dict[str, int]:
     """Steps through all stages of a new run; how often each waited for the device, of those that did."""
-    found = {}
+    found: dict[str, int] = {}
     for position, stage in enumerate(run.program):
         with waits(run.device) as told:
             run.reach(position)

@@ -53,9 +53,9 @@ def _commands(found: Findings, device: torch.device) -> None:
 
     ours, theirs = _session(str(device)), _session("cpu")
     folder = Path(tempfile.mkdtemp(prefix="gpu-"))
-    otherwise = []
+    otherwise: list[str] = []
     for line in COMMANDS:
-        replies = []
+        replies: list[tuple[str, str]] = []
         for session, name in ((ours, "device"), (theirs, "cpu")):
             given = line.replace(SNAPSHOT, str(folder / f"{name}.safetensors"))
             reply = found.attempt(f"`{given}` on {name}", lambda s=session, g=given: TABLE.execute(s, g))
@@ -112,7 +112,7 @@ def _like_the_cpu(found: Findings, device: torch.device) -> None:
 
 
 def _samples() -> Path:
-    from encoder_tui import samples
+    from encoder_tui import samples  # pyright: ignore[reportMissingTypeStubs] # files, no interface
 
     return Path(samples.__file__).parent
 
@@ -192,7 +192,8 @@ def _module(found: Findings, device: torch.device) -> None:
 def _thread(found: Findings, device: torch.device) -> None:
     """The screen's engine runs on a thread of its own."""
     here, there = _session(str(device)).trace, _session(str(device)).trace
-    expected, seen = here["output"].read(), []
+    expected = here["output"].read()
+    seen: list[Any] = []
     thread = Thread(target=lambda: seen.append(there["output"].read()))
     thread.start()
     thread.join()

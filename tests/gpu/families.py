@@ -104,7 +104,9 @@ def _promises(found: Findings, sample: Any, encoder: Any, tokens: Any) -> None:
     ]
     if apart:
         found.holds(f"{sample}: evicted values come out the same", False, f"{len(apart)} do not, the first {apart[-1]}")
-    chance, unsaid, odd = random.Random(0), [], []
+    chance = random.Random(0)
+    unsaid: list[str] = []
+    odd: list[str] = []
     for stage in whole.program:
         index = tuple(chance.randrange(size) for size in whole.shapes[stage.name])
         told = explain(whole, stage.name, index)

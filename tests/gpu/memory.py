@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -64,7 +64,7 @@ def _full(found: Findings, encoder: Any, tokens: Any, ends: Any, kept: int) -> N
 
     device = encoder.device
     torch.cuda.empty_cache()
-    total = torch.cuda.get_device_properties(device).total_memory
+    total: int = cast(Any, torch.cuda).get_device_properties(device).total_memory
     base = torch.cuda.memory_reserved(device)
     square = encoder.run(tokens).shapes["layers.0.attention.scores"]
     size = 4 * int(torch.tensor(square).prod())

@@ -6,7 +6,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -36,7 +36,7 @@ def check(found: Findings, device: torch.device) -> None:
 def _row(found: Findings, models: Opened, length: int, dtype: str, device: torch.device) -> None:
     works = _works(models, length)
     times: dict[str, list[float]] = {name: [] for name in works}
-    peaks = {}
+    peaks: dict[str, float] = {}
     gc.collect()
     before = forget_peak(device)
     for name, work in works.items():
@@ -114,7 +114,7 @@ def _kernels(work: Callable[[], object], device: torch.device) -> int:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
         work()
         settle(device)
-    return sum(1 for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA)
+    return sum(1 for event in cast(Any, seen).events() if event.device_type == torch.autograd.DeviceType.CUDA)
 
 
 def where_time_goes(device: torch.device, size: Size = MINILM, length: int = 128) -> None:

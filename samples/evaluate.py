@@ -69,7 +69,7 @@ def cases(
         if len(encoding.ids) > LONGEST:
             continue
         candidates = words(encoding, tokenizer)
-        for i in rng.permutation(len(candidates))[:per_sentence]:
+        for i in map(int, rng.permutation(len(candidates))[:per_sentence]):
             places = candidates[i]
             ids = [mask if p in places else token for p, token in enumerate(encoding.ids)]
             yield Case(name, ids, places, [encoding.ids[p] for p in places])
@@ -138,7 +138,7 @@ def accuracy(model: BertForMaskedLM, tokenizer: Tokenizer, corpora: list[corpus.
     print(row(title, [simple[i] for i in rare], [found[i] for i in rare], guesses))
 
     total: list[Case] = []
-    found = []
+    found: list[int] = []
     for c in corpora:
         sample = list(cases(c.name, c.held_out, tokenizer, 3, rng))
         total.extend(sample)
@@ -180,7 +180,7 @@ def heads(
     total /= len(used)
     print(f"| layer, head | {' | '.join(names)} |\n|---{'|---' * len(names)}|")
     for layer, head in np.ndindex(*total.shape[:2]):
-        cells = [f"**{w:.2f}**" if w >= 0.4 else f"{w:.2f}" for w in total[layer, head].tolist()]
+        cells = [f"**{w:.2f}**" if w >= 0.4 else f"{w:.2f}" for w in map(float, total[layer, head])]
         print(f"| {layer}, {head} | {' | '.join(cells)} |")
     print()
     for column, name in enumerate(names):

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,9 @@ def by_gensim(kind: str, sentences: list[list[str]], words: list[str], passes: i
     if kept.exists():
         arrays = np.load(kept)
         return Words(name, kind, arrays["rows"], arrays["scores"], bias)
-    from gensim.models import Word2Vec  # type: ignore[import-not-found]
-
     config = json.loads((HERE / "cbow" / "config.json").read_text())
     begun = time.monotonic()
-    model: Any = Word2Vec(
+    model = import_module("gensim.models").Word2Vec(
         sentences, sg=int(kind == "skipgram"), vector_size=config["hidden_size"], window=config["window"],
         negative=config["negative"], sample=1e-4, min_count=1, epochs=passes, workers=1, seed=1,
     )  # fmt: skip
@@ -135,12 +134,12 @@ def kinds(ids: dict[str, int]) -> dict[str, set[int]]:
 
 def togetherness(words: Words, members: dict[str, set[int]]) -> tuple[float, float]:
     """How often a word's nearest of all these words is of its kind, and what share of its ten nearest of all words is."""
-    listed = sorted(set().union(*members.values()))
+    listed = sorted(set[int]().union(*members.values()))
     unit = words.unit
     cosines = unit[listed] @ unit.T
     cosines[np.arange(len(listed)), listed] = -np.inf
     cosines[:, :SPECIAL] = -np.inf
-    alike = [set().union(*(kind for kind in members.values() if word in kind)) for word in listed]
+    alike = [set[int]().union(*(kind for kind in members.values() if word in kind)) for word in listed]
     among = np.array(listed)[cosines[:, listed].argmax(1)]
     nearest = np.argsort(-cosines, 1)[:, :NEIGHBOURS]
     right = np.mean([int(word) in kind for word, kind in zip(among, alike, strict=True)])
@@ -150,8 +149,8 @@ def togetherness(words: Words, members: dict[str, set[int]]) -> tuple[float, flo
 
 def chance_of_kinds(members: dict[str, set[int]], vocabulary: int) -> tuple[float, float]:
     """What `togetherness` would be of vectors that know nothing."""
-    listed = set().union(*members.values())
-    alike = [len(set().union(*(kind for kind in members.values() if word in kind))) - 1 for word in listed]
+    listed = set[int]().union(*members.values())
+    alike = [len(set[int]().union(*(kind for kind in members.values() if word in kind))) - 1 for word in listed]
     return float(np.mean(alike)) / (len(listed) - 1), float(np.mean(alike)) / (vocabulary - SPECIAL - 1)
 
 
@@ -226,7 +225,7 @@ def _similar(models: list[Words], ids: dict[str, int], vocabulary: int) -> None:
     left = vocabulary - SPECIAL - 3
     chance = (1 / left, 5 / left, *chance_of_kinds(members, vocabulary))
     print(f"| chance | {' | '.join(f'{share:.2%}' for share in chance)} |")
-    print(f"\n{len(every):,} questions; {len(set().union(*members.values()))} words of {len(members)} kinds")
+    print(f"\n{len(every):,} questions; {len(set[int]().union(*members.values()))} words of {len(members)} kinds")
     print("\n| family | questions | " + " | ".join(words.name for words in models) + " |")
     print("|---|---|" + "---|" * len(models))
     for name, some in asked.items():

@@ -10,9 +10,11 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from encoder_tui.engine import Session, load
 from encoder_tui.tui.app.app import EncoderApp
+from textual.pilot import Pilot
 
 PICTURES = Path(__file__).parent / "pictures"
 SENTENCE = "The animal didn't cross the street because it was too tired"
@@ -54,7 +56,7 @@ async def draw(name: str, lines: list[str], keys: list[str], size: tuple[int, in
     return path
 
 
-async def _rest(app: EncoderApp, pilot) -> None:
+async def _rest(app: EncoderApp, pilot: Pilot[Any]) -> None:
     """Wait until nothing is asked of the engine any more."""
     for _ in range(4):
         while not app.controller.position or app.controller.pending or app.engine.running or app.engine._work:

@@ -129,7 +129,7 @@ def batches(text: Sentences, full_stop: int, seed: int) -> Iterator[Batch]:
             if (len(groups[-1]) + 1) * len(example[0]) > BATCH_TOKENS:
                 groups.append([])
             groups[-1].append(example)
-        for i in rng.permutation(len(groups)):
+        for i in map(int, rng.permutation(len(groups))):
             yield collate(groups[i])
 
 
@@ -204,7 +204,8 @@ def meaning_vectors(text: Sentences, counts: Tensor, window: int = 4) -> Tensor:
     ppmi = torch.log(joint / expected.clamp(min=1e-9)).clamp(min=0)
     left, singular, _ = torch.svd_lowrank(ppmi, q=HIDDEN, niter=4)
     vectors = left * singular.sqrt()
-    vectors *= math.sqrt(HIDDEN) / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    lengths: Tensor = vectors.norm(dim=1, keepdim=True)
+    vectors *= math.sqrt(HIDDEN) / lengths.clamp(min=1e-6)
     vectors[counts == 0] = torch.randn(int((counts == 0).sum()), HIDDEN)
     return INIT_STD * vectors
 

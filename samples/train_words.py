@@ -186,7 +186,8 @@ def train(kind: str, text: Text, passes: int, rate: float, seed: int) -> Tables:
         ids = functional.pad(ids, (WINDOW, WINDOW))
         sentence = functional.pad(sentence, (WINDOW, WINDOW), value=-1)
         total = count = 0.0
-        for number, step in enumerate(torch.randperm(steps, generator=generator).tolist()):
+        order: list[int] = torch.randperm(steps, generator=generator).tolist()
+        for number, step in enumerate(order):
             stretch = slice(step * STEP, (step + 1) * STEP + 2 * WINDOW)
             pieces, sees = windows(ids[stretch], sentence[stretch], generator)
             drawn = torch.multinomial(noise, STEP // SHARED * DRAWN, replacement=True, generator=generator)

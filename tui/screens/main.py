@@ -77,7 +77,7 @@ class MainScreen(Screen[None]):
             self.names, self.typing = names, typing
 
     def __init__(self, complete: Callable[[str], Completion]) -> None:
-        super().__init__()
+        super().__init__(classes="-unbroken -unsaid")
         self.title_line = Title(id="title")
         self.tokens = TokenStrip(id="tokens")
         self.program = ProgramTree(id="tree")
@@ -161,10 +161,20 @@ class MainScreen(Screen[None]):
     def _lay_below(self) -> None:
         """Give the strip below room for what there is: the list of breakpoints, the console, both or neither."""
         narrow, listed = self.has_class("-narrow"), not self.breakpoints.is_empty
-        self.set_class(not listed, "-unbroken")
-        self.set_class(not listed and not self._kept_open, "-unsaid")
+        self._mark(unbroken=not listed, unsaid=not listed and not self._kept_open)
         beside = (31 if narrow else 41) if listed else 0
         self.console.expect(Size(max(0, self.size.width - beside - 2), (BELOW_NARROW if narrow else BELOW) - 2))
+
+    def _mark(self, **marks: bool) -> None:
+        """Have or leave classes, each called by a name here with a dash before it.
+
+        The styles of all that stands on the screen follow from them: worked out once, and only if any has changed.
+        """
+        before = self.classes
+        for name, holds in marks.items():
+            self.set_class(holds, f"-{name}", update=False)
+        if self.classes != before:
+            self.update_node_styles()
 
     async def furnish(self) -> None:
         """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
@@ -198,7 +208,7 @@ class MainScreen(Screen[None]):
         """Show a state of the view and of the debugger."""
         if self._loading.display:
             self._loading.display, self.inspector.display = False, True
-        self.set_class(state.zoomed, "-zoomed")
+        self._mark(zoomed=state.zoomed, explained=state.explained, touring=position.tour is not None)
         self.title_line.describe(position)
         self.program.show(position, state.stage)
         self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
@@ -206,8 +216,6 @@ class MainScreen(Screen[None]):
         self._lay_below()
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
-        self.set_class(state.explained, "-explained")
-        self.set_class(position.tour is not None, "-touring")
         self._below_rule.join("┬" if state.explained else "┼")
         self.console.heading.join(
             -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x
@@ -266,8 +274,7 @@ class MainScreen(Screen[None]):
         """Say so when there is too little room."""
         width, height = event.size
         small = width < LEAST[0] or height < LEAST[1]
-        self.set_class(small, "-small")
-        self.set_class(width < 100 or height < 30, "-narrow")
+        self._mark(small=small, narrow=width < 100 or height < 30)
         self._lay_below()
         if small:
             size, least = f"{width}×{height}", f"{LEAST[0]}×{LEAST[1]}"

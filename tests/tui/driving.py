@@ -42,7 +42,14 @@ async def nothing_ready(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             app.screen._on_timer_update()
 
 
+async def _screen_ready(pilot: Pilot[Any], timeout: float = 0.0) -> bool:
+    """In the place of a message to each of the sixty widgets and back, at every pause: their queues are on the event loop."""
+    await nothing_ready()
+    return True
+
+
 textual.app.wait_for_idle = textual.pilot.wait_for_idle = nothing_ready
+Pilot._wait_for_screen = _screen_ready
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str) -> None:

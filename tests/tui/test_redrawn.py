@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from driving import press, running, settled
+from encoder_tui.tui.app.app import EncoderApp
+from encoder_tui.tui.screens.main import MARKED
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.widget import Widget
 
@@ -73,3 +79,32 @@ async def test_a_view_knows_its_size_before_it_has_its_place(monkeypatch: pytest
         view = app.main.inspector.view
         assert redrawn.lines["NumberGrid"] == 2 * view.size.height  # as it comes, and once its numbers are there
         assert view.size == view.content_region.size
+
+
+def test_classes_are_those_of_the_panes_they_are_about() -> None:
+    styles = Path(str(EncoderApp.CSS_PATH)).read_text()
+    about: dict[str, set[str]] = {name: set() for name in MARKED}
+    for pane, classes in re.findall(r"#([\w-]+)((?:\.-\w+)+)", styles):
+        for name in classes.split(".")[1:]:
+            about[name].add(pane)
+    assert about == {name: set(panes) for name, panes in MARKED.items()}
+    assert re.findall(r"MainScreen\.(-\w+)", styles) == ["-small", "-small"]
+
+
+@pytest.mark.parametrize("key", ["m", "x", "z"])
+async def test_a_key_that_lays_the_screen_out_looks_up_no_style_of_a_view(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights"]) as (_, pilot):
+        await settled(pilot)
+        looked_up: list[str] = []
+        apply = Stylesheet.apply
+
+        def counted(sheet: Stylesheet, node: DOMNode, **named: Any) -> None:
+            looked_up.append(type(node).__name__)
+            apply(sheet, node, **named)
+
+        monkeypatch.setattr(Stylesheet, "apply", counted)
+        await press(pilot, key)
+        assert looked_up
+        assert not {"MainScreen", "Inspector", "WhyView"} & set(looked_up)

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 LEAST = (60, 18)
 BELOW, BELOW_NARROW = 8, 6  # lines of the strip with breakpoints and console, as in app.tcss
+MARKED = {  # the panes that a class is about, as in app.tcss
+    "-narrow": ("tree", "below", "explanation"), "-zoomed": ("tree", "rule", "below"), "-explained": ("explanation", "below"),
+    "-touring": ("explanation",), "-typing": ("below", "explanation"), "-unsaid": ("below",), "-unbroken": ("below",),
+}  # fmt: skip
 
 
 class _Column(Vertical):
@@ -77,7 +81,7 @@ class MainScreen(Screen[None]):
             self.names, self.typing = names, typing
 
     def __init__(self, complete: Callable[[str], Completion]) -> None:
-        super().__init__(classes="-unbroken -unsaid")
+        super().__init__()
         self.title_line = Title(id="title")
         self.tokens = TokenStrip(id="tokens")
         self.program = ProgramTree(id="tree")
@@ -87,7 +91,11 @@ class MainScreen(Screen[None]):
         self.explanation = ExplanationPane(id="explanation")
         self.footer = Footer(id="footer")
         self._rule, self._below_rule = Rule(id="rule"), Rule("┼", id="below-rule")
-        self._room = Vertical(id="room")
+        self._room, self._below = Vertical(id="room"), _Row(id="below")
+        self._panes = {pane.id: pane for pane in (self.program, self._rule, self._below, self.explanation)}
+        self._marks: set[str] = set()
+        for empty in ("-unbroken", "-unsaid"):  # nothing is listed or said yet
+            self._mark(empty, True)
         self._loading = Static(tr("loading"), id="loading", markup=False)
         self._notice = Static(id="too-small", markup=False)
         self._kept_open = False  # the console, for what it says
@@ -106,7 +114,7 @@ class MainScreen(Screen[None]):
                 with self._room:
                     yield self._loading
             yield self.explanation
-            with _Row(id="below"):
+            with self._below:
                 yield self.breakpoints
                 yield self._below_rule
                 yield self.console
@@ -115,6 +123,13 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.label()
+
+    def _mark(self, name: str, on: bool) -> None:
+        """Give a class to the panes it is about, or take it away. Were it the screen's, all styles of all views would be looked up anew."""
+        if on != (name in self._marks):
+            self._marks ^= {name}
+            for pane in MARKED[name]:
+                self._panes[pane].set_class(on, name)
 
     def label(self) -> None:
         """Write the titles of the panes in the language in use."""
@@ -125,8 +140,9 @@ class MainScreen(Screen[None]):
     @property
     def hides_console(self) -> bool:
         """Whether what the console says cannot be seen."""
-        covered = self.has_class("-zoomed") or (self.has_class("-narrow") and self.has_class("-explained"))
-        return not self.console.line.has_focus and (covered or self.has_class("-unsaid"))
+        marks = self._marks
+        covered = "-zoomed" in marks or marks >= {"-narrow", "-explained"} or "-unsaid" in marks
+        return not self.console.line.has_focus and covered
 
     def say(self, kind: str, text: str, verdict: str = "", *, opens: bool = False) -> None:
         """Say something in the console, which opens for it; for one short line the footer has room, as long as it is closed.
@@ -160,21 +176,11 @@ class MainScreen(Screen[None]):
 
     def _lay_below(self) -> None:
         """Give the strip below room for what there is: the list of breakpoints, the console, both or neither."""
-        narrow, listed = self.has_class("-narrow"), not self.breakpoints.is_empty
-        self._mark(unbroken=not listed, unsaid=not listed and not self._kept_open)
+        narrow, listed = "-narrow" in self._marks, not self.breakpoints.is_empty
+        self._mark("-unbroken", not listed)
+        self._mark("-unsaid", not listed and not self._kept_open)
         beside = (31 if narrow else 41) if listed else 0
         self.console.expect(Size(max(0, self.size.width - beside - 2), (BELOW_NARROW if narrow else BELOW) - 2))
-
-    def _mark(self, **marks: bool) -> None:
-        """Have or leave classes, each called by a name here with a dash before it.
-
-        The styles of all that stands on the screen follow from them: worked out once, and only if any has changed.
-        """
-        before = self.classes
-        for name, holds in marks.items():
-            self.set_class(holds, f"-{name}", update=False)
-        if self.classes != before:
-            self.update_node_styles()
 
     async def furnish(self) -> None:
         """Put the inspector in its place. It needs numpy, which the first frame does not wait for."""
@@ -208,7 +214,7 @@ class MainScreen(Screen[None]):
         """Show a state of the view and of the debugger."""
         if self._loading.display:
             self._loading.display, self.inspector.display = False, True
-        self._mark(zoomed=state.zoomed, explained=state.explained, touring=position.tour is not None)
+        self._mark("-zoomed", state.zoomed)
         self.title_line.describe(position)
         self.program.show(position, state.stage)
         self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
@@ -216,6 +222,8 @@ class MainScreen(Screen[None]):
         self._lay_below()
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
+        self._mark("-explained", state.explained)
+        self._mark("-touring", position.tour is not None)
         self._below_rule.join("┬" if state.explained else "┼")
         self.console.heading.join(
             -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x
@@ -246,11 +254,11 @@ class MainScreen(Screen[None]):
 
     @on(Console.Opened)
     def _typing(self) -> None:
-        self.add_class("-typing")
+        self._mark("-typing", True)
 
     @on(Console.Left)
     def _typed(self) -> None:
-        self.remove_class("-typing")
+        self._mark("-typing", False)
         self.set_focus(None)
 
     # -- keys and size -------------------------------------------------------------------------------------------
@@ -274,7 +282,8 @@ class MainScreen(Screen[None]):
         """Say so when there is too little room."""
         width, height = event.size
         small = width < LEAST[0] or height < LEAST[1]
-        self._mark(small=small, narrow=width < 100 or height < 30)
+        self.set_class(small, "-small")
+        self._mark("-narrow", width < 100 or height < 30)
         self._lay_below()
         if small:
             size, least = f"{width}×{height}", f"{LEAST[0]}×{LEAST[1]}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..program.dtypes import FLOATS
-from ..program.element import text_of, word_at
+from ..program.element import text_of, face_at
 from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
 from ..program.factors import Factors, RowPlace, factors_of
 from ..program.per_text import Index
@@ -117,7 +117,7 @@ class Element:
 
     def word(self, axis: str, at: int) -> str:
         """The token at a place of an axis; "" where the axis has none."""
-        return word_at(self.value, axis, at, (text_of(self.value, self.index),))
+        return face_at(self.value, axis, at, (text_of(self.value, self.index),))
 
     def token(self, axis: str, at: int) -> str:
         """`key 5 'cross'`."""
@@ -182,7 +182,7 @@ def _overflows(explanation: Explanation) -> bool:
 def _words(value: Value, index: ElementIndex) -> list[str]:
     """What the place along each axis is called; "" where it has no name."""
     text = text_of(value, index)
-    return [word_at(value, axis, place, (text,)) for axis, place in zip(value.axes, index, strict=True)]
+    return [face_at(value, axis, place, (text,)) for axis, place in zip(value.axes, index, strict=True)]
 
 
 def at(*parts: Any) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..messages.errors import InputError
 from ..program.dtypes import floor_of
-from ..program.element import word_at
+from ..program.element import face_at
 from ..program.per_text import Index, Rectangle, is_rectangle
 from ..program.value import Value
 
@@ -70,7 +70,7 @@ def _name(axis: Any, value: Value, plane: Rectangle, at: int) -> None:
     places = range(*part.indices(value.shape[at]))
     axis.set_label_text(called)
     first = plane[0] if value.axes[0] == "batch" and isinstance(plane[0], int) else 0
-    words = [word_at(value, called, place, (first,)) for place in places[:MOST_WORDS]]
+    words = [face_at(value, called, place, (first,)) for place in places[:MOST_WORDS]]
     if len(places) <= MOST_WORDS and all(words):
         upright = {"rotation": 90} if axis.axis_name == "x" else {}
         axis.set_ticks(range(len(places)), [word.replace("$", r"\$") for word in words], **upright)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..messages.translation import tr
 from ..program.down_sample import edges_of, pool
 from ..program.dtypes import floor_of
-from ..program.element import word_at
+from ..program.element import face_at
 from ..program.per_text import Index, Rectangle, by_text, is_rectangle
 from ..program.value import Value
 from .heat import WRITTEN_COLUMNS, HeatTable, Scale, few_digits, scale_over, write_heat, write_legend
@@ -148,7 +148,7 @@ def _texts(value: Value, plane: Rectangle) -> Sequence[int]:
 
 def _called(value: Value, axis: str, at: int, plane: Rectangle) -> str:
     """`3 cat`, or `3` where the place has no word."""
-    word = word_at(value, axis, at, _texts(value, plane)) if axis else ""
+    word = face_at(value, axis, at, _texts(value, plane)) if axis else ""
     return f"{at} {word}" if word and word != str(at) else str(at)
 
 
@@ -227,7 +227,7 @@ def _labels(value: Value, axis: str, parts: Sequence[range], plane: Rectangle, *
     """A word for each part of one place, else the number it begins with, or of every eighth where there is little room."""
     labels: list[str] = []
     for number, part in enumerate(parts):
-        word = word_at(value, axis, part[0], _texts(value, plane)) if axis and len(part) == 1 else ""
+        word = face_at(value, axis, part[0], _texts(value, plane)) if axis and len(part) == 1 else ""
         number_of = str(part[0]) if axis and not (sparse and number % EVERY) else ""
         labels.append(word or number_of)
     return labels

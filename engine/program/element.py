@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .faces import faces_along
 from .index import WORD_AXES, texts_of, token_in
 from .per_text import Index, element_of
 from .value import Value
@@ -37,6 +38,13 @@ def word_at(value: Value, axis: str, at: int, rows: Iterable[int]) -> str:
         rows: the texts that are meant.
     """
     return value.word(at) if axis in WORD_AXES else token_in(value.tokens, axis, at, rows)
+
+
+def face_at(value: Value, axis: str, at: int, rows: Iterable[int]) -> str:
+    """`word_at` where it is read by people: an unknown token is called by what the text has there, `?猫` for `[UNK]`."""
+    if axis in WORD_AXES:
+        return value.word(at)
+    return token_in({axis: faces_along(value.tokens[axis])}, axis, at, rows) if axis in value.tokens else ""
 
 
 def text_of(value: Value, place: Sequence[int]) -> int:

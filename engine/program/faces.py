@@ -1,6 +1,7 @@
 """What a token that stands for nothing the vocabulary has is called on screen: by what the text has there, `?猫` for `[UNK]`.
 
-The model sees `[UNK]`, and that is what it is called wherever text goes out: printed, copied, exported. An index takes both.
+The model sees `[UNK]`, and that is what it is called where values go out: printed, copied, exported. What explains or draws
+them for people, `why` and pages included, calls it by its face. An index takes both.
 """
 
 from __future__ import annotations

@@ -56,3 +56,11 @@ def test_an_index_takes_the_face(session: Session):
 
 def test_what_is_printed_calls_them_as_the_model_does(session: Session):
     assert "猫" not in TABLE.execute(session, "print embeddings.token[0, :4, :2]").text
+
+
+def test_what_is_explained_calls_them_by_their_faces(session):
+    why = TABLE.execute(session, "why layers.0.attention.scores[0, 0, 2, 1]").text
+    assert "query=2 '?坐', key=1 '?猫'" in why
+    assert "query_heads[0, 0, 2 '?坐', " in why
+    assert "UNK" not in why
+    assert "?坐" in session.trace["layers.0.attention.scores"].html("0, 0")

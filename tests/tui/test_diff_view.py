@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from driving import lines_of, press, running, screen_of, settled, until, write
-from encoder_tui.engine import Encoder
+from encoder_tui.engine import Encoder, load
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.reading.facts import look
@@ -234,3 +234,12 @@ async def test_what_is_not_beside_a_stage_is_refused_by_name(session: Session) -
         app.choose(f"look {NORM}@difference")
         await settled(pilot)
         assert app.main.console.text[-1] == f"✗ {NORM} has no 'difference' beside its value; it has {NORM}@γ, {NORM}@β"
+
+
+def test_a_label_of_both_sides_calls_what_is_unknown_by_its_face() -> None:
+    encoder = load(None, "cpu")
+    session = Session(encoder.run("the 猫 sat"), encoder)
+    TABLE.execute(session, 'compare text "the cat 坐"')
+    against = against_of(look(session, None).compared, session.trace.program[NORM])
+    assert against is not None
+    assert dict(against.tokens)["token"][0] == ("[CLS]", "the", "?猫≠cat", "sat≠?坐", "[SEP]")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ...engine.program.faces import faces_of
 from ..drawing.text import plain
 from ..state.comparison import Compared, PlacesOfTexts, StringsOfTexts
 
@@ -99,14 +100,15 @@ def _labels(held: _Held) -> tuple[StringsOfTexts, PlacesOfTexts]:
     """Tokens as both sides call them, and where there is only one side."""
     alignment = held.alignment
     ours, theirs = alignment.ours.strings, alignment.theirs.strings
-    rows = [[plain(word) for word in row] for row in ours]
+    faces = faces_of(alignment.theirs)
+    rows = [[plain(word) for word in row] for row in faces_of(alignment.ours)]
     alone = [set(range(len(row))) for row in ours]
     for pair in alignment.pairs:
         beside: Iterable[tuple[int, int]] = zip(pair.ours.tolist(), pair.theirs.tolist(), strict=True)
         for mine, other in beside:
             alone[pair.row].discard(mine)
             if ours[pair.row][mine] != theirs[pair.other][other]:
-                rows[pair.row][mine] += f"≠{plain(theirs[pair.other][other])}"
+                rows[pair.row][mine] += f"≠{plain(faces[pair.other][other])}"
     if alignment.same:  # padding has its partner too
         return tuple(tuple(row) for row in rows), ((),) * len(rows)
     for row, places in enumerate(alone):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...messages.errors import InputError
 from ...messages.translation import said, translate
-from ...program.element import text_of, word_at
+from ...program.element import text_of, face_at
 from ...program.index import TOKEN_AXES
 from ...program.stage import Stage
 from ...program.trace import Trace
@@ -61,7 +61,7 @@ def _fields(trace: Trace, explanation: Explanation, stage: Stage) -> dict[str, s
     value = trace.value(stage.name)
     text = text_of(value, explanation.index)
     for axis, at in zip(value.axes, explanation.index, strict=True):
-        word = word_at(value, axis, at, (text,))
+        word = face_at(value, axis, at, (text,))
         fields[f"at_{axis}"] = f"{at} {word!r}" if word else str(at)
     return fields
 

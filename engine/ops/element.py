@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..program.dtypes import FLOATS
-from ..program.element import text_of, face_at
+from ..program.element import face_at, text_of
 from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
 from ..program.factors import Factors, RowPlace, factors_of
 from ..program.per_text import Index

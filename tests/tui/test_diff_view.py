@@ -236,10 +236,11 @@ async def test_what_is_not_beside_a_stage_is_refused_by_name(session: Session) -
         assert app.main.console.text[-1] == f"✗ {NORM} has no 'difference' beside its value; it has {NORM}@γ, {NORM}@β"
 
 
-def test_a_label_of_both_sides_calls_what_is_unknown_by_its_face() -> None:
+@pytest.mark.parametrize(("ours", "theirs", "label"), [("猫", "cat", "?猫≠cat"), ("dog", "狗", "dog≠?狗")])
+def test_a_label_of_both_sides_calls_what_is_unknown_by_its_face(ours: str, theirs: str, label: str) -> None:
     encoder = load(None, "cpu")
-    session = Session(encoder.run("the 猫 sat"), encoder)
-    TABLE.execute(session, 'compare text "the cat 坐"')
+    session = Session(encoder.run(f"the {ours} sat"), encoder)
+    TABLE.execute(session, f'compare text "the {theirs} sat"')
     against = against_of(look(session, None).compared, session.trace.program[NORM])
     assert against is not None
-    assert dict(against.tokens)["token"][0] == ("[CLS]", "the", "?猫≠cat", "sat≠?坐", "[SEP]")
+    assert dict(against.tokens)["token"][0] == ("[CLS]", "the", label, "sat", "[SEP]")

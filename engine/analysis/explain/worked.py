@@ -10,7 +10,7 @@ from typing import Any
 
 from ...messages.errors import InputError
 from ...messages.translation import said, translate
-from ...program.element import text_of, face_at
+from ...program.element import face_at, text_of
 from ...program.index import TOKEN_AXES
 from ...program.stage import Stage
 from ...program.trace import Trace

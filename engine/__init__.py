@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .models.settings import Settings
     from .models.torch_module.reading import load_module
     from .models.traced.attach import attach
+    from .models.traced.record import record
     from .program.inputs import Inputs
     from .program.program import Program
     from .program.stage import Stage
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .traces.saving import save
 
 _HOMES = {
-    "Breakpoint": "debugger.breakpoints", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading",
+    "Breakpoint": "debugger.breakpoints", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading", "record": "models.traced.record",
     "attach": "models.traced.attach",
     "InputError": "messages.errors", "Inputs": "program.inputs", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.saving", "Stats": "program.stats", "Tokens": "program.tokens",
@@ -42,7 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Breakpoint", "Debugger", "Encoder", "InputError", "Inputs", "Program", "Recording", "Run", "Session", "Settings", "Stage",
-    "Stats", "Stop", "Tokens", "Value", "attach", "load", "load_module", "open_snapshot", "save",
+    "Stats", "Stop", "Tokens", "Value", "attach", "load", "load_module", "open_snapshot", "record", "save",
 ]  # fmt: skip
 
 

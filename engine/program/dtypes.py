@@ -54,13 +54,13 @@ WHOLE: Mapping[str, Dtype] = {
     dtype.name: dtype
     for dtype in (Dtype("int64", "I64", 8, "<i8"), Dtype("int32", "I32", 4, "<i4"), Dtype("bool", "BOOL", 1, "|b1"))
 }
-# What weights are stored in, and values are not made of.
+# What weights are stored in, and values are made of in other people's modules alone.
 STORED: Mapping[str, Dtype] = {
     dtype.name: dtype
     for dtype in (
         Dtype("float8_e4m3fn", "F8_E4M3", 1), Dtype("float8_e5m2", "F8_E5M2", 1), Dtype("float8_e8m0fnu", "F8_E8M0", 1),
-        Dtype("int16", "I16", 2), Dtype("int8", "I8", 1), Dtype("uint8", "U8", 1), Dtype("uint16", "U16", 2),
-        Dtype("uint32", "U32", 4), Dtype("uint64", "U64", 8), Dtype("complex64", "C64", 8),
+        Dtype("int16", "I16", 2, "<i2"), Dtype("int8", "I8", 1, "|i1"), Dtype("uint8", "U8", 1, "|u1"), Dtype("uint16", "U16", 2, "<u2"),
+        Dtype("uint32", "U32", 4, "<u4"), Dtype("uint64", "U64", 8, "<u8"), Dtype("complex64", "C64", 8),
     )
 }  # fmt: skip
 DTYPES: Mapping[str, Dtype] = {**FLOATS, **WHOLE, **STORED}

@@ -16,6 +16,9 @@ NUMBERS, WORDS = [int], [str]
 STAGE: dict[Any, Any] = {
     "name": str, "inputs": WORDS, "weights": WORDS, "axes": WORDS, "module": str, "formula": str, "formula_of_shapes": str,
     "shape": NUMBERS, "dtype": str, "kind?": str, "options?": {...: object}, "labels?": WORDS, "symbols?": WORDS, "source?": str, "sequences?": WORDS,
+    "left_out?": str, "figures?": {
+        "count": int, "nan": int, "inf": int, "zeros": int, **dict.fromkeys(("min", "max", "mean", "std", "norm"), (float, int)), "histogram": NUMBERS,
+    },
 }  # fmt: skip
 TOKENS: dict[Any, Any] = {
     "texts": WORDS, "pair": (str, type(None)), "ids": [NUMBERS], "mask": [NUMBERS], "segments": [NUMBERS], "positions": [NUMBERS],
@@ -27,7 +30,7 @@ MODULES: dict[Any, Any] = {
 }  # fmt: skip
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},
-    "patched": WORDS, "words": {...: str}, "modules?": MODULES, "sequences?": {...: TOKENS},
+    "patched": WORDS, "notes?": WORDS, "words": {...: str}, "modules?": MODULES, "sequences?": {...: TOKENS},
     "beside?": [{"name": str, "axes": WORDS, "shape": NUMBERS, "dtype": str}],
 }  # fmt: skip
 OPTIONS = (str, int, float, bool, type(None), list)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 
 from ..messages.errors import InputError, one_line
@@ -27,15 +26,15 @@ from ..program.inputs import Inputs
 from ..program.json_values import is_list, is_object
 from ..program.kinds import UNKNOWN, Card
 from ..program.modules import Modules
-from ..program.per_text import Index, is_rectangle
 from ..program.program import Program
 from ..program.stage import MAIN, Shape, Stage
 from ..program.tokens import PARTS, Tokens
 from ..program.trace import Trace
-from ..program.value import ArrayValue, ShapeAlone, Value
+from ..program.value import ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
 from .manifest import ENTRY, FORMAT, expect
 from .one_hot import OneHotValue
+from .recorded_values import LeftOut, LeftOutValue, RecordedValue, no_weights
 from .tensor_file import TensorFile, open_safetensors
 
 ONE_HOT = "tokens.one_hot"
@@ -133,7 +132,7 @@ class Recording(Trace):
             {name: tuple(shape) for name, shape in facts["weights"].items()},
             modules=_modules(facts),
         )
-        self.model_notes = () if "modules" in facts else (WITHOUT_MODULES,)
+        self.model_notes = (*facts.get("notes", ()), *(() if "modules" in facts else (WITHOUT_MODULES,)))
         self._check()
 
     def _check(self) -> None:
@@ -185,9 +184,8 @@ class Recording(Trace):
 
     def weight_value(self, weight: StageWeight) -> Value:
         shape = self.weight_shapes[weight.name]
-        refusal = f"a recording holds no weights; open the model itself to look at {weight.name}"
         axes = axes_of_weight(weight.stage, len(shape))
-        return ShapeAlone(weight.address, axes, shape, self.about.get("dtype", "float32"), refusal)
+        return ShapeAlone(weight.address, axes, shape, self.about.get("dtype", "float32"), no_weights(weight.name))
 
     def formulas(self, name: str) -> tuple[str, str]:
         return self._facts[name]["formula"], self._facts[name]["formula_of_shapes"]
@@ -211,27 +209,13 @@ class Recording(Trace):
             value: Value = OneHotValue(name, stage.axes, self.tokens.ids, self.shapes[name])
         elif name in self._file:
             value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
+        elif (left_out := LeftOut.read(facts)) is not None:
+            value = LeftOutValue(name, stage.axes, self.shapes[name], str(facts["dtype"]), left_out)
         else:
             refusal = f"{name} is not in this recording; export it as well: export PATH {name!r}"
             value = ShapeAlone(name, stage.axes, self.shapes[name], str(facts["dtype"]), refusal)
         value.tokens, value.word, value.labels = self.inputs.strings_along(stage), self.reader(stage), stage.labels
         return value
-
-
-class RecordedValue(ArrayValue):
-    """A value in a file; bfloat16, which numpy lacks, lies there as its upper 16 bits of a float32."""
-
-    def __init__(self, name: str, axes: tuple[str, ...], array: npt.NDArray[Any], dtype: str) -> None:
-        super().__init__(name, axes, array, dtype)
-
-    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
-        bound = self.bind(index)
-        if not is_rectangle(bound):
-            return self._text_by_text(bound)
-        window = super().read(bound)
-        if self.dtype != "bfloat16":
-            return window
-        return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)
 
 
 def _check_tokens(tokens: Tokens) -> None:

@@ -19,6 +19,7 @@ from ..program.tokens import PARTS, Tokens
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
 from .manifest import ENTRY, FORMAT
+from .recorded_values import LeftOutValue
 from .recording import ONE_HOT, WITHOUT_MODULES
 from .tensor_file import Saved, write_npz, write_safetensors
 
@@ -97,13 +98,14 @@ def check_target(path: str | Path) -> Path:
 def manifest(trace: Trace, values: Sequence[Value]) -> str:
     """The JSON that tells a snapshot's reader everything but the numbers of the values that are written."""
     ids = {number for sequence in trace.inputs.sequences.values() for number in sequence.ids.ravel().tolist()}
-    for value in values:
-        if value.holds_ids:
-            ids |= set(np.unique(value.read()).tolist())
+    for written_value in values:
+        if written_value.holds_ids:
+            ids |= set(np.unique(written_value.read()).tolist())
     others = {name: _plain(sequence) for name, sequence in trace.inputs.others.items()}
     stages: list[dict[str, Any]] = []
     for stage in trace.program:
         written, sized = trace.formulas(stage.name)
+        value = trace.value(stage.name)
         stages.append(
             {
                 "name": stage.name, "inputs": stage.inputs, "weights": stage.weights, "axes": stage.axes,
@@ -111,7 +113,8 @@ def manifest(trace: Trace, values: Sequence[Value]) -> str:
                 "labels": stage.labels, "symbols": stage.symbols, "source": stage.source,
                 **({"sequences": stage.sequences} if stage.sequences else {}),
                 "formula": written, "formula_of_shapes": sized,
-                "shape": trace.shapes[stage.name], "dtype": trace.value(stage.name).dtype,
+                "shape": trace.shapes[stage.name], "dtype": value.dtype,
+                **(value.left_out.written() if isinstance(value, LeftOutValue) else {}),
             }
         )  # fmt: skip
     return json.dumps(
@@ -120,6 +123,7 @@ def manifest(trace: Trace, values: Sequence[Value]) -> str:
             "about": dict(trace.about),
             "tokens": _plain(trace.tokens),
             **({"sequences": others} if others else {}),
+            **({"notes": notes} if (notes := [note for note in trace.model_notes if note != WITHOUT_MODULES]) else {}),
             "stages": stages,
             "aliases": trace.program.aliases,
             **({} if WITHOUT_MODULES in trace.model_notes else {"modules": asdict(trace.program.modules)}),

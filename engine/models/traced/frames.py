@@ -10,8 +10,9 @@ from types import FrameType
 import torch
 
 DEEPEST = 8  # frames that are kept of one operation
-OURS = str(Path(__file__).resolve().parents[2])
-TORCH = str(Path(torch.__file__).resolve().parent)
+# Files are known by the path they were imported from, which a link may be.
+OURS = tuple({str(path.parents[2]) for path in (Path(__file__), Path(__file__).resolve())})
+TORCH = tuple({str(path.parent) for path in (Path(torch.__file__), Path(torch.__file__).resolve())})
 
 
 def author_lines(outermost: FrameType | None = None) -> tuple[str, ...]:
@@ -45,4 +46,4 @@ def _is_authors(path: str) -> bool:
     """Whether a file is neither torch's nor ours, nor made up (`<string>`, `<frozen importlib>`)."""
     if path.startswith("<") and not path.startswith("<ipython"):
         return False
-    return not (path.startswith((TORCH, OURS)) or path == sys.modules["contextlib"].__file__)
+    return not (path.startswith((*TORCH, *OURS)) or path == sys.modules["contextlib"].__file__)

@@ -117,13 +117,19 @@ def address_of(tensor: torch.Tensor) -> int:
 
 def fills(tensor: torch.Tensor) -> bool:
     """Whether a tensor is all of its memory, in order."""
-    return tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
+    return not tensor.is_nested and tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The shape of a tensor; () of a nested one, which has none."""
+    return () if tensor.is_nested else tuple(tensor.shape)
 
 
 def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two tensors are the same numbers in the same memory, laid out alike."""
     return one is other or (
         one.layout is other.layout is torch.strided
+        and not (one.is_nested or other.is_nested)
         and one.data_ptr() == other.data_ptr() != 0
         and (one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype)
         and one.numel() > 0

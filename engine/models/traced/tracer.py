@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
@@ -21,12 +22,11 @@ from torch._dispatch.python import enable_pre_dispatch, enable_python_dispatcher
 from torch._subclasses.schema_check_mode import SchemaCheckMode
 from torch.nn.attention import SDPBackend
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import Decision, Graph, Leaf, Ref, TorchCall, references
-from .storages import Storages, address_of, is_same
+from .storages import Storages, address_of, is_same, shape_of
 from .structures import named_tensors, tensors_within
 
 # What takes a number out of a tensor, where Python goes on with it.
@@ -94,6 +94,9 @@ class Tracer(SchemaCheckMode):
     Args:
         module: what is watched.
         keep: is given every value as it is made.
+
+    Attributes:
+        compiled: whether torch.compile had compiled the module or a part of it, which is put aside while it is watched.
     """
 
     _dispatch_key = torch._C.DispatchKey.PreDispatch  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
@@ -103,15 +106,25 @@ class Tracer(SchemaCheckMode):
         self._dispatch_key = torch._C.DispatchKey.PreDispatch  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         self._mode_key = None
         self.module, self._keep, self.seen = module, keep, Seen()
-        self._paths = {id(part): path for path, part in named_modules(module)}
+        self._paths = {id(part): _uncompiled(path) for path, part in named_modules(module)}
         self._at: list[str] = []
         self._words: Counter[str] = Counter()
         self._outermost: FrameType | None = None
+        self._training: Sequence[str] = ()
+        self._grad = False
+        self.compiled = any(
+            hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) for part in module.modules()
+        )
         self._storages = Storages(self._emit)
         named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
         self._weights: dict[int, tuple[str, torch.Tensor]] = {}
         for name, weight in named:
-            self._weights.setdefault(id(weight), (name, weight))
+            self._weights.setdefault(id(weight), (_uncompiled(name), weight))
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: else torch.compile's machinery is loaded, for seconds, to be kept away from a mode that it never meets."""
+        return False
 
     # -- from the call to the return ---------------------------------------------------------------------------------
 
@@ -121,46 +134,65 @@ class Tracer(SchemaCheckMode):
         Args:
             arguments, options: what it is called with.
         """
-        training = [path for path, part in named_modules(self.module) if part.training]
-        compiled = any(
-            hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) for part in self.module.modules()
-        )
-        grad = torch.is_grad_enabled()
-        self._outermost = sys._getframe()  # pyright: ignore[reportPrivateUsage]
+        with self.watching(arguments, options, sys._getframe()):  # pyright: ignore[reportPrivateUsage]
+            result = self.module(*arguments, **options)
+        return self.passage(result)
+
+    @contextmanager
+    def watching(
+        self, arguments: Sequence[Any], options: Mapping[str, Any], outermost: FrameType | None, *, hooks: bool = True
+    ) -> Generator[None]:
+        """Watch what is computed until it is left, which is to be one passage of the module.
+
+        Args:
+            arguments, options: what it is called with.
+            outermost: the frame that calls it: the author's lines are looked for no further out.
+            hooks: whether torch is asked to say which module is computing; else somebody tells (`entered`, `left`).
+        """
+        self._training = tuple(_uncompiled(path) for path, part in named_modules(self.module) if part.training)
+        self._grad = torch.is_grad_enabled()
+        self._outermost = outermost
         for name, tensor in named_tensors(self.module, arguments, options):
             self._enter_value(name, tensor)
         with ExitStack() as stack:
-            if compiled:
+            if self.compiled:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
-            for handle in (
-                register_module_forward_pre_hook(self._enter),
-                register_module_forward_hook(self._leave, always_call=True),
-            ):
-                stack.callback(handle.remove)
+            if hooks:
+                stack.callback(register_module_forward_pre_hook(self.entered).remove)
+                stack.callback(register_module_forward_hook(self.left, always_call=True).remove)
             stack.enter_context(enable_python_dispatcher())
             stack.enter_context(enable_pre_dispatch())
             stack.enter_context(self)
-            result = self.module(*arguments, **options)
+            yield
         self._outermost = None
+
+    def passage(self, result: Any = None) -> Passage:
+        """What has been seen: of a passage that ended, or of one that broke, as far as it came.
+
+        Args:
+            result: what the module gave back.
+        """
         outputs = {name: known for name, tensor in tensors_within(result) if (known := self._storages.name(tensor))}
         seen = self.seen
         graph = Graph(
             tuple(seen.calls), {name: _leaf(name, tensor) for name, tensor in seen.inputs.items()},
             {name: _leaf(name, tensor) for name, tensor in seen.weights.items()}, outputs, seen.modules, tuple(seen.decisions),
         )  # fmt: skip
-        return Passage(graph, seen.weights, seen.inputs, seen.draws, result, training, grad, compiled)
+        return Passage(graph, seen.weights, seen.inputs, seen.draws, result, self._training, self._grad, self.compiled)
 
     def _enter_value(self, name: str, tensor: torch.Tensor) -> None:
         if self._storages.name(tensor) is None and id(tensor) not in self._weights:
             self.seen.inputs[name] = tensor
             self._storages.give_name(tensor, name)
 
-    def _enter(self, module: nn.Module, _: Any) -> None:
+    def entered(self, module: nn.Module, given: Any = None) -> None:
+        """A module begins to compute."""
         path = self._paths.get(id(module), self._at[-1] if self._at else "")
         self._at.append(path)
         self.seen.modules.setdefault(path, type(module).__name__)
 
-    def _leave(self, module: nn.Module, _: Any, __: Any) -> None:
+    def left(self, module: nn.Module, given: Any, result: Any) -> None:
+        """It has computed, or raised."""
         if self._at:
             self._at.pop()
 
@@ -171,12 +203,11 @@ class Tracer(SchemaCheckMode):
     ) -> Any:
         """See an operation, have it done, and name what it gives."""
         options = dict(kwargs or {})
-        arguments, named = tree_map_only(torch.Tensor, self._ref, (tuple(args), options))
-        word = func._schema.name.rpartition("::")[2]
-        written, secretly = _written(func, word, args)
+        arguments, named = self._refs(tuple(args)), self._refs(options)
+        word, writes, random = _known_of(func)
+        written, secretly = _written(word, writes, args)
         for place in (*written, *secretly):
             self._before_write(args[place])
-        random = torch.Tag.nondeterministic_seeded in func.tags
         call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
         call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
@@ -195,7 +226,7 @@ class Tracer(SchemaCheckMode):
     def _name(self, call: TorchCall, given: Any, result: Any) -> list[str]:
         """Name the tensors that an operation gave, those apart that it had been given."""
         single = isinstance(result, torch.Tensor)
-        tensors = [part for part in tree_leaves(given) if isinstance(part, torch.Tensor)]
+        tensors = list(_tensors(given))
         names: list[str] = []
         for pick, tensor in enumerate([result] if single else result):
             if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance] # an operation may give None in its place
@@ -223,6 +254,17 @@ class Tracer(SchemaCheckMode):
             for name, other in went_in.items():
                 if address_of(other) == address_of(tensor):
                     went_in[name] = other.detach().clone()
+
+    def _refs(self, argument: Any) -> Any:
+        """An argument with a `Ref` for every tensor in it."""
+        if isinstance(argument, torch.Tensor):
+            return self._ref(argument)
+        if isinstance(argument, list | tuple):
+            parts = [self._refs(part) for part in cast("Sequence[Any]", argument)]
+            return tuple(parts) if isinstance(argument, tuple) else parts
+        if isinstance(argument, dict):
+            return {name: self._refs(part) for name, part in cast("dict[str, Any]", argument).items()}
+        return argument
 
     def _ref(self, tensor: torch.Tensor) -> Ref:
         if (name := self._storages.name(tensor)) is not None:
@@ -258,34 +300,68 @@ class Tracer(SchemaCheckMode):
         device, dtype = result.device.type, str(result.dtype).removeprefix("torch.")
         wide = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else ""
         autocast = str(wide).removeprefix("torch.")
-        self.seen.calls.append(replace(call, name=name, shape=tuple(result.shape), dtype=dtype, autocast=autocast))
+        self.seen.calls.append(replace(call, name=name, shape=shape_of(result), dtype=dtype, autocast=autocast))
         self._keep.put(name, result)
         return name
 
 
 def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
     """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`."""
+    device = args[0].device.type
+    if torch.is_autocast_enabled(
+        device
+    ):  # it is brought to another dtype before it is computed, and so before torch chooses
+        dtype = torch.get_autocast_dtype(device)
+        args = [torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for part in args]
+        options = {
+            name: torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for name, part in options.items()
+        }
     chosen = torch.ops.aten._fused_sdp_choice.default(*args, **options)
     return SDPBackend(chosen).name.lower().removesuffix("_attention")
+
+
+def _is_floating(part: Any) -> bool:
+    return isinstance(part, torch.Tensor) and part.is_floating_point()
 
 
 def _has_tensors(result: Any) -> bool:
     return isinstance(result, torch.Tensor | list | tuple)
 
 
-def _written(func: Any, word: str, args: Sequence[Any]) -> tuple[list[int], list[int]]:
+def _tensors(argument: Any) -> Iterator[torch.Tensor]:
+    """The tensors in an argument."""
+    if isinstance(argument, torch.Tensor):
+        yield argument
+    elif isinstance(argument, list | tuple):
+        for part in cast("Sequence[Any]", argument):
+            yield from _tensors(part)
+    elif isinstance(argument, dict):
+        yield from _tensors(list(cast("dict[str, Any]", argument).values()))
+
+
+@cache
+def _known_of(func: Any) -> tuple[str, tuple[int, ...], bool]:
+    """Of an operation its name, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
+    places = tuple(
+        place for place, part in enumerate(func._schema.arguments)
+        if part.alias_info is not None and part.alias_info.is_write
+    )  # fmt: skip
+    return func._schema.name.rpartition("::")[2], places, torch.Tag.nondeterministic_seeded in func.tags
+
+
+def _written(word: str, writes: Sequence[int], args: Sequence[Any]) -> tuple[list[int], list[int]]:
     """The places among the arguments of the tensors that are written to: of which torch says so, and of which it does not."""
     if word in UNWRITTEN:
         return [], []
     if word in SECRETLY and len(args) > TRAINING and args[TRAINING]:
         return [], [place for place in SECRETLY[word] if isinstance(args[place], torch.Tensor)]
-    places = [
-        place
-        for place, part in enumerate(func._schema.arguments)
-        if part.alias_info is not None and part.alias_info.is_write
-    ]
-    return [place for place in places if place < len(args) and isinstance(args[place], torch.Tensor)], []
+    return [place for place in writes if place < len(args) and isinstance(args[place], torch.Tensor)], []
+
+
+def _uncompiled(path: str) -> str:
+    """The path of a module, or of a weight, without what torch.compile puts around it."""
+    return ".".join(part for part in path.split(".") if part != "_orig_mod")
 
 
 def _leaf(name: str, tensor: torch.Tensor) -> Leaf:
-    return Leaf(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    return Leaf(name, shape_of(tensor), str(tensor.dtype).removeprefix("torch."))

@@ -1,0 +1,163 @@
+"""The values of a passage within a budget: the largest go first, and leave behind what their numbers were like.
+
+Nothing is copied while the module computes, but what is about to be written to; nothing is brought from a device before `settle`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from .figures import Figures, figures_on_device
+from .storages import address_of
+
+
+@dataclass(slots=True)
+class Shared:
+    """Memory that values share.
+
+    Attributes:
+        names: of the values.
+        size: in bytes, as far as it is there for the recording's sake.
+    """
+
+    names: list[str] = field(default_factory=list[str])
+    size: int = 0
+
+
+class KeptWithin(Mapping[str, torch.Tensor]):
+    """Values by name, in the order they were made; each is as it was when it was made.
+
+    Args:
+        budget: how many bytes are kept at most; the largest values are given up for it.
+        others: tensors whose memory is there anyway, and may be written to when the passage is over: weights and inputs.
+
+    Attributes:
+        left_out: of each value that was given up, what its numbers were like.
+        size: bytes that are kept.
+    """
+
+    def __init__(self, budget: int, others: Iterable[torch.Tensor] = ()) -> None:
+        self.budget, self.size = budget, 0
+        self.left_out: dict[str, Figures] = {}
+        self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
+        self._others = {address_of(tensor) for tensor in others}
+        self._values: dict[str, torch.Tensor] = {}
+        self._versions: dict[str, int] = {}
+        self._shared: dict[int, Shared] = {}
+        self._largest: list[tuple[int, int]] = []  # a heap of (-bytes, address)
+
+    # -- while the module computes ----------------------------------------------------------------------------------
+
+    def put(self, name: str, tensor: torch.Tensor) -> None:
+        """Keep a value; its memory is shared until it is written to."""
+        held = tensor.detach()
+        self._values[name] = held
+        place = address_of(held)
+        shared = self._shared.setdefault(place, Shared())
+        own = place not in self._others
+        if not own or not shared.names:
+            self._grow(place, shared, _bytes(held) if own else held.numel() * held.element_size())
+        shared.names.append(name)
+        while self.size > self.budget and self._largest:
+            self._give_up(heapq.heappop(self._largest))
+
+    def before_write(self, tensor: torch.Tensor) -> None:
+        """Copy what shares a tensor's memory, which is about to be written to."""
+        place = address_of(tensor)
+        if place in self._others:
+            self.rewritten.add(place)
+        shared = self._shared.pop(place, None)
+        if shared is None:
+            return
+        self.size -= shared.size
+        for name in shared.names:
+            self._copy(name)
+
+    def _copy(self, name: str) -> None:
+        copied = self._values[name] = self._values[name].clone()
+        self._grow(address_of(copied), self._shared.setdefault(address_of(copied), Shared([name])), _bytes(copied))
+
+    def _grow(self, place: int, shared: Shared, size: int) -> None:
+        shared.size += size
+        self.size += size
+        heapq.heappush(self._largest, (-shared.size, place))
+
+    def _give_up(self, entry: tuple[int, int]) -> None:
+        size, place = entry
+        shared = self._shared.get(place)
+        if shared is None or shared.size != -size:  # gone, or grown since
+            return
+        for name in shared.names:
+            self.left_out[name] = figures_on_device(self._values.pop(name))
+        del self._shared[place]
+        self.size -= shared.size
+
+    # -- when it has computed ----------------------------------------------------------------------------------------
+
+    def settle(self, results: Iterable[torch.Tensor]) -> None:
+        """Copy what others hold as well, who may write to it, and bring the rest from its device, once for all.
+
+        Args:
+            results: what the module gave back.
+        """
+        theirs = self._others | {address_of(tensor) for tensor in results}
+        with torch.no_grad():
+            for place, shared in self._shared.items():
+                if place in theirs or len(shared.names) == 1:
+                    self._values.update((name, _own(self._values[name], place in theirs)) for name in shared.names)
+                else:
+                    self._values.update(_brought({name: self._values[name] for name in shared.names}))
+        self._versions = {name: version(held) for name, held in self._values.items()}
+        self._shared.clear()
+        self._largest.clear()
+
+    def is_as_it_was(self, name: str) -> bool:
+        """Whether nobody has written into a value's memory since: a module may have kept the tensor, too."""
+        return version(self._values[name]) == self._versions[name]
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _own(held: torch.Tensor, theirs: bool) -> torch.Tensor:
+    """A value on the CPU, copied if it is there and others hold it as well."""
+    if held.device.type in ("cpu", "meta"):
+        return held.clone() if theirs else held
+    return held.cpu()
+
+
+def _brought(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Values that share their memory, on the CPU, where they share it as well."""
+    first = next(iter(held.values()))
+    if first.device.type in ("cpu", "meta"):
+        return held
+    if first.layout is not torch.strided or len({tensor.dtype for tensor in held.values()}) > 1:
+        return {name: tensor.cpu() for name, tensor in held.items()}
+    numbers = first.untyped_storage().nbytes() // first.element_size()
+    whole = torch.as_strided(first, (numbers,), (1,), 0).cpu()
+    return {
+        name: torch.as_strided(whole, tensor.shape, tensor.stride(), tensor.storage_offset())
+        for name, tensor in held.items()
+    }
+
+
+def version(tensor: torch.Tensor) -> int:
+    """How often a tensor's memory was written to; 0 where torch does not count it, in inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    try:
+        return tensor.untyped_storage().nbytes()
+    except (NotImplementedError, RuntimeError):
+        return tensor.numel() * tensor.element_size()

@@ -1,0 +1,79 @@
+"""The numbers of a passage's values as arrays, and why some are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+
+from ...messages.errors import InputError
+from ...program.arrays import Array
+from ...program.dtypes import DTYPES
+from ...traces.recorded_values import LeftOut
+from .budget import KeptWithin
+
+
+class Numbers(Mapping[str, Array]):
+    """Arrays by the names of stages; bfloat16, which numpy lacks, as its 16 bits. Nothing is copied.
+
+    Args:
+        kept: the values.
+        values: the name of each stage -> of its value.
+    """
+
+    def __init__(self, kept: KeptWithin, values: Mapping[str, str]) -> None:
+        self._kept = kept
+        self._values = {stage: name for stage, name in values.items() if name in kept and not no_array(kept[name])}
+
+    def __getitem__(self, stage: str) -> Array:
+        tensor = self._kept[self._values[stage]]
+        if not self._kept.is_as_it_was(self._values[stage]):
+            raise InputError(
+                f"{stage} was written to after it was recorded, by whoever kept the tensor; save the recording before that"
+            )
+        if tensor.is_conj() or tensor.is_neg():
+            tensor = tensor.resolve_conj().resolve_neg()
+        if tensor.dtype == torch.bfloat16:
+            return tensor.view(torch.int16).numpy().view(np.uint16)
+        return tensor.numpy()
+
+    def __contains__(self, stage: object) -> bool:
+        return stage in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
+    """Why the stages have no numbers that have none.
+
+    Args:
+        kept, values: as of `Numbers`.
+    """
+    why: dict[str, LeftOut] = {}
+    over = f"over the budget of {kept.budget:,} bytes; record(..., budget=BYTES) with more keeps it"
+    for stage, name in values.items():
+        if name in kept.left_out:
+            why[stage] = LeftOut(over, kept.left_out[name].stats())
+        elif name not in kept:
+            why[stage] = LeftOut("its numbers were not seen")
+        elif reason := no_array(kept[name]):
+            why[stage] = LeftOut(reason)
+    return why
+
+
+def no_array(tensor: torch.Tensor) -> str:
+    """Why numpy has no array for a tensor; "" where it has one."""
+    if tensor.is_meta:
+        return "it is on the device meta, which has shapes alone"
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        return "its layout is not that of an array (nested or sparse)"
+    if tensor.is_quantized:
+        return "it is quantised, with a scale of its own"
+    name = str(tensor.dtype).removeprefix("torch.")
+    known = DTYPES.get(name)
+    return "" if known is not None and known.numpy else f"no snapshot holds {name}"

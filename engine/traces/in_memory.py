@@ -1,0 +1,85 @@
+"""A passage that was recorded and is in memory still: looked at as a snapshot is, and saved as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..program.arrays import Array
+from ..program.inputs import Inputs
+from ..program.program import Program
+from ..program.stage import Shape
+from ..program.trace import Trace
+from ..program.value import ShapeAlone, Value
+from ..program.weight import StageWeight, axes_of_weight
+from .recorded_values import LeftOut, LeftOutValue, RecordedValue, no_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What there was when it was recorded.
+
+    Attributes:
+        program: the stages; their operations may be told by name alone.
+        inputs: what went in.
+        about: facts for people.
+        kinds: shape and dtype of every stage's value.
+        numbers: by the name of the stage, as they lie in memory; bfloat16 as its 16 bits.
+        left_out: by the name of the stage, those that are not among the numbers.
+        notes: what is to be said of it, a sentence each.
+    """
+
+    program: Program
+    inputs: Inputs
+    about: Mapping[str, str]
+    kinds: Mapping[str, tuple[Shape, str]]
+    numbers: Mapping[str, Array]
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict[str, LeftOut])
+    notes: tuple[str, ...] = ()
+
+
+class MemoryRecording(Trace):
+    """A trace whose values were all computed before, by somebody else, and nothing of which is computed again."""
+
+    def __init__(self, moment: Moment) -> None:
+        self.hold(moment)
+
+    def hold(self, moment: Moment) -> None:
+        """Be the recording of a moment."""
+        self._moment = moment
+        self.program, self.inputs, self.about = moment.program, moment.inputs, dict(moment.about)
+        self.model_notes = moment.notes
+        self._shapes = {name: shape for name, (shape, _) in moment.kinds.items()}
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        return self._shapes
+
+    def has(self, name: str) -> bool:
+        return name in self._moment.numbers
+
+    def word(self, number: int) -> str:
+        return self.words.get(number, str(number))
+
+    @property
+    def words(self) -> Mapping[int, str]:
+        """The tokens that are known by their ids: those that went in."""
+        known: dict[int, str] = {}
+        for sequence in self.inputs.sequences.values():
+            for ids, strings in zip(sequence.ids.tolist(), sequence.strings, strict=True):
+                known.update(zip(ids, strings, strict=True))
+        return known
+
+    def weight_value(self, weight: StageWeight) -> Value:
+        shape = self.weight_shapes[weight.name]
+        axes = axes_of_weight(weight.stage, len(shape))
+        return ShapeAlone(weight.address, axes, shape, self.about.get("dtype", "float32"), no_weights(weight.name))
+
+    def value(self, name: str) -> Value:
+        stage, (shape, dtype) = self.program[name], self._moment.kinds[name]
+        if name in self._moment.numbers:
+            value: Value = RecordedValue(name, stage.axes, self._moment.numbers[name], dtype)
+        else:
+            value = LeftOutValue(name, stage.axes, shape, dtype, self._moment.left_out[name])
+        value.tokens, value.word, value.labels = self.inputs.strings_along(stage), self.reader(stage), stage.labels
+        return value

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from conftest import SENTENCE
 from encoder_tui.engine import InputError
-from encoder_tui.tui.cli import main, memory_size, parser
+from encoder_tui.engine.models.settings import memory_size
+from encoder_tui.tui.cli import main, parser
 from safetensors.torch import load_file, save_file
 
 MAIN = [sys.executable, "-c", "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"]

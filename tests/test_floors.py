@@ -26,7 +26,7 @@ messages
     TUI: """
 __main__
 cli
-app batch documents scripts serve
+app batch documents options scripts serve
 output preferences screens
 panes
 views

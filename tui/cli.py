@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
-from ..engine.models.settings import Settings, memory_size
+from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
 from .documents.completion import SHELLS
+from .options import check_options
 from .output import write_out
 from .preferences.kept import Kept, kept_for
 from .scripts import given_lines
@@ -31,9 +32,6 @@ ONCE = (
     "commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models", "no_config",
     "man", "print_completion",
 )  # fmt: skip
-
-
-PATHS = ("export", "open", "vectors")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,6 +87,23 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         metavar="MODEL",
         help=tr("directory, Hub id or preset:NAME; the bundled model if not given"),
+    )
+    p.add_argument(
+        "--module",
+        metavar="FILE.py:NAME",
+        help=tr(
+            "a module of your own, or a function that returns one, or (module, inputs); the file is run as `python FILE.py` "
+            "runs it"
+        ),
+    )
+    p.add_argument(
+        "--tokenizer", metavar="DIR", help=tr("with --module: the tokenizer to read texts with, and to name ids")
+    )
+    p.add_argument(
+        "--via",
+        choices=("transformers",),
+        metavar="transformers",
+        help=tr("have transformers open the model and watch what it computes, whatever its architecture"),
     )
     p.add_argument(
         "--list-models",
@@ -269,7 +284,7 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
 
         write_out(printed_manual(parser), end="")
         return 0
-    _check(options)
+    check_options(options)
     lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
     texts = _texts(options)
     faults.words = _again(options, texts)
@@ -302,46 +317,6 @@ def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]
         for one in several:
             words += [name] if one is True else [f"{name}={one}"] if str(one).startswith("-") else [name, str(one)]
     return (*words, *["--"] * any(text.startswith("-") for text in texts), *texts)
-
-
-def _check(options: argparse.Namespace) -> None:
-    for name in PATHS:  # as a variable of a shell that is not set
-        if getattr(options, name) == "":
-            raise InputError(f"--{name} is given no path; write one after it, or leave it out")
-    if options.export and not options.batch:
-        raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
-    if options.dropout is not None and not (options.train_mode and 0 < options.dropout < 1):
-        raise InputError(f"--dropout {options.dropout:g} needs --train-mode, and a rate between 0 and 1")
-    if options.seed is not None and not options.train_mode:
-        raise InputError("--seed needs --train-mode: nothing else is drawn at random")
-    if options.select and not options.export:
-        raise InputError("--select needs --export PATH")
-    if options.open:
-        given = [
-            name
-            for name in ("text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt")
-            if getattr(options, name)
-        ]
-        if given:
-            options_named = ("image", "ids", "max_length", "causal", "prompt")
-            named = f"--{given[0].replace('_', '-')}" if given[0] in options_named else given[0]
-            raise InputError(f"--open shows a recording and takes no {named}")
-    if options.image:
-        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
-        if given:
-            what = {"text": "a text", "pair": "--pair", "max_length": "--max-length"}[given[0]]
-            raise InputError(
-                f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
-            )
-    for what in ("vectors", "ids"):
-        names = ("text", "pair", "max_length", "image", "prompt", *(("ids",) if what == "vectors" else ()))
-        given = [name for name in names if getattr(options, name)] if getattr(options, what) else []
-        if given:
-            named = given[0] if given[0] in ("text", "pair") else f"--{given[0].replace('_', '-')}"
-            raise InputError(f"--{what} stands for the text, and takes no {named}")
-    if options.max_length is not None and options.max_length < 1:
-        raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
-    options.budget = memory_size(options.memory)
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
@@ -378,6 +353,15 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callabl
 
             return Session(open_snapshot(options.open))
         progress("importing torch")
+        if options.module or options.via:
+            from ..engine.models.traced.opening import open_module
+
+            progress("watching the module compute")
+            run, encoder = open_module(
+                options.module, options.model, options.tokenizer, options.text and texts, options.ids, options.pair,
+                options.max_length, options.budget,
+            )  # fmt: skip
+            return Session(run, encoder)
         from ..engine.models.loading import open_encoder
 
         encoder = open_encoder(settings, progress)  # the session has its notes too

@@ -13,6 +13,7 @@ from torch import nn
 
 from ...messages.errors import InputError, one_line
 from ...program.inputs import Inputs
+from ...program.program import Program
 from ...program.tokens import Tokens
 from ...program.torch_calls import own_random_numbers
 from ...traces.compute import Computation
@@ -79,6 +80,7 @@ class ModuleEncoder(Encoder):
         self.settings = Settings(module, str(self.device), str(self.dtype).removeprefix("torch."), budget, side=TEXT)
         self._given: Arguments | None = None
         self._stages_given: Mapping[str, str] = {}
+        self.program = Program(())
         self.first: Run | None = None
         if given is not None:
             self.first = self._run(given, None, None)
@@ -129,9 +131,9 @@ class ModuleEncoder(Encoder):
         word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
         own = tokens_of_tensors(made.given, passage.inputs, word, self.name)
         inputs = own if inputs is None else with_arrays(inputs, own.tokens.arrays)
-        self.program, self.weights = made.program, LiveWeights(passage.weights, self.name)  # pyright: ignore[reportIncompatibleVariableOverride, reportAttributeAccessIssue]
-        computation = Computation(self.program, self.weights, inputs, self.device, self.dtype, self.budget)
-        run = Run(computation, inputs, self.about, WeightSizes(self.weights), word)
+        self.program, weights = made.program, LiveWeights(passage.weights, self.name)
+        computation = Computation(self.program, weights, inputs, self.device, self.dtype, self.budget)
+        run = Run(computation, inputs, self.about, WeightSizes(weights), word)
         told = (*self.checkpoint.notes, *(notes or ()), *_told(passage, made, self.name))
         for note in told:
             self.tell(note)

@@ -1,0 +1,126 @@
+"""A module of one's own on the command line: its file is run, its inputs are taken, and what does not go together is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from encoder_tui.tui.cli import main
+
+ROOT = Path(__file__).parent
+FILE = """
+import sys
+sys.path.insert(0, {beside!r})
+import torch
+from own_modules import BookEncoder
+
+def build():
+    torch.manual_seed(0)
+    return BookEncoder(words=2000).eval()
+
+def with_inputs():
+    ids = torch.tensor([[5, 7, 11], [4, 8, 0]])
+    return build(), {{"input_ids": ids, "attention_mask": (ids != 0).long()}}
+
+def breaks():
+    raise ValueError("no such weights")
+
+def number():
+    return 3
+
+def needs(size):
+    return build()
+
+module = build()
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("own") / "my_model.py"
+    path.write_text(FILE.format(beside=str(ROOT / "engine")))
+    return path
+
+
+def batch(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["--batch", *words])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def test_ids_go_into_a_module(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = batch(capsys, "--module", f"{file}:build", "--ids", "5 7 11", "-ex", "print tokens.ids")
+    assert status == 0
+    assert "114 stages from one passage of my_model.py:build, each equal to the module's own to the last bit" in err
+    assert "11" in out
+
+
+@pytest.mark.parametrize("name", ["with_inputs", "module"])
+def test_a_name_may_bring_its_inputs_or_be_a_module(file: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = ["--ids", "5 7 11", "--ids", "4 8"] if name == "module" else []
+    line = "break layers.1.attention.heads.0.softmax if max > 0"
+    status, out, _ = batch(capsys, "--module", f"{file}:{name}", *ids, "-ex", line, "-ex", "continue")
+    assert status == 3
+    assert "layers.1.attention.heads.0.softmax [2, 3, 3]" in out
+
+
+def test_a_text_needs_a_tokenizer(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundled = ROOT.parent / "samples" / "encoder"
+    status, out, _ = batch(
+        capsys, "--module", f"{file}:build", "--tokenizer", str(bundled), "the cat", "-ex", "info tokens"
+    )
+    assert status == 0
+    assert "cat" in out
+    assert batch(capsys, "--module", f"{file}:build", "the cat")[::2] == (
+        2,
+        "encoder-tui: my_model.py:build has no tokenizer, so it takes no text; give one: --tokenizer DIR, or ids: --ids '12 5 7'\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("my_model.py", "--module 'my_model.py' is not FILE.py:NAME; write for instance my_model.py:build"),
+        ("none.py:build", "no file 'none.py' to take a module from"),
+        ("FILE:buil", "has no 'buil'; did you mean build?"),
+        ("FILE:breaks", "raised ValueError: no such weights (at my_model.py:16)"),
+        ("FILE:number", "returns a int, and must return a module, or (module, inputs)"),
+        ("FILE:needs", "needs size; name a function without arguments that calls it"),
+        ("FILE:with_inputs", "gives its own inputs, and takes no --ids; leave one of them out"),
+    ],
+)
+def test_what_cannot_be_a_module_is_refused_by_name(
+    file: Path, place: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = batch(capsys, "--module", place.replace("FILE", str(file)), "--ids", "1 2")
+    assert (status, out) == (2, "")
+    assert err.endswith(said + "\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--module", "a.py:b", "--dtype", "float16"],
+            "--module takes a module as it is, and no --dtype; make it so in its file",
+        ),
+        (["--module", "a.py:b", "-m", "x"], "--module takes a module as it is, and no --model; make it so in its file"),
+        (["--via", "transformers"], "--via transformers needs a model to open: -m DIR"),
+        (["--tokenizer", "x"], "--tokenizer is for --module; a model directory has its own"),
+        (["--open", "x.safetensors", "--module", "a.py:b"], "--open shows a recording and takes no --module"),
+    ],
+)
+def test_options_that_say_nothing_together(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert batch(capsys, *words)[::2] == (2, f"encoder-tui: {said}\n")
+
+
+def test_transformers_opens_what_is_no_family(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.FNetConfig(
+        hidden_size=32, num_hidden_layers=2, intermediate_size=64, vocab_size=2000, max_position_embeddings=64
+    )
+    transformers.FNetModel(config).save_pretrained(tmp_path)
+    capsys.readouterr()
+    status, _, err = batch(capsys, "-m", str(tmp_path), "--via", "transformers", "--ids", "5 7 11")
+    assert status == 0
+    assert "each equal to the module's own to the last bit" in err

@@ -161,7 +161,7 @@ def left_out(rows: list[list[int]], reach: int) -> Iterator[tuple[list[int], int
     """Known words of held-out sentences with the words around them, at random; the same ones each time."""
     random = np.random.default_rng(0)
     places = [(r, t) for r, row in enumerate(rows) for t, word in enumerate(row) if len(row) > 3 and word >= SPECIAL]
-    for number in random.permutation(len(places))[:LEFT_OUT]:
+    for number in map(int, random.permutation(len(places))[:LEFT_OUT]):
         row, at = rows[places[number][0]], places[number][1]
         yield row[max(0, at - reach) : at] + row[at + 1 : at + 1 + reach], row[at]
 

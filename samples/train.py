@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import corpus
 import numpy as np
@@ -204,7 +205,7 @@ def meaning_vectors(text: Sentences, counts: Tensor, window: int = 4) -> Tensor:
     ppmi = torch.log(joint / expected.clamp(min=1e-9)).clamp(min=0)
     left, singular, _ = torch.svd_lowrank(ppmi, q=HIDDEN, niter=4)
     vectors = left * singular.sqrt()
-    lengths: Tensor = vectors.norm(dim=1, keepdim=True)
+    lengths = cast(Tensor, vectors.norm(dim=1, keepdim=True))
     vectors *= math.sqrt(HIDDEN) / lengths.clamp(min=1e-6)
     vectors[counts == 0] = torch.randn(int((counts == 0).sum()), HIDDEN)
     return INIT_STD * vectors

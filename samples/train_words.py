@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import corpus
 import torch
@@ -186,7 +187,7 @@ def train(kind: str, text: Text, passes: int, rate: float, seed: int) -> Tables:
         ids = functional.pad(ids, (WINDOW, WINDOW))
         sentence = functional.pad(sentence, (WINDOW, WINDOW), value=-1)
         total = count = 0.0
-        order: list[int] = torch.randperm(steps, generator=generator).tolist()
+        order = cast("list[int]", torch.randperm(steps, generator=generator).tolist())
         for number, step in enumerate(order):
             stretch = slice(step * STEP, (step + 1) * STEP + 2 * WINDOW)
             pieces, sees = windows(ids[stretch], sentence[stretch], generator)

@@ -227,8 +227,8 @@ MADE: dict[str, Callable[[Any], object]] = {
     "spectral norm": lambda m: parametrizations.spectral_norm(m.layers[1].linear2),
     "old spectral norm": lambda m: spectral_norm(m.layers[1].linear2),
     "orthogonal": lambda m: parametrizations.orthogonal(m.layers[1].linear2),
-    "pruned": lambda m: prune.l1_unstructured(m.layers[0].linear1, "weight", 0.5),
-    "pruned twice": lambda m: [prune.random_unstructured(m.layers[0].linear1, "weight", 0.3) for _ in range(2)],
+    "pruned": lambda m: cast(Any, prune).l1_unstructured(m.layers[0].linear1, "weight", 0.5),
+    "pruned twice": lambda m: [cast(Any, prune).random_unstructured(m.layers[0].linear1, "weight", 0.3) for _ in range(2)],
 }  # fmt: skip
 
 
@@ -426,7 +426,7 @@ def test_a_module_that_cannot_be_run(monkeypatch: pytest.MonkeyPatch):
 
 def test_opening_leaves_nothing_behind():
     module = encoder()
-    before, state = {*vars(module.layers[0])}, torch.get_rng_state()
+    before, state = {*module.layers[0].__dict__}, torch.get_rng_state()
     load_module(module)
     assert torch.equal(torch.get_rng_state(), state)
     assert vars(module.layers[0]).keys() == before

@@ -87,7 +87,7 @@ def changed(tree: Any, steps: list[Any]) -> Any:
 
 def is_swap(new: Any) -> bool:
     """Whether it stands for what is at another place of the tree."""
-    return isinstance(new, list) and len(cast("list[Any]", new)) == 2 and new[0] == "swapped"
+    return isinstance(new, list) and len(pair := cast("list[Any]", new)) == 2 and pair[0] == "swapped"
 
 
 def _changed(tree: Any, how: str, path: list[Any], more: list[Any]) -> Any:

@@ -145,8 +145,7 @@ async def test_heads_have_borders(session: Session) -> None:
             if borders:
                 break
         assert borders
-        assert frame is not None
-        row = app.lines()[frame.layout.top - 1]
+        row = app.lines()[int(frame.layout.top) - 1]
         at = frame.layout.gutter + (borders[0] - frame.summed.first) * CELL
         assert row[at] == "┊"
         assert row[at : at + CELL].strip("┊ ") == str(borders[0])

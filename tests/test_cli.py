@@ -257,7 +257,7 @@ def test_a_fault_of_ours_is_status_1(capsys: pytest.CaptureFixture[str], monkeyp
     def faulty(options: object):
         return 1 // 0
 
-    monkeypatch.setattr("encoder_tui.tui.cli._check", faulty)
+    monkeypatch.setattr("encoder_tui.tui.cli.check_together", faulty)
     assert main([SENTENCE]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -266,7 +266,7 @@ def test_ctrl_c_is_status_130(capsys: pytest.CaptureFixture[str], monkeypatch: p
     def interrupted(options: object):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("encoder_tui.tui.cli._check", interrupted)
+    monkeypatch.setattr("encoder_tui.tui.cli.check_together", interrupted)
     assert main([SENTENCE]) == 130
 
 
@@ -275,3 +275,16 @@ def test_ctrl_c_is_status_130(capsys: pytest.CaptureFixture[str], monkeypatch: p
 def test_standard_input_without_text(stdin: bytes, small_dir: Path):
     done = subprocess.run([*MAIN, "-", "-m", str(small_dir), "--batch"], input=stdin, capture_output=True)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_on_a_full_disk_is_told(option: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "encoder_tui", option], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "encoder-tui: cannot write to standard output: No space left on device\n",
+    )

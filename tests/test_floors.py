@@ -26,7 +26,7 @@ messages
     TUI: """
 __main__
 cli
-app batch documents options scripts serve
+app batch documents option_rules scripts serve
 output preferences screens
 panes
 views

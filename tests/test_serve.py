@@ -22,13 +22,23 @@ BEGIN = [sys.executable, "-m", "encoder_tui", "serve"]
     [
         (["--nonsense"], "unrecognized arguments: --nonsense"),
         (["--batch"], "--batch has none; leave one of them out"),
+        (["--list-models"], "--list-models has none; leave one of them out"),
+        (["-"], "write the texts themselves in place of -"),
+        (["--seed", "3"], "--seed needs --train-mode"),
+        (["-x", "nowhere.txt"], "cannot read the script 'nowhere.txt'"),
+        (["-m", "./nowhere"], "nowhere"),
+        (["--device", "abacus"], "abacus"),
+        (["--export", "a.npz"], "--export needs --batch"),
         (["--port", "0"], "--port 0 is no port; give 1 to 65535"),
         (["--port", "x"], "invalid int value: 'x'; write `encoder-tui serve [--host HOST]"),
     ],
 )
 def test_what_is_wrong_is_told_here_and_not_in_a_browser(
-    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
+    def no_server(host: str, port: int, rest: list[str]) -> None: ...
+
+    monkeypatch.setattr("encoder_tui.tui.serve._server", no_server)  # which could not serve
     assert main(["serve", *argv]) == 2
     assert told in capsys.readouterr().err
 

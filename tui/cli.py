@@ -18,7 +18,7 @@ from .app.faults import Faults
 from .app.streams import gated
 from .app.version import version_line
 from .documents.completion import SHELLS
-from .options import check_options
+from .option_rules import check_together
 from .output import write_out
 from .preferences.kept import Kept, kept_for
 from .scripts import given_lines
@@ -34,9 +34,19 @@ ONCE = (
 )  # fmt: skip
 
 
+Opener = Callable[[Callable[[str], None]], "Session"]
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; `encoder-tui --help` shows how it is called")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print `--help` and `--version` as everything else is printed: a full disk is told of."""
+        if message and file in (None, sys.stdout):
+            write_out(message, end="")
+        else:
+            super()._print_message(message, file)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -249,7 +259,7 @@ def _main(argv: Sequence[str]) -> int:
         if argv[:1] == ["serve"]:
             from .serve import serve
 
-            return serve(argv[1:], parser)
+            return serve(argv[1:], parser, lambda options: _prepared(options)[1](lambda _: None))
         return _run(parser().parse_args(argv), faults, kept)
     except InputError as error:
         return _fail(f"encoder-tui: {one_line(error)}", 2)
@@ -284,11 +294,8 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
 
         write_out(printed_manual(parser), end="")
         return 0
-    check_options(options)
-    lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
-    texts = _texts(options)
+    lines, start, texts = _prepared(options)
     faults.words = _again(options, texts)
-    start = _starter(options, texts)
     if options.print_completion:
         from .documents.printing import printed_completion
 
@@ -303,6 +310,14 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
 
     more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]
     return run_app(start, [*lines, *more], faults, kept)
+
+
+def _prepared(options: argparse.Namespace) -> tuple[list[str], Opener, list[str]]:
+    """The command lines to run first, what makes the session, and the texts: all that can be wrong before it is made."""
+    check_together(options)
+    lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
+    texts = _texts(options)
+    return lines, _starter(options, texts), texts
 
 
 def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]:
@@ -337,7 +352,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
     return texts or ([] if options.open or options.image or options.ids else [EXAMPLE])
 
 
-def _starter(options: argparse.Namespace, texts: list[str]) -> Callable[[Callable[[str], None]], Session]:
+def _starter(options: argparse.Namespace, texts: list[str]) -> Opener:
     """What makes the session; it is called on the engine's thread, and only then is torch imported."""
     settings = Settings(
         options.model, options.device, options.dtype, options.budget, options.causal,

@@ -17,6 +17,7 @@ from ..engine.messages.translation import tr
 HERE = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
 PORT = 8000
+WITHOUT_SCREEN = ("batch", "list_models", "man", "print_completion")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,12 +25,15 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; write `encoder-tui serve [--host HOST] [--port N] [OPTION ...] [TEXT ...]`")
 
 
-def serve(argv: Sequence[str], parser: Callable[[], argparse.ArgumentParser]) -> int:
+def serve(
+    argv: Sequence[str], parser: Callable[[], argparse.ArgumentParser], start: Callable[[argparse.Namespace], object]
+) -> int:
     """Serve until Ctrl-C.
 
     Args:
         argv: `--host`, `--port`, and a command line of the screen.
         parser: what reads such a command line: what is wrong with it is told here, not in a browser.
+        start: makes a session of it, once before anyone visits: a model that is not there, a text that is too long are told as well.
 
     Raises:
         InputError: something wrong with it, textual-serve is not installed, or the port is taken.
@@ -38,11 +42,17 @@ def serve(argv: Sequence[str], parser: Callable[[], argparse.ArgumentParser]) ->
     own.add_argument("--host", default=HERE[0])
     own.add_argument("--port", type=int, default=PORT)
     options, rest = own.parse_known_args(argv)
-    if parser().parse_args(rest).batch:
-        raise InputError("serve puts the screen in a browser, and --batch has none; leave one of them out")
+    asked = parser().parse_args(rest)
+    given = next((name for name in WITHOUT_SCREEN if getattr(asked, name)), None)
+    if given is not None:
+        option = f"--{given.replace('_', '-')}"
+        raise InputError(f"serve puts the screen in a browser, and {option} has none; leave one of them out")
+    if "-" in asked.text:
+        raise InputError("serve has no standard input for each visit; write the texts themselves in place of -")
     if not 1 <= options.port <= 65535:
         raise InputError(f"--port {options.port} is no port; give 1 to 65535")
     server = _server(options.host, options.port, rest)
+    start(asked)
     try:
         server.serve()
     except OSError as error:

@@ -129,6 +129,29 @@ async def test_a_key_that_looks_elsewhere_while_a_model_is_loaded_is_done_once_i
         app.engine.close()
 
 
+@pytest.mark.parametrize("on_map", [True, False])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_the_map_is_not_left_before_it_has_been_seen(times: int, on_map: bool) -> None:
+    loaded = threading.Event()
+
+    def start(progress: object) -> Session:
+        assert loaded.wait(30)
+        return fake_session("")
+
+    app = EncoderApp(start, on_map=on_map)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.controller.keyboard, "the commands")
+        for _ in range(times):
+            app.post_message(events.Key("m", None))
+        await pilot.pause()
+        loaded.set()
+        await settled(pilot)
+        assert app.controller.state.view == "map"
+        await press(pilot, "m")
+        assert app.controller.state.view == "heat"
+        app.engine.close()
+
+
 async def test_a_key_while_the_app_closes_is_for_nobody() -> None:
     async with running() as (app, pilot):
         opened(app, PaletteScreen())

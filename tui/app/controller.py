@@ -253,7 +253,8 @@ class Controller:
         try:
             if not self._opened(request):
                 if self.position is None:
-                    self._early.append((request, origin))
+                    unseen = request.what == "map"  # which is gone to, and not left again
+                    self._early.append((replace(request, argument="there") if unseen else request, origin))
                     return
                 self._show(self._after(request, self.position))
             told = self.app.choices.made(request.what, request.argument, origin)
@@ -301,7 +302,7 @@ class Controller:
             case "tour":
                 return view_changes.on_tour(state, argument, position)
             case "map":
-                return view_changes.on_map(state)
+                return view_changes.on_map(state, argument)
             case "whole":
                 return view_changes.with_whole(state, argument)
             case "home":

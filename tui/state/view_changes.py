@@ -50,9 +50,9 @@ def on_tour(state: ViewState, view: str, position: Position) -> ViewState:
     return at_token(there, axes, page.token) if "token" in axes[-1:] else there
 
 
-def on_map(state: ViewState) -> ViewState:
-    """The map on the whole screen; from there, back to the tree and the value."""
-    return at_home(state, "tree" if state.view == "map" and state.zoomed else "map")
+def on_map(state: ViewState, how: str = "") -> ViewState:
+    """The map on the whole screen; from there, back to the tree and the value, unless `there` is where to stay."""
+    return at_home(state, "tree" if state.view == "map" and state.zoomed and how != "there" else "map")
 
 
 def at_home(state: ViewState, home: str) -> ViewState:

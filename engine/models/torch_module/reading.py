@@ -178,9 +178,10 @@ def _told(module: nn.Module) -> list[str]:
     ]
     on = [(name, rate) for name, rate in rates if rate]
     if on:
-        (name, rate), whole = on[0], " and the module" if module.training else ""
+        (name, rate), whole = on[0], module.training
         notes.append(
-            f"{name}{whole} is in training mode, and the dropout of {rate:g} is not computed: eval() makes the module agree"
+            f"{name} {'and the module are' if whole else 'is'} in training mode: called now, the module drops numbers at random "
+            f"(rate {rate:g}), another choice every time; shown is what it computes without, which it gives itself after .eval()"
         )
     return notes
 

@@ -10,7 +10,7 @@ from ..engine.models.settings import memory_size
 PATHS = ("export", "open", "vectors", "module", "tokenizer")
 
 
-def check_options(options: argparse.Namespace) -> None:
+def check_together(options: argparse.Namespace) -> None:
     """Refuse options that say nothing together, before anything heavy is imported; `budget` is added in bytes.
 
     Raises:

@@ -13,7 +13,7 @@ from ...program.stage import Stage
 from .graph import Graph
 from .known_operations import candidates
 from .roles import roles_of
-from .stages import Making, axes_of, input_stages, makings, operation, stage_names, stage_of, token_shape
+from .stages import VIEWS, Making, axes_of, input_stages, makings, operation, stage_names, stage_of, token_shape
 from .tracer import Passage
 
 SEGMENTS, POSITIONS, MASK = ("type", "segment"), ("position",), ("attention_mask",)
@@ -134,9 +134,9 @@ def input_roles(graph: Graph) -> dict[str, str]:
     """
     named: dict[str, str] = {}
     for call in graph.calls:
-        if call.word != "embedding" or not call.inputs or call.inputs[-1] not in graph.inputs:
+        name = _seen_otherwise(graph, call.inputs[-1]) if call.word == "embedding" and call.inputs else ""
+        if name not in graph.inputs:
             continue
-        name = call.inputs[-1]
         last = name.rpartition(".")[2]
         part = (
             "segments"
@@ -152,6 +152,13 @@ def input_roles(graph: Graph) -> dict[str, str]:
         if name.rpartition(".")[2] in MASK and leaf.shape == ids and leaf.dtype == "int64":
             named[name] = "tokens.mask"
     return named if ids else {}
+
+
+def _seen_otherwise(graph: Graph, value: str) -> str:
+    """What a value is another view of: ids that were transposed before they were looked up."""
+    while (call := graph.by_name.get(value)) is not None and call.word in VIEWS and len(call.inputs) == 1:
+        value = call.inputs[0]
+    return value
 
 
 def aliases_of(graph: Graph, names: Mapping[str, str]) -> dict[str, str]:

@@ -48,7 +48,8 @@ def _info_model(session: Session) -> str:
             facts["batch"] += f", {name} {tokens}"
     if session.encoder is not None:
         facts |= session.encoder.facts()
-    return "\n".join(f"{name:<14}{visible(fact)}" for name, fact in facts.items())
+    said = [] if session.encoder is not None else [("note", note) for note in trace.notes]
+    return "\n".join(f"{name:<14}{visible(fact)}" for name, fact in (*facts.items(), *said))
 
 
 def _info_stages(session: Session) -> str:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from ..messages.errors import InputError, nearest
 from .addresses import AT
+from .foreign.author import by_author
 from .foreign.names import foreign_names, why_none
 from .modules import Modules
 from .stage import Shape, Stage, Stages
@@ -47,8 +48,8 @@ class Program(Stages):
     def resolve(self, name: str) -> str:
         """The canonical name of the one stage that is meant.
 
-        Takes canonical names, aliases, TransformerLens hooks, Hugging Face modules, and any unambiguous end of a
-        name (`2.attention.weights`).
+        Takes canonical names, aliases, TransformerLens hooks, Hugging Face modules, any unambiguous end of a
+        name (`2.attention.weights`), and the author's line and operation where they mean one stage.
 
         Raises:
             InputError: no such stage, or several.
@@ -62,7 +63,10 @@ class Program(Stages):
         raise InputError(f"stage {name!r} is ambiguous: {len(names)} stages match ({shown}); write one in full")
 
     def match(self, pattern: str) -> list[str]:
-        """Canonical names of every stage a name or glob (`layers.*.attention.weights`) means, in program order."""
+        """Canonical names of every stage a name or glob (`layers.*.attention.weights`) means, in program order.
+
+        Where no stage is called so, a line of the author's (`my_model.py:42`) or an operation (`softmax`) is meant.
+        """
         pattern = pattern.strip()
         if pattern in self:
             return [self[pattern].name]
@@ -70,10 +74,11 @@ class Program(Stages):
             wanted = re.compile(fnmatch.translate(pattern))
             hits = {self.index(name) for name in (*self._index, *self.aliases) if wanted.match(name)}
             hits |= {self._index[at] for name, stages in self._foreign.items() if wanted.match(name) for at in stages}
-            return [self.stages[position].name for position in sorted(hits)]
+            return [self.stages[position].name for position in sorted(hits)] or by_author(self, pattern)
         if pattern in self._foreign:
             return self._foreign[pattern]
-        return [name for name in self._index if name.endswith("." + pattern)] if pattern else []
+        ending = [name for name in self._index if name.endswith("." + pattern)] if pattern else []
+        return ending or by_author(self, pattern)
 
     def expect(self, pattern: str) -> list[str]:
         """`match`, but nothing matching is an error that suggests the nearest names."""

@@ -299,3 +299,23 @@ def test_it_opens_without_torch(tmp_path: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     summed = float(run.result.detach().numpy().sum())
     assert said == f"layers.0.attention.heads.0.softmax {IDS.tolist()} {summed} {len(run.notes)}\n"
+
+
+def test_stages_are_known_by_module_line_and_operation(tmp_path: Path) -> None:
+    run = record(BookEncoder().eval(), **GIVEN)
+    save(run, tmp_path / "run.safetensors")
+    for trace in (run, open_snapshot(tmp_path / "run.safetensors")):
+        match = trace.program.match
+        softmaxes = match("*.softmax")
+        assert len(softmaxes) == 8
+        assert match("softmax") == match("soft*") == softmaxes
+        source = trace.program[softmaxes[0]].source
+        assert match(Path(source).name) == match(source) == match("engine/" + Path(source).name) == softmaxes
+        assert softmaxes[0] in match(Path(source).name.partition(":")[0] + ":2?")
+        assert not match("other.py:24")
+        assert np.array_equal(trace["layers.1"].numpy(), trace["output"].numpy())
+        head, context = trace["layers.0.attention.heads.2"], match("layers.0.attention.heads.2.bmm*")[-1]
+        assert np.array_equal(head.numpy(), trace[context].numpy())
+    debugger = Debugger(run)
+    debugger.add("own_modules.py:24")
+    assert debugger.cont().stage.name == softmaxes[0]

@@ -132,7 +132,7 @@ def tokens_of_tensors(
     if "ids" in parts:
         shape: tuple[int, ...] = parts["ids"].shape
     else:
-        shape = next((array.shape[:2] for array in arrays.values() if array.ndim >= 3), (1, 1))
+        shape = next((array.shape[:2] for array in arrays.values() if array.ndim == 3), (1, 1))
     batch, count = shape
     ids = parts.get("ids", np.zeros(shape, np.int64)).astype(np.int64)
     called = {int(number): word(int(number)) if word is not None else None for number in np.unique(ids)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from .figures import Figures, figures_on_device
+from .figures import FiguresOnDevice, figures_on_device
 from .storages import address_of
 
 
@@ -42,7 +42,7 @@ class KeptWithin(Mapping[str, torch.Tensor]):
 
     def __init__(self, budget: int, others: Iterable[torch.Tensor] = ()) -> None:
         self.budget, self.size = budget, 0
-        self.left_out: dict[str, Figures] = {}
+        self.left_out: dict[str, FiguresOnDevice] = {}
         self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
         self._others = {address_of(tensor) for tensor in others}
         self._values: dict[str, torch.Tensor] = {}

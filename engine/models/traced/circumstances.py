@@ -38,7 +38,7 @@ class Circumstances:
         return cls(RandomStates.now(), torch.initial_seed(), gradients)
 
 
-def notes_of(module: nn.Module, passage: Passage, before: Circumstances) -> list[str]:
+def notes_of_passage(module: nn.Module, passage: Passage, before: Circumstances) -> list[str]:
     """What is to be said of how a passage ran.
 
     Args:

@@ -12,8 +12,8 @@ CHUNK = 1 << 22  # numbers that are widened at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Figures of a value, on its device still.
+class FiguresOnDevice:
+    """FiguresOnDevice of a value, on its device still.
 
     Attributes:
         numbers: count, NaN, infinite, zeros, min, max, mean, std, norm; None of a value that has none: another layout, no numbers.
@@ -33,8 +33,8 @@ class Figures:
 
 
 @torch.no_grad()
-def figures_on_device(tensor: torch.Tensor) -> Figures:
-    """Figures as `Stats` has them; sums in float64, where the device has that."""
+def figures_on_device(tensor: torch.Tensor) -> FiguresOnDevice:
+    """FiguresOnDevice as `Stats` has them; sums in float64, where the device has that."""
     if (
         tensor.layout is not torch.strided
         or tensor.is_quantized
@@ -42,7 +42,7 @@ def figures_on_device(tensor: torch.Tensor) -> Figures:
         or tensor.is_meta
         or not tensor.numel()
     ):
-        return Figures(None)
+        return FiguresOnDevice(None)
     flat = tensor.reshape(-1)
     first = torch.stack([_counted(_wide(chunk)) for chunk in _chunks(flat)])  # (chunk, figure)
     count, nan, zeros, total = first[:, (0, 1, 2, 5)].sum(0)
@@ -55,7 +55,7 @@ def figures_on_device(tensor: torch.Tensor) -> Figures:
         size, nan, size - count - nan, zeros, torch.where(none, torch.nan, least), torch.where(none, torch.nan, most), mean,
         (spread / count).sqrt(), torch.where(none, torch.nan, squares.sqrt()),
     ]  # fmt: skip
-    return Figures(torch.stack(given), torch.stack([bars for _, bars in second]).sum(0))
+    return FiguresOnDevice(torch.stack(given), torch.stack([bars for _, bars in second]).sum(0))
 
 
 def _chunks(flat: torch.Tensor) -> list[torch.Tensor]:

@@ -13,7 +13,7 @@ from .structures import tensors_within
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class ResultsApart:
     """By how much two results differ, number by number.
 
     Attributes:
@@ -29,7 +29,7 @@ class Apart:
 
 
 @torch.no_grad()
-def apart(natively: Any, shown: Any) -> Apart | None:
+def results_apart(natively: Any, shown: Any) -> ResultsApart | None:
     """By how much what runs natively differs from what is shown; None where the results do not go together."""
     pairs = [dict(tensors_within(result)) for result in (natively, shown)]
     if pairs[0].keys() != pairs[1].keys():
@@ -38,29 +38,29 @@ def apart(natively: Any, shown: Any) -> Apart | None:
     known = [each for each in differences if each is not None]
     if len(known) < len(differences):
         return None
-    return Apart(
+    return ResultsApart(
         max((each.most for each in known), default=0.0), sum(each.zeros for each in known), sum(each.count for each in known),
         max((each.elsewhere for each in known), default=0.0),
     )  # fmt: skip
 
 
-def _of_tensors(one: torch.Tensor, other: torch.Tensor) -> Apart | None:
+def _of_tensors(one: torch.Tensor, other: torch.Tensor) -> ResultsApart | None:
     if one.is_nested or other.is_nested or one.shape != other.shape or one.layout is not torch.strided:
         return None
     if not one.numel():
-        return Apart()
+        return ResultsApart()
     if one.is_complex():
         one, other = torch.view_as_real(one), torch.view_as_real(other)
     wide, beside = (part.detach().to("cpu", torch.float64) for part in (one, other))
     same = (wide == beside) | (wide.isnan() & beside.isnan())
     difference = torch.where(same, 0.0, (wide - beside).abs()).nan_to_num(torch.inf)
     zeros = (wide == 0) & ~same
-    return Apart(
+    return ResultsApart(
         float(difference.max()), int(zeros.sum()), wide.numel(), float(torch.where(zeros, 0.0, difference).max())
     )
 
 
-def told(what: str, difference: Apart | None) -> str:
+def difference_told(what: str, difference: ResultsApart | None) -> str:
     """`WHAT: it differs from what is shown by up to 2.4e-07`."""
     if difference is None:
         return f"{what}: its result has other tensors than what is shown"

@@ -14,7 +14,7 @@ from ...traces.recorded_values import LeftOut
 from .budget import KeptWithin
 
 
-class Numbers(Mapping[str, Array]):
+class KeptNumbers(Mapping[str, Array]):
     """Arrays by the names of stages; bfloat16, which numpy lacks, as its 16 bits. Nothing is copied.
 
     Args:
@@ -52,7 +52,7 @@ def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
     """Why the stages have no numbers that have none.
 
     Args:
-        kept, values: as of `Numbers`.
+        kept, values: as of `KeptNumbers`.
     """
     why: dict[str, LeftOut] = {}
     over = f"over the budget of {kept.budget:,} bytes; record(..., budget=BYTES) with more keeps it"

@@ -14,10 +14,10 @@ from torch import nn
 from ...messages.errors import one_line
 from ...traces.in_memory import Moment
 from .arguments import tokens_of_tensors
-from .circumstances import Circumstances, notes_of
+from .circumstances import Circumstances, notes_of_passage
 from .frames import line_of_error
-from .natively import apart, attempt, told
-from .numbers import Numbers, left_out
+from .natively import attempt, difference_told, results_apart
+from .numbers import KeptNumbers, left_out
 from .randomness import from_states
 from .recorded_program import recorded_program
 from .structures import tensors_within
@@ -30,7 +30,7 @@ FAST = frozenset({"_transformer_encoder_layer_fwd", "_native_multi_head_attentio
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordingWish:
     """What a recording is to be like.
 
     Attributes:
@@ -56,7 +56,9 @@ class Taking:
         watcher: who watches it.
     """
 
-    def __init__(self, module: nn.Module, wanted: Wanted, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: nn.Module, wanted: RecordingWish, arguments: Sequence[Any], options: Mapping[str, Any]
+    ) -> None:
         self.module, self.wanted = module, wanted
         self.arguments, self.options = arguments, options
         self.before = Circumstances.now()
@@ -105,7 +107,7 @@ class Taking:
             return passage
         self.watcher = watcher
         watcher.settle(again)
-        self._notes.append(told("what runs natively is torch's fast path", apart(result, again)))
+        self._notes.append(difference_told("what runs natively is torch's fast path", results_apart(result, again)))
         return watcher.passage(again)
 
     def _slowly(self, watcher: Watcher) -> Any:
@@ -133,7 +135,7 @@ class Taking:
             natively, failed = attempt(lambda: self.module(*self.arguments, **self.options))
         self._notes.append(
             f"not compared with an unwatched passage, which raised {failed}" if failed
-            else told(what, apart(natively, result))
+            else difference_told(what, results_apart(natively, result))
         )  # fmt: skip
 
     # -- what it becomes -----------------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ class Taking:
             for shape in (graph.inputs[value] if value in graph.inputs else graph.by_name[value],)
         }
         lacking = left_out(kept, made.values)
-        notes = [*self._notes, *notes_of(self.module, passage, self.before)]
+        notes = [*self._notes, *notes_of_passage(self.module, passage, self.before)]
         if over := [stage for stage in lacking if made.values[stage] in kept.left_out]:
             notes.append(
                 f"{len(over)} of {len(kinds)} values are over the budget of {kept.budget:,} bytes and have statistics alone"
@@ -155,7 +157,7 @@ class Taking:
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
         inputs = tokens_of_tensors(made.given, given, self.wanted.word, "recorded")
         return Moment(
-            made.program, inputs, self._about(passage), kinds, Numbers(kept, made.values), lacking, tuple(notes)
+            made.program, inputs, self._about(passage), kinds, KeptNumbers(kept, made.values), lacking, tuple(notes)
         )
 
     def _about(self, passage: Passage) -> dict[str, str]:

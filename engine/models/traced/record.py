@@ -14,9 +14,9 @@ from torch import nn
 from ...messages.errors import InputError
 from ...traces.in_memory import MemoryRecording, Moment
 from ..notes import warn
-from .passages import DEFAULT_BUDGET, Taking, Wanted
+from .passages import DEFAULT_BUDGET, RecordingWish, Taking
 from .waiting import Waiting
-from .words import words_of
+from .words import token_names
 
 NOT_YET = ("program", "inputs", "about", "_moment", "_shapes")
 
@@ -55,7 +55,7 @@ def record(
         raise InputError(f"record takes a torch.nn.Module, not a {type(module).__name__}; give it the model itself")
     if budget < 0:
         raise InputError(f"budget {budget} is less than 0; give the bytes of values to keep")
-    wanted = Wanted(budget, compare, words_of(tokenizer))
+    wanted = RecordingWish(budget, compare, token_names(tokenizer))
     run = ModuleRecording(module, wanted)
     if inputs or named:
         run.call(inputs, named)
@@ -71,7 +71,7 @@ class ModuleRecording(MemoryRecording):
 
     result: Any = None
 
-    def __init__(self, module: nn.Module, wanted: Wanted) -> None:
+    def __init__(self, module: nn.Module, wanted: RecordingWish) -> None:
         self._module, self._wanted = module, wanted
         self._waiting: Waiting | None = None
         self._stack = ExitStack()

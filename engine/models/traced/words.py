@@ -12,7 +12,7 @@ from ..text.reader import TextReader
 from ..text.tokenizer.files import open_tokenizer
 
 
-def words_of(directory: str | Path | None) -> Callable[[int], str | None]:
+def token_names(directory: str | Path | None) -> Callable[[int], str | None]:
     """From an id to its token; None for ids that are none.
 
     Args:

@@ -19,7 +19,7 @@ def modules(program: Stages) -> Iterator[tuple[str, str]]:
     """Each module with the stage that its output is: those of one operation, and those that hold others."""
     table = program.modules
     for stage in program:
-        if stage.module:
+        if stage.module and stage.module not in table.whole:  # of a module that holds others: what it gives back
             yield stage.module, stage.name
     heads = [stage.module for stage in program if stage.room == "head"]
     for module, stage in _holding(table, program.layers):

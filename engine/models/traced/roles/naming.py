@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .blocks import LayerSteps
+from .dimensions import is_feature
 from .flow import Flow
 from .layers import Unit
 from .sides import Reading, Side, features_come_last
@@ -72,11 +73,13 @@ def _others(sides: tuple[tuple[str, Side], ...], role: str) -> set[str]:
 
 def _name_side(known: Reading, names: Names, name: str, side: Side, *, alone: bool) -> None:
     base = side.part or (side.projected if alone else "")
-    if base and features_come_last(known, base) and (side.heads or len(known.dims[base]) < 4):
+    dims = known.dims.get(base, ())
+    whole = bool(base) and features_come_last(known, base)
+    apart = sum(is_feature(dim) for dim in dims) > 1  # (batch, token, head, head_dim)
+    of_one_head = len(dims) > 3 and bool(side.part)
+    if whole and (base != side.heads and bool(side.heads) if apart else not of_one_head):
         names.give(base, name)
-    elif (base and features_come_last(known, base)) or (
-        base and not side.heads and side.part and len(known.dims[base]) > 3
-    ):  # (batch, token, head, head_dim), as an einsum takes it
+    elif (apart or of_one_head) and not side.heads:
         names.give(base, f"{name}_heads")
     for suffix, value in (
         ("unbiased", side.unbiased),

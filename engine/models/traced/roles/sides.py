@@ -181,8 +181,8 @@ def _named(
     of_part = ([made.result, *places][places.index(base)]) if part else ""
     return Side(
         flow.root(made.source), made.result, part[0] if part else "", heads, _in_order(known, kinds.get("scaled", "")),
-        rotated, base if "shifted" in kinds and _in_heads(known, base) else "",
-        of_part if of_part and _in_heads(known, of_part) and _in_heads(known, base) else "", tables, steps, inner,
+        rotated, base if "shifted" in kinds and _after_heads(known, base) else "",
+        of_part if of_part and _after_heads(known, of_part) and _after_heads(known, base) else "", tables, steps, inner,
     )  # fmt: skip
 
 
@@ -197,6 +197,11 @@ def _in_heads(known: Reading, name: str) -> bool:
     if len(dims) < 3 or not is_feature(dims[-1]) or is_feature(dims[-2]):
         return False
     return len(dims) > 3 or any(is_feature(dim) for dim in dims[:-2])
+
+
+def _after_heads(known: Reading, name: str) -> bool:
+    """Whether a value is in heads of which there are several: of one it is not said whether they were split."""
+    return _in_heads(known, name) and any(is_feature(dim) for dim in known.dims[name][:-2])
 
 
 def _side_by_side(known: Reading, name: str) -> bool:

@@ -10,6 +10,7 @@ from ..debugger.conditions import condition
 from ..debugger.unexpected import Unexpected
 from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError
+from ..program.source_lines import is_line
 from .session import Session
 from .table import Command, Key, Reply, is_number, shell_words
 
@@ -64,8 +65,9 @@ def _watch(session: Session, rest: str) -> Reply:
 
 
 def _toggle(session: Session, rest: str) -> Reply:
-    name = session.stage_or_here(rest)
-    own = [point for point in session.debugger.at(name) if point.stages == frozenset((name,))]
+    name = rest if is_line(rest) else session.stage_or_here(rest)
+    stages = session.debugger.stops(name)
+    own = [point for point in session.debugger.breakpoints.values() if point.stages == stages]
     if own:
         for point in own:
             session.debugger.delete(point.number)

@@ -12,9 +12,7 @@ EXPLAIN = "explain [STAGE][INDEX]"
 def _explain(session: Session, rest: str) -> Reply:
     from ..analysis.explain import explain_stage, write_page
 
-    if not rest or rest.startswith("["):
-        rest = session.stage_or_here("") + rest
-    stage, index = split_index(rest)
+    stage, index = split_index(session.target(rest))
     return Reply(write_page(explain_stage(session.trace, stage, index)))
 
 

@@ -18,20 +18,13 @@ from .session import Session
 from .table import Command, CommandTable, OfTable, Reply, Request, is_number
 
 
-def _target(session: Session, rest: str) -> str:
-    """What is named, or the stage under the cursor; `[...]` alone indexes that."""
-    if not rest or rest.startswith("["):
-        return session.stage_or_here("") + rest
-    return rest
-
-
 def _print(session: Session, rest: str) -> Reply:
-    value, index = session.trace.at(_target(session, rest))
+    value, index = session.trace.at(session.target(rest))
     return Reply(write_value(value, value.bind(index), session.layout))
 
 
 def _stats(session: Session, rest: str) -> Reply:
-    target = _target(session, rest)
+    target = session.target(rest)
     value, index = session.trace.at(target)
     return Reply(write_stats(f"{value.name}[{index}]" if index else value.name, value, value.bind(index)))
 

@@ -30,7 +30,7 @@ def _plain(usage: str, motion: Callable[[Debugger], Stop]) -> Callable[[Session,
 def _until(session: Session, rest: str) -> Reply:
     if not rest:
         raise InputError("until where? write `until STAGE`")
-    return Reply(stop=session.debugger.until(session.trace.program.resolve(rest)))
+    return Reply(stop=session.debugger.until(rest))
 
 
 def _goto(session: Session, rest: str) -> Reply:
@@ -39,7 +39,7 @@ def _goto(session: Session, rest: str) -> Reply:
     if rest in ("start", "end"):
         position = START if rest == "start" else session.debugger.last
     else:
-        position = session.trace.program.index(session.trace.program.resolve(rest))
+        position = session.debugger.position_of(rest)
     return Reply(stop=session.debugger.goto(position))
 
 
@@ -55,12 +55,12 @@ COMMANDS = (
         (Key("s", "step", "step"), Key("f11", "step", "step")),
     ),
     Command(
-        "next", "next [N]", "Run the rest of the current block (attention, ffn, ...).",
+        "next", "next [N]", "Run the rest of the current block (attention, ffn, ...); in code of your own, of the line.",
         _counted("next [N]", Debugger.next), "motion", ("n",),
         (Key("n", "next", "next block"), Key("f10", "next", "next block")),
     ),
     Command(
-        "finish", "finish [N]", "Run the rest of the current layer.",
+        "finish", "finish [N]", "Run the rest of the current layer; in code of your own, of the module.",
         _counted("finish [N]", Debugger.finish), "motion", ("f", "fin"),
         (Key("f", "finish", "finish layer"),),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from ..debugger.cancel import CancelToken
 from ..debugger.cursor import Debugger
 from ..debugger.forks import Forks
 from ..messages.errors import InputError
+from ..program.source_lines import is_line
 from ..program.trace import Trace
 from ..program.writing import Layout
 
@@ -203,6 +205,17 @@ class Session:
         """Whether a breakpoint stopped the last motion and the cursor is still there."""
         return self.debugger.held
 
+    def target(self, named: str) -> str:
+        """What is named, or the stage under the cursor: `[...]` alone indexes that; a line of source is its stage there.
+
+        Raises:
+            InputError: nothing is named before the first stage.
+        """
+        name = re.split(r"[\[@]", named, maxsplit=1)[0].strip()
+        if is_line(name) or not named or named.startswith("["):
+            return self.stage_or_here(name) + named[len(name) :]
+        return named
+
     def stage_or_here(self, name: str) -> str:
         """The stage that is named, or the one under the cursor when nothing is.
 
@@ -210,7 +223,7 @@ class Session:
             InputError: no such stage, or nothing named before the first stage.
         """
         if name:
-            return self.trace.program.resolve(name)
+            return self.trace.program.resolve(name, max(0, self.debugger.position))
         if self.debugger.stage is None:
             raise InputError("the cursor is before the first stage; name a stage, or `step` first")
         return self.debugger.stage.name

@@ -17,9 +17,7 @@ def _why(session: Session, rest: str) -> Reply:
         return _follow(session, int(rest))
     if rest == "back":
         return _back(session)
-    if not rest or rest.startswith("["):
-        rest = session.stage_or_here("") + rest
-    stage, index = split_index(rest)
+    stage, index = split_index(session.target(rest))
     session.explain(explain(session.trace, stage, index or _stopped_at(session, stage)))
     return _reply(session)
 

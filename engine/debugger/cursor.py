@@ -6,15 +6,17 @@ undoes nothing: a stage's value depends on its inputs alone, so it is the same w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..messages.errors import InputError
 from ..program.element import Place
+from ..program.source_lines import is_line
 from ..program.stage import Stage
 from ..program.trace import Trace
 from .breakpoints import Breakpoint, Condition, Watched, written
 from .cancel import never
+from .parts import Part, blocks, part_end, part_start, rooms
 
 START = -1
 
@@ -89,20 +91,20 @@ class Debugger:
         return self._run_to(self.position - count)
 
     def next(self, count: int = 1) -> Stop:
-        """Run the rest of the current block: all of `layers.0.attention`, of `layers.0.ffn`."""
-        return self._by_part(lambda stage: stage.block, count)
+        """Run the rest of the current block: all of `layers.0.attention`, of `layers.0.ffn`; of somebody's own code, of the line."""
+        return self._by_part(blocks(self.trace.program), count)
 
     def reverse_next(self, count: int = 1) -> Stop:
-        """Go back to before the current block."""
-        return self._by_part(lambda stage: stage.block, -count)
+        """Go back to before the current block, or line."""
+        return self._by_part(blocks(self.trace.program), -count)
 
     def finish(self, count: int = 1) -> Stop:
-        """Run the rest of the current layer (or of the embeddings, or of the head)."""
-        return self._by_part(lambda stage: stage.room, count)
+        """Run the rest of the current layer (or of the embeddings, or of the head); of somebody's own code, of the module."""
+        return self._by_part(rooms(self.trace.program), count)
 
     def reverse_finish(self, count: int = 1) -> Stop:
-        """Go back to before the current layer."""
-        return self._by_part(lambda stage: stage.room, -count)
+        """Go back to before the current layer, or module."""
+        return self._by_part(rooms(self.trace.program), -count)
 
     def cont(self) -> Stop:
         """Run to the next breakpoint or the end."""
@@ -114,7 +116,18 @@ class Debugger:
 
     def until(self, name: str) -> Stop:
         """Run, forwards or backwards, to a stage, stopping at breakpoints on the way."""
-        return self._run_to(self.trace.program.index(name))
+        return self._run_to(self.position_of(name))
+
+    def position_of(self, name: str) -> int:
+        """The place of the stage that is meant; of a line of source, where it is passed next, or was passed last.
+
+        Raises:
+            InputError: no such stage, or several.
+        """
+        program = self.trace.program
+        ends = program.line_ends(name) if name not in program else []
+        ahead = [place for place in ends if place > self.position]
+        return ahead[0] if ahead else ends[-1] if ends else program.index(program.resolve(name))
 
     def goto(self, position: int) -> Stop:
         """Move to a position in either direction without stopping on the way; -1 is before the first stage."""
@@ -130,18 +143,10 @@ class Debugger:
         """Undo a `back`."""
         return self._recall(self._future, self._past, "the last place the cursor was")
 
-    def _by_part(self, part: Callable[[Stage], str], count: int) -> Stop:
-        names = [part(stage) for stage in self.trace.program]
+    def _by_part(self, parts: Sequence[Part], count: int) -> Stop:
         position = self.position
-        for _ in range(min(abs(count), len(names))):
-            if count > 0 and position < self.last:
-                position += 1
-                while position < self.last and names[position + 1] == names[position]:
-                    position += 1
-            elif count < 0 and position > START:
-                here = names[position]
-                while position > START and names[position] == here:
-                    position -= 1
+        for _ in range(min(abs(count), len(parts))):
+            position = part_end(parts, position) if count > 0 else part_start(parts, position)
         return self._run_to(position if count and position != self.position else self.position + count)
 
     def _run_to(self, target: int) -> Stop:
@@ -196,14 +201,29 @@ class Debugger:
     ) -> Breakpoint:
         """Set a breakpoint on every stage a name or glob means; with `watch`, one that stops where that changes.
 
+        On a line of source it stops where the line has run; a condition is asked of every stage of the line.
+
         Raises:
             InputError: nothing is called that; the message suggests the nearest names.
         """
-        stages = frozenset(self.trace.program.expect(pattern))
+        stages = self.stops(pattern) if condition is None and watch is None else self._meant(pattern)
         self._numbers += 1
         made = Breakpoint(self._numbers, pattern.strip(), stages, condition, watch, temporary)
         self.breakpoints[made.number] = made
         return made
+
+    def stops(self, pattern: str) -> frozenset[str]:
+        """Where a breakpoint without a condition stops: at every stage that is meant, of a line where each passage of it ends.
+
+        Raises:
+            InputError: nothing is called that.
+        """
+        stages, program = self._meant(pattern), self.trace.program
+        ends = program.line_ends(pattern) if is_line(pattern.strip()) and pattern.strip() not in program else ()
+        return frozenset(program[place].name for place in ends) or stages
+
+    def _meant(self, pattern: str) -> frozenset[str]:
+        return frozenset(self.trace.program.expect(pattern))
 
     def delete(self, number: int) -> Breakpoint:
         """Take a breakpoint away.

@@ -16,6 +16,7 @@ from .addresses import AT
 from .foreign.author import by_author
 from .foreign.names import foreign_names, why_none
 from .modules import Modules
+from .source_lines import is_line, of_line, passages, why_no_line
 from .stage import Shape, Stage, Stages
 
 
@@ -45,11 +46,14 @@ class Program(Stages):
 
     # -- names as people type them ---------------------------------------------------------------------------
 
-    def resolve(self, name: str) -> str:
+    def resolve(self, name: str, near: int | None = None) -> str:
         """The canonical name of the one stage that is meant.
 
         Takes canonical names, aliases, TransformerLens hooks, Hugging Face modules, any unambiguous end of a
-        name (`2.attention.weights`), and the author's line and operation where they mean one stage.
+        name (`2.attention.weights`), the name of an operation where it means one stage, and lines of source (`my_model.py:42`: the last stage of it).
+
+        Args:
+            near: a place in the program; of a line that is passed several times, the passage there, before it, or else the first.
 
         Raises:
             InputError: no such stage, or several.
@@ -59,13 +63,17 @@ class Program(Stages):
             return names[0]
         if not names:
             raise self._unknown(name)
+        if is_line(name.strip()) and (ends := self.line_ends(name)):
+            before = [place for place in ends if near is not None and place <= near]
+            if len(ends) == 1 or near is not None:
+                return self.stages[before[-1] if before else ends[0]].name
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         raise InputError(f"stage {name!r} is ambiguous: {len(names)} stages match ({shown}); write one in full")
 
     def match(self, pattern: str) -> list[str]:
-        """Canonical names of every stage a name or glob (`layers.*.attention.weights`) means, in program order.
+        """Canonical names of every stage a name, a glob (`layers.*.attention.weights`) or a line (`my_model.py:42`) means, in order.
 
-        Where no stage is called so, a line of the author's (`my_model.py:42`) or an operation (`softmax`) is meant.
+        Where no stage is called so, an operation (`softmax`) is meant.
         """
         pattern = pattern.strip()
         if pattern in self:
@@ -77,8 +85,14 @@ class Program(Stages):
             return [self.stages[position].name for position in sorted(hits)] or by_author(self, pattern)
         if pattern in self._foreign:
             return self._foreign[pattern]
+        if lines := of_line(self.stages, pattern):
+            return [stage.name for stage in lines]
         ending = [name for name in self._index if name.endswith("." + pattern)] if pattern else []
         return ending or by_author(self, pattern)
+
+    def line_ends(self, pattern: str) -> list[int]:
+        """Where each passage of a line of source ends: the place of its last stage; none where the pattern is no line."""
+        return [places[-1] for places in passages(self.stages, of_line(self.stages, pattern.strip()))]
 
     def expect(self, pattern: str) -> list[str]:
         """`match`, but nothing matching is an error that suggests the nearest names."""
@@ -99,6 +113,8 @@ class Program(Stages):
         why = why_none(self, name.strip())
         if why:
             return InputError(f"no stage is {why}")
+        if no_line := why_no_line(self.stages, name.strip()):
+            return InputError(no_line)
         known = [*self._index, *self.aliases, *self._foreign]
         return InputError(f"no stage named {name!r}{nearest(name, known) or '; `info stages` lists them all'}")
 

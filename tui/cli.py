@@ -15,6 +15,7 @@ from ..engine.messages.errors import InputError, one_line
 from ..engine.messages.translation import LANGUAGES, language_of, tr, use
 from ..engine.models.settings import Settings
 from .app.faults import Faults
+from .app.pace import set_pace
 from .app.streams import gated
 from .app.version import ShowVersion
 from .documents.completion import SHELLS
@@ -306,6 +307,7 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
         from .batch import run_batch
 
         return run_batch(faults.watching(start), lines, options.export, options.select, options.against, options.check)
+    set_pace()
     from .app.app import run_app
 
     more = [*(f"compare {words}" for words in options.against), *(f"check {name}" for name in options.check)]

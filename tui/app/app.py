@@ -45,12 +45,6 @@ if TYPE_CHECKING:
     from ..views.value_view import ValueView
 
 TICK = 0.1
-COLLECTED = (
-    10_000,
-    20,
-    50,
-)  # new objects until Python looks for cycles; a frame makes thousands, and none that are in one
-SWITCHED = 0.001  # seconds after which the engine's thread lets that of the screen go on; Python's own are five
 FROM_OUTSIDE = (events.InputEvent, events.Paste, events.Resize, events.AppFocus, events.AppBlur)
 
 
@@ -348,8 +342,6 @@ def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = Non
     with alone_on_terminal():
         home = kept.preferences.home if kept is not None else ""
         app = EncoderApp(start, lines, faults, kept, on_map=not lines and home != "tree")
-        gc.set_threshold(*COLLECTED)
-        sys.setswitchinterval(SWITCHED)
         status = app.run()
     ended = app.engine.close()
     _as_before()

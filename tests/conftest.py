@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,24 @@ _STATE = tempfile.TemporaryDirectory(prefix="encoder-tui-tests-")  # faults that
 os.environ["XDG_STATE_HOME"] = _STATE.name
 os.environ["XDG_CONFIG_HOME"] = os.path.join(_STATE.name, "config")  # nobody's own, and empty
 
-# Of 100 examples; `python -m tests` takes it, `python -m tests all` does not.
-settings.register_profile("quick", max_examples=20)
+# No example is late by the clock, on however busy a machine. Of 100 examples `python -m tests` takes 20, `python -m tests all` all.
+settings.register_profile("patient", deadline=None)
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.load_profile("patient")
 
 SENTENCE = "The animal didn't cross the street because it was too tired"
 THREE = ["The cat sat on the mat.", "Unbelievable, tokenizers!", SENTENCE]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let no garbage be looked for among what stays: torch, transformers and seven thousand tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` asks what is a sweep

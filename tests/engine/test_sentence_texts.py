@@ -17,7 +17,6 @@ from encoder_tui.engine import Encoder, InputError, Session, load
 from encoder_tui.engine.analysis.why import explain
 from encoder_tui.engine.commands import TABLE
 
-library = pytest.importorskip("sentence_transformers")
 LONG = "the cat sat on the mat and a dog ran in the park it was too tired " * 40
 TEXTS = ["the cat sat on the mat", LONG, "a dog", "The CAT Sat in THE Park!"]
 SIZES: dict[str, Any] = {
@@ -43,6 +42,12 @@ FAMILIES: dict[str, tuple[Callable[[Path], None], Any, dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def library() -> Any:
+    """Loaded for these tests, not to see which there are: with it come sklearn and scipy."""
+    return pytest.importorskip("sentence_transformers")
+
+
 def written(directory: Path, **values: Any):
     path = directory / "config_sentence_transformers.json"
     path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
@@ -54,7 +59,9 @@ def changed(directory: Path, name: str, **values: Any):
 
 
 def encode(directory: Path, texts: list[str], **options: Any):
-    model = library.SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
     return model.encode(texts, convert_to_tensor=True, batch_size=len(texts), **options)
 
 
@@ -84,13 +91,14 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     model = hf.T5EncoderModel(config) if request.param == "t5" else cast(Any, hf.AutoModel).from_config(config)
     model.save_pretrained(plain)
     tokenizer.save_pretrained(plain)
+    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
     transformer = modules.Transformer(str(plain), max_seq_length=24)
     pooling = modules.Pooling(32, pooling_mode=("mean", "cls", "max"))
     directory = tmp_path_factory.mktemp("sentence")
     prompts = {"query": "the query: ", "passage": "the passage and the text "}
-    library.SentenceTransformer(modules=[transformer, pooling], prompts=prompts, device="cpu").save_pretrained(
+    SentenceTransformer(modules=[transformer, pooling], prompts=prompts, device="cpu").save_pretrained(
         str(directory), create_model_card=False
     )
     return directory
@@ -125,7 +133,7 @@ def test_a_long_text_is_cut_and_said(copy: Path):
     assert load(copy, "cpu").run(["short", "texts"]).tokens.notes == ()
 
 
-def test_the_hand_wins(copy: Path):
+def test_the_hand_wins(copy: Path, library: Any):
     run = load(copy, "cpu").run([LONG], max_length=400)
     assert run.tokens.shape[1] == 400
     assert "--max-length 400 goes before 256, which sentence_bert_config.json's max_seq_length says" in run.tokens.notes

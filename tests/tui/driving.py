@@ -42,7 +42,7 @@ async def nothing_ready(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             app.screen._on_timer_update()
 
 
-async def _screen_ready(pilot: Pilot[Any], timeout: float = 0.0) -> bool:
+async def _screen_ready(self: Pilot[Any], timeout: float = 0.0) -> bool:
     """In the place of a message to each of the sixty widgets and back, at every pause: their queues are on the event loop."""
     await nothing_ready()
     return True

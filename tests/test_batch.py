@@ -196,10 +196,9 @@ def test_output_that_nobody_reads(small_dir: Path, tmp_path: Path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("asked", [["one", "--batch"], ["--man"], ["one", "--print-completion", "fish"]])
 def test_output_that_cannot_be_written(asked: list[str], small_dir: Path):
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([*MAIN, *asked, "-m", str(small_dir)], stdout=full, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"cannot write to standard output: No space left on device" in done.stderr
+    done = run_forked([*asked, "-m", str(small_dir)], stdout="/dev/full")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot write to standard output: No space left on device" in done.stderr
 
 
 @pytest.mark.sweep

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-MAIN = "import sys; from encoder_tui.tui.cli import main; sys.exit(main())"
+from own_process import run_forked
 
 
 def listed(cache: Path):
-    environment = os.environ | {"HF_HUB_CACHE": str(cache)}
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, "--list-models"], capture_output=True, text=True, env=environment, check=True
-    )
+    done = run_forked(["--list-models"], environment=os.environ | {"HF_HUB_CACHE": str(cache)})
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 

@@ -28,14 +28,14 @@ def main(argv: Sequence[str]) -> int:
     options.add_argument("--write", type=Path, metavar="PATH", help="write the figures there, as JSON")
     options.add_argument("--profile", action="store_true", help="print where the host's time goes")
     given = options.parse_args(argv)
+    if unknown := [name for name in given.sections if name not in SECTIONS]:
+        print(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}", file=sys.stderr)
+        return 2
     import torch
 
     if given.device.startswith("cuda") and not torch.cuda.is_available():
         print("no CUDA device that torch can use: nothing is checked (--device cpu tries the code on small sizes)")
         return 0
-    if unknown := [name for name in given.sections if name not in SECTIONS]:
-        print(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}", file=sys.stderr)
-        return 2
     return _run(given, torch.device(given.device))
 
 

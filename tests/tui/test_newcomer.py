@@ -28,6 +28,20 @@ each_screen = pytest.mark.parametrize(
 )
 
 
+def each_in_turn(name: str, first: str | None, second: str) -> pytest.MarkDecorator:
+    """Two cases in both languages: the first in English and the second in Chinese, and the other way round in sweeps."""
+    return pytest.mark.parametrize(
+        ("language", name),
+        [
+            pytest.param(language, value, marks=SWEEP * (language != its_own))
+            for value, its_own in ((first, "en"), (second, "zh"))
+            for language in ("en", "zh")
+        ],
+        indirect=["language"],
+        ids=str,
+    )
+
+
 @pytest.fixture(params=["en", "zh"])
 def language(request: pytest.FixtureRequest) -> Iterator[str]:
     use(request.param)
@@ -75,7 +89,7 @@ async def test_tokens_and_codes(language: str, size: tuple[int, int]):
         assert "8,000" in seen  # so many terms does the product have that a lookup saves
 
 
-@pytest.mark.parametrize("model", ["cbow", "skipgram"])
+@each_in_turn("model", "cbow", "skipgram")
 async def test_word2vec(language: str, model: str):
     async with running(opened(model)) as (app, pilot):
         await press(pilot, "colon")
@@ -87,7 +101,7 @@ async def test_word2vec(language: str, model: str):
         assert len(re.findall(r"\+0\.\d{4}", shown)) == 4
 
 
-@pytest.mark.parametrize("model", [None, "preset:transformer-base"], ids=["learned", "sinusoidal"])
+@each_in_turn("model", None, "preset:transformer-base")
 async def test_positions(language: str, model: str | None):
     async with running(opened(model)) as (app, pilot):
         await look_at(pilot, "embeddings.position")

@@ -17,8 +17,8 @@ from ..program.stage import Stages
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of a function that have not run yet.
+class LinesAhead:
+    """LinesAhead of a function that have not run yet.
 
     Attributes:
         file: the function's.
@@ -52,7 +52,7 @@ class Meant:
     module: nn.Module
     name: str
     given: Mapping[str, Any] | None
-    lines: Lines
+    lines: LinesAhead
 
 
 def meant_by(frame: FrameType) -> Meant:
@@ -65,7 +65,7 @@ def meant_by(frame: FrameType) -> Meant:
         InputError: there is none, or there are several.
     """
     ends = [line for _, _, line in frame.f_code.co_lines() if line is not None]
-    lines = Lines(frame.f_code.co_filename, frame.f_lineno, max(ends, default=frame.f_lineno))
+    lines = LinesAhead(frame.f_code.co_filename, frame.f_lineno, max(ends, default=frame.f_lineno))
     own = frame.f_locals.get("self")
     if isinstance(own, nn.Module) and frame.f_code is getattr(own.forward, "__code__", None):
         return Meant(own, "self", _given(own, frame), lines)

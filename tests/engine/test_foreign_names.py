@@ -215,7 +215,9 @@ def test_an_older_recording_says_which_names_it_lacks(tmp_path: Path):
     without_modules(path)
     save(open_snapshot(path), again)
     for older in (open_snapshot(path), open_snapshot(again)):
-        assert [note[:45] for note in older.notes[len(run.notes) :]] == ["recorded by an encoder-tui that did not keep "]
+        assert [note[:45] for note in older.notes[len(run.notes) :]] == [
+            "recorded by an encoder-tui that did not keep "
+        ]
         assert older.program.resolve(hook) == run.program.resolve(hook)
 
 

@@ -13,7 +13,7 @@ from ...program.stage import Stage
 from .graph import Graph
 from .known_operations import candidates
 from .roles import roles_of
-from .stages import VIEWS, Making, axes_of, input_stages, makings, operation, stage_names, stage_of, token_shape
+from .stages import VIEWS, Making, axes_by_size, input_stages, makings, operation, stage_names, stage_of, token_shape
 from .tracer import Passage
 
 SEGMENTS, POSITIONS, MASK = ("type", "segment"), ("position",), ("attention_mask",)
@@ -66,7 +66,7 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
     stages: list[Stage] = list(first.values())
     inexact: list[Inexact] = []
     for value, making in makings(graph, roles.folded).items():
-        axes = roles.axes.get(value) or axes_of(making.calls[-1].shape, tokens)
+        axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
         op, difference = _operation(making, names[value], axes, passage, known)
         stages.append(stage_of(names[value], making, op, axes, names))
         if difference is not None:

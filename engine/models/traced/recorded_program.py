@@ -10,7 +10,7 @@ from ...program.program import Program
 from ...program.stage import Stage
 from .program import aliases_of, input_roles
 from .roles import roles_of
-from .stages import axes_of, input_stages, makings, operation, stage_names, stage_of, token_shape
+from .stages import axes_by_size, input_stages, makings, operation, stage_names, stage_of, token_shape
 from .tracer import Passage
 
 
@@ -42,7 +42,7 @@ def recorded_program(passage: Passage, outputs: Mapping[str, str]) -> RecordedPr
     tokens = token_shape(graph, named)
     stages: list[Stage] = list(first.values())
     for value, making in makings(graph, roles.folded).items():
-        axes = roles.axes.get(value) or axes_of(making.calls[-1].shape, tokens)
+        axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
         stages.append(stage_of(names[value], making, operation(making, passage), axes, names))
     whole = {path: names[value] for path, value in outputs.items() if path and value in names}
     weights = {name: leaf.shape for name, leaf in graph.weights.items()}

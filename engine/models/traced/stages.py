@@ -55,7 +55,7 @@ def input_stages(graph: Graph, named: Mapping[str, str]) -> dict[str, Stage]:
             stages[name] = Stage(given, Given(part), axes=TOKENS)
         else:
             op = GivenTensor(name, leaf.shape, leaf.dtype)
-            stages[name] = Stage(f"input.{name}", op, axes=axes_of(leaf.shape, token_shape(graph, named)))
+            stages[name] = Stage(f"input.{name}", op, axes=axes_by_size(leaf.shape, token_shape(graph, named)))
     return stages
 
 
@@ -68,7 +68,7 @@ def token_shape(graph: Graph, named: Mapping[str, str]) -> Shape:
     return floats[0][:2] if floats else ()
 
 
-def axes_of(shape: Shape, tokens: Shape) -> tuple[str, ...]:
+def axes_by_size(shape: Shape, tokens: Shape) -> tuple[str, ...]:
     """What can be said of axes by their sizes alone: batch and token where the first two are those; numbers for the rest."""
     axes = [f"axis_{at}" for at in range(len(shape))]
     if tokens and shape[:2] == tokens:

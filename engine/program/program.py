@@ -27,6 +27,7 @@ class Program(Stages):
         stages, aliases, modules: as of `Stages`.
         weights: the shape of every weight the stages use.
         wide: those that are kept in float32, whatever the rest is brought to.
+        shown: stages that stand beside what is computed, for the eye: nothing is made of them.
 
     Raises:
         ValueError: a name given twice, or an input that no earlier stage produces (a fault of the front end).
@@ -39,8 +40,10 @@ class Program(Stages):
         weights: Mapping[str, Shape] | None = None,
         wide: Iterable[str] = (),
         modules: Modules | None = None,
+        shown: Iterable[str] = (),
     ) -> None:
         super().__init__(stages, aliases, modules)
+        self.shown = frozenset(shown)
         self.weights: dict[str, Shape] = dict(weights or {})
         self.wide = frozenset(wide)
 

@@ -16,6 +16,7 @@ from ..program.index import Index
 from ..program.inputs import Inputs
 from ..program.patch import Patch
 from ..program.position_table import table_rows
+from ..program.program import Program
 from ..program.stage import Shape, Stage, write_shape
 from ..program.tokens import PARTS, Ids
 from ..program.trace import LiveTrace
@@ -208,6 +209,7 @@ class Run(LiveTrace):
         with self.computation.lock:
             before = self.patches
             new = tuple(patch for patch in patches if patch not in before)
+            _expect_used(self.program, new)
             try:
                 with refusing(new[-1].text if new else "undo"):
                     self._change_patches(tuple(patches))
@@ -267,3 +269,14 @@ class Run(LiveTrace):
         """The stages that parts of sequences go in at: `{"tokens.ids": ("tokens", "ids")}`."""
         every = {f"{sequence}.{part}": (sequence, part) for sequence in self._original.sequences for part in PARTS}
         return {name: of for name, of in every.items() if name in self.program}
+
+
+def _expect_used(program: Program, patches: Iterable[Patch]) -> None:
+    """Refuse patches of what is shown beside the computation, which would change nothing (`InputError`)."""
+    for patch in patches:
+        if patch.stage in program.shown:
+            made_of = program[patch.stage].inputs
+            raise InputError(
+                f"{patch.stage} is shown beside what the module computes, and nothing is made of it: a patch would change nothing; "
+                f"patch what it is made of, such as {made_of[-1]}"
+            )

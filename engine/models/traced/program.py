@@ -10,12 +10,14 @@ import torch
 from ...ops.base import Op, no_memory
 from ...program.program import Program
 from ...program.stage import Stage
+from .beside import opened, side_by_side
 from .graph import Graph
 from .known_operations import candidates
-from .roles import roles_of
+from .roles import HeadStack, roles_of
 from .stages import VIEWS, Making, axes_by_size, input_stages, makings, operation, stage_names, stage_of, token_shape
 from .tracer import Passage
 
+INSIDE = ("scores", "scaled", "masked", "weights")
 SEGMENTS, POSITIONS, MASK = ("type", "segment"), ("position",), ("attention_mask",)
 
 
@@ -40,11 +42,13 @@ class Made:
         program: the stages.
         given: what the module is called with, by name -> the stage it goes in at.
         inexact: stages that are not the module's to the last bit; none, mostly.
+        opened: fused attentions of which scores and weights are shown as well, by prefix -> by how much what those give differs.
     """
 
     program: Program
     given: Mapping[str, str]
     inexact: Sequence[Inexact]
+    opened: Mapping[str, float]
 
 
 def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
@@ -65,15 +69,29 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
     known = {**values, **passage.inputs, **passage.weights}
     stages: list[Stage] = list(first.values())
     inexact: list[Inexact] = []
+    gaps: dict[str, float] = {}
+    shown: list[str] = []
+    order = {call.name: place for place, call in enumerate(graph.calls)}
+    stacks: dict[str, list[HeadStack]] = {}
+    for stack in roles.heads:
+        stacks.setdefault(max(stack.values, key=order.__getitem__), []).append(stack)
     for value, making in makings(graph, roles.folded).items():
         axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
         op, difference = _operation(making, names[value], axes, passage, known)
-        stages.append(stage_of(names[value], making, op, axes, names))
+        stage = stage_of(names[value], making, op, axes, names)
+        if (fused := roles.fused.get(value)) and (inside := opened(fused, value, names, known, stage)):
+            stages += inside.stages
+            gaps[fused.prefix] = inside.difference
+        stages.append(stage)
+        beside = [side_by_side(stack, names, known, roles, stage) for stack in stacks.get(value, ())]
+        stages += [each for each in beside if each is not None]
+        shown += [each.name for each in beside if each is not None]
         if difference is not None:
             inexact.append(Inexact(names[value], difference))
+    shown += [stage.name for stage in stages if stage.block in gaps and stage.part in INSIDE]
     weights = {name: leaf.shape for name, leaf in graph.weights.items()}
-    program = Program(stages, aliases_of(graph, names), weights)
-    return Made(program, {name: stage.name for name, stage in first.items()}, inexact)
+    program = Program(stages, aliases_of(graph, names), weights, shown=shown)
+    return Made(program, {name: stage.name for name, stage in first.items()}, inexact, gaps)
 
 
 def _operation(

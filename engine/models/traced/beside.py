@@ -1,0 +1,118 @@
+"""What the module does not compute itself, for the eye: the scores and weights inside a fused attention, and heads side by side.
+
+Nothing is made of these values, so a patch of one would change nothing downstream, and is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ...ops.attention import AddMask, Context, Scale, Scores, Softmax
+from ...ops.base import Op, no_memory
+from ...ops.linear import Multiply
+from ...ops.torch_operation import Placeholder, TorchElementwise, TorchOperation, TorchStep
+from ...program.stage import Stage
+from .roles import FusedAttention, HeadStack, Roles
+
+SCORES = ("batch", "head", "query", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A fused attention opened.
+
+    Attributes:
+        stages: its scores, scaled, masked, and its weights.
+        difference: by how much what these give differs from what the fused kernel gave, at most.
+    """
+
+    stages: tuple[Stage, ...]
+    difference: float
+
+
+def opened(
+    fused: FusedAttention, result: str, names: Mapping[str, str], known: Mapping[str, torch.Tensor], source: Stage
+) -> Opened | None:
+    """What stands inside a fused attention, computed step by step from what went into it; None where that is not known.
+
+    Args:
+        fused: what went into it.
+        result: the value that it gave.
+        names: the stage of each value.
+        known: the numbers of each value.
+        source: its stage, whose module and line the steps have.
+    """
+    query, key = known[fused.query], known[fused.key]
+    inputs = (fused.query, fused.key, *([fused.mask] if fused.mask else []))
+    if (
+        not fused.prefix
+        or query.dim() != 4
+        or query.shape[:2] != key.shape[:2]
+        or any(name not in names for name in inputs)
+    ):
+        return None
+    size, dtype = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
+    made: list[Stage] = []
+    value = query
+    for part, op, taken in _steps(fused, size, dtype, query.shape[-1], known):
+        operands = [value] if taken == ("",) else [known[name] if name else value for name in taken]
+        with torch.no_grad():
+            value = op.compute(operands, (), no_memory)
+        before = made[-1].name if made else ""
+        stage_inputs = tuple(names[name] if name else before for name in taken)
+        made.append(Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module, source=source.source))
+    with torch.no_grad():
+        context = Context().compute((value, known[fused.value]), (), no_memory)
+    gap = (context.double() - known[result].double()).abs().nan_to_num(0.0).max()
+    return Opened(tuple(made), float(gap))
+
+
+def _steps(
+    fused: FusedAttention, size: tuple[int, ...], dtype: str, head_dim: int, known: Mapping[str, torch.Tensor]
+) -> Iterator[tuple[str, Op, tuple[str, ...]]]:
+    """Each step: what it is called, what it does, and the values it takes; "" is the step before."""
+    yield "scores", Scores(), (fused.query, fused.key)
+    plain = fused.scale is None or fused.scale == head_dim**-0.5
+    yield "scaled", Scale(head_dim) if plain else Multiply(float(fused.scale or 0), f"{fused.scale:g}"), ("",)
+    if fused.is_causal:
+        lower = TorchStep("aten.tril.default", (Placeholder(0, step=True),))
+        ones = TorchStep("aten.ones_like.default", (Placeholder(0),), {"dtype": torch.bool})
+        yield "masked", TorchOperation((ones, lower, _not(1), _fill(2)), size, dtype), ("",)
+    elif fused.mask and known[fused.mask].dtype == torch.bool:
+        hidden = TorchStep("aten.logical_not.default", (Placeholder(1),))
+        yield "masked", TorchElementwise((hidden, _fill(0)), size, dtype), ("", fused.mask)
+    elif fused.mask:
+        yield "masked", AddMask(), ("", fused.mask)
+    yield "weights", Softmax(), ("",)
+
+
+def _not(step: int) -> TorchStep:
+    return TorchStep("aten.logical_not.default", (Placeholder(step, step=True),))
+
+
+def _fill(step: int) -> TorchStep:
+    """Minus infinity where a step says so."""
+    return TorchStep("aten.masked_fill.Scalar", (Placeholder(0), Placeholder(step, step=True), -math.inf))
+
+
+def side_by_side(
+    stack: HeadStack, names: Mapping[str, str], known: Mapping[str, torch.Tensor], roles: Roles, source: Stage
+) -> Stage | None:
+    """The values of single heads as one with an axis of heads; None where they are not of one shape."""
+    values = [known[name] for name in stack.values]
+    if len({(value.shape, value.dtype) for value in values}) != 1 or any(name not in names for name in stack.values):
+        return None
+    axes = roles.axes.get(stack.values[0], ())
+    if len(axes) != values[0].dim() or axes[:1] != ("batch",):
+        return None
+    step = TorchStep("aten.stack.default", ([Placeholder(at) for at in range(len(values))], 1))
+    size = (values[0].shape[0], len(values), *values[0].shape[1:])
+    op = TorchOperation((step,), size, str(values[0].dtype).removeprefix("torch."))
+    inputs = tuple(names[name] for name in stack.values)
+    return Stage(
+        stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0], source=source.source
+    )

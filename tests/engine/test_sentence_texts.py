@@ -58,10 +58,10 @@ def changed(directory: Path, name: str, **values: Any):
     path.write_text(json.dumps((json.loads(path.read_text()) if path.is_file() else {}) | values))
 
 
-def encode(directory: Path, texts: list[str], **options: Any):
+def encode(directory: Path, texts: list[str], **options: Any) -> torch.Tensor:
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
+    model: Any = SentenceTransformer(str(directory), device="cpu", model_kwargs={"attn_implementation": "eager"})
     return model.encode(texts, convert_to_tensor=True, batch_size=len(texts), **options)
 
 

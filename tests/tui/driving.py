@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import styles_once  # noqa: F401 (nothing of it is called)
+import styles_once  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import textual.app
 import textual.pilot
 from encoder_tui.engine.commands.session import Session

@@ -169,3 +169,17 @@ class Experts(nn.Module):
         shares = self.choose(x).softmax(-1)
         both = torch.stack((self.one(x), self.other(x)), -2)
         return (shares[..., None, :] @ both)[..., 0, :]
+
+
+class OverHeads(nn.Module):
+    """A softmax between two products, over the heads of each token by itself: a slip of a transpose, and no attention between tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(HIDDEN, HIDDEN) for _ in range(3))
+        self.out = nn.Linear(HIDDEN, HIDDEN)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        q, k, v = (each(x).view(*x.shape[:2], HEADS, SIZE) for each in (self.q, self.k, self.v))
+        weights = torch.softmax(q @ k.transpose(2, 3), -1)  # (batch, token, head, head)
+        return self.out((weights @ v).reshape(x.shape))

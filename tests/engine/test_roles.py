@@ -20,6 +20,7 @@ from modules_of_many_kinds import (
     Experts,
     LowRank,
     OverFeatures,
+    OverHeads,
     RMSNorm,
     RotaryAttention,
 )
@@ -188,7 +189,9 @@ def test_a_low_rank_update_is_part_of_its_matrix() -> None:
     assert sum(whole == query for whole in roles.folded.values()) == 4  # the matrix, both of the update, and the number
 
 
-@pytest.mark.parametrize("module", [Encodes(OverFeatures), Encodes(Experts)], ids=["features", "experts"])
+@pytest.mark.parametrize(
+    "module", [Encodes(kind) for kind in (OverFeatures, OverHeads, Experts)], ids=["features", "heads", "experts"]
+)
 def test_what_only_looks_like_attention_has_no_name(module: Encodes) -> None:
     _, _, roles = watched(module.eval(), IDS, MASK)
     assert roles.names == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from driving import press, running, settled
@@ -99,7 +99,7 @@ async def test_a_key_that_lays_the_screen_out_looks_up_no_style_of_a_view(
     async with running(lines=["goto output", "look layers.0.attention.weights"]) as (_, pilot):
         await settled(pilot)
         looked_up: list[str] = []
-        apply = Stylesheet.apply
+        apply = cast("Any", Stylesheet).apply
 
         def counted(sheet: Stylesheet, node: DOMNode, **named: Any) -> None:
             looked_up.append(type(node).__name__)

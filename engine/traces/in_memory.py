@@ -14,6 +14,8 @@ from ..program.value import ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
 from .recorded_values import LeftOut, LeftOutValue, RecordedValue, no_weights
 
+REWRITTEN = LeftOut("whoever else held its tensor wrote to it after it was recorded; save the recording before that")
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -80,6 +82,6 @@ class MemoryRecording(Trace):
         if name in self._moment.numbers:
             value: Value = RecordedValue(name, stage.axes, self._moment.numbers[name], dtype)
         else:
-            value = LeftOutValue(name, stage.axes, shape, dtype, self._moment.left_out[name])
+            value = LeftOutValue(name, stage.axes, shape, dtype, self._moment.left_out.get(name, REWRITTEN))
         value.tokens, value.word, value.labels = self.inputs.strings_along(stage), self.reader(stage), stage.labels
         return value

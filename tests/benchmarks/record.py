@@ -10,8 +10,8 @@ of its own that does this once.
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import statistics
+import subprocess
 import sys
 import time
 import warnings
@@ -134,7 +134,6 @@ def given() -> tuple[nn.Module, torch.Tensor]:
 
 def main() -> None:
     """Print the ratios."""
-    warnings.simplefilter("ignore")
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 25
     module, ids = given()
     times: dict[str, list[float]] = {name: [] for name in WAYS}
@@ -160,17 +159,12 @@ def main() -> None:
 
 def rise(name: str) -> float:
     """By how many bytes a way raises the highest use of memory, in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    mine, theirs = context.Pipe()
-    process = context.Process(target=_once, args=(name, theirs))
-    process.start()
-    result = mine.recv()
-    process.join()
-    return result
+    done = subprocess.run([sys.executable, __file__, "--once", name], capture_output=True, text=True)
+    return float(done.stdout.split()[-1]) if done.returncode == 0 else float("nan")
 
 
-def _once(name: str, pipe: Any) -> None:
-    warnings.simplefilter("ignore")
+def once(name: str) -> None:
+    """Do it, and print that."""
     module, ids = given()
     with torch.no_grad():
         WAYS[name](module, ids[:, :2])  # what is imported on the way
@@ -179,7 +173,7 @@ def _once(name: str, pipe: Any) -> None:
         Path("/proc/self/clear_refs").write_text("5")  # from here on the highest use is counted anew
         before = used("VmRSS")
         result = WAYS[name](module, ids)
-    pipe.send(used("VmHWM") - before)
+    print(used("VmHWM") - before)
     del result
 
 
@@ -190,4 +184,5 @@ def used(line: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    warnings.simplefilter("ignore")
+    once(sys.argv[2]) if sys.argv[1:2] == ["--once"] else main()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from ...messages.errors import InputError
 from ...program.arrays import Array
 from ...program.dtypes import DTYPES
 from ...traces.recorded_values import LeftOut
@@ -15,7 +14,7 @@ from .budget import KeptWithin
 
 
 class KeptNumbers(Mapping[str, Array]):
-    """Arrays by the names of stages; bfloat16, which numpy lacks, as its 16 bits. Nothing is copied.
+    """Arrays by the names of stages; bfloat16, which numpy lacks, as its 16 bits. Nothing is copied; what has been written to since is there no longer.
 
     Args:
         kept: the values.
@@ -28,10 +27,6 @@ class KeptNumbers(Mapping[str, Array]):
 
     def __getitem__(self, stage: str) -> Array:
         tensor = self._kept[self._values[stage]]
-        if not self._kept.is_as_it_was(self._values[stage]):
-            raise InputError(
-                f"{stage} was written to after it was recorded, by whoever kept the tensor; save the recording before that"
-            )
         if tensor.is_conj() or tensor.is_neg():
             tensor = tensor.resolve_conj().resolve_neg()
         if tensor.dtype == torch.bfloat16:
@@ -39,7 +34,7 @@ class KeptNumbers(Mapping[str, Array]):
         return tensor.numpy()
 
     def __contains__(self, stage: object) -> bool:
-        return stage in self._values
+        return stage in self._values and self._kept.is_as_it_was(self._values[str(stage)])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -155,6 +155,7 @@ class Taking:
                 f"{len(over)} of {len(kinds)} values are over the budget of {kept.budget:,} bytes and have statistics alone"
             )
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
+        given = {name: torch.zeros(t.shape, dtype=t.dtype) if t.is_meta else t for name, t in given.items()}
         inputs = tokens_of_tensors(made.given, given, self.wanted.word, "recorded")
         return Moment(
             made.program, inputs, self._about(passage), kinds, KeptNumbers(kept, made.values), lacking, tuple(notes)

@@ -298,20 +298,23 @@ class Tracer(SchemaCheckMode):
         name = f"{word}_{self._words[word]}" if self._words[word] else word
         self._words[word] += 1
         device, dtype = result.device.type, str(result.dtype).removeprefix("torch.")
-        wide = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else ""
-        autocast = str(wide).removeprefix("torch.")
+        wide = autocast_dtype(device)
+        autocast = str(wide).removeprefix("torch.") if wide is not None else ""
         self.seen.calls.append(replace(call, name=name, shape=shape_of(result), dtype=dtype, autocast=autocast))
         self._keep.put(name, result)
         return name
 
 
+def autocast_dtype(device: str) -> torch.dtype | None:
+    """What autocast brings tensors to on a kind of device; None where it does not."""
+    known = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if known else None
+
+
 def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
     """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`."""
-    device = args[0].device.type
-    if torch.is_autocast_enabled(
-        device
-    ):  # it is brought to another dtype before it is computed, and so before torch chooses
-        dtype = torch.get_autocast_dtype(device)
+    dtype = autocast_dtype(args[0].device.type)
+    if dtype is not None:  # tensors are brought to it before they are computed with, and so before torch chooses
         args = [torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for part in args]
         options = {
             name: torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for name, part in options.items()

@@ -11,7 +11,7 @@ from .table import Command, Key, Reply, Request, is_number, nothing_more, shell_
 # Every view by its name, with its key.
 VIEW_KEYS = {
     "heat": "1", "numbers": "2", "heads": "3", "stats": "4", "why": "5", "diff": "6", "lines": "7", "grid": "8",
-    "product": "9", "change": "0", "words": "p",
+    "product": "9", "change": "0", "words": "p", "source": "i",
 }  # fmt: skip
 VIEWS = tuple(VIEW_KEYS)
 STEPS = ("left", "right", "up", "down", "page-up", "page-down", "row-start", "row-end", "top", "bottom")
@@ -85,6 +85,11 @@ def _screenshot(session: Session, rest: str) -> Reply:
     return Reply(request=Request("screenshot", words[0]))
 
 
+def _source(session: Session, rest: str) -> Reply:
+    nothing_more(rest, "source")
+    return Reply(request=Request("view", "source"))
+
+
 def _theme(session: Session, rest: str) -> Reply:
     return Reply(request=Request("theme", rest))
 
@@ -109,6 +114,10 @@ COMMANDS = (
         "view", f"view {'|'.join(VIEWS)}", "Show the value another way.",
         _one_of("view", VIEWS), "screen", (),
         tuple(Key(key, f"view {name}", name) for name, key in VIEW_KEYS.items()), VIEWS,
+    ),
+    Command(
+        "source", "source", "Show the line of code that the stage comes from, with the values of the line; a click in the margin sets a breakpoint.",
+        _source, "screen",
     ),
     Command(
         "move", f"move {'|'.join(MOVES)}", "Move the cell cursor.", _one_of("move", MOVES), "screen", (),

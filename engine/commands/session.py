@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from time import time
 from typing import TYPE_CHECKING
 
 from ..debugger.cancel import CancelToken
@@ -39,6 +40,7 @@ class Session:
         done: the command lines that changed what is computed, in order, since what is looked at was opened.
         last: the command line that was run last, whatever came of it.
         why_path: the explanations that were followed one from another, the latest last.
+        opened: when it was, in seconds since 1970.
         cancel: stops the order that is being carried out.
     """
 
@@ -53,6 +55,7 @@ class Session:
         self.why_path: list[Explanation] = []
         self.tour: TourPlace | None = None
         self.cancel = CancelToken()
+        self.opened = time()
         self.branches = Forks(trace, self.stopped)
 
     # -- orders --------------------------------------------------------------------------------------------------

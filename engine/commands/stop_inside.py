@@ -25,7 +25,7 @@ from ..models.traced.record import ModuleRecording, record
 from ..models.traced.words import words_of
 from ..traces.saving import save
 from . import TABLE
-from .callers_modules import Lines, meant_by
+from .callers_modules import LinesAhead, meant_by
 from .session import Session
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class _Stop:
             Armed(self.module, before=self._before).arm()
         _armed.append(self)
 
-    def at_once(self, given: Arguments, lines: Lines | None = None) -> None:
+    def at_once(self, given: Arguments, lines: LinesAhead | None = None) -> None:
         """A passage of its own, now.
 
         Args:

@@ -117,7 +117,7 @@ class Recording(Trace):
     """A snapshot, to be walked like a run. Made by `open_snapshot`."""
 
     def __init__(self, facts: Mapping[str, Any], file: TensorFile) -> None:
-        self._file = file
+        self._file, self.written = file, file.path.stat().st_mtime
         self._facts = {stage["name"]: stage for stage in facts["stages"]}
         self._shapes = {name: tuple(stage["shape"]) for name, stage in self._facts.items()}
         self._words = {int(number): str(word) for number, word in facts["words"].items()}

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from ...engine.commands import CommandTable
     from ..panes.inspector import Inspector
+    from ..views.source_view import SourceView
     from ..views.value_view import ValueView
 
 TICK = 0.1
@@ -228,6 +229,10 @@ class EncoderApp(Painted):
     def on_value_view_asked(self, message: ValueView.Asked) -> None:
         """A view was clicked. (By its name, because importing the view takes numpy along.)"""
         self.controller.asked(message.state)
+
+    def on_source_view_toggled(self, message: SourceView.Toggled) -> None:
+        """A line's margin was clicked."""
+        self.controller.run(f"toggle {message.line}", "key")
 
     def on_inspector_followed(self, message: Inspector.Followed) -> None:
         """An operand was found."""

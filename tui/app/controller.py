@@ -177,7 +177,7 @@ class Controller:
     def asked(self, state: ViewState) -> None:
         """A view was clicked: look where it says, at what is looked at now."""
         now = self.state
-        stage = state.stage if state.view in ("grid", "map") else now.stage  # they show more than one stage
+        stage = state.stage if state.view in ("grid", "map", "source") else now.stage  # they show more than one stage
         self._show(replace(state, stage=stage, zoomed=now.zoomed, gain=now.gain, sought=now.sought))
 
     def token(self, index: int) -> None:

@@ -31,6 +31,7 @@ from ..views.link_view import LinkView
 from ..views.map_view import MapView
 from ..views.number_grid import NumberGrid
 from ..views.product_view import ProductView
+from ..views.source_view import SourceView
 from ..views.statistics import Statistics
 from ..views.value_view import ValueView
 from ..views.whole_map import WholeMap
@@ -65,6 +66,7 @@ WIDGETS: dict[str, type[ValueView]] = {
         ChangeView,
         ProductView,
         WordsView,
+        SourceView,
         MapView,
     )
 }
@@ -183,7 +185,7 @@ class Inspector(Vertical):
         self._header.show(state, subject)
         if turned:
             self.view.expect(Size(self.size.width, max(0, self.size.height - self._header_lines)))
-        if isinstance(self.view, MapView) and position is not None:
+        if isinstance(self.view, MapView | SourceView) and position is not None:
             self.view.stand(position)
         self.view.show(state, subject)
 

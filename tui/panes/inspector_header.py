@@ -144,9 +144,13 @@ class InspectorHeader(Widget):
 
     @property
     def _offered(self) -> list[str]:
-        """The views that have a tab here: that of words where any are predicted, all others everywhere."""
-        predicts = self._subject is not None and bool(self._subject.predicts)
-        return [name for name in self._views if predicts or name != "words"]
+        """The views that have a tab here: words where any are predicted, source where the code is one's own, all others everywhere."""
+        subject = self._subject
+        here = {
+            "words": subject is not None and bool(subject.predicts),
+            "source": self._state.view == "source" or (subject is not None and subject.is_own_code),
+        }
+        return [name for name in self._views if here.get(name, True)]
 
     def _tab_texts(self, width: int) -> list[tuple[str, bool]]:
         here = self._state.view

@@ -56,6 +56,7 @@ OF_VIEW: dict[str, tuple[Wish, ...]] = {
     "window": ((CHOOSES, "word"), ("view words", "predictions"), ("follow", "why"), ("view numbers", "")),
     "product": (("follow", "why"), HEADS, LAYERS, ("copy", "")),
     "words": ((CHOOSES, "token"), ("follow", "why"), ("copy", "")),
+    "source": ((CHOOSES, "scroll"), ("toggle {stage}", "breakpoint"), ("view heat", "numbers")),
     "change": ((CHOOSES, "token"), LAYERS, ("follow", "why")),
     "grid": (("follow", "open"), (("move left", "move down", "move up", "move right"), "head"), LAYERS),
 }

@@ -10,6 +10,7 @@ from ...engine.program.addresses import AT
 from ...engine.program.kinds import TABLE
 from ...engine.program.position_table import table_axes
 from ...engine.program.predicting import predicted_by
+from ...engine.program.source_lines import is_own_code
 from ...engine.program.stage import write_shape
 from ...engine.program.word_window import WordWindow, word_window_of
 from .comparison import Against, StringsOfAxes, against_of, strings_of
@@ -44,6 +45,7 @@ class Subject:
         against: what it was compared with; None before anything was.
         language: of the words in it and in all that is made from it.
         predicts: the stage of the probabilities that it leads to, or is the best of; "" where it predicts nothing.
+        source: the line that it comes from; is_own_code: whether that is somebody's own, and not of a family.
         window: the stages of the window round each word, where this is one of those that have to do with it; else None.
     """
 
@@ -71,6 +73,8 @@ class Subject:
     part: str = ""
     predicts: str = ""
     window: WordWindow | None = None
+    source: str = ""
+    is_own_code: bool = False
 
     @property
     def is_weight(self) -> bool:
@@ -128,6 +132,8 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         stage.card.joins,
         predicted_by(world.program, stage_name),
         window_at(world.program, stage_name),
+        stage.source,
+        is_own_code(stage),
     )
     return _besides(subject, position, stage, beside) if beside else subject
 
@@ -178,6 +184,8 @@ def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject
         nearest_with_heads=_nearest_with_heads(world.program, here),
         nearest_with_keys=nearest_with_keys(world.program, here),
         language=language(),
+        source=stage.source,
+        is_own_code=is_own_code(stage),
     )
 
 
@@ -200,6 +208,8 @@ def _subject_of_table(position: Position, stage: Stage) -> Subject:
         nearest_with_heads=_nearest_with_heads(world.program, here),
         nearest_with_keys=nearest_with_keys(world.program, here),
         language=language(),
+        source=stage.source,
+        is_own_code=is_own_code(stage),
     )
 
 

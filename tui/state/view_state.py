@@ -32,8 +32,8 @@ class ViewState:
         stage: canonical name of the stage looked at; "" before anything is loaded.
         beside: what is shown of the stage in place of its value, by what stands after the `@` of its address: a weight, a
             difference; "" is the value.
-        view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines`, `grid`, `product`, `change` or `words`; `map` is of all
-            stages.
+        view: `heat`, `numbers`, `heads`, `stats`, `why`, `diff`, `lines`, `grid`, `product`, `change`, `words` or `source`; `map` is of
+            all stages.
         text: row of the batch; head: of the attention.
         row, column: the cell cursor in the plane that is shown.
         gain: steps of colour scale, each a factor of two; 0 fits the largest magnitude.

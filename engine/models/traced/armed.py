@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .arguments import Arguments
-from .passages import DEFAULT_BUDGET, Wanted
+from .passages import DEFAULT_BUDGET, RecordingWish
 from .randomness import RandomStates, from_states
 from .record import ModuleRecording
 from .waiting import Waiting
@@ -66,7 +66,7 @@ class Armed:
     ) -> None:
         self.module, self.count = module, 0
         self._before, self._after = before, after
-        self._wanted = Wanted(DEFAULT_BUDGET, None, word)
+        self._wanted = RecordingWish(DEFAULT_BUDGET, None, word)
         self._recording: ModuleRecording | None = None
         self._beginning: Beginning | None = None
         self._stack = ExitStack()

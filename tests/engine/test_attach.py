@@ -204,3 +204,43 @@ def test_a_call_says_its_word() -> None:
         "add",
         "_softmax",
     ]
+
+
+def test_heads_of_a_list_are_shown_side_by_side(run: Run) -> None:
+    weights = run["layers.1.attention.weights"]
+    assert (weights.shape, weights.axes) == ((2, 4, 7, 7), ("batch", "head", "query", "key"))
+    single = run["layers.1.attention.heads.2.softmax"].numpy()
+    assert np.array_equal(weights.read("head=2"), single)
+    with pytest.raises(InputError, match="is shown beside what the module computes, and nothing is made of it"):
+        run.override("layers.1.attention.weights", torch.zeros(2, 4, 7, 7))
+    run.override("layers.1.attention.heads.2.softmax", torch.zeros(2, 7, 7))
+    assert not run["layers.1.attention.weights"].read("head=2").any()
+
+
+@pytest.mark.parametrize("kind", ["bool", "float", "causal", "none"])
+def test_a_fused_attention_is_opened_for_the_eye(kind: str) -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.out = nn.ModuleList([nn.Linear(16, 16) for _ in range(3)]), nn.Linear(16, 16)
+
+        def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            query, key, value = (part(x).view(2, 5, 2, 8).transpose(1, 2) for part in self.qkv)
+            context = functional.scaled_dot_product_attention(query, key, value, mask, is_causal=kind == "causal")
+            return self.out(context.transpose(1, 2).reshape(2, 5, 16)) + x
+
+    torch.manual_seed(0)
+    seen = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], dtype=torch.bool)[:, None, None]
+    masks = {"bool": seen, "float": torch.zeros(2, 1, 1, 5).masked_fill(~seen, -1e9)}
+    told: list[str] = []
+    module, x = Layer().eval(), torch.randn(2, 5, 16)
+    run = first(attach(module, x, *([masks[kind]] if kind in masks else []), tell=told.append))
+    assert exact(run)
+    assert told[0].startswith("attention is fused in 1 layers: scores and weights are shown beside it")
+    weights = run["layers.0.attention.weights"].numpy()  # (batch, head, query, key)
+    values = run["layers.0.attention.value_heads"].numpy()
+    assert np.allclose(weights @ values, run["layers.0.attention.context"].numpy(), atol=1e-6)
+    hidden = {"bool": weights[1, :, :, 3:], "float": weights[1, :, :, 3:], "causal": weights[:, :, 0, 1:]}
+    assert kind == "none" or not hidden[kind].any()
+    with pytest.raises(InputError, match="a patch would change nothing"):
+        run.override("layers.0.attention.weights", torch.zeros(2, 2, 5, 5))

@@ -73,7 +73,13 @@ def read_source(session: Session, stage: str) -> SourcePage:
         lines, changed = _read(file, session.trace.written or session.opened)
     except (OSError, ValueError) as error:
         told = getattr(error, "strerror", None) or one_line(error)
-        return SourcePage(file, line, (), tr("{file} cannot be read: {why}", file=visible(name_of_file(f"{file}:0")), why=told), values)
+        return SourcePage(
+            file,
+            line,
+            (),
+            tr("{file} cannot be read: {why}", file=visible(name_of_file(f"{file}:0")), why=told),
+            values,
+        )
     note = ""
     if is_own_code(program[stage]) and (changed or line > len(lines)):
         note = tr("{file} has been changed since: the lines may be others", file=visible(name_of_file(f"{file}:0")))

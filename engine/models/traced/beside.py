@@ -34,7 +34,7 @@ class Opened:
     difference: float
 
 
-def opened(
+def attention_opened(
     fused: FusedAttention, result: str, names: Mapping[str, str], known: Mapping[str, torch.Tensor], source: Stage
 ) -> Opened | None:
     """What stands inside a fused attention, computed step by step from what went into it; None where that is not known.

@@ -10,7 +10,7 @@ import torch
 from ...ops.base import Op, no_memory
 from ...program.program import Program
 from ...program.stage import Stage
-from .beside import opened, side_by_side
+from .beside import attention_opened, side_by_side
 from .graph import Graph
 from .known_operations import candidates
 from .roles import HeadStack, roles_of
@@ -79,7 +79,7 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
         axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
         op, difference = _operation(making, names[value], axes, passage, known)
         stage = stage_of(names[value], making, op, axes, names)
-        if (fused := roles.fused.get(value)) and (inside := opened(fused, value, names, known, stage)):
+        if (fused := roles.fused.get(value)) and (inside := attention_opened(fused, value, names, known, stage)):
             stages += inside.stages
             gaps[fused.prefix] = inside.difference
         stages.append(stage)

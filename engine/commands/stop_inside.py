@@ -196,8 +196,10 @@ class _Stop:
     def _open(self, session: Session, number: int, lines: Sequence[str]) -> None:
         self._told(session.trace, number)
         to_it = (f"break {self.when}", "continue") if self.when else ()
-        open_session = cast("Callable[[Session, Sequence[str]], None]", getattr(import_module(SCREEN[0]), SCREEN[1]))
-        open_session(session, (*to_it, *lines))
+        open_session = cast(
+            "Callable[[Callable[..., Session], Sequence[str]], None]", getattr(import_module(SCREEN[0]), SCREEN[1])
+        )
+        open_session(lambda *_: session, (*to_it, *lines))
 
     def _write(self, trace: Trace, number: int) -> None:
         self._told(trace, number)

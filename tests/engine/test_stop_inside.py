@@ -67,7 +67,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     """What is opened, on a screen that is left at once."""
     screens: Opened = []
 
-    def open_session(session: Session, lines: Sequence[str]) -> None:
+    def open_session(start: Callable[..., Session], lines: Sequence[str]) -> None:
+        session = start()
         screens.append((session, [TABLE.execute(session, line) for line in lines]))
 
     monkeypatch.setattr(stop_inside, "has_screen", lambda: True)

@@ -19,7 +19,7 @@ from .faults import Faults
 from .streams import alone_on_terminal
 
 if TYPE_CHECKING:
-    from ...engine.commands.session import Session
+    from .engine_thread import Start
 
 # Those that Textual, or its driver, takes for itself.
 SIGNALS = ("SIGINT", "SIGTSTP", "SIGCONT", "SIGTERM", "SIGHUP", "SIGWINCH")
@@ -28,20 +28,20 @@ PATIENCE = (
 )
 
 
-def open_session(session: Session, lines: Sequence[str] = ()) -> None:
-    """Run the screen on a session until someone leaves it. What fails in the screen is told, and is no reason to end the script.
+def open_session(start: Start, lines: Sequence[str] = ()) -> None:
+    """Run the screen on a session that stands until someone leaves it. What fails in the screen is told, and is no reason to end the script.
 
     A signal that ends the screen is the script's once the terminal is as it was.
 
     Args:
-        session: of a run or a recording.
+        start: gives the session to the screen's own thread.
         lines: command lines to run first.
     """
     ended_by: signal.Signals | None = None
     with _as_before():
         kept = kept_for([])
         use(kept.preferences.language or language_of(os.environ))
-        app = EncoderApp(lambda _: session, lines, Faults(), kept)
+        app = EncoderApp(start, lines, Faults(), kept)
         with alone_on_terminal():
             app.run()
         app.engine.close(PATIENCE)

@@ -179,7 +179,7 @@ class SourceView(ValueView):
         used = sum(cell_len(text) for text, _ in pieces)
         if not here:
             return pieces
-        ground = self.source_ink("here")
+        ground = Style(bgcolor=self.source_ink("here").bgcolor, bold=True)
         return [(text, style + ground) for text, style in [*pieces, (" " * (self.size.width - used), ground)]]
 
     def _value(self, page: SourcePage, value: LineValue) -> StyledPieces:

@@ -43,7 +43,7 @@ def run(book: BookEncoder) -> Run:
 def test_every_stage_is_the_modules_own(book: BookEncoder, run: Run) -> None:
     assert exact(run)
     assert np.array_equal(run["output"].numpy(), book(IDS, MASK).detach().numpy())
-    assert run["layers.1.attention.heads.2.q"].name == "layers.1.attention.heads.2.q.linear"
+    assert run["layers.1.attention.heads.2.q"].name == "layers.1.attention.heads.2.q"
     stage = run.program["layers.0.attention.heads.0.softmax"]
     assert stage.source.endswith("own_modules.py:24")
     assert stage.kind == "Softmax"
@@ -146,7 +146,7 @@ def test_autocast_is_kept(book: BookEncoder) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         run = first(attach(book, IDS, MASK))
         wanted = book(IDS, MASK).detach()
-    assert run["layers.0.attention.heads.0.q.linear"].dtype == "bfloat16"
+    assert run["layers.0.attention.heads.0.q"].dtype == "bfloat16"
     assert exact(run)
     assert np.array_equal(run["output"].numpy(), wanted.float().numpy())
 

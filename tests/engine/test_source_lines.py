@@ -69,14 +69,14 @@ def test_a_breakpoint_on_a_line_stops_where_each_passage_of_it_ends(session: Ses
     text_of(session, f"break {FILE}:{QUERY}")
     (point,) = session.debugger.breakpoints.values()
     assert [name for name in session.trace.program.match("*") if name in point.stages] == [
-        "attention.heads.0.v.linear", "attention.heads.1.v.linear",
+        "attention.heads.0.v", "attention.heads.1.v",
     ]  # fmt: skip
     assert len(session.trace.program.match(f"{FILE}:{QUERY}")) == 6
 
 
 def test_a_condition_on_a_line_is_asked_of_all_its_stages(session: Session):
     text_of(session, f"break {FILE}:{QUERY} if absmax > 0")
-    assert TABLE.execute(session, "continue").stop.stage.name == "attention.heads.0.q.linear"  # type: ignore[union-attr]
+    assert TABLE.execute(session, "continue").stop.stage.name == "attention.heads.0.q"  # type: ignore[union-attr]
 
 
 def test_toggle_takes_a_line_away_again(session: Session):
@@ -93,7 +93,7 @@ def test_until_and_goto_go_where_a_line_is_passed_next(session: Session):
         visited.append(program[session.debugger.position].module)
     TABLE.execute(session, f"goto {FILE}:{QUERY}")  # none is ahead: the last that was passed
     visited.append(program[session.debugger.position].name)
-    assert visited == ["attention.heads.0", "attention.heads.1", "attention.heads.1.v.linear"]
+    assert visited == ["attention.heads.0", "attention.heads.1", "attention.heads.1.v"]
 
 
 def test_a_value_by_line_is_that_of_the_passage_one_is_at(session: Session):

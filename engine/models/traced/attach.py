@@ -187,7 +187,8 @@ class ModuleEncoder(Encoder):
 def _exact(made: Made, name: str) -> Sequence[str]:
     if made.inexact:
         return ()
-    return (f"{len(made.program)} stages from one passage of {name}, each equal to the module's own to the last bit",)
+    computed = len(made.program) - len(made.program.shown)
+    return (f"{computed} stages from one passage of {name}, each equal to the module's own to the last bit",)
 
 
 def _told(passage: Passage, made: Made, name: str) -> list[str]:

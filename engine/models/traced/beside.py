@@ -6,7 +6,7 @@ Nothing is made of these values, so a patch of one would change nothing downstre
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from ...ops.base import Op, no_memory
 from ...ops.linear import Multiply
 from ...ops.torch_operation import Placeholder, TorchElementwise, TorchOperation, TorchStep
 from ...program.stage import Stage
+from .graph import Graph
 from .roles import FusedAttention, HeadStack, Roles
 
 SCORES = ("batch", "head", "query", "key")
@@ -44,7 +45,7 @@ def attention_opened(
         result: the value that it gave.
         names: the stage of each value.
         known: the numbers of each value.
-        source: its stage, whose module and line the steps have.
+        source: its stage, whose module the steps are of; no line of the author's computes them.
     """
     query, key = known[fused.query], known[fused.key]
     inputs = (fused.query, fused.key, *([fused.mask] if fused.mask else []))
@@ -64,7 +65,7 @@ def attention_opened(
             value = op.compute(operands, (), no_memory)
         before = made[-1].name if made else ""
         stage_inputs = tuple(names[name] if name else before for name in taken)
-        made.append(Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module, source=source.source))
+        made.append(Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module))
     with torch.no_grad():
         context = Context().compute((value, known[fused.value]), (), no_memory)
     gap = (context.double() - known[result].double()).abs().nan_to_num(0.0).max()
@@ -99,6 +100,22 @@ def _fill(step: int) -> TorchStep:
     return TorchStep("aten.masked_fill.Scalar", (Placeholder(0), Placeholder(step, step=True), -math.inf))
 
 
+def stacks_by_end(graph: Graph, heads: Sequence[HeadStack]) -> dict[str, list[HeadStack]]:
+    """What is to be put side by side, in order, by the value after which it is: the last of all heads of its attention.
+
+    Not earlier, since lines of the author's, which have several values, are not to be torn apart.
+    """
+    order = {call.name: place for place, call in enumerate(graph.calls)}
+    last: dict[str, str] = {}
+    for stack in heads:
+        block = stack.name.rpartition(".")[0]
+        last[block] = max((*stack.values, *filter(None, [last.get(block)])), key=order.__getitem__)
+    ends: dict[str, list[HeadStack]] = {}
+    for stack in sorted(heads, key=lambda stack: order[stack.values[-1]]):
+        ends.setdefault(last[stack.name.rpartition(".")[0]], []).append(stack)
+    return ends
+
+
 def side_by_side(
     stack: HeadStack, names: Mapping[str, str], known: Mapping[str, torch.Tensor], roles: Roles, source: Stage
 ) -> Stage | None:
@@ -113,6 +130,4 @@ def side_by_side(
     size = (values[0].shape[0], len(values), *values[0].shape[1:])
     op = TorchOperation((step,), size, str(values[0].dtype).removeprefix("torch."))
     inputs = tuple(names[name] for name in stack.values)
-    return Stage(
-        stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0], source=source.source
-    )
+    return Stage(stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0])

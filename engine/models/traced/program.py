@@ -10,10 +10,10 @@ import torch
 from ...ops.base import Op, no_memory
 from ...program.program import Program
 from ...program.stage import Stage
-from .beside import attention_opened, side_by_side
+from .beside import attention_opened, side_by_side, stacks_by_end
 from .graph import Graph
 from .known_operations import candidates
-from .roles import HeadStack, roles_of
+from .roles import roles_of
 from .stages import VIEWS, Making, axes_by_size, input_stages, makings, operation, stage_names, stage_of, token_shape
 from .tracer import Passage
 
@@ -71,10 +71,7 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
     inexact: list[Inexact] = []
     gaps: dict[str, float] = {}
     shown: list[str] = []
-    order = {call.name: place for place, call in enumerate(graph.calls)}
-    stacks: dict[str, list[HeadStack]] = {}
-    for stack in roles.heads:
-        stacks.setdefault(max(stack.values, key=order.__getitem__), []).append(stack)
+    stacks = stacks_by_end(graph, roles.heads)
     for value, making in makings(graph, roles.folded).items():
         axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
         op, difference = _operation(making, names[value], axes, passage, known)

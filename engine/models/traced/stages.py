@@ -146,8 +146,12 @@ def _placed(argument: Any, places: Mapping[str, Placeholder]) -> Any:
 
 
 def stage_names(graph: Graph, roles: Roles, folded: Mapping[str, str]) -> dict[str, str]:
-    """What the stage of each call is called: by its role, else its module's path and its operation; no two alike."""
+    """What the stage of each call is called: by its role, else its module's path and its operation; no two alike.
+
+    A module that is one stage gives it its own name: `heads.0.q` is the product that `heads.0.q` is.
+    """
     taken = set(roles.names.values())
+    single = _single_stages(graph, folded)
     names: dict[str, str] = {}
     counted: Counter[str] = Counter()
     for call in graph.calls:
@@ -157,13 +161,20 @@ def stage_names(graph: Graph, roles: Roles, folded: Mapping[str, str]) -> dict[s
             names[call.name] = roles.names[call.name]
             continue
         word = call.word.strip("_")
-        name = base = f"{call.module}.{word}" if call.module else word
+        name = base = call.module if call.module in single else f"{call.module}.{word}" if call.module else word
         while name in taken:
             counted[base] += 1
             name = f"{base}_{counted[base]}"
         taken.add(name)
         names[call.name] = name
     return names
+
+
+def _single_stages(graph: Graph, folded: Mapping[str, str]) -> frozenset[str]:
+    """The modules that are one stage alone, and hold no others that were computing."""
+    stages = Counter(call.module for call in graph.calls if call.name not in folded)
+    holding = {path.rpartition(".")[0] for path in graph.modules}
+    return frozenset(path for path, count in stages.items() if path and count == 1 and path not in holding)
 
 
 def stage_of(name: str, making: Making, op: Op, axes: tuple[str, ...], names: Mapping[str, str]) -> Stage:

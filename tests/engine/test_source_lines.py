@@ -7,7 +7,7 @@ from pathlib import Path
 import own_modules
 import pytest
 import torch
-from encoder_tui.engine import InputError, Session
+from encoder_tui.engine import Encoder, InputError, Session
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.traced.attach import attach
 from encoder_tui.engine.program.program import Program
@@ -132,7 +132,7 @@ def test_a_line_in_a_loop_over_layers_is_run_once_a_layer():
     assert Program(stages).line_ends("m.py:4") == [0, 1, 2]
 
 
-def test_families_are_walked_as_before(small):
+def test_families_are_walked_as_before(small: Encoder):
     stages = small.program.stages
     blocks = [at for at in range(len(stages) - 1) if stages[at].block != stages[at + 1].block]
     session = Session(small.run("one"))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
         screens.append((session, [TABLE.execute(session, line) for line in lines]))
 
     monkeypatch.setattr(stop_inside, "has_screen", lambda: True)
-    monkeypatch.setattr(stop_inside, "import_module", lambda name: SimpleNamespace(open_session=open_session))
+
+    def import_module(name: str) -> SimpleNamespace:
+        return SimpleNamespace(open_session=open_session)
+
+    monkeypatch.setattr(stop_inside, "import_module", import_module)
     return screens
 
 
@@ -152,7 +157,7 @@ def test_no_hook_is_left(opened: Opened):
     from torch.nn.modules import module as torchs
 
     def waiting() -> tuple[int, int, int]:
-        hooks = torchs._global_forward_pre_hooks, torchs._global_forward_hooks
+        hooks: Any = torchs._global_forward_pre_hooks, torchs._global_forward_hooks
         return len(hooks[0]), len(hooks[1]), len(stop_inside._armed)
 
     before = waiting()

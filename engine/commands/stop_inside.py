@@ -90,7 +90,11 @@ def _at_breakpoint(frame: Any, when: str, tokenizer: str | Path | None) -> None:
     if meant.given is not None:
         stop.at_once(Arguments((), meant.given), meant.lines)
     else:
-        stop.arm()
+        try:
+            stop.arm()
+        except InputError as error:
+            _say(f"breakpoint() opens nothing: {error}")
+            return
         _say(f"opens at the next passage of {meant.name} ({type(meant.module).__name__})")
 
 
@@ -105,13 +109,19 @@ class _Stop:
 
     def __init__(self, module: nn.Module, when: str, tokenizer: str | Path | None) -> None:
         self.module, self.when, self._tokenizer = module, when.strip(), tokenizer
-        self._called = type(module).__name__
+        self.module_name = type(module).__name__
 
     def arm(self) -> None:
         """Wait for the next passage, or for one in which the condition holds."""
         if any(stop.module is self.module and stop.when == self.when for stop in _armed):  # `breakpoint()` in a loop
             return
         if self.when or not has_screen():
+            mine = set(self.module.modules())
+            for stop in _armed:  # a passage cannot be recorded in the middle of another
+                if stop.module in mine or self.module in stop.module.modules():
+                    raise InputError(
+                        f"a stop waits at {stop.module_name} already{f' for {stop.when!r}' if stop.when else ''}; one at a time"
+                    )
             Armed(self.module, after=self._after, word=token_names(self._tokenizer)).arm()
         else:
             Armed(self.module, before=self._before).arm()
@@ -217,10 +227,10 @@ class _Stop:
     def _told(self, trace: Trace, number: int) -> None:
         """Have a trace say which passage it is, and the title with it."""
         _note(trace, self._passage(number))
-        trace.about = {**trace.about, "model": f"{self._called}, passage {number:,}"}
+        trace.about = {**trace.about, "model": f"{self.module_name}, passage {number:,}"}
 
     def _passage(self, number: int) -> str:
-        return f"passage {number:,} of {self._called}" + (f", the first with {self.when!r}" if self.when else "")
+        return f"passage {number:,} of {self.module_name}" + (f", the first with {self.when!r}" if self.when else "")
 
 
 def has_screen() -> bool:

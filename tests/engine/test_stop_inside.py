@@ -223,6 +223,14 @@ def test_what_is_no_condition_is_refused_before_the_training(when: str):
         debug(Counting(), when=when)
 
 
+def test_two_that_would_record_the_same_passage_are_one_too_many(opened: Opened):
+    module = nn.Sequential(Counting())
+    debug(module, when="if nan")
+    with pytest.raises(InputError, match="a stop waits at Sequential already for 'if nan'; one at a time"):
+        debug(module[0], when="if inf")
+    module(torch.ones(3, 4))
+
+
 def test_what_is_no_module_is_refused():
     with pytest.raises(InputError, match=r"takes a torch.nn.Module, not a dict"):
         debug({})  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import Action, ArgumentParser
 from typing import Any, NoReturn
 
+from ..output import write_out
+
 
 def version_line() -> str:
     """Name and version."""
@@ -22,5 +24,5 @@ class ShowVersion(Action):
     def __call__(
         self, parser: ArgumentParser, namespace: Any, values: Any, option_string: str | None = None
     ) -> NoReturn:
-        print(version_line())
+        write_out(version_line())
         parser.exit()

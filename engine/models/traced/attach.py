@@ -156,7 +156,7 @@ class ModuleEncoder(Encoder):
                 raise InputError(
                     f"{self.name} gave back no tensor that it computed; give a module whose forward returns one"
                 )
-            return passage, program_of(passage, kept)
+            return passage, program_of(passage, kept, self.dtype)
 
     # -- what is asked of encoders -----------------------------------------------------------------------------------
 

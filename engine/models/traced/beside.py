@@ -36,7 +36,12 @@ class Opened:
 
 
 def attention_opened(
-    fused: FusedAttention, result: str, names: Mapping[str, str], known: Mapping[str, torch.Tensor], source: Stage
+    fused: FusedAttention,
+    result: str,
+    names: Mapping[str, str],
+    known: Mapping[str, torch.Tensor],
+    source: Stage,
+    dtype: torch.dtype,
 ) -> Opened | None:
     """What stands inside a fused attention, computed step by step from what went into it; None where that is not known.
 
@@ -46,6 +51,7 @@ def attention_opened(
         names: the stage of each value.
         known: the numbers of each value.
         source: its stage, whose module the steps are of; no line of the author's computes them.
+        dtype: what the module is made of. One that autocast brought elsewhere is not opened.
     """
     query, key = known[fused.query], known[fused.key]
     inputs = (fused.query, fused.key, *([fused.mask] if fused.mask else []))
@@ -56,10 +62,12 @@ def attention_opened(
         or any(name not in names for name in inputs)
     ):
         return None
-    size, dtype = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
+    if query.dtype != dtype:
+        return None
+    size, written = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
     made: list[Stage] = []
     value = query
-    for part, op, taken in _steps(fused, size, dtype, query.shape[-1], known):
+    for part, op, taken in _steps(fused, size, written, query.shape[-1], known):
         operands = [value] if taken == ("",) else [known[name] if name else value for name in taken]
         with torch.no_grad():
             value = op.compute(operands, (), no_memory)

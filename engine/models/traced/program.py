@@ -51,7 +51,7 @@ class Made:
     opened: Mapping[str, float]
 
 
-def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
+def program_of(passage: Passage, values: Mapping[str, torch.Tensor], dtype: torch.dtype = torch.float32) -> Made:
     """The program of a passage.
 
     Each stage is computed from the module's own values and held against the module's own result: where all are equal, so is every value
@@ -60,6 +60,7 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
     Args:
         passage: what was seen.
         values: of every call.
+        dtype: what most of the module is made of.
     """
     graph = passage.graph
     roles = roles_of(graph)
@@ -74,9 +75,9 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
     stacks = stacks_by_end(graph, roles.heads)
     for value, making in makings(graph, roles.folded).items():
         axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
-        op, difference = _operation(making, names[value], axes, passage, known)
+        op, difference = _operation(making, names[value], axes, passage, known, dtype)
         stage = stage_of(names[value], making, op, axes, names)
-        if (fused := roles.fused.get(value)) and (inside := attention_opened(fused, value, names, known, stage)):
+        if (fused := roles.fused.get(value)) and (inside := attention_opened(fused, value, names, known, stage, dtype)):
             stages += inside.stages
             gaps[fused.prefix] = inside.difference
         stages.append(stage)
@@ -92,13 +93,18 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor]) -> Made:
 
 
 def _operation(
-    making: Making, name: str, axes: tuple[str, ...], passage: Passage, known: Mapping[str, torch.Tensor]
+    making: Making,
+    name: str,
+    axes: tuple[str, ...],
+    passage: Passage,
+    known: Mapping[str, torch.Tensor],
+    dtype: torch.dtype,
 ) -> tuple[Op, float | None]:
     """What a stage does, and by how much that differs from what the module did; None for not at all."""
     inputs, weights = [known[value] for value in making.inputs], [known[value].detach() for value in making.weights]
     wanted = known[making.calls[-1].name]
     for op in candidates(making, name, axes):
-        if _fits(op, making, inputs, weights, wanted) and _same(_computed(op, inputs, weights), wanted):
+        if _fits(op, inputs, weights, wanted, dtype) and _same(_computed(op, inputs, weights), wanted):
             return op, None
     op = operation(making, passage)
     again = _computed(op, inputs, weights)
@@ -106,16 +112,15 @@ def _operation(
 
 
 def _fits(
-    op: Op, making: Making, inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], wanted: torch.Tensor
+    op: Op, inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], wanted: torch.Tensor, dtype: torch.dtype
 ) -> bool:
     """Whether an operation would say the right shape and dtype of its result beforehand."""
     shapes = [tuple(tensor.shape) for tensor in inputs], [tuple(tensor.shape) for tensor in weights]
-    made_of = [tensor.dtype for tensor in inputs], [tensor.dtype for tensor in weights]
+    made_of = [tensor.dtype for tensor in inputs], [dtype for _ in weights]  # as runs expect of weights
     try:
         shape = op.shape(*shapes)
     except (ValueError, IndexError):
         return False
-    dtype = next((tensor.dtype for tensor in (*weights, *inputs) if tensor.is_floating_point()), wanted.dtype)
     return shape == tuple(wanted.shape) and op.result_dtype(*made_of, dtype) == wanted.dtype
 
 

@@ -137,10 +137,7 @@ def _device(session: Session, rest: Sequence[str]) -> Trace:
 
 
 def _otherwise(session: Session, encoder: Encoder, settings: Settings) -> Trace:
-    from ..models.encoder import Encoder
-
-    other = Encoder(encoder.name, encoder.checkpoint, settings)
-    run = other.run(session.trace.original_inputs)
+    run = encoder.otherwise(settings).run(session.trace.original_inputs)
     patches = getattr(session.trace, "patches", ())
     if patches:
         run.set_patches(patches)

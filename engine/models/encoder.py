@@ -263,6 +263,14 @@ class Encoder:
             self.tell(note)
         return self.run(tokens, instead_of=instead_of)
 
+    def otherwise(self, settings: Settings) -> Encoder:
+        """The same model with other settings: another dtype, another device.
+
+        Raises:
+            InputError: as of `load`.
+        """
+        return Encoder(self.name, self.checkpoint, settings)
+
     @property
     def about(self) -> dict[str, str]:
         """Facts for people."""

@@ -244,3 +244,15 @@ def test_a_fused_attention_is_opened_for_the_eye(kind: str) -> None:
     assert kind == "none" or not hidden[kind].any()
     with pytest.raises(InputError, match="a patch would change nothing"):
         run.override("layers.0.attention.weights", torch.zeros(2, 2, 5, 5))
+
+
+def test_it_is_compared_with_itself_in_another_dtype(book: BookEncoder) -> None:
+    encoder = attach(book, IDS, MASK)
+    session = Session(first(encoder), encoder)
+    said = TABLE.execute(session, "compare dtype float64").text
+    assert "float64" in said
+    assert session.reference is not None
+    assert session.reference.trace["output"].dtype == "float64"
+    assert np.allclose(session.reference.trace["output"].numpy(), first(encoder)["output"].numpy(), atol=1e-5)
+    with pytest.raises(InputError, match="float7"):
+        TABLE.execute(session, "compare dtype float7")

@@ -19,6 +19,7 @@ from ...program.torch_calls import own_random_numbers
 from ...traces.compute import Computation
 from ...traces.ranges.weights import WeightSizes
 from ...traces.run import Run
+from ..devices import device_of, dtype_of
 from ..encoder import Encoder, Paths
 from ..families import TEXT
 from ..notes import Tell, warn
@@ -170,8 +171,18 @@ class ModuleEncoder(Encoder):
         }
 
     def otherwise(self, settings: Settings) -> ModuleEncoder:
-        """A copy of the module in another dtype or on another device."""
-        module = copy.deepcopy(self.module).to(device=settings.device, dtype=getattr(torch, settings.dtype))
+        """A copy of the module in another dtype or on another device.
+
+        Raises:
+            InputError: a device or dtype that cannot be used, or a module that cannot be copied.
+        """
+        device, dtype = device_of(settings.device), dtype_of(settings.dtype)
+        try:
+            module = copy.deepcopy(self.module).to(device=device, dtype=dtype)
+        except Exception as error:  # whatever its parts raise
+            raise InputError(
+                f"{self.name} cannot be copied to {settings.dtype} on {device}: {one_line(error)}"
+            ) from error
         other = ModuleEncoder(
             module, None, tokenizer=self.checkpoint.tokenizer, name=self.name, budget=settings.budget, tell=self.tell
         )

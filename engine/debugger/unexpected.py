@@ -92,11 +92,19 @@ def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
     nan, inf = measure(value, "nan"), measure(value, "inf")
     if nan:
         return named(value, f"{nan:,.0f} of {value.size:,} numbers are NaN", np.isnan, "not a number")
-    if inf and stage.card.may_be_infinite:
+    if inf and (stage.card.may_be_infinite or _hid_before(trace, stage)):
         return finite_or_hidden(trace, stage, value)
     if inf:
         return named(value, f"{inf:,.0f} of {value.size:,} numbers are infinite", np.isinf, "infinite")
     return None
+
+
+def _hid_before(trace: Trace, stage: Stage) -> bool:
+    """Whether infinities, of which those that hide are minus, went into a sum, or an operation of torch's own of which no more is known."""
+    if "torch" not in stage.options and not stage.card.adds_inputs:
+        return False
+    inputs = [trace.value(name) for name in stage.inputs if trace.has(name)]
+    return any(value.dtype in FLOATS and measure(value, "inf") > 0 for value in inputs)
 
 
 def _given(trace: Trace, stage: Stage) -> Fault | None:

@@ -67,7 +67,9 @@ class Sizes(Protocol):
 
 @cache
 def largest(dtype: torch.dtype) -> float:
-    """The largest number of a dtype."""
+    """The largest number of a dtype; 1 of truths."""
+    if dtype == torch.bool:
+        return 1
     return (torch.finfo if dtype.is_floating_point else torch.iinfo)(dtype).max
 
 

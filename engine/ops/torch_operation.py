@@ -130,6 +130,14 @@ class TorchElementwise(TorchOperation):
     explain = staticmethod(unexplained)
 
 
+class TorchHides(TorchOperation):
+    """Numbers of which some are minus infinity, where something is hidden: a mask, or scores with a mask upon them."""
+
+    __slots__ = ()
+    card: ClassVar[Card] = Card(elementwise=True, may_be_infinite=True)
+    explain = staticmethod(unexplained)
+
+
 class TorchWholeNumbers(TorchOperation):
     """Whole numbers: places, ids, what is compared."""
 

@@ -256,3 +256,32 @@ def test_it_is_compared_with_itself_in_another_dtype(book: BookEncoder) -> None:
     assert np.allclose(session.reference.trace["output"].numpy(), first(encoder)["output"].numpy(), atol=1e-5)
     with pytest.raises(InputError, match="float7"):
         TABLE.execute(session, "compare dtype float7")
+
+
+def test_what_a_mask_hides_by_minus_infinity_is_no_fault(book: BookEncoder) -> None:
+    session = Session(first(attach(book, IDS, MASK)))
+    assert "no fault found" in TABLE.execute(session, "check masks").text
+    TABLE.execute(session, "break unexpected")
+    stop = TABLE.execute(session, "continue").stop
+    assert stop is not None
+    assert stop.reason == "end"
+
+
+def test_a_mask_of_minus_infinity_may_be_made_in_steps() -> None:
+    class Causal(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            hidden = torch.triu(torch.full((5, 5), float("-inf")), diagonal=1)
+            return functional.softmax(x + hidden[None].repeat(2, 1, 1), -1) @ x
+
+    torch.manual_seed(0)
+    module, x = Causal(), torch.randn(2, 5, 5)
+    session = Session(first(attach(module, x)))
+    TABLE.execute(session, "break unexpected")
+    stop = TABLE.execute(session, "continue").stop
+    assert stop is not None
+    assert (stop.reason, stop.held) == ("end", "")
+    session = Session(first(attach(module, x.index_fill(2, torch.tensor([3]), float("inf")))))
+    TABLE.execute(session, "break unexpected")
+    stop = TABLE.execute(session, "continue").stop
+    assert stop is not None
+    assert stop.reason == "breakpoint"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +16,18 @@ from encoder_tui.engine.commands import TABLE, Reply, stop_inside
 from torch import nn
 
 Opened = list[tuple[Session, list[Reply]]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_armed() -> Iterator[None]:
+    """A stop that waits holds hooks of all modules, which other tests would meet."""
+    hooks = [getattr(nn.modules.module, f"_global_forward{pre}_hooks") for pre in ("", "_pre")]
+    before = [dict(each) for each in hooks]
+    yield
+    stop_inside._armed.clear()
+    for each, were in zip(hooks, before, strict=True):
+        for handle in [handle for handle in each if handle not in were]:
+            del each[handle]
 
 
 class Counting(nn.Module):

@@ -62,7 +62,7 @@ class _Masks:
         masks, weights = self._recorded(masks), self._recorded(weights)
         for stage in masks:
             self._mask(stage, self._largest_score(stage))
-        masked = [program[name] for stage in weights for name in stage.inputs[:1] if self.trace.has(name)]
+        masked = [program[name] for stage in weights for name in self._masked_of(stage) if self.trace.has(name)]
         self._broken(weights)
         self._masked(masked)
         self._weights(weights)
@@ -169,6 +169,12 @@ class _Masks:
         self._add(
             finding_of(self.trace, stage.name, replace(fault, text=said, remedy="`break unexpected` stops there"))
         )
+
+    def _masked_of(self, weights: Stage) -> list[str]:
+        """The masked scores that weights are made of: their input, or what is called so where heads are put side by side."""
+        program = self.trace.program
+        names = [*weights.inputs[:1], f"{weights.block}.masked"]
+        return [name for name in names if name in program and len(program[name].axes) == len(weights.axes)][:1]
 
     def _masked(self, stages: list[Stage]) -> None:
         """Whether the mask has reached the scores: a padded key's masked score is far below the others."""

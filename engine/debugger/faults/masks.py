@@ -242,8 +242,20 @@ def by_hand(trace: Trace, *names: str) -> bool:
     return not isinstance(trace, LiveTrace) or not trace.patched.isdisjoint(names)
 
 
+def _finite_but_lowest(value: Value) -> Fault | None:
+    """Plus infinity in a value in which minus infinity hides."""
+    wrong = np.argwhere(np.asarray(value.read()) == math.inf)
+    if not len(wrong):
+        return None
+    first = tuple(int(at) for at in wrong[0])
+    where = ", ".join(f"{axis}={at}" for axis, at in zip(value.axes, first, strict=True))
+    return Fault(f"{len(wrong):,} of {value.size:,} numbers are infinite, the first at [{where}]", first, "infinite")
+
+
 def finite_or_hidden(trace: Trace, stage: Stage, value: Value) -> Fault | None:
     """Infinities where no mask put them: at masked scores whose mask hides nothing there, and +inf anywhere."""
+    if len(value.shape) != 4:  # of one head, or a mask before it has axes for heads
+        return _finite_but_lowest(value)
     mask = trace.value(stage.inputs[1]) if stage.card.hides and trace.has(stage.inputs[1]) else None
     count, first = 0, None
     for row, start, window in windows(value, never):

@@ -76,7 +76,8 @@ def _padding(trace: Trace, stage: Stage, value: Value) -> Fault | None:
         queries = _stretches(asking[row]) if value.shape[-2] == asking.shape[1] else [(0, value.shape[-2])]
         for start, stop in _stretches(padded[row]):
             for first, last in queries:
-                window = (int(row), slice(None), slice(first, last), slice(start, stop))
+                heads = (slice(None),) * (len(value.shape) - 3)  # none, where an attention has one
+                window = (int(row), *heads, slice(first, last), slice(start, stop))
                 given = measure(value, "max", window)
                 if given > 0:
                     place = first_place(value, lambda block, given=given: block == given, window) or ()

@@ -14,7 +14,7 @@ import torch
 from ...ops.attention import AddMask, Context, Scale, Scores, Softmax
 from ...ops.base import Op, no_memory
 from ...ops.linear import Multiply
-from ...ops.torch_operation import Placeholder, TorchElementwise, TorchOperation, TorchStep
+from ...ops.torch_operation import Placeholder, TorchHides, TorchOperation, TorchStep
 from ...program.stage import Stage
 from .graph import Graph
 from .roles import FusedAttention, HeadStack, Roles
@@ -90,10 +90,10 @@ def _steps(
     if fused.is_causal:
         lower = TorchStep("aten.tril.default", (Placeholder(0, step=True),))
         ones = TorchStep("aten.ones_like.default", (Placeholder(0),), {"dtype": torch.bool})
-        yield "masked", TorchOperation((ones, lower, _not(1), _fill(2)), size, dtype), ("",)
+        yield "masked", TorchHides((ones, lower, _not(1), _fill(2)), size, dtype), ("",)
     elif fused.mask and known[fused.mask].dtype == torch.bool:
         hidden = TorchStep("aten.logical_not.default", (Placeholder(1),))
-        yield "masked", TorchElementwise((hidden, _fill(0)), size, dtype), ("", fused.mask)
+        yield "masked", TorchHides((hidden, _fill(0)), size, dtype), ("", fused.mask)
     elif fused.mask:
         yield "masked", AddMask(), ("", fused.mask)
     yield "weights", Softmax(), ("",)
@@ -136,6 +136,7 @@ def side_by_side(
         return None
     step = TorchStep("aten.stack.default", ([Placeholder(at) for at in range(len(values))], 1))
     size = (values[0].shape[0], len(values), *values[0].shape[1:])
-    op = TorchOperation((step,), size, str(values[0].dtype).removeprefix("torch."))
+    kind = TorchHides if stack.name.endswith(".masked") else TorchOperation
+    op = kind((step,), size, str(values[0].dtype).removeprefix("torch."))
     inputs = tuple(names[name] for name in stack.values)
     return Stage(stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0])

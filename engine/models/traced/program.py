@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ...ops.base import Op, no_memory
+from ...ops.torch_operation import TorchHides
 from ...program.program import Program
 from ...program.stage import Stage
 from .beside import attention_opened, side_by_side, stacks_by_end
@@ -107,6 +108,8 @@ def _operation(
         if _fits(op, inputs, weights, wanted, dtype) and _same(_computed(op, inputs, weights), wanted):
             return op, None
     op = operation(making, passage)
+    if name.endswith(".masked"):  # what hides may be minus infinity, whoever put it there
+        op = TorchHides(op.steps, op.size, op.dtype)
     again = _computed(op, inputs, weights)
     return op, None if _same(again, wanted) else _difference(again, wanted)
 

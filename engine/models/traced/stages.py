@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ...ops.tokens import Given
 from ...ops.torch_operation import (
     Placeholder,
     TorchElementwise,
+    TorchHides,
     TorchMove,
     TorchOperation,
     TorchStep,
@@ -127,11 +129,17 @@ def operation(making: Making, passage: Passage) -> TorchOperation:
 
 def _kind(making: Making) -> type[TorchOperation]:
     words, dtype = {call.word for call in making.calls}, making.calls[-1].dtype
+    if any(_is_lowest(part) for call in making.calls for part in (*call.arguments, *call.options.values())):
+        return TorchHides
     if words <= VIEWS and making.inputs:
         return TorchMove
     if dtype.startswith(("int", "uint")):
         return TorchWholeNumbers if dtype == "int64" else TorchOperation
     return TorchElementwise if words <= ELEMENTWISE | VIEWS else TorchOperation
+
+
+def _is_lowest(argument: Any) -> bool:
+    return isinstance(argument, float) and argument == -math.inf
 
 
 def _placed(argument: Any, places: Mapping[str, Placeholder]) -> Any:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from ..program.explanation import Explanation, Term, Terms
 from ..program.kinds import Card
-from ..program.stage import Shape
+from .as_seen import AsSeen
 from .element import Element
-from .lazy import torch
 from .tokens import Given
 
 
 @dataclass(frozen=True, slots=True)
-class GivenTensor(Given):
+class GivenTensor(AsSeen, Given):
     """A value that is brought as it is.
 
     Attributes:
@@ -26,14 +24,6 @@ class GivenTensor(Given):
     size: tuple[int, ...] = ()
     dtype: str = "float32"
     card: ClassVar[Card] = Card(given=True, elementwise=True, takes_no_memory=True, may_be_alike=True)
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return self.size
-
-    def result_dtype(
-        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
-    ) -> torch.dtype:
-        return cast("torch.dtype", getattr(torch, self.dtype))
 
     def highest(self, tokens: int, rows: int) -> int | None:
         return None

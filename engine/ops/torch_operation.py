@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from ..program.kinds import Card
 from ..program.stage import Shape
 from ..program.torch_calls import own_random_numbers
+from .as_seen import AsSeen
 from .base import Op, Out, Tensors, unexplained
 from .lazy import torch
 
@@ -66,7 +67,7 @@ class TorchStep:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class TorchOperation(Op):
+class TorchOperation(AsSeen, Op):
     """Operations of torch, one after another, as a module asked for them: the result is that of the last.
 
     Attributes:
@@ -96,14 +97,6 @@ class TorchOperation(Op):
             for step in self.steps:
                 results.append(_done(step, (*inputs, *weights), results))
         return results[-1]
-
-    def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
-        return self.size
-
-    def result_dtype(
-        self, inputs: Sequence[torch.dtype], weights: Sequence[torch.dtype], dtype: torch.dtype
-    ) -> torch.dtype:
-        return cast("torch.dtype", getattr(torch, self.dtype))
 
     def write(self, *operands: str) -> str:
         written: list[str] = []

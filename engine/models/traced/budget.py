@@ -6,12 +6,13 @@ Nothing is copied while the module computes, but what is about to be written to;
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
 
 from .figures import FiguresOnDevice, figures_on_device
+from .kept import ValuesByName
 from .storages import address_of
 
 
@@ -28,8 +29,8 @@ class Shared:
     size: int = 0
 
 
-class KeptWithin(Mapping[str, torch.Tensor]):
-    """Values by name, in the order they were made; each is as it was when it was made.
+class KeptWithin(ValuesByName):
+    """Values within a budget; each is as it was when it was made.
 
     Args:
         budget: how many bytes are kept at most; the largest values are given up for it.
@@ -41,11 +42,11 @@ class KeptWithin(Mapping[str, torch.Tensor]):
     """
 
     def __init__(self, budget: int, others: Iterable[torch.Tensor] = ()) -> None:
+        super().__init__()
         self.budget, self.size = budget, 0
         self.left_out: dict[str, FiguresOnDevice] = {}
         self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
         self._others = {address_of(tensor) for tensor in others}
-        self._values: dict[str, torch.Tensor] = {}
         self._versions: dict[str, int] = {}
         self._shared: dict[int, Shared] = {}
         self._largest: list[tuple[int, int]] = []  # a heap of (-bytes, address)
@@ -118,15 +119,6 @@ class KeptWithin(Mapping[str, torch.Tensor]):
     def is_as_it_was(self, name: str) -> bool:
         """Whether nobody has written into a value's memory since: a module may have kept the tensor, too."""
         return version(self._values[name]) == self._versions[name]
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 def _own(held: torch.Tensor, theirs: bool) -> torch.Tensor:

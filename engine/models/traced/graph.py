@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from ...program.stage import Shape
 
 # What stands among the arguments of an operation: a Ref, a number, a word, None, a list or tuple of those, or something of torch's own.
 Argument: TypeAlias = Any
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +145,20 @@ class Decision:
     lines: tuple[str, ...] = ()
 
 
-def references(argument: Argument) -> Iterator[Ref]:
-    """The values within an argument, in order."""
-    if isinstance(argument, Ref):
+def parts_of(argument: Argument, kind: type[Part]) -> Iterator[Part]:
+    """What is of a kind within an argument, in order."""
+    if isinstance(argument, kind):
         yield argument
     elif isinstance(argument, list | tuple):
         for part in cast("list[Argument]", argument):
-            yield from references(part)
+            yield from parts_of(part, kind)
     elif isinstance(argument, dict):
-        yield from references(list(cast("dict[str, Argument]", argument).values()))
+        yield from parts_of(list(cast("dict[str, Argument]", argument).values()), kind)
+
+
+def references(argument: Argument) -> Iterator[Ref]:
+    """The values within an argument, in order."""
+    return parts_of(argument, Ref)
 
 
 def replaced(argument: Argument, by: Mapping[str, Any]) -> Argument:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -25,7 +25,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
-from .graph import Decision, Graph, Leaf, Ref, TorchCall, references
+from .graph import Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
 from .storages import Storages, address_of, is_same, shape_of
 from .structures import named_tensors, tensors_within
 
@@ -226,7 +226,7 @@ class Tracer(SchemaCheckMode):
     def _name(self, call: TorchCall, given: Any, result: Any) -> list[str]:
         """Name the tensors that an operation gave, those apart that it had been given."""
         single = isinstance(result, torch.Tensor)
-        tensors = list(_tensors(given))
+        tensors = list(parts_of(given, torch.Tensor))
         names: list[str] = []
         for pick, tensor in enumerate([result] if single else result):
             if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance] # an operation may give None in its place
@@ -329,17 +329,6 @@ def _is_floating(part: Any) -> bool:
 
 def _has_tensors(result: Any) -> bool:
     return isinstance(result, torch.Tensor | list | tuple)
-
-
-def _tensors(argument: Any) -> Iterator[torch.Tensor]:
-    """The tensors in an argument."""
-    if isinstance(argument, torch.Tensor):
-        yield argument
-    elif isinstance(argument, list | tuple):
-        for part in cast("Sequence[Any]", argument):
-            yield from _tensors(part)
-    elif isinstance(argument, dict):
-        yield from _tensors(list(cast("dict[str, Any]", argument).values()))
 
 
 @cache

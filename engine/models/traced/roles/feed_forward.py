@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .flow import BENT, CASTS, DROPOUT, MOVES, PARTS, STRAIGHT, operand, operands
+from .flow import BENT, CASTS, DROPOUT, MOVES, PARTS, STRAIGHT, Chain, operand, operands
 from .layers import whole_product
-from .projections import Projection, projection
+from .projections import projection
 from .regions import region
 from .sides import Reading
 
@@ -35,7 +35,7 @@ class FeedForward:
 def feed_forward(known: Reading, source: str) -> FeedForward | None:
     """The network that takes a value; None where none is seen."""
     flow = known.flow
-    firsts: dict[str, Projection] = {}
+    firsts: dict[str, Chain] = {}
     for user in flow.users(flow.onward(source)):
         made = projection(flow, user.name)
         if made is not None and made.source == flow.onward(source):
@@ -60,7 +60,7 @@ def feed_forward(known: Reading, source: str) -> FeedForward | None:
     return FeedForward({**names, "down": down}, {**inner, **parts})
 
 
-def _made(known: Reading, name: str) -> Projection:
+def _made(known: Reading, name: str) -> Chain:
     made = projection(known.flow, name)
     assert made is not None
     return made
@@ -117,9 +117,7 @@ def _undropped(known: Reading, name: str) -> tuple[str, list[str]]:
     return name, passed
 
 
-def _plain(
-    known: Reading, middle: str, firsts: Mapping[str, Projection]
-) -> tuple[dict[str, str], dict[str, str]] | None:
+def _plain(known: Reading, middle: str, firsts: Mapping[str, Chain]) -> tuple[dict[str, str], dict[str, str]] | None:
     name, _ = _undropped(known, middle)
     bent = _bent(known, name, set(firsts))
     if bent is None:
@@ -127,9 +125,7 @@ def _plain(
     return {"up": bent[0], "activation": name}, bent[1]
 
 
-def _gated(
-    known: Reading, middle: str, firsts: Mapping[str, Projection]
-) -> tuple[dict[str, str], dict[str, str]] | None:
+def _gated(known: Reading, middle: str, firsts: Mapping[str, Chain]) -> tuple[dict[str, str], dict[str, str]] | None:
     """activation(up) · gate, from two matrices or from the two halves of what one gives."""
     flow = known.flow
     name, _ = _undropped(known, middle)

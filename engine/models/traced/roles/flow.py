@@ -43,6 +43,21 @@ FIXED, GIVEN, LIVE = 0, 1, 2
 
 
 @dataclass(frozen=True)
+class Chain:
+    """Calls that together make one value of another: a norm written out, a product with a matrix and the sum with a bias.
+
+    Attributes:
+        result: the last of them.
+        source: what they are done to.
+        steps: those before the last that only it needs.
+    """
+
+    result: str
+    source: str
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Flow:
     """A graph, and what follows from its shape alone."""
 

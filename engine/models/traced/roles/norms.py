@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ..graph import TorchCall
-from .flow import CASTS, NORMS, Flow, number, operand, operands
+from .flow import CASTS, NORMS, Chain, Flow, number, operand, operands
 
 ROOTS = frozenset({"rsqrt", "sqrt", "pow"})
 
 
-@dataclass(frozen=True)
-class NormSteps:
-    """A norm over the last dimension.
-
-    Attributes:
-        result: its last step.
-        source: what is normed.
-        steps: the calls before the last that only it needs.
-    """
-
-    result: str
-    source: str
-    steps: tuple[str, ...] = ()
-
-
-def norms_of(flow: Flow) -> dict[str, NormSteps]:
+def norms_of(flow: Flow) -> dict[str, Chain]:
     """Every norm by its result."""
-    norms: dict[str, NormSteps] = {}
+    norms: dict[str, Chain] = {}
     for call in flow.graph.calls:
-        norm: NormSteps | None = None
+        norm: Chain | None = None
         if call.word in NORMS and flow.is_live(operand(call, 0)):
             if call.pick in (None, 0) and len(call.arguments[1]) == 1:
-                norm = NormSteps(call.name, operand(call, 0))
+                norm = Chain(call.name, operand(call, 0))
         elif call.word in ROOTS:
             norm = written_out(flow, call)
         if norm is not None:
@@ -41,7 +25,7 @@ def norms_of(flow: Flow) -> dict[str, NormSteps]:
     return norms
 
 
-def written_out(flow: Flow, root: TorchCall) -> NormSteps | None:
+def written_out(flow: Flow, root: TorchCall) -> Chain | None:
     """The norm of which a root of a mean is a step: x · rsqrt(mean(x²) + ε) · w, or with the mean taken off and a bias.
 
     Args:
@@ -62,7 +46,7 @@ def written_out(flow: Flow, root: TorchCall) -> NormSteps | None:
     source = _whole(flow, centred)
     last = _scaled(flow, last)
     steps = _between(flow, last, source)
-    return NormSteps(last, source, steps) if steps is not None else None
+    return Chain(last, source, steps) if steps is not None else None
 
 
 def _uncast(flow: Flow, name: str) -> str:
@@ -156,6 +140,6 @@ def _between(flow: Flow, last: str, source: str) -> tuple[str, ...] | None:
     return tuple(steps)
 
 
-def before_norm(norms: Mapping[str, NormSteps], name: str) -> str:
+def before_norm(norms: Mapping[str, Chain], name: str) -> str:
     """What a value was normed from; "" where it is no norm."""
     return norms[name].source if name in norms else ""

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..graph import TorchCall
-from .flow import CASTS, DROPOUT, MOVES, Flow, operand, operands
+from .flow import CASTS, DROPOUT, MOVES, Chain, Flow, operand, operands
 
 
-@dataclass(frozen=True)
-class Projection:
-    """A product of a value with a matrix, and the sum with a bias.
-
-    Attributes:
-        result: its last step.
-        source: what is multiplied.
-        steps: the calls before the last that only it needs.
-    """
-
-    result: str
-    source: str
-    steps: tuple[str, ...] = ()
-
-
-def projection(flow: Flow, name: str) -> Projection | None:
+def projection(flow: Flow, name: str) -> Chain | None:
     """The product that a value is; None where it is none."""
     call = flow.call(name)
     if call is None:
@@ -56,12 +39,12 @@ def _multiplied(flow: Flow, call: TorchCall) -> str:
     return ""
 
 
-def _unrolled(flow: Flow, call: TorchCall, source: str) -> Projection:
+def _unrolled(flow: Flow, call: TorchCall, source: str) -> Chain:
     """A product of rows of all texts laid under each other: what was multiplied is what it was before."""
-    return Projection(call.name, source)
+    return Chain(call.name, source)
 
 
-def _rolled_up(flow: Flow, call: TorchCall) -> Projection | None:
+def _rolled_up(flow: Flow, call: TorchCall) -> Chain | None:
     """view(addmm(bias, view(x), W)): the product of x, as `Conv1D` writes it."""
     inner = flow.call(operand(call, 0))
     if inner is None or inner.word != "addmm" or call.shape[-1] != inner.shape[-1] or len(flow.users(inner.name)) != 1:
@@ -70,10 +53,10 @@ def _rolled_up(flow: Flow, call: TorchCall) -> Projection | None:
     laid = flow.call(source)
     if laid is None or laid.word not in MOVES or flow.shape(operand(laid, 0))[:-1] != call.shape[:-1]:
         return None
-    return Projection(call.name, operand(laid, 0), (inner.name, laid.name))
+    return Chain(call.name, operand(laid, 0), (inner.name, laid.name))
 
 
-def _with_bias(flow: Flow, call: TorchCall) -> Projection | None:
+def _with_bias(flow: Flow, call: TorchCall) -> Chain | None:
     """matmul(x, W) + b."""
     for product, bias in (operands(call), operands(call)[::-1]):
         inner = flow.call(product)
@@ -87,11 +70,11 @@ def _with_bias(flow: Flow, call: TorchCall) -> Projection | None:
             and len(flow.shape(bias)) < rank
             and flow.shape(bias) == call.shape[rank - len(flow.shape(bias)) :]
         ):
-            return Projection(call.name, source, (product,))
+            return Chain(call.name, source, (product,))
     return None
 
 
-def _with_update(flow: Flow, call: TorchCall) -> Projection | None:
+def _with_update(flow: Flow, call: TorchCall) -> Chain | None:
     """linear(x) + s · linear(linear(x)): a matrix and a low-rank update of it, as LoRA adds them (Hu et al. 2021)."""
     for main, update in (operands(call), operands(call)[::-1]):
         whole = flow.call(main)
@@ -113,5 +96,5 @@ def _with_update(flow: Flow, call: TorchCall) -> Projection | None:
             current = operand(inside, 0)
             inside = flow.call(current)
         if products == 2 and current == source:
-            return Projection(call.name, source, tuple(steps))
+            return Chain(call.name, source, tuple(steps))
     return None

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .dimensions import Dimensions, core, is_feature
-from .flow import CASTS, DROPOUT, MOVES, PARTS, Flow, operand, operands
-from .norms import NormSteps
-from .projections import Projection, projection
+from .flow import CASTS, DROPOUT, MOVES, PARTS, Chain, Flow, operand, operands
+from .projections import projection
 from .regions import Rotation, rotation
 
 
@@ -19,7 +18,7 @@ class Reading:
 
     flow: Flow
     dims: Mapping[str, Dimensions]
-    norms: Mapping[str, NormSteps]
+    norms: Mapping[str, Chain]
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def side_of(known: Reading, name: str) -> Side:
     flow, path = known.flow, list[tuple[str, str]]()
     inner: dict[str, str] = {}
     tables: tuple[str, ...] = ()
-    made: Projection | None = None
+    made: Chain | None = None
     current = name
     while (made := projection(flow, current)) is None:
         kind, before, steps = _step(known, current)
@@ -78,7 +77,7 @@ def side_of(known: Reading, name: str) -> Side:
     return _named(known, made, tuple(reversed(path)), tables, inner)
 
 
-def _step(known: Reading, name: str) -> tuple[str, str, NormSteps | Rotation | None]:
+def _step(known: Reading, name: str) -> tuple[str, str, Chain | Rotation | None]:
     """What kind of step gives a value, what it was before, and the step's own calls; "" for what is no step on the way."""
     flow = known.flow
     call = flow.call(name)
@@ -153,7 +152,7 @@ def _is_part_of_features(known: Reading, name: str, first: str) -> bool:
 
 def _named(
     known: Reading,
-    made: Projection,
+    made: Chain,
     path: tuple[tuple[str, str], ...],
     tables: tuple[str, ...],
     inner: Mapping[str, str],

@@ -49,6 +49,19 @@ def own_random_numbers(devices: Sequence[int] = ()) -> Generator[None]:
         yield
 
 
+@contextmanager
+def without_fast_path() -> Generator[None]:
+    """torch's own encoders step by step: their fast path is one operation a layer, of which nothing inside is seen."""
+    import torch
+
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
 def named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """`torch.nn.Module.named_modules`: a module under the name "", then all within it by theirs."""
     return module.named_modules()

@@ -14,6 +14,7 @@ import torch
 from encoder_tui.engine import Encoder, Run, Tokens, load
 from encoder_tui.engine.models.torch_module.reading import config_of
 from encoder_tui.engine.models.vectors import vector_tokens
+from encoder_tui.engine.program.torch_calls import without_fast_path
 from family_kit import Sample, Values
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -154,12 +155,10 @@ def record(theirs: Reference, run: Run, found: Values) -> Generator[None]:
     functional.linear, torch.bmm, torch.baddbmm = project, product, masked  # type: ignore[assignment]
     for layer, forward in zip(layers, forwards, strict=True):
         layer.self_attn.forward = _weighing(forward)
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with without_fast_path():
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         functional.linear, torch.bmm, torch.baddbmm = linear, bmm, baddbmm
         for layer in layers:
             del layer.self_attn.forward

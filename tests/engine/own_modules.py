@@ -108,3 +108,8 @@ class InPlace(nn.Module):
         y.view(-1).mul_(2)
         z = y.relu_()
         return z + first.sum() + self.offsets + torch.tensor([3.0]) + functional.dropout(y, 0.5, True)
+
+
+# Two texts of ids, the second padded, and 1 where a token stands.
+IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
+MASK = (IDS != 0).long()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +12,7 @@ from encoder_tui.engine.models.traced.roles import roles_of
 from encoder_tui.engine.models.traced.tracer import Tracer
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.tokens import Tokens
+from encoder_tui.engine.program.torch_calls import without_fast_path
 from family_kit import Sample, open_pair, plain_inputs, random_model, tokens_for
 
 HEAD = ("family", "class", "operations", "named", "right", "precision", "our stages", "recall")
@@ -63,7 +62,7 @@ def compared(sample: Sample, encoder: Encoder, theirs: Any, tokens: Tokens) -> M
     run = encoder.run(tokens)
     kept = KeptValues()
     given = (sample.inputs or plain_inputs)(run.tokens)
-    with torch.no_grad(), slow_path():
+    with torch.no_grad(), without_fast_path():
         passage = Tracer(theirs, kept).run((), given)
     roles = roles_of(passage.graph)
     values = {**passage.inputs, **kept}
@@ -83,17 +82,6 @@ def _with_kind(name: str, program: Program) -> str:
     function = name.removeprefix("rotary.")
     kinds = [stage.name for stage in program if stage.name in (f"rotary.global.{function}", f"rotary.local.{function}")]
     return kinds[0] if name.startswith("rotary.") and len(kinds) == 1 else name
-
-
-@contextmanager
-def slow_path() -> Generator[None]:
-    """torch's own encoders step by step: their fast path is one operation for a layer."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _same(theirs: torch.Tensor, ours: torch.Tensor) -> bool:

@@ -12,12 +12,9 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.traced.attach import ModuleEncoder, attach
 from encoder_tui.engine.models.traced.graph import TorchCall
 from encoder_tui.engine.traces.run import Run
-from own_modules import BookEncoder, InPlace
+from own_modules import IDS, MASK, BookEncoder, InPlace
 from torch import nn
 from torch.nn import functional
-
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 
 
 def first(encoder: ModuleEncoder) -> Run:

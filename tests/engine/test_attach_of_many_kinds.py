@@ -15,12 +15,10 @@ from encoder_tui.engine import Run, Session, open_snapshot, save
 from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.traced.attach import attach
-from own_modules import BookEncoder
+from own_modules import IDS, MASK, BookEncoder
 from recorded_modules import Checkpointed, Einsum, Inverted, Multihead, PreNorm, Rotary, WithLoss, adapted, quantised
 from torch import nn
 
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 KINDS: dict[str, Callable[[], nn.Module]] = {
     "book": BookEncoder, "einsum": Einsum, "rotary": Rotary, "with loss": WithLoss, "inverted": Inverted, "multihead": Multihead,
     "pre-norm": PreNorm, "adapted": adapted, "quantised": quantised, "checkpointed": lambda: Checkpointed(False),

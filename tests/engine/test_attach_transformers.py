@@ -10,9 +10,8 @@ import pytest
 import torch
 import transformers
 from encoder_tui.engine.models.traced.attach import attach
+from own_modules import IDS, MASK
 
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 SIZES: dict[str, Any] = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 100,
     "max_position_embeddings": 64,

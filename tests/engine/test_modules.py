@@ -13,6 +13,7 @@ import pytest
 import torch
 from encoder_tui.engine import InputError, load, load_module
 from encoder_tui.engine.models.torch_module.reading import config_of
+from encoder_tui.engine.program.torch_calls import without_fast_path
 from family_torch_encoder import _weighing
 from family_torch_encoder import save as save_encoder
 from torch import nn
@@ -38,16 +39,14 @@ def encoder(layers: int = 2, norm: bool = True, **options: Any) -> Any:
 
 def slow(module: Any, vectors: torch.Tensor) -> torch.Tensor:
     """What the module gives on the path that computes attention weights, (batch, token, size)."""
-    module, fast = getattr(module, "_orig_mod", module), torch.backends.mha.get_fastpath_enabled()
+    module = getattr(module, "_orig_mod", module)
     attentions = {getattr(layer, "_orig_mod", layer).self_attn for layer in module.layers}
     for attention in attentions:
         attention.forward = _weighing(attention.forward)
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), without_fast_path():
             return module(vectors)
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         for attention in attentions:
             del attention.forward
 

@@ -16,7 +16,7 @@ from encoder_tui.engine import Debugger, InputError, open_snapshot, record, save
 from encoder_tui.engine.debugger.conditions import condition
 from encoder_tui.engine.models.traced.record import ModuleRecording
 from encoder_tui.engine.models.traced.structures import tensors_within
-from own_modules import BookEncoder, InPlace
+from own_modules import IDS, MASK, BookEncoder, InPlace
 from recorded_modules import (
     Checkpointed,
     Einsum,
@@ -30,8 +30,6 @@ from recorded_modules import (
 )
 from torch import nn
 
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 GIVEN: dict[str, Any] = {"input_ids": IDS, "attention_mask": MASK}
 MODULES: dict[str, Callable[[], nn.Module]] = {
     "book": BookEncoder, "einsum": Einsum, "rotary": Rotary, "inverted": Inverted, "multihead": Multihead, "rms": PreNorm,

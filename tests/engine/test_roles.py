@@ -11,6 +11,7 @@ from encoder_tui.engine.models.traced.graph import Graph
 from encoder_tui.engine.models.traced.kept import KeptValues
 from encoder_tui.engine.models.traced.roles import FusedAttention, Roles, roles_of
 from encoder_tui.engine.models.traced.tracer import Tracer
+from encoder_tui.engine.program.torch_calls import without_fast_path
 from modules_of_many_kinds import (
     HEADS,
     HIDDEN,
@@ -25,11 +26,9 @@ from modules_of_many_kinds import (
     RMSNorm,
     RotaryAttention,
 )
-from own_modules import BookEncoder, Head
+from own_modules import IDS, MASK, BookEncoder, Head
 from torch import nn
 
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 PROJECTED = ("query", "key", "value")
 SPLIT = ("query_heads", "key_heads", "value_heads")
 AROUND = ("output", "residual")
@@ -39,10 +38,8 @@ NETWORK = ("up", "activation", "down", "residual")
 @pytest.fixture(autouse=True)
 def slow_path() -> Iterator[None]:
     """torch's own fast path is one operation, of which nothing is seen."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    yield
-    torch.backends.mha.set_fastpath_enabled(fast)
+    with without_fast_path():
+        yield
 
 
 def watched(module: nn.Module, *arguments: torch.Tensor, **options: torch.Tensor) -> tuple[Graph, KeptValues, Roles]:

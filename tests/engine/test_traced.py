@@ -7,11 +7,8 @@ import torch
 from encoder_tui.engine.models.traced.graph import Graph
 from encoder_tui.engine.models.traced.kept import KeptValues
 from encoder_tui.engine.models.traced.tracer import Passage, Tracer
-from own_modules import BookEncoder, InPlace
+from own_modules import IDS, MASK, BookEncoder, InPlace
 from torch import nn
-
-IDS = torch.tensor([[5, 7, 11, 3, 9, 2, 1], [4, 8, 15, 16, 23, 0, 0]])
-MASK = (IDS != 0).long()
 
 
 def watched(module: nn.Module, *arguments: torch.Tensor, seed: int = 0) -> tuple[Passage, KeptValues, torch.Tensor]:

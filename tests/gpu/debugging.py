@@ -169,6 +169,7 @@ def _draws(found: Findings, device: torch.device) -> None:
 def _module(found: Findings, device: torch.device) -> None:
     """A module that lies on the device is run with its own weights, and takes vectors from there."""
     from encoder_tui.engine import load
+    from encoder_tui.engine.program.torch_calls import without_fast_path
 
     torch.manual_seed(0)
     layer = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
@@ -176,11 +177,8 @@ def _module(found: Findings, device: torch.device) -> None:
     vectors = torch.randn(2, 9, 32, device=device)
     encoder = load(module)
     ours = encoder.run_vectors(vectors)["output"].tensor()
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    with torch.no_grad():
+    with torch.no_grad(), without_fast_path():
         theirs = module(vectors)
-    torch.backends.mha.set_fastpath_enabled(fast)
     off = float((ours - theirs).abs().max())
     first: Any = module.layers[0]
     own = encoder.weights["layers.0.linear1.weight"].data_ptr() == first.linear1.weight.data_ptr()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -109,13 +109,19 @@ async def test_a_screen_below_another_takes_nothing_away() -> None:
         assert app.screen is app.main
 
 
-async def test_a_key_that_looks_elsewhere_while_a_model_is_loaded_is_done_once_it_is_there() -> None:
+def loading() -> tuple[threading.Event, Callable[[object], Session]]:
+    """A model that takes as long as one likes, and what says that it is there."""
     loaded = threading.Event()
 
     def start(progress: object) -> Session:
         assert loaded.wait(30)
         return fake_session("")
 
+    return loaded, start
+
+
+async def test_a_key_that_looks_elsewhere_while_a_model_is_loaded_is_done_once_it_is_there() -> None:
+    loaded, start = loading()
     app = EncoderApp(start, on_map=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.controller.keyboard, "the commands")
@@ -132,12 +138,7 @@ async def test_a_key_that_looks_elsewhere_while_a_model_is_loaded_is_done_once_i
 @pytest.mark.parametrize("on_map", [True, False])
 @pytest.mark.parametrize("times", [1, 2])
 async def test_the_map_is_not_left_before_it_has_been_seen(times: int, on_map: bool) -> None:
-    loaded = threading.Event()
-
-    def start(progress: object) -> Session:
-        assert loaded.wait(30)
-        return fake_session("")
-
+    loaded, start = loading()
     app = EncoderApp(start, on_map=on_map)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.controller.keyboard, "the commands")

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...messages.errors import one_line
+from ...program.torch_calls import without_fast_path
 from ...traces.in_memory import Moment
 from .arguments import tokens_of_tensors
 from .circumstances import Circumstances, notes_of_passage
@@ -112,16 +113,12 @@ class Taking:
 
     def _slowly(self, watcher: Watcher) -> Any:
         """A watched passage with the fast path put aside."""
-        fast = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)
-        try:
-            with (
-                from_states(self.before.random),
-                watcher.watching(self.arguments, self.options, sys._getframe()),  # pyright: ignore[reportPrivateUsage]
-            ):
-                return self.module(*self.arguments, **self.options)
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast)
+        with (
+            without_fast_path(),
+            from_states(self.before.random),
+            watcher.watching(self.arguments, self.options, sys._getframe()),  # pyright: ignore[reportPrivateUsage]
+        ):
+            return self.module(*self.arguments, **self.options)
 
     def _beside_unwatched(self, passage: Passage, result: Any) -> None:
         """Say by how much the result differs where nobody watches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,23 @@ def test_transformers_opens_what_is_no_family(tmp_path: Path, capsys: pytest.Cap
     status, _, err = batch(capsys, "-m", str(tmp_path), "--via", "transformers", "--ids", "5 7 11")
     assert status == 0
     assert "each equal to the module's own to the last bit" in err
+
+
+def test_nothing_of_a_model_directory_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.BertConfig(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64, vocab_size=2000
+    )
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    said, marker = json.loads((tmp_path / "config.json").read_text()), tmp_path / "was_run"
+    (tmp_path / "modeling_own.py").write_text(f"open({str(marker)!r}, 'w').close()\nclass Own: pass\n")
+    for model_type in ("bert", "own"):
+        said |= {
+            "model_type": model_type,
+            "auto_map": {"AutoModel": "modeling_own.Own", "AutoConfig": "modeling_own.Own"},
+        }
+        (tmp_path / "config.json").write_text(json.dumps(said))
+        status, _, err = batch(capsys, "-m", str(tmp_path), "--via", "transformers", "--ids", "5 7 11")
+        assert not marker.exists()
+        assert status == (0 if model_type == "bert" else 2)
+    assert "transformers cannot open" in err

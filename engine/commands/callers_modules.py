@@ -18,7 +18,7 @@ from ..program.stage import Stages
 
 @dataclass(frozen=True, slots=True)
 class LinesAhead:
-    """LinesAhead of a function that have not run yet.
+    """Lines of a function that have not run yet.
 
     Attributes:
         file: the function's.

@@ -110,11 +110,6 @@ class Stage:
         return f"{write_shape(shapes[self.name])} = {self.op.write(*operands)}"
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """What it has besides its value whatever is compared, by what stands after the `@`: its weights, a table of positions."""
-        return (*self.symbols, *((TABLE,) if self.card.by_position else ()))
-
-    @property
     def own(self) -> tuple[str, ...]:
         """What it has besides its value whatever it is compared with, by what stands after the `@`: weights, a table of positions."""
         return (*self.symbols, *(TABLE,) * self.card.by_position)

@@ -13,7 +13,7 @@ CHUNK = 1 << 22  # numbers that are widened at a time
 
 @dataclass(frozen=True, slots=True)
 class FiguresOnDevice:
-    """FiguresOnDevice of a value, on its device still.
+    """Figures of a value, on its device still.
 
     Attributes:
         numbers: count, NaN, infinite, zeros, min, max, mean, std, norm; None of a value that has none: another layout, no numbers.
@@ -34,7 +34,7 @@ class FiguresOnDevice:
 
 @torch.no_grad()
 def figures_on_device(tensor: torch.Tensor) -> FiguresOnDevice:
-    """FiguresOnDevice as `Stats` has them; sums in float64, where the device has that."""
+    """Figures as `Stats` has them; sums in float64, where the device has that."""
     if (
         tensor.layout is not torch.strided
         or tensor.is_quantized

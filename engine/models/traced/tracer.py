@@ -129,7 +129,7 @@ class Tracer(SchemaCheckMode):
     # -- from the call to the return ---------------------------------------------------------------------------------
 
     def run(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> Passage:
-        """TorchCall the module once and watch it.
+        """Call the module once and watch it.
 
         Args:
             arguments, options: what it is called with.

@@ -138,7 +138,7 @@ class _Stop:
         try:
             with as_if_nothing(self.module, Beginning.of(self.module, given)) as copies:
                 if not has_screen():
-                    run = record(self.module, *copies.positional, tokenizer=self._tokenizer, **copies.options)
+                    run = record(self.module, *copies.positional, tokenizer=self._tokenizer, **copies.named)
                     if self._holds(run):
                         self._write(run, 1)
                     return

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -98,6 +102,49 @@ def test_another_text_is_another_passage(book: BookEncoder) -> None:
     assert exact(run)
     ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
     assert np.array_equal(run["output"].numpy(), book(ids, torch.ones_like(ids)).detach().numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    ids: torch.Tensor
+    attention_mask: torch.Tensor
+
+
+class Pair(NamedTuple):
+    ids: torch.Tensor
+    attention_mask: torch.Tensor
+
+
+class OfBatches(nn.Module):
+    """A module that is given its tensors in one thing."""
+
+    def __init__(self, book: BookEncoder) -> None:
+        super().__init__()
+        self.book = book
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        return self.book(*held_in(batch))
+
+
+def held_in(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    if isinstance(batch, Batch | Pair):
+        return batch.ids, batch.attention_mask
+    return batch["ids"], batch["attention_mask"]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        Batch(IDS, MASK), Pair(IDS, MASK), {"ids": IDS, "attention_mask": MASK}, UserDict({"ids": IDS, "attention_mask": MASK}),
+        MappingProxyType({"ids": IDS, "attention_mask": MASK}),
+    ],
+    ids=lambda batch: type(batch).__name__,
+)  # fmt: skip
+def test_another_text_goes_in_wherever_the_first_one_stood(book: BookEncoder, batch: object) -> None:
+    run = attach(OfBatches(book), batch).run_ids([[1, 2, 3], [4, 5, 6]])
+    ids = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    assert np.array_equal(run["output"].numpy(), book(ids, torch.ones_like(ids)).detach().numpy())
+    assert held_in(batch)[0] is IDS
 
 
 def test_dropout_of_training_is_drawn_as_the_module_draws_it(book: BookEncoder) -> None:

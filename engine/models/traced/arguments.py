@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...program.inputs import Inputs
 from ...program.tokens import Tokens
 from ...program.torch_calls import from_numpy
 from ...traces.tensors import to_numpy
-from .structures import named_tensors
+from .structures import named_tensors, with_others
 
 # Parameters of a `forward` by what is given for them where a text is all there is: those of transformers, and those of torch's own modules.
 MASKS_THAT_SHOW, MASKS_THAT_HIDE = ("attention_mask",), ("src_key_padding_mask", "key_padding_mask")
@@ -34,7 +34,7 @@ class Arguments:
     """
 
     positional: tuple[Any, ...] = ()
-    named: Mapping[str, Any] | None = None
+    named: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @classmethod
     def of(cls, inputs: object) -> Arguments:
@@ -45,33 +45,14 @@ class Arguments:
             return cls((), dict(cast("Mapping[str, Any]", inputs)))
         return cls(tuple(cast("Sequence[Any]", inputs))) if isinstance(inputs, list | tuple) else cls((inputs,))
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """Those given by name."""
-        return dict(self.named or {})
-
     def tensors(self, module: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors in them, by name."""
-        return dict(named_tensors(module, self.positional, self.options))
+        return dict(named_tensors(module, self.positional, self.named))
 
     def with_tensors(self, module: nn.Module, tensors: Mapping[str, torch.Tensor]) -> Arguments:
         """The same with other tensors in the place of those of these names."""
         by = {id(tensor): tensors[name] for name, tensor in self.tensors(module).items() if name in tensors}
-        return Arguments(_changed(self.positional, by), _changed(self.options, by))
-
-
-def _changed(given: Any, by: Mapping[int, torch.Tensor]) -> Any:
-    if isinstance(given, torch.Tensor):
-        return by.get(id(given), given)
-    if isinstance(given, dict):
-        return {name: _changed(part, by) for name, part in cast("dict[str, Any]", given).items()}
-    if isinstance(given, list):
-        return [_changed(part, by) for part in cast("list[Any]", given)]
-    if isinstance(given, tuple):
-        parts = tuple(_changed(part, by) for part in cast("tuple[Any, ...]", given))
-        make: Any = getattr(cast(Any, given), "_make", None)  # of a named tuple
-        return parts if make is None else make(parts)
-    return given
+        return Arguments(with_others(self.positional, by), with_others(self.named, by))
 
 
 def arguments_for_tokens(module: nn.Module, tokens: Tokens, device: torch.device) -> tuple[Arguments, list[str]]:

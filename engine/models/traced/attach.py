@@ -146,7 +146,7 @@ class ModuleEncoder(Encoder):
         kept = KeptValues()
         with undisturbed(self.module):
             try:
-                passage = Tracer(self.module, kept).run(given.positional, given.options)
+                passage = Tracer(self.module, kept).run(given.positional, given.named)
             except InputError:
                 raise
             except Exception as error:  # whatever the module raises

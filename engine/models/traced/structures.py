@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -28,6 +29,39 @@ def tensors_within(result: Any, path: str = "") -> Iterable[tuple[str, torch.Ten
         return
     for name, part in _parts(result):
         yield from tensors_within(part, f"{path}.{name}" if path else str(name))
+
+
+def with_others(given: Any, by: Mapping[int, torch.Tensor]) -> Any:
+    """The same with other tensors in the place of those that have these identities, wherever `tensors_within` looks for them.
+
+    Lists, tuples and dicts are copied; of what else holds tensors (a batch of transformers, a dataclass) a copy is made where one changes.
+    """
+    if isinstance(given, torch.Tensor):
+        return by.get(id(given), given)
+    if isinstance(given, list | tuple):
+        parts = [with_others(part, by) for part in cast("Sequence[Any]", given)]
+        if isinstance(given, list):
+            return parts
+        make: Any = getattr(cast(Any, given), "_make", tuple)  # of a named tuple
+        return make(parts)
+    if type(given) is dict:
+        return {name: with_others(part, by) for name, part in cast("dict[Any, Any]", given).items()}
+    others = [(name, part, with_others(part, by)) for name, part in _parts(given)]
+    changed = [(name, other) for name, part, other in others if other is not part]
+    return _with_parts(given, changed) if changed else given
+
+
+def _with_parts(given: Any, changed: Sequence[tuple[Any, Any]]) -> Any:
+    """A copy of a mapping or a dataclass with other parts."""
+    if isinstance(given, Mapping) and not isinstance(given, MutableMapping):
+        return {**cast("Mapping[Any, Any]", given), **dict(changed)}
+    made = copy.copy(cast(Any, given))
+    for name, part in changed:
+        if isinstance(given, Mapping):
+            made[name] = part
+        else:
+            object.__setattr__(made, name, part)  # of a frozen one as well
+    return made
 
 
 def _parts(result: Any) -> Iterable[tuple[Any, Any]]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,15 +37,11 @@ def entropies(weights: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def own_random_numbers(devices: Sequence[int] = ()) -> Generator[None]:
-    """`torch.random.fork_rng`: whatever is drawn inside, the random numbers outside go on as if it had not been.
-
-    Args:
-        devices: the GPUs whose numbers are kept as well.
-    """
+def own_random_numbers() -> Generator[None]:
+    """`torch.random.fork_rng` for the CPU: whatever is drawn inside, the random numbers outside go on as if it had not been."""
     import torch
 
-    with torch.random.fork_rng(devices=list(devices)):  # pyright: ignore[reportUnknownMemberType]
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         yield
 
 

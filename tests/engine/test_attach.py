@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import UserDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,34 @@ def test_a_norm_over_batches_counts_in_the_program_and_not_in_the_module() -> No
         assert np.array_equal(run["output"].numpy(), run["batch_norm"].numpy())
     assert run["batch_norm_1"].shape == (4,)  # the running mean
     assert all(torch.equal(buffer, before[name]) for name, buffer in norm.named_buffers())
+
+
+class Rebinding(nn.Module):
+    """It counts in another tensor each time, and drops its layer by Python's random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Linear(4, 4)
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.count = self.count + 1
+        return x + self.count if random.random() < 0 else self.up(x) + self.count
+
+
+def test_a_buffer_in_another_place_and_all_random_numbers_are_as_before() -> None:
+    module, state = Rebinding(), random.getstate()
+    count = module.get_buffer("count")
+    assert exact(first(attach(module, torch.ones(1, 3, 4))))
+    assert module.get_buffer("count") is count
+    assert count.item() == 0
+    assert random.getstate() == state
+
+
+def test_weights_that_were_made_in_inference_mode_are_taken_as_they_are() -> None:
+    with torch.inference_mode():
+        module = nn.Linear(4, 4)
+    assert exact(first(attach(module, torch.ones(1, 3, 4))))
 
 
 def test_weights_that_were_trained_since_are_not_taken_for_those_that_were_seen(book: BookEncoder, run: Run) -> None:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from ...messages.errors import InputError, one_line
 from ...program.inputs import Inputs
 from ...program.program import Program
 from ...program.tokens import Tokens
-from ...program.torch_calls import own_random_numbers
 from ...traces.compute import Computation
 from ...traces.ranges.weights import WeightSizes
 from ...traces.run import Run
@@ -28,6 +27,7 @@ from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, token
 from .frames import line_of_error
 from .kept import KeptValues
 from .program import Made, program_of
+from .randomness import RandomStates, from_states
 from .source import LiveWeights, ModuleSource, dtype_of_module
 from .tracer import Passage, Tracer
 
@@ -41,7 +41,7 @@ def attach(
     """An encoder of somebody's own module, as it is: in whatever mode, dtype and place it is in.
 
     It is called once, and what it computed becomes a program: `encoder.first` is the run of these inputs. Every stage is computed again beside
-    what the module computed; whether all are equal to the last bit is said (`encoder.notes`). The module is not changed: its buffers and torch's
+    what the module computed; whether all are equal to the last bit is said (`encoder.notes`). The module is not changed: its buffers and all
     random numbers are as before.
 
     Args:
@@ -233,13 +233,17 @@ def _told(passage: Passage, made: Made, name: str) -> list[str]:
 
 @contextmanager
 def undisturbed(module: nn.Module) -> Generator[None]:
-    """Bring buffers and random numbers back to what they were: a module in training mode counts and draws."""
+    """Bring buffers and random numbers back to what they were: a module in training mode counts and draws, and some put others in the place of buffers."""
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    devices = sorted({part.device.index or 0 for part in module.parameters() if part.device.type == "cuda"})
-    with own_random_numbers(devices):
+    named = [cast("dict[str, torch.Tensor | None]", vars(part)["_buffers"]) for part in module.modules()]
+    as_named = [dict(each) for each in named]
+    with from_states(RandomStates.now()):
         try:
             yield
         finally:
+            for each, before in zip(named, as_named, strict=True):
+                each.clear()
+                each.update(before)
             with torch.no_grad():
                 for buffer, before in buffers:
                     if not torch.equal(buffer, before):

@@ -13,7 +13,7 @@ import torch
 
 from .figures import FiguresOnDevice, figures_on_device
 from .kept import ValuesByName
-from .storages import address_of
+from .storages import address_of, version
 
 
 @dataclass(slots=True)
@@ -141,11 +141,6 @@ def _brought(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         name: torch.as_strided(whole, tensor.shape, tensor.stride(), tensor.storage_offset())
         for name, tensor in held.items()
     }
-
-
-def version(tensor: torch.Tensor) -> int:
-    """How often a tensor's memory was written to; 0 where torch does not count it, in inference mode."""
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _bytes(tensor: torch.Tensor) -> int:

@@ -17,6 +17,7 @@ from ..families import TEXT, Limits, Options
 from ..images.reader import ImageReader
 from ..text.reader import TextReader
 from ..text.tokenizer.files import open_tokenizer
+from .storages import version
 
 MODEL_TYPE = "module"
 
@@ -113,12 +114,12 @@ class LiveWeights(Mapping[str, torch.Tensor]):
     """
 
     def __init__(self, weights: Mapping[str, torch.Tensor], name: str) -> None:
-        self._weights = {each: (weight.detach(), weight._version) for each, weight in weights.items()}
+        self._weights = {each: (weight.detach(), version(weight)) for each, weight in weights.items()}
         self._name = name
 
     def __getitem__(self, name: str) -> torch.Tensor:
-        weight, version = self._weights[name]
-        if weight._version != version:
+        weight, written = self._weights[name]
+        if version(weight) != written:
             raise InputError(
                 f"{name} of {self._name} has been written to since it was attached (a step of training?); attach it again"
             )

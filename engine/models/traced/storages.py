@@ -115,6 +115,11 @@ def address_of(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
 
+def version(tensor: torch.Tensor) -> int:
+    """How often a tensor's memory was written to; 0 where torch does not count it, in inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def fills(tensor: torch.Tensor) -> bool:
     """Whether a tensor is all of its memory, in order."""
     return not tensor.is_nested and tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .budget import KeptWithin, version
+from .budget import KeptWithin
+from .storages import version
 from .structures import tensors_within
 from .tracer import Tracer
 

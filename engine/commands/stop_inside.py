@@ -160,19 +160,26 @@ class _Stop:
         return True
 
     def _after(self, number: int, beginning: Beginning, recording: ModuleRecording) -> bool:
-        if not self._holds(recording):
-            return False
-        _armed.remove(self)
+        holds = True  # one that cannot be asked for is done with as well
+        try:
+            holds = self._holds(recording)
+            if holds:
+                self._open_recorded(number, beginning, recording)
+        finally:
+            if holds:
+                _armed.remove(self)
+        return holds
+
+    def _open_recorded(self, number: int, beginning: Beginning, recording: ModuleRecording) -> None:
         _opened.set()
         try:
             if not has_screen():
                 self._write(recording, number)
-                return True
+                return
             with as_if_nothing(self.module, beginning) as given:
                 self._open(self._attached_like(recording, given), number, ())
         finally:
             _opened.clear()
-        return True
 
     def _holds(self, trace: Trace) -> bool:
         """Whether the condition holds anywhere in a passage; there may be none."""

@@ -243,6 +243,28 @@ def test_two_that_would_record_the_same_passage_are_one_too_many(opened: Opened)
     module(torch.ones(3, 4))
 
 
+def test_a_condition_of_no_stage_is_told_each_time_that_it_is_asked_for(opened: Opened):
+    module = Counting()
+    for _ in range(2):
+        debug(module, when="nowhere if nan")
+        with pytest.raises(InputError, match="no stage named 'nowhere'"):
+            module(torch.ones(3, 4))
+        module(torch.ones(3, 4))
+    assert opened == []
+
+
+def test_a_screen_that_fails_leaves_no_hook(opened: Opened, monkeypatch: pytest.MonkeyPatch):
+    def fails(name: str) -> SimpleNamespace:
+        raise InputError("no screen")
+
+    monkeypatch.setattr(stop_inside, "import_module", fails)
+    module, hooks = Counting(), dict(nn.modules.module._global_forward_hooks)
+    debug(module)
+    with pytest.raises(InputError, match="no screen"):
+        module(torch.ones(3, 4))
+    assert dict(nn.modules.module._global_forward_hooks) == hooks
+
+
 def test_what_is_no_module_is_refused():
     with pytest.raises(InputError, match=r"takes a torch.nn.Module, not a dict"):
         debug({})  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any, cast
 
@@ -92,10 +93,7 @@ class Armed:
         beginning = self._beginning = Beginning.of(self.module, Arguments(tuple(arguments), dict(options)))
         if self._before is not None:
             self._waiting.ended = True  # what is computed before it is no passage of the script's
-            if self._before(self.count, beginning):
-                self.disarm()
-            else:
-                self._wait_on()
+            self._ask(partial(self._before, self.count, beginning))
             return
         self._recording = ModuleRecording(self.module, self._wanted)
         self._recording.begin(arguments, options, outermost, told=True)
@@ -128,18 +126,18 @@ class Armed:
         assert recording is not None
         assert beginning is not None
         assert self._after is not None
-        try:
-            done = self._after(self.count, beginning, recording)
-        except BaseException:
-            self.disarm()
-            raise
-        if done:
-            self.disarm()
-        else:
-            self._wait_on()
+        self._ask(partial(self._after, self.count, beginning, recording))
 
-    def _wait_on(self) -> None:
-        self._waiting.begun = self._waiting.ended = False
+    def _ask(self, whether_done: Callable[[], bool]) -> None:
+        """Wait on, unless the stop is done with, or failed."""
+        done = True
+        try:
+            done = whether_done()
+        finally:
+            if done:
+                self.disarm()
+            else:
+                self._waiting.begun = self._waiting.ended = False
 
 
 @contextmanager

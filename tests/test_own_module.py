@@ -145,3 +145,19 @@ def test_nothing_of_a_model_directory_is_run(tmp_path: Path, capsys: pytest.Capt
         assert not marker.exists()
         assert status == (0 if model_type == "bert" else 2)
     assert "transformers cannot open" in err
+
+
+def test_weights_that_transformers_drew_are_told_of_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.DistilBertConfig(dim=32, n_layers=1, n_heads=2, hidden_dim=64, vocab_size=100)
+    model = transformers.DistilBertModel(config)
+    lacking = "transformer.layer.0.ffn.lin1.bias"
+    weights = {name: weight for name, weight in model.state_dict().items() if name != lacking}
+    model.save_pretrained(tmp_path, state_dict=weights)
+    capfd.readouterr()
+    assert main(["--batch", "-m", str(tmp_path), "--via", "transformers", "--ids", "5 7 11"]) == 0
+    told, *others = capfd.readouterr().err.splitlines()
+    assert told == f"drawn at random by transformers, as the checkpoint lacks them: {lacking}"
+    assert not any("Loading" in line or "MISSING" in line for line in others)

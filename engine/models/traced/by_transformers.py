@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ from torch import nn
 
 from ...messages.errors import InputError, one_line
 
+FEW = 3
 
-def transformers_module(directory: Path) -> nn.Module:
-    """The model in a directory as `transformers.AutoModel` makes it, in eval mode.
+
+def transformers_module(directory: Path) -> tuple[nn.Module, list[str]]:
+    """The model in a directory as `transformers.AutoModel` makes it, in eval mode, and what is to be said of it.
 
     Raises:
         InputError: transformers is not installed, or cannot open it.
@@ -22,6 +26,32 @@ def transformers_module(directory: Path) -> nn.Module:
         raise InputError("--via transformers needs transformers: pip install transformers") from None
     automatic: Any = transformers.AutoModel
     try:
-        return automatic.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False).eval()
+        with _quiet(transformers.utils.logging):
+            module, loaded = automatic.from_pretrained(
+                str(directory), local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
     except Exception as error:  # whatever transformers raises of a directory
         raise InputError(f"transformers cannot open {directory}: {one_line(error)}") from None
+    return module.eval(), _told(sorted(loaded["missing_keys"]))
+
+
+def _told(missing: Sequence[str]) -> list[str]:
+    """That weights were drawn, whose numbers would look like the model's."""
+    if not missing:
+        return []
+    shown = ", ".join(missing[:FEW]) + (f", ... ({len(missing)} in all)" if len(missing) > FEW else "")
+    return [f"drawn at random by transformers, as the checkpoint lacks them: {shown}"]
+
+
+@contextmanager
+def _quiet(logging: Any) -> Generator[None]:
+    """No bar and no report of transformers: what is to be said of the weights is said here."""
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

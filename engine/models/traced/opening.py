@@ -30,12 +30,13 @@ def open_module(
     Raises:
         InputError: see `module_from` and `attach`; inputs given twice, or not at all.
     """
+    notes: list[str] = []
     if place is not None:
         module, given = module_from(place)
         name = place.rpartition("/")[2]
     else:
         name, directory = locate(model, lambda _: None)
-        module, given, tokenizer = transformers_module(directory), None, str(directory)
+        (module, notes), given, tokenizer = transformers_module(directory), None, str(directory)
     if given is not None and (texts or ids):
         raise InputError(
             f"{place} gives its own inputs, and takes no {'text' if texts else '--ids'}; leave one of them out"
@@ -52,6 +53,7 @@ def open_module(
         budget=budget,
         tell=lambda _: None,
     )
+    encoder.checkpoint.notes += notes
     if encoder.first is not None:
         return encoder.first, encoder
     if ids:

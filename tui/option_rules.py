@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 from ..engine.messages.errors import InputError
 from ..engine.models.settings import memory_size
 
+NO_RECORDING = (
+    "text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt", "module", "via",
+)  # fmt: skip
 PATHS = ("export", "open", "vectors", "module", "tokenizer")
 
 
@@ -27,42 +31,16 @@ def check_together(options: argparse.Namespace) -> None:
         raise InputError("--seed needs --train-mode: nothing else is drawn at random")
     if options.select and not options.export:
         raise InputError("--select needs --export PATH")
-    if options.open:
-        given = [
-            name
-            for name in (
-                "text",
-                "image",
-                "pair",
-                "vectors",
-                "ids",
-                "model",
-                "max_length",
-                "causal",
-                "prompt",
-                "module",
-                "via",
-            )
-            if getattr(options, name)
-        ]
-        if given:
-            options_named = ("image", "ids", "max_length", "causal", "prompt", "module", "via")
-            named = f"--{given[0].replace('_', '-')}" if given[0] in options_named else given[0]
-            raise InputError(f"--open shows a recording and takes no {named}")
+    if options.open and (given := _first_given(options, NO_RECORDING)):
+        raise InputError(f"--open shows a recording and takes no {given}")
     _check_module(options)
-    if options.image:
-        given = [name for name in ("text", "pair", "max_length") if getattr(options, name)]
-        if given:
-            what = {"text": "a text", "pair": "--pair", "max_length": "--max-length"}[given[0]]
-            raise InputError(
-                f"--image takes no {what.removeprefix('a ')}: a run goes through one encoder; give {what} or images"
-            )
+    if options.image and (given := _first_given(options, ("text", "pair", "max_length"))):
+        one = f"a {given}" if given == "text" else given
+        raise InputError(f"--image takes no {given}: a run goes through one encoder; give {one} or images")
     for what in ("vectors", "ids"):
-        names = ("text", "pair", "max_length", "image", "prompt", *(("ids",) if what == "vectors" else ()))
-        given = [name for name in names if getattr(options, name)] if getattr(options, what) else []
-        if given:
-            named = given[0] if given[0] in ("text", "pair") else f"--{given[0].replace('_', '-')}"
-            raise InputError(f"--{what} stands for the text, and takes no {named}")
+        others = ("text", "pair", "max_length", "image", "prompt", *(("ids",) if what == "vectors" else ()))
+        if getattr(options, what) and (given := _first_given(options, others)):
+            raise InputError(f"--{what} stands for the text, and takes no {given}")
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
     options.budget = memory_size(options.memory)
@@ -72,13 +50,23 @@ def _check_module(options: argparse.Namespace) -> None:
     """What a module, which is as it is, can be given besides itself."""
     if options.tokenizer and not options.module:
         raise InputError("--tokenizer is for --module; a model directory has its own")
-    for what in ("module", "via"):
-        others = ["image", "vectors", "causal", "train_mode", "prompt", *(["model", "via"] if what == "module" else [])]
-        given = [name for name in others if getattr(options, name)] if getattr(options, what) else []
-        given += ["dtype"] if getattr(options, what) and options.dtype != "float32" else []
-        given += ["device"] if getattr(options, what) and options.device != "auto" else []
-        if given:
-            named = f"--{given[0].replace('_', '-')}"
-            raise InputError(f"--{what} takes a module as it is, and no {named}; make it so in its file")
+    besides = ("image", "vectors", "causal", "train_mode", "prompt")
+    if options.module and (given := _first_given(options, (*besides, "model", "via", *_otherwise(options)))):
+        raise InputError(f"--module takes a module as it is, and no {given}; make it so in its file")
+    if options.via and (given := _first_given(options, (*besides, *_otherwise(options)))):
+        raise InputError(
+            f"--via transformers takes texts or --ids, and no {given}; `attach` in Python takes whatever the model does"
+        )
     if options.via and not options.model:
         raise InputError("--via transformers needs a model to open: -m DIR")
+
+
+def _otherwise(options: argparse.Namespace) -> tuple[str, ...]:
+    """Of the options that are always there, those that are not what they are when nobody gives them."""
+    return ("dtype",) * (options.dtype != "float32") + ("device",) * (options.device != "auto")
+
+
+def _first_given(options: argparse.Namespace, names: Iterable[str]) -> str:
+    """The first of some that is given, as one writes it: `text`, `--max-length`; "" where none is."""
+    given = next((name for name in names if getattr(options, name)), "")
+    return given if given in ("", "text") else f"--{given.replace('_', '-')}"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from encoder_tui.tui.cli import main
+from encoder_tui.tui.cli import _prepared, main, parser
 
 ROOT = Path(__file__).parent
 FILE = """
@@ -106,6 +106,10 @@ def test_what_cannot_be_a_module_is_refused_by_name(
             "--module takes a module as it is, and no --dtype; make it so in its file",
         ),
         (["--module", "a.py:b", "-m", "x"], "--module takes a module as it is, and no --model; make it so in its file"),
+        (
+            ["--via", "transformers", "-m", "x", "--image", "cat.png"],
+            "--via transformers takes texts or --ids, and no --image; `attach` in Python takes whatever the model does",
+        ),
         (["--via", "transformers"], "--via transformers needs a model to open: -m DIR"),
         (["--tokenizer", "x"], "--tokenizer is for --module; a model directory has its own"),
         (["--open", "x.safetensors", "--module", "a.py:b"], "--open shows a recording and takes no --module"),
@@ -113,6 +117,15 @@ def test_what_cannot_be_a_module_is_refused_by_name(
 )
 def test_options_that_say_nothing_together(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert batch(capsys, *words)[::2] == (2, f"encoder-tui: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "has_text"), [(["--module", "a.py:b"], False), (["-m", "x", "--via", "transformers"], True)]
+)
+def test_the_example_is_read_by_a_model_and_not_given_to_a_module(words: list[str], has_text: bool) -> None:
+    options = parser().parse_args(words)
+    lines, _, texts = _prepared(options)
+    assert (lines, bool(texts)) == ([], has_text)
 
 
 def test_transformers_opens_what_is_no_family(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

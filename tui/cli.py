@@ -351,7 +351,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
             raise InputError(f"cannot read standard input: {error.strerror}") from None
         if not texts:
             raise InputError("standard input has no text; write one text a line")
-    return texts or ([] if options.open or options.image or options.ids else [EXAMPLE])
+    return texts or ([] if options.open or options.image or options.ids or options.module else [EXAMPLE])
 
 
 def _starter(options: argparse.Namespace, texts: list[str]) -> Opener:
@@ -375,7 +375,7 @@ def _starter(options: argparse.Namespace, texts: list[str]) -> Opener:
 
             progress("watching the module compute")
             run, encoder = open_module(
-                options.module, options.model, options.tokenizer, options.text and texts, options.ids, options.pair,
+                options.module, options.model, options.tokenizer, texts, options.ids, options.pair,
                 options.max_length, options.budget,
             )  # fmt: skip
             return Session(run, encoder)

@@ -23,7 +23,7 @@ from ..reading.window import all_of, bounds_around, reads_whole
 from ..state.plane import Plane, column_labels, fitted, plane_of, row_labels, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .layouts.link import LinkLayout, links_of, origin_near, rows_for
+from .layouts.link import LEGEND, STATUS, LinkLayout, links_of, origin_near, rows_for
 from .picture import PictureRequest, Shown, StyledPieces
 from .value_view import ValueView
 
@@ -225,17 +225,13 @@ class LinkView(ValueView):
         if shown.plane.size == 0:
             return [(tr("an axis has size 0: there is nothing in it"), self.ink("note"))] if y == 0 else []
         height = self.size.height
-        match layout.foot[y - height :] if y >= height - len(layout.foot) else ():
-            case ("status",):
-                row, column = self.cell
-                number = self._numbers[column] if column < len(self._numbers) else None
-                return self.status_words(self._places(shown, row, column), number)
-            case ("legend", *_):
-                return self._legend(shown, layout)
-            case ("most", *_):
-                return self._most(shown)
-            case _:
-                pass
+        below = layout.foot[y - height] if y >= height - len(layout.foot) else ""
+        if below == STATUS:
+            row, column = self.cell
+            number = self._numbers[column] if column < len(self._numbers) else None
+            return self.status_words(self._places(shown, row, column), number)
+        if below:
+            return self._legend(shown, layout) if below == LEGEND else self._most(shown)
         if y < layout.header:
             return self._header(layout)
         line = y - layout.header

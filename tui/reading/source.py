@@ -68,21 +68,15 @@ def read_source(session: Session, stage: str) -> SourcePage:
     first = max(0, places.index(program.index(stage)) - MOST_VALUES // 2)
     names = [program[place].name for place in places[first : first + MOST_VALUES]]
     values = tuple(_value(session, name) for name in names)
-    file, line = split_source(program[stage].source)
+    source = program[stage].source
+    (file, line), name = split_source(source), visible(name_of_file(source))
     try:
         lines, changed = _read(file, session.trace.written or session.opened)
     except (OSError, ValueError) as error:
         told = getattr(error, "strerror", None) or one_line(error)
-        return SourcePage(
-            file,
-            line,
-            (),
-            tr("{file} cannot be read: {why}", file=visible(name_of_file(f"{file}:0")), why=told),
-            values,
-        )
-    note = ""
-    if is_own_code(program[stage]) and (changed or line > len(lines)):
-        note = tr("{file} has been changed since: the lines may be others", file=visible(name_of_file(f"{file}:0")))
+        return SourcePage(file, line, (), tr("{file} cannot be read: {why}", file=name, why=told), values)
+    is_other = is_own_code(program[stage]) and (changed or line > len(lines))
+    note = tr("{file} has been changed since: the lines may be others", file=name) if is_other else ""
     return SourcePage(file, line, lines, note, values)
 
 

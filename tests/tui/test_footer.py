@@ -86,5 +86,5 @@ async def test_tabs_of_views_that_show_nothing_of_a_stage_are_dim() -> None:
             app.controller.run(f"goto {stage}", "key")
             await settled(pilot)
             tabs = {text.strip("▸ ").partition(" ")[2]: style for text, style in header._tabs(200)}
-            idle = {name for name, style in tabs.items() if name in VIEWS and style == header._ink("tab-idle")}
+            idle = {name for name, style in tabs.items() if name in VIEWS and style == header.ink("tab-idle")}
             assert idle == dim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual.widget import Widget
@@ -15,17 +15,29 @@ class InkedWidget(Widget):
     of it is to be drawn again.
     """
 
+    INKS: ClassVar[str] = ""  # what the names of its component classes begin with
+
     def __init__(self, *children: Widget, **named: Any) -> None:
         super().__init__(*children, **named)
         self._inks: dict[str, Style] = {}
+        self._ground: Style | None = None
 
     def ink(self, names: str = "") -> Style:
         """The style of component classes, parted by spaces; without any, the widget's own."""
         if names not in self._inks:
-            self._inks[names] = self.get_component_rich_style(*names.split()) if names else self.rich_style
+            classes = [f"{self.INKS}{name}" for name in names.split()]
+            self._inks[names] = self.get_component_rich_style(*classes) if classes else self.rich_style
         return self._inks[names]
+
+    @property
+    def ground(self) -> Style:
+        """The style of cells that nothing else colours."""
+        if self._ground is None:
+            self._ground = Style(bgcolor=self.background_colors[1].rich_color)
+        return self._ground
 
     def notify_style_update(self) -> None:
         """Called by Textual when styles change."""
         super().notify_style_update()
         self._inks.clear()
+        self._ground = None

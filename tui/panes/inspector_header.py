@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...engine.commands.screen import VIEW_KEYS
 from ...engine.messages.translation import language, tr
+from ..drawing.inked import InkedWidget
 from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
 from ..state.subject import Subject
@@ -24,7 +23,7 @@ Applies = Callable[[str, Subject], bool]
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
 
 
-class InspectorHeader(Widget):
+class InspectorHeader(InkedWidget):
     """What is shown, in one to five lines.
 
     Args:
@@ -32,6 +31,7 @@ class InspectorHeader(Widget):
         applies: whether a view has a picture of a subject; the tabs of those that have none are dim.
     """
 
+    INKS: ClassVar[str] = "header--"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "header--name", "header--quiet", "header--formula", "header--tab", "header--tab-here", "header--tab-idle", "header--mark",
     }  # fmt: skip
@@ -53,7 +53,6 @@ class InspectorHeader(Widget):
         self._views, self._applies = views, applies
         self._state = ViewState()
         self._subject: Subject | None = None
-        self._inks: dict[str, Style] = {}
         self._written: tuple[object, ...] = ()
         self._drawn: list[StyledText] = []
 
@@ -85,15 +84,14 @@ class InspectorHeader(Widget):
         if written != self._written:  # all lines at once
             self._written, self._drawn = written, self._lines(width, height) if self._subject is not None else []
         words = self._drawn[y] if y < len(self._drawn) else []
-        ground = self._ground
         strip = Strip([Segment(text, style) for text, style in words if text])
-        return strip.adjust_cell_length(max(0, width)).apply_style(ground)
+        return strip.adjust_cell_length(max(0, width)).apply_style(self.ground)
 
     def _lines(self, width: int, height: int) -> list[StyledText]:
         subject = self._subject
         assert subject is not None
-        formula: StyledText = [(cut(subject.formula, width), self._ink("formula"))]
-        shapes: StyledText = [(cut(subject.formula_of_shapes, width), self._ink("quiet"))]
+        formula: StyledText = [(cut(subject.formula, width), self.ink("formula"))]
+        shapes: StyledText = [(cut(subject.formula_of_shapes, width), self.ink("quiet"))]
         tabs = self._tabs(width)
         if height >= 5:
             return [self._title(width), self._axes(width), formula, shapes, tabs]
@@ -109,13 +107,13 @@ class InspectorHeader(Widget):
         words = _written(subject)
         name = cut(subject.stage, width)
         spare = width - cell_len(name) - cell_len(words)
-        mark = self._ink("mark" if subject.patched else "quiet")
-        return [(name, self._ink("name")), *([(" " * spare + words, mark)] if spare >= 2 else [])]
+        mark = self.ink("mark" if subject.patched else "quiet")
+        return [(name, self.ink("name")), *([(" " * spare + words, mark)] if spare >= 2 else [])]
 
     def _axes(self, width: int) -> StyledText:
         subject = self._subject
         assert subject is not None
-        return [(cut(f"{_shape(subject)}  {subject.dtype}", width), self._ink("quiet"))]
+        return [(cut(f"{_shape(subject)}  {subject.dtype}", width), self.ink("quiet"))]
 
     def _title_and_axes(self, width: int) -> StyledText:
         """Name, then shape as fully as there is room for, then what is to be known of it."""
@@ -126,8 +124,8 @@ class InspectorHeader(Widget):
         sizes = f"[{', '.join(map(str, subject.shape))}]"
         long, middle, short = f"{_shape(subject)}  {subject.dtype}", f"{sizes} {subject.dtype}", sizes
         text = next((text for text in (long, middle, short) if cell_len(text) <= room), "")
-        words: StyledText = [(name, self._ink("name")), (f"  {text}", self._ink("quiet"))]
-        return [*words, (f"  {status}", self._ink("mark"))] if status else words
+        words: StyledText = [(name, self.ink("name")), (f"  {text}", self.ink("quiet"))]
+        return [*words, (f"  {status}", self.ink("mark"))] if status else words
 
     def _tabs(self, width: int) -> StyledText:
         subject = self._subject
@@ -135,11 +133,11 @@ class InspectorHeader(Widget):
         words: StyledText = []
         for view, (text, is_here) in zip(self._offered, self._tab_texts(width), strict=True):
             ink = "tab-here" if is_here else "tab" if self._applies(view, subject) else "tab-idle"
-            words.append((text, self._ink(ink)))
+            words.append((text, self.ink(ink)))
         used = sum(cell_len(text) for text, _ in words)
         for chosen in self._chosen():
             if used + cell_len(chosen) + 2 <= width:
-                return [*words, (fit(chosen, width - used, "right"), self._ink("formula"))]
+                return [*words, (fit(chosen, width - used, "right"), self.ink("formula"))]
         return words
 
     @property
@@ -201,21 +199,9 @@ class InspectorHeader(Widget):
         )
         return ["   ".join(long), "  ".join(short), " ".join(text.replace(" ", "") for text in short), shortest]
 
-    @property
-    def _ground(self) -> Style:
-        if "" not in self._inks:
-            self._inks[""] = Style(bgcolor=self.background_colors[1].rich_color)
-        return self._inks[""]
-
-    def _ink(self, name: str) -> Style:
-        if name not in self._inks:
-            self._inks[name] = self.get_component_rich_style(f"header--{name}")
-        return self._inks[name]
-
     def notify_style_update(self) -> None:
         """Forget styles of the old theme."""
         super().notify_style_update()
-        self._inks.clear()
         self._written = ()
 
     def on_click(self, event: events.Click) -> None:

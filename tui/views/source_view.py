@@ -41,19 +41,19 @@ class SourceView(ValueView):
     name_of_view: ClassVar[str] = "source"
     smallest: ClassVar[tuple[int, int]] = (24, 4)
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "source--keyword", "source--string", "source--number", "source--comment", "source--name", "source--builtin", "source--stop",
-        "source--here",
+        "view--source-keyword", "view--source-string", "view--source-number", "view--source-comment", "view--source-name",
+        "view--source-builtin", "view--source-stop", "view--source-here",
     }  # fmt: skip
     DEFAULT_CSS = """
     SourceView {
-        & .source--keyword { color: $primary; text-style: bold; }
-        & .source--string { color: $success; }
-        & .source--number { color: $warning; }
-        & .source--comment { color: $foreground 50%; text-style: italic; }
-        & .source--name { color: $accent; text-style: bold; }
-        & .source--builtin { color: $secondary; }
-        & .source--stop { color: $error; text-style: bold; }
-        & .source--here { background: $foreground 12%; text-style: bold; }
+        & .view--source-keyword { color: $primary; text-style: bold; }
+        & .view--source-string { color: $success; }
+        & .view--source-number { color: $warning; }
+        & .view--source-comment { color: $foreground 50%; text-style: italic; }
+        & .view--source-name { color: $accent; text-style: bold; }
+        & .view--source-builtin { color: $secondary; }
+        & .view--source-stop { color: $error; text-style: bold; }
+        & .view--source-here { background: $foreground 12%; text-style: bold; }
     }
     """
 
@@ -198,12 +198,7 @@ class SourceView(ValueView):
 
     def source_ink(self, kind: str) -> Style:
         """The style of what a token is."""
-        name = f"source--{kind}"
-        if not kind:
-            return self.ink("note")
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(name)
-        return self._styles[name]
+        return self.ink(f"source-{kind}" if kind else "note")
 
     # -- the margin ------------------------------------------------------------------------------------------------
 

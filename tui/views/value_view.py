@@ -15,10 +15,10 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
+from ..drawing.inked import InkedWidget
 from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, fit
 from ..reading.window import Bounds, Window, all_of
@@ -40,7 +40,7 @@ KEPT_BYTES = 96 << 20
 KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
 
 
-class ValueView(Widget):
+class ValueView(InkedWidget):
     """A view of one value. Subclasses say what they need (`request`) and paint lines of it (`paint`).
 
     Args:
@@ -50,6 +50,7 @@ class ValueView(Widget):
     name_of_view: ClassVar[str] = ""
     smallest: ClassVar[tuple[int, int]] = (12, 3)
 
+    INKS: ClassVar[str] = "view--"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--cursor", "view--faint",
     }  # fmt: skip
@@ -88,7 +89,6 @@ class ValueView(Widget):
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
         self._timer: Timer | None = None
-        self._styles: dict[str, Style] = {}
         self._expected = self._asked_for = Size(0, 0)
 
     # -- what subclasses say ---------------------------------------------------------------------------------
@@ -357,23 +357,9 @@ class ValueView(Widget):
         """Repaint some lines and no others."""
         self.refresh(*[Region(0, y, self.size.width, 1) for y in lines])
 
-    @property
-    def ground(self) -> Style:
-        """The style of cells that nothing else colours."""
-        if "" not in self._styles:
-            self._styles[""] = Style(bgcolor=self.background_colors[1].rich_color)
-        return self._styles[""]
-
-    def ink(self, name: str) -> Style:
-        """The style of a component class, `label` for `view--label`."""
-        if name not in self._styles:
-            self._styles[name] = self.get_component_rich_style(f"view--{name}")
-        return self._styles[name]
-
     def notify_style_update(self) -> None:
         """Forget styles of the old theme."""
         super().notify_style_update()
-        self._styles.clear()
         self._strips.clear()
 
     # -- the mouse -------------------------------------------------------------------------------------------

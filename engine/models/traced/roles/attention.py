@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from ..graph import TorchCall
 from .flow import CASTS, DROPOUT, MOVES, SOFTMAX, operand, operands
 from .masks import BIAS, MASK, added
-from .products import gives_scores, product, takes_weights
+from .products import LiveProduct, gives_scores, product, takes_weights
 from .sides import Reading, Side, is_by_number, side_of
 
 FUSED = "scaled_dot_product_attention"
-# Steps on the way to a softmax that change numbers and have no name.
+# Steps on the way to a softmax that change numbers: those that may have a name, and those that have none.
+NAMED = frozenset({"add", "sub", "mul", "div", "masked_fill", "where"})
 UNNAMED = frozenset({"tanh", "clamp", "max", "maximum", "minimum", "min", "nan_to_num"})
+
+# Steps from a softmax on to the product that takes its weights.
+UPON_WEIGHTS = frozenset({"masked_fill", "where", "nan_to_num", "mul"})
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,6 @@ class _Way:
 
 
 def _between_products(known: Reading, softmax: TorchCall) -> Attention | None:
-    flow = known.flow
     rank = len(softmax.shape)
     place = softmax.arguments[1]
     if not isinstance(place, int) or not rank:
@@ -101,12 +104,10 @@ def _between_products(known: Reading, softmax: TorchCall) -> Attention | None:
     key = place - rank if place >= 0 else place
     weighed = _weighed(known, softmax.name, key)
     way = _Way(after=softmax.name)
-    first = _scores_below(known, operand(softmax, 0), key, way, softmax)
-    if weighed is None or first is None:
+    pair = _scores_below(known, operand(softmax, 0), key, way)
+    if weighed is None or pair is None:
         return None
     last, value, between = weighed
-    scores, pair = first
-    assert flow.call(scores) is not None
     role = "output" if last.matrix else "context"
     steps = {**way.names, "weights": softmax.name, role: last.name}
     inner = {**way.inner, **dict.fromkeys(between, last.name)}
@@ -116,7 +117,7 @@ def _between_products(known: Reading, softmax: TorchCall) -> Attention | None:
     )  # fmt: skip
 
 
-def _weighed(known: Reading, weights: str, key: int):
+def _weighed(known: Reading, weights: str, key: int) -> tuple[LiveProduct, str, tuple[str, ...]] | None:
     """The product that takes the weights, what it weighs, and the calls between; None where there is none, or several."""
     flow = known.flow
     between: list[str] = []
@@ -134,7 +135,7 @@ def _weighed(known: Reading, weights: str, key: int):
             for user in flow.users(weights)
             if user.word in CASTS | DROPOUT
             or (user.word in MOVES and user.shape[-2:] == shape[-2:] and key == -1)
-            or (user.word in ("masked_fill", "where", "nan_to_num", "mul") and user.shape == shape)
+            or (user.word in UPON_WEIGHTS and user.shape == shape)
         ]
         onward = [user for user in onward if _weighed_at_all(known, user.name)]
         if len(onward) != 1:
@@ -150,14 +151,12 @@ def _weighed_at_all(known: Reading, name: str, depth: int = 4) -> bool:
     return depth > 0 and any(
         _weighed_at_all(known, user.name, depth - 1)
         for user in known.flow.users(name)
-        if user.word in CASTS | DROPOUT | MOVES | {"masked_fill", "where", "nan_to_num", "mul"}
+        if user.word in CASTS | DROPOUT | MOVES | UPON_WEIGHTS
     )
 
 
-def _scores_below(
-    known: Reading, name: str, key: int, way: _Way, softmax: TorchCall
-) -> tuple[str, tuple[str, str]] | None:
-    """Walk from what the softmax is taken of back to the product of queries and keys, writing down the steps."""
+def _scores_below(known: Reading, name: str, key: int, way: _Way) -> tuple[str, str] | None:
+    """Walk from what the softmax is taken of back to the product of queries and keys, writing down the steps; those two."""
     flow = known.flow
     for _ in range(12):
         call = flow.call(name)
@@ -168,8 +167,7 @@ def _scores_below(
             pair = gives_scores(known, made, key)
             if pair is not None:
                 _name_product(known, call, way)
-                return name, pair
-            return None
+            return pair
         if call.word in MOVES | CASTS | DROPOUT:
             below = operand(call, 0)
             same = known.dims[below][-2:] == known.dims[name][-2:] and key == -1
@@ -188,7 +186,7 @@ def _scores_below(
 
 def _main(known: Reading, call: TorchCall, key: int) -> str:
     """Of the operands of a step that which leads to a product; "" where none does, or several do."""
-    if call.word not in UNNAMED | {"add", "sub", "mul", "div", "masked_fill", "where"}:
+    if call.word not in UNNAMED | NAMED:
         return ""
     leading = [part for part in dict.fromkeys(operands(call)) if known.flow.is_live(part) and _leads(known, part, key)]
     return leading[0] if len(leading) == 1 else ""
@@ -206,9 +204,7 @@ def _leads(known: Reading, name: str, key: int) -> bool:
                 return True
             continue
         call = flow.call(current)
-        if call is not None and call.word in MOVES | CASTS | DROPOUT | UNNAMED | {
-            "add", "sub", "mul", "div", "masked_fill", "where"
-        }:  # fmt: skip
+        if call is not None and call.word in MOVES | CASTS | DROPOUT | UNNAMED | NAMED:
             left += [part for part in call.inputs if flow.is_live(part)]
     return False
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ....program.factors import Axes
-from .dimensions import Dimension, Dimensions, core, is_feature
+from .dimensions import Dimension, Dimensions, core, extent_of, is_feature
 from .layers import Unit
 from .sides import Reading
 
@@ -21,9 +21,8 @@ OF_ROLE: Mapping[str, Axes] = {
     **dict.fromkeys(("scores", "scaled", "biased", "masked", "weights", "additive"), SQUARE),
     **dict.fromkeys(("query_heads", "key_heads", "value_heads", "query_rotated", "key_rotated", "context"), HEADS),
     **dict.fromkeys(("query_scaled", "key_scaled"), HEADS),
-    **dict.fromkeys(("gate", "activation", "gated", "up"), WIDE),
-    **dict.fromkeys(("qkv",), JOINT),
-    **dict.fromkeys(("up_gate",), WIDE),
+    **dict.fromkeys(("gate", "activation", "gated", "up", "up_gate"), WIDE),
+    "qkv": JOINT,
     **dict.fromkeys(("ids", "positions", "segments"), TEXTS),
 }
 
@@ -112,9 +111,7 @@ def _labelled(dims: Dimensions, wanted: Axes, marks: Marks) -> Axes | None:
 
 def _label(dim: Dimension, place: int, left: Sequence[str], marks: Marks) -> str | None:
     """One name out of those left; "" for what is one long; None where none fits."""
-    of, size = core(dim), 1
-    for atom in dim:
-        size *= atom.size
+    of, size = core(dim), extent_of(dim)
     if not of:
         return ""
     if of in marks.batches and "batch" in left:

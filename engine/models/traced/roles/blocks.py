@@ -15,14 +15,12 @@ class LayerSteps:
     """One layer: roles of what is in it, `attention.residual` -> value.
 
     Attributes:
-        unit: its attention.
         names: role within the layer -> value.
         inner: calls that are part of one of the steps -> that step.
         entry: what went into the layer; "" where that cannot be told.
         result: what leaves it; "" where that cannot be told.
     """
 
-    unit: Unit
     names: dict[str, str] = field(default_factory=dict[str, str])
     inner: dict[str, str] = field(default_factory=dict[str, str])
     entry: str = ""
@@ -31,7 +29,7 @@ class LayerSteps:
 
 def layer_of(known: Reading, unit: Unit) -> LayerSteps:
     """The layer around an attention, as far as it is known."""
-    layer = LayerSteps(unit)
+    layer = LayerSteps()
     concat, output, between = output_of(known, unit)
     if not output:
         return layer
@@ -133,12 +131,10 @@ def _last_norm(known: Reading, layer: LayerSteps, total: str) -> None:
     """Of a layer whose first norm stands after its sum, the second as well."""
     norms = [norm for norm in known.norms.values() if norm.source == total]
     users = {user.name for user in known.flow.users(total)}
-    if len(norms) == 1 and all(
-        name == norms[0].result or name in norms[0].steps or operand_only(known, name) for name in users
-    ):
+    if len(norms) == 1 and all(_is_norms(known, name) for name in users):
         layer.names["ffn.norm"] = layer.result = norms[0].result
 
 
-def operand_only(known: Reading, name: str) -> bool:
-    """Whether a call is a step of some norm."""
+def _is_norms(known: Reading, name: str) -> bool:
+    """Whether a call is a step of some norm, or its last."""
     return any(name == norm.result or name in norm.steps for norm in known.norms.values())

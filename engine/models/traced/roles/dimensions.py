@@ -44,6 +44,11 @@ def is_feature(dimension: Dimension) -> bool:
     return any(atom.feature for atom in dimension)
 
 
+def extent_of(dimension: Dimension) -> int:
+    """How long a dimension is."""
+    return math.prod(atom.size for atom in dimension)
+
+
 def dimensions_of(flow: Flow) -> dict[str, Dimensions]:
     """The dimensions of every value of a graph."""
     known: dict[str, Dimensions] = {}
@@ -53,14 +58,9 @@ def dimensions_of(flow: Flow) -> dict[str, Dimensions]:
         rule = RULES.get(call.word, _elementwise)
         try:
             made = rule(flow, call, known)
-        except (
-            IndexError,
-            KeyError,
-            TypeError,
-            ValueError,
-        ):  # arguments that the rule does not expect: it knows nothing
+        except (IndexError, KeyError, TypeError, ValueError):  # arguments that the rule does not expect
             made = None
-        sizes = tuple(math.prod(atom.size for atom in dimension) for dimension in made or ())
+        sizes = tuple(extent_of(dimension) for dimension in made or ())
         fits = made is not None and all(a in (b, 1) for a, b in zip(sizes, call.shape, strict=False))
         known[call.name] = (
             made if made is not None and fits and len(made) == len(call.shape) else fresh(call.name, call.shape)
@@ -83,9 +83,7 @@ def _same(flow: Flow, call: TorchCall, known: SoFar) -> Dimensions:
 
 def _elementwise(flow: Flow, call: TorchCall, known: SoFar) -> Dimensions | None:
     """Of each place that which is not broadcast; of a call that does more than go by elements, nothing."""
-    names = sorted(
-        dict.fromkeys(operands(call)), key=flow.is_live, reverse=True
-    )  # of two that are as long, what is live
+    names = sorted(dict.fromkeys(operands(call)), key=flow.is_live, reverse=True)  # the live one of two as long
     given = [known[name] for name in names if name in known]
     if not given or call.word in MADE_LIKE:
         return None
@@ -93,8 +91,8 @@ def _elementwise(flow: Flow, call: TorchCall, known: SoFar) -> Dimensions | None
     for place in range(-len(call.shape), 0):
         size = call.shape[place]
         at = [dims[place] for dims in given if len(dims) >= -place]
-        fitting = [dimension for dimension in at if math.prod(atom.size for atom in dimension) == size]
-        if not fitting or any(math.prod(atom.size for atom in dimension) not in (1, size) for dimension in at):
+        fitting = [dimension for dimension in at if extent_of(dimension) == size]
+        if not fitting or any(extent_of(dimension) not in (1, size) for dimension in at):
             return None
         made.append(fitting[0])
     return tuple(made)

@@ -149,7 +149,7 @@ def _name_tables(known: Reading, total: str, summed: tuple[list[LookedUp], list[
         if len(ones) == 1:
             _name_table(role, ones[0], made)
             made.names[index] = ones[0].index
-    if len(sums) > 0:
+    if sums:
         made.names["embeddings.sum"] = total
         made.inner.update((name, total) for name in sums if name != total)
 

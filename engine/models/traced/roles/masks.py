@@ -21,14 +21,12 @@ def added(flow: Flow, call: TorchCall, main: str) -> str:
     if call.word == "where":
         rest = [argument for place, argument in enumerate(call.arguments) if place and _name(argument) != main]
         return MASK if operand(call, 0) != main and len(rest) == 1 and is_low(flow, rest[0]) else ""
-    if call.word not in ("add", "sub", "baddbmm"):
+    if call.word not in ("add", "baddbmm"):
         return ""
     other = next((name for name in operands(call) if name not in (main, *_pair(call))), "")
     if not other:
         return ""
     kinds = _made_of(flow, other)
-    if call.word == "sub":
-        return ""
     return MASK if MASK in kinds else BIAS if BIAS in kinds else ""
 
 

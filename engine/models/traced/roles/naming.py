@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from .blocks import LayerSteps
@@ -29,10 +29,8 @@ class Names:
     heads: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def give(self, value: str, name: str) -> None:
-        """A name to a value, where neither has one yet; what is claimed twice is nobody's."""
-        if value in self.of and self.of[value] != name:
-            return
-        self.of[value] = name
+        """A name to a value that has none yet; a name that several values claim is nobody's (`settled`)."""
+        self.of.setdefault(value, name)
 
     def fold(self, calls: Mapping[str, str]) -> None:
         """Calls that are part of others."""
@@ -59,7 +57,7 @@ def name_attention(known: Reading, names: Names, unit: Unit, block: str) -> None
     first = first_product(one.steps) or one.result
     for role, side in one.sides:
         _name_side(known, names, f"{block}.{role}", side, alone=side.projected not in _others(one.sides, role))
-        names.fold(folded(names, side, (target[role] or first) if role != "value" else one.result))
+        names.fold(folded(names.of, side, (target[role] or first) if role != "value" else one.result))
 
 
 def first_product(steps: Mapping[str, str]) -> str:
@@ -91,11 +89,11 @@ def _name_side(known: Reading, names: Names, name: str, side: Side, *, alone: bo
             names.give(value, f"{name}_{suffix}")
 
 
-def folded(names: Names, side: Side, end: str) -> dict[str, str]:
+def folded(named: Container[str], side: Side, end: str) -> dict[str, str]:
     """Unnamed steps of a side are part of the next that has a name, or of the product that they end in."""
     inner, after = dict(side.inner), end
     for value in reversed(side.steps):
-        if value in names.of:
+        if value in named:
             after = value
         elif value != after:
             inner[value] = after
@@ -121,8 +119,7 @@ def _name_heads(known: Reading, names: Names, unit: Unit, block: str) -> None:
         names.fold(part.inner)
         for role, side in part.sides:
             end = part.result if role == "value" else first_product(part.steps) or part.result
-            kept = Names(of=dict.fromkeys(held, ""))
-            names.fold(folded(kept, side, end))
+            names.fold(folded(held, side, end))
 
 
 def name_layer(names: Names, layer: LayerSteps, number: int) -> None:

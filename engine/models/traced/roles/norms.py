@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..graph import TorchCall
 from .flow import CASTS, NORMS, Chain, Flow, number, operand, operands
 
@@ -138,8 +136,3 @@ def _between(flow: Flow, last: str, source: str) -> tuple[str, ...] | None:
                 left.append(name)
                 steps.append(name)
     return tuple(steps)
-
-
-def before_norm(norms: Mapping[str, Chain], name: str) -> str:
-    """What a value was normed from; "" where it is no norm."""
-    return norms[name].source if name in norms else ""

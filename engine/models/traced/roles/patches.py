@@ -42,7 +42,7 @@ def name_patches(known: Reading, total: str, names: dict[str, str], inner: dict[
     table = flow.call(position)
     if table is not None and table.word == "embedding":
         names["embeddings.position"] = position
-    pixels = operand_of(known, patches)
+    pixels = _operand_of(known, patches)
     if pixels in flow.graph.inputs and len(flow.shape(pixels)) == 4:
         names["image.pixels"] = pixels
     return True
@@ -61,7 +61,7 @@ def _patches(known: Reading, name: str) -> tuple[str, list[str]]:
     return (name, moves) if filters[2:] == tuple(stride * (2 // len(stride))) else ("", [])
 
 
-def operand_of(known: Reading, name: str) -> str:
+def _operand_of(known: Reading, name: str) -> str:
     """What a convolution is of."""
     call = known.flow.call(name)
     assert call is not None

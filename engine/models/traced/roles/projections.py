@@ -13,7 +13,7 @@ def projection(flow: Flow, name: str) -> Chain | None:
         return None
     source = _multiplied(flow, call)
     if source:
-        return _unrolled(flow, call, source)
+        return Chain(call.name, source)
     if call.word == "add" and len(operands(call)) == 2:
         return _with_bias(flow, call) or _with_update(flow, call)
     if call.word in ("view", "reshape", "_unsafe_view"):
@@ -37,11 +37,6 @@ def _multiplied(flow: Flow, call: TorchCall) -> str:
         live = [name for name in operands(call) if flow.is_live(name)]
         return live[0] if len(live) == 1 and len(operands(call)) == 2 else ""
     return ""
-
-
-def _unrolled(flow: Flow, call: TorchCall, source: str) -> Chain:
-    """A product of rows of all texts laid under each other: what was multiplied is what it was before."""
-    return Chain(call.name, source)
 
 
 def _rolled_up(flow: Flow, call: TorchCall) -> Chain | None:

@@ -52,12 +52,11 @@ class Rotation:
     """Queries or keys turned by their positions (Su et al. 2021).
 
     Attributes:
-        result, entry: what was turned, after and before.
+        entry: what was turned.
         steps: the calls between that only it needs.
         tables: what it was multiplied with: cosines and sines, or complex numbers.
     """
 
-    result: str
     entry: str
     steps: tuple[str, ...]
     tables: tuple[str, ...]
@@ -78,7 +77,7 @@ def rotation(flow: Flow, name: str) -> Rotation | None:
     complex_turns = len(different) == 1 and {"view_as_complex", "view_as_real"} <= whole.words
     if not (turns or complex_turns) or any(len(flow.shape(table)) < 2 for table in different):
         return None
-    return Rotation(name, whole.entry, tuple(call.name for call in whole.calls if call.name != name), different)
+    return Rotation(whole.entry, tuple(call.name for call in whole.calls if call.name != name), different)
 
 
 def _size(flow: Flow, name: str) -> int:

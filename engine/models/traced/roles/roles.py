@@ -9,7 +9,7 @@ from ....program.factors import Axes
 from ..graph import Graph
 from .attention import Attention, attentions_of
 from .axes import axes_of
-from .blocks import LayerSteps, layer_of
+from .blocks import layer_of
 from .dimensions import dimensions_of
 from .embeddings import embeddings_of
 from .flow import Flow, number, operand
@@ -87,15 +87,15 @@ def roles_of(graph: Graph) -> Roles:
     names = Names()
     for norm in known.norms.values():
         names.fold(dict.fromkeys(norm.steps, norm.result))
-    entry = _entry(layers)
+    entry = layers[0].entry if layers else ""
     embedded = embeddings_of(known, entry) if entry else None
     if embedded is not None:
         for role, value in embedded.names.items():
             names.give(value, role)
         names.fold(embedded.inner)
-    for number_, (unit, layer) in enumerate(zip(units, layers, strict=True)):
-        name_attention(known, names, unit, f"layers.{number_}.attention")
-        name_layer(names, layer, number_)
+    for at, (unit, layer) in enumerate(zip(units, layers, strict=True)):
+        name_attention(known, names, unit, f"layers.{at}.attention")
+        name_layer(names, layer, at)
     texts = embedded.texts if embedded is not None else ""
     name_mask(known, names, units)
     name_shown(known, names, units, texts)
@@ -107,11 +107,6 @@ def roles_of(graph: Graph) -> Roles:
     axes = axes_of(known, told, units, texts, entry or (units[0].source if units else ""))
     heads = tuple(HeadStack(name, values) for name, values in names.heads.items())
     return Roles(of, axes, heads, _fused(flow, attentions, units), inner)
-
-
-def _entry(layers: list[LayerSteps]) -> str:
-    """What goes into the first layer."""
-    return layers[0].entry if layers else ""
 
 
 def _fused(flow: Flow, attentions: tuple[Attention, ...], units: tuple[Unit, ...]) -> dict[str, FusedAttention]:

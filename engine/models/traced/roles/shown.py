@@ -50,9 +50,8 @@ def _before(flow: Flow, call: TorchCall, sign: int) -> list[tuple[str, int]]:
     if call.word == "rsub":
         return [(first, -sign)]
     if call.word in ("add", "sub"):
-        return [(first, sign)] * bool(first) + [(operand(call, 1), sign if call.word == "add" else -sign)] * bool(
-            operand(call, 1)
-        )
+        both = (first, sign), (operand(call, 1), sign if call.word == "add" else -sign)
+        return [(name, turn) for name, turn in both if name]
     if call.word == "mul":
         by = number(call, 1)
         if by is not None:

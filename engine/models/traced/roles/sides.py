@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -70,7 +71,7 @@ def side_of(known: Reading, name: str) -> Side:
         path.append((current, kind))
         current = before
     if made is None and any(kind != "moved" for _, kind in path):  # half known: what is before it may be anything
-        return Side(flow.root(current), tables=(), steps=())
+        return Side(flow.root(current))
     if made is None:
         return Side(flow.root(name), steps=tuple(step for step, _ in reversed(path)))
     inner.update(dict.fromkeys(made.steps, made.result))
@@ -145,8 +146,7 @@ def _is_part_of_features(known: Reading, name: str, first: str) -> bool:
     before, after = known.dims[first], known.dims[name]
     if len(before) == len(after):
         return all(is_feature(one) for one, other in zip(before, after, strict=True) if core(one) != core(other))
-    kept = list(after)
-    gone = [dim for dim in before if not (dim in kept and (kept.remove(dim) or True))]
+    gone = Counter(before) - Counter(after)
     return bool(gone) and all(is_feature(dim) for dim in gone)
 
 

@@ -52,7 +52,7 @@ class Computation:
         shadows: Mapping[str, Shadow] | None = None,
         base: Computation | None = None,
     ) -> None:
-        self.program, self.weights, self.budget, self._dtype = program, weights, budget, dtype
+        self.program, self.weights, self.budget, self.dtype_given = program, weights, budget, dtype
         self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
         self._reuses = reuses(self.device)
         self._length = max(length for _, length in inputs.sizes.values())
@@ -158,7 +158,14 @@ class Computation:
         while base._base is not None and base._patches.all == base._base._patches.all:
             base = base._base  # the one between has nothing of its own to be shared
         child = Computation(
-            self.program, self.weights, inputs, self.device, self._dtype, self.budget, shadows=self.shadows, base=base
+            self.program,
+            self.weights,
+            inputs,
+            self.device,
+            self.dtype_given,
+            self.budget,
+            shadows=self.shadows,
+            base=base,
         )
         child.change(self._patches)
         child.stale = frozenset()

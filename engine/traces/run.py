@@ -49,6 +49,7 @@ class Run(LiveTrace):
     Attributes:
         computation: what computes and keeps the values.
         extents: how large they are, as far as it has been looked at.
+        named: gives the token of an id, or None where there is no tokenizer.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Run(LiveTrace):
         self.computation, self.program = computation, computation.program
         self.inputs = self._original = inputs
         self.about = dict(about or {})
-        self._word = word
+        self.named = word
         self.extents = Extents(computation, weight_sizes or WeightSizes(computation.weights))
         # weak, as whoever holds a value holds its run: a run that nobody has any more goes at once, and its memory with it
         self._values: weakref.WeakValueDictionary[str, RunValue] = weakref.WeakValueDictionary()
@@ -193,10 +194,10 @@ class Run(LiveTrace):
 
     @property
     def knows_words(self) -> bool:
-        return self._word is not None
+        return self.named is not None
 
     def word(self, number: int) -> str:
-        word = self._word(number) if self._word is not None and number >= 0 else None
+        word = self.named(number) if self.named is not None and number >= 0 else None
         return visible(word) if word is not None else str(number)
 
     # -- patches -------------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ class Run(LiveTrace):
 
     def fork(self) -> Run:
         computation = self.computation.fork(self._original)
-        child = Run(computation, self._original, self.about, self.extents.weights, self._word)
+        child = Run(computation, self._original, self.about, self.extents.weights, self.named)
         child._read_tokens(computation.patches.names)
         child.model_notes, child.kinds_beside, child.longest = self.model_notes, self.kinds_beside, self.longest
         return child

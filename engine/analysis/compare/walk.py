@@ -53,12 +53,12 @@ def compare(
         InputError: there is no stage both have, or it was stopped.
     """
     alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
-    exact = _exact(ours, theirs)
+    exact = may_be_exact(ours, theirs)
     only_ours: list[str] = []
     lost: list[str] = []
     shapes: list[OtherShape] = []
     rows: list[Difference] = []
-    walk = _Walk(ours, theirs, alignment, parts)
+    walk = Walk(ours, theirs, alignment, parts)
     explained = 0
     for position, stage in enumerate(ours.program):
         name = stage.name
@@ -88,12 +88,13 @@ def compare(
     )  # fmt: skip
 
 
-def _exact(ours: Trace, theirs: Trace) -> bool:
+def may_be_exact(ours: Trace, theirs: Trace) -> bool:
+    """Whether both are computed alike, so that nothing may differ: the same shapes in one dtype on one kind of device."""
     same = all(ours.about.get(fact) == theirs.about.get(fact) for fact in ("dtype", "device"))
     return same and ours.inputs.sizes == theirs.inputs.sizes
 
 
-class _Walk:
+class Walk:
     """What stays the same from stage to stage."""
 
     def __init__(self, ours: Trace, theirs: Trace, alignment: Alignment, parts: bool) -> None:

@@ -1,0 +1,30 @@
+"""What theirs may do otherwise, a family of causes a file; each looks at a case and gives the hypotheses that are worth a try.
+
+The commonest come first: of two that close a gap equally well the first is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ..case import Case
+from ..hypothesis import Hypothesis
+from .activations import activations
+from .attention import head_counts, swapped_sides
+from .biases import biases
+from .dropout import dropout_left_on
+from .layers import other_layers
+from .masks import masks
+from .norms import norms
+from .positions import positions
+from .precision import kept_in_half
+from .products import products
+from .rotary import rotations
+from .scales import scales
+from .sums import summands
+from .tokens import token_ids
+
+CAUSES: tuple[Callable[[Case], Iterator[Hypothesis]], ...] = (
+    token_ids, positions, rotations, activations, norms, summands, biases, scales, masks, head_counts, swapped_sides,
+    other_layers, products, dropout_left_on, kept_in_half,
+)  # fmt: skip

@@ -1,0 +1,134 @@
+"""Other tokens: ids that are shifted, special tokens that are missing, padding on the other side, another case, a text that is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ....program.inputs import Inputs
+from ....program.stage import MAIN
+from ....program.tokens import Tokens
+from ..case import Case
+from ..edit import Edit
+from ..hypothesis import Hypothesis, only_at
+from .positions import nearest_rows
+
+FEW = 3
+
+
+def token_ids(case: Case) -> Iterator[Hypothesis]:
+    """Our run with the tokens of theirs, and with what theirs looked up."""
+    mine, other = case.ours.original_inputs.tokens, case.theirs.original_inputs.tokens
+    if mine.arrays or other.arrays:
+        return
+    edit = Edit(inputs=case.theirs.original_inputs)
+    if not _same(mine, other) and other.ids.size and _fits(case, other):
+        kind, cause, theirs = _described(mine, other)
+        yield Hypothesis(kind, cause, case.first.name, only_at(case.first.name, edit), theirs=theirs, spreads=False)
+    yield from _looked_up(case, mine)
+
+
+def _same(mine: Tokens, other: Tokens) -> bool:
+    return all(np.array_equal(getattr(mine, part), getattr(other, part)) for part in ("ids", "mask", "segments"))
+
+
+def _fits(case: Case, other: Tokens) -> bool:
+    table = next(
+        (stage for stage in case.ours.program if stage.kind == "Lookup" and stage.inputs == ("tokens.ids",)), None
+    )
+    return table is None or int(other.ids.max(initial=0)) < case.ours.weights[table.weights[0]].shape[0]
+
+
+def _looked_up(case: Case, mine: Tokens) -> Iterator[Hypothesis]:
+    """Theirs' words are rows of our table, others than ours."""
+    for suspect in case.suspected("Lookup"):
+        other = case.others(suspect.name)
+        if other is None or suspect.inputs != ("tokens.ids",) or other.ndim != 3:
+            continue
+        ids = nearest_rows(case.ours.weights[suspect.weights[0]].double().cpu().numpy(), other)
+        if ids is None or np.array_equal(ids, mine.ids):
+            continue
+        tokens = replace(mine, ids=ids)
+        kind, cause, theirs = _described(mine, tokens)
+        inputs = case.ours.original_inputs.changed({MAIN: {"ids": ids}}, case.ours.word)
+        edit = Edit(inputs=Inputs(inputs.tokens, case.ours.original_inputs.others))
+        yield Hypothesis(kind, cause, suspect.name, only_at(suspect.name, edit), theirs=theirs, spreads=False)
+
+
+def _described(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
+    """Kind, cause and what to change in theirs."""
+    if mine.ids.shape == other.ids.shape and np.array_equal(mine.mask, other.mask):
+        return _other_ids(mine, other) if not np.array_equal(mine.ids, other.ids) else (
+            "segments", f"theirs has segments {_few(other.segments[0])}, ours {_few(mine.segments[0])}", "the segments of the tokenizer"
+        )  # fmt: skip
+    rows = range(min(len(mine.ids), len(other.ids)))
+    real = [(mine.ids[row][mine.mask[row] != 0], other.ids[row][other.mask[row] != 0]) for row in rows]
+    if all(np.array_equal(a, b) for a, b in real):
+        left = bool((other.mask[:, 0] == 0).any())
+        side, ours = ("left", "right") if left else ("right", "left")
+        return "padding side", f"theirs pads on the {side}, ours on the {ours}", f'"padding_side": "{ours}"'
+    if all(len(a) > len(b) and _within(b, a) for a, b in real):
+        return _shorter("theirs", mine, real)
+    if all(len(b) > len(a) and _within(a, b) for a, b in real):
+        return _shorter("ours", other, [(b, a) for a, b in real])
+    return _cased(mine, other)
+
+
+def _other_ids(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
+    apart = (other.ids - mine.ids)[mine.mask != 0]
+    moved = apart[apart != 0]
+    if (moved == moved[0]).all() and len(moved) * 2 > len(apart):
+        some = "" if len(moved) == len(apart) else f" (but for {len(apart) - len(moved)} of {len(apart)})"
+        return "ids shifted", f"theirs has every id {int(moved[0]):+d}{some}: another vocabulary, or one that begins elsewhere", (
+            f"subtract {int(moved[0])} from the ids, or use the vocabulary that the weights were trained with"
+        )  # fmt: skip
+    return _cased(mine, other)
+
+
+def _cased(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
+    pairs = [
+        (a, b) for one, two in zip(mine.strings, other.strings, strict=False) for a, b in zip(one, two, strict=False) if a != b
+    ]  # fmt: skip
+    if pairs and all(a.lower() == b.lower() for a, b in pairs):
+        return (
+            "casing",
+            f"theirs reads {pairs[0][1]!r} where ours reads {pairs[0][0]!r}: one of them changes the case",
+            "do_lower_case",
+        )
+    shown = ", ".join(f"{b} for {a}" for a, b in pairs[:FEW])
+    return (
+        "other tokens",
+        f"theirs has other tokens{': ' if shown else ''}{shown}",
+        "the tokenizer that the weights were trained with",
+    )
+
+
+def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[str, str, str]:
+    """What one side lacks of the other's tokens."""
+    a, b = np.asarray(real[0][0]), np.asarray(real[0][1])
+    words = np.asarray(longer.strings[0], object)[longer.mask[0] != 0]
+    start = next((at for at in range(len(a) - len(b) + 1) if np.array_equal(a[at : at + len(b)], b)), None)
+    missing = words if start is None else np.concatenate([words[:start], words[start + len(b) :]])
+    shown = " ".join(map(str, missing[:FEW])) + (" ..." if len(missing) > FEW else "")
+    change = "the tokenizer's special tokens" if who == "theirs" else "without them"
+    if all(str(word).startswith(("[", "<")) for word in missing):
+        return "special tokens missing", f"{who} has no {shown}", change
+    if start is not None and start <= 1 and len(missing) > 2:
+        return (
+            "text cut",
+            f"{who} cuts the text: {len(missing)} tokens are missing, from {missing[0]!r} on",
+            "max_length",
+        )
+    return "tokens missing", f"{who} lacks {shown}", change
+
+
+def _within(few: Sequence[int], many: Sequence[int]) -> bool:
+    """Whether the ones stand in the others in that order."""
+    rest = iter(many)
+    return all(any(one == other for other in rest) for one in few)
+
+
+def _few(numbers: Sequence[int]) -> str:
+    return " ".join(str(int(number)) for number in numbers[:8])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.element import write_place
+from .diagnosing import diagnosed
 from .references import REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..analysis.compare import Comparison
     from ..program.trace import Trace
 
-COMPARE = f"compare {USAGE} [tolerance T] [all]"
+COMPARE = f"compare {USAGE} [tolerance T] [all] [diagnose]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,14 @@ class CompareRequest:
         trace: the reference.
         tolerance: as given; None for the default.
         everything: whether to write all stages.
+        diagnosed: whether to look for the cause.
     """
 
     title: str
     trace: Trace
     tolerance: float | None
     everything: bool
+    diagnosed: bool = False
 
 
 def against(session: Session, line: str) -> CompareRequest:
@@ -41,17 +44,20 @@ def against(session: Session, line: str) -> CompareRequest:
     Raises:
         InputError: it cannot be read, or there is no such reference.
     """
-    words, tolerance, everything = shell_words(line, COMPARE), None, False
+    words, tolerance, everything, diagnosed = shell_words(line, COMPARE), None, False, False
     while len(words) > 2:
         if words[-1] == "all":
             everything = True
+            words.pop()
+        elif words[-1] in ("diagnose", "--diagnose"):
+            diagnosed = True
             words.pop()
         elif len(words) > 3 and words[-2] == "tolerance":
             tolerance = _tolerance(words[-1])
             del words[-2:]
         else:
             break
-    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything)
+    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed)
 
 
 def _tolerance(word: str) -> float:
@@ -76,7 +82,10 @@ def compare_against(session: Session, wanted: CompareRequest) -> tuple[Compariso
         Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation)
     )
     before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
-    return comparison, before + write_comparison(comparison, everything=wanted.everything)
+    text = before + write_comparison(comparison, everything=wanted.everything)
+    if wanted.diagnosed and not comparison.equal:
+        text = f"{text}\n\n{diagnosed(session, wanted.tolerance)}"
+    return comparison, text
 
 
 def _read_otherwise(ours: Trace, theirs: Trace) -> str:
@@ -126,11 +135,25 @@ def _compare(session: Session, rest: str) -> Reply:
     return Reply(text, verdict=text.splitlines()[-1])
 
 
+def _diagnose(session: Session, rest: str) -> Reply:
+    if rest:
+        text = compare_against(session, against(session, f"{rest} diagnose"))[1]
+    else:
+        comparison = session.expect_reference().comparison
+        text = diagnosed(session, comparison.given if comparison is not None else None)
+    return Reply(text, verdict=text.splitlines()[-1])
+
+
 COMMANDS = (
     Command(
         "compare", COMPARE,
         "Compare every stage with another text, image, model, dtype, device, recording or fork: what differs, where it begins.",
         _compare, "values", ("cmp",), (), tuple(REFERENCES),
+    ),
+    Command(
+        "diagnose", f"diagnose [{USAGE}]",
+        "Name the cause of a difference: what the reference may do otherwise is tried in this run until the gap is closed.",
+        _diagnose, "values", (), (), tuple(REFERENCES),
     ),
     Command(
         "difference", "difference [STAGE]",

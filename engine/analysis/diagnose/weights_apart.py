@@ -81,7 +81,7 @@ def _of_matrix(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> tuple[str
     for axis, word in ((0, "row"), (1, "column")):
         lines = _places((a != b).any(1 - axis))
         if len(lines) <= max(1, int(ROWS * a.shape[axis])):
-            return f"{word}s alone", _of_lines(name, a.T if axis else a, b.T if axis else b, word, lines)
+            return f"few {word}s", _of_lines(name, a.T if axis else a, b.T if axis else b, word, lines)
     factor = float((a * b).sum() / (a * a).sum().clamp_min(1e-300))
     if factor and float((b - factor * a).abs().max()) <= CLOSE * float(b.abs().max()):
         return "weights times a factor", f"{name} of theirs is ours times {factor:.4g}"

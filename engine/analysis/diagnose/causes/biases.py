@@ -26,7 +26,7 @@ def biases(case: Case) -> Iterator[Hypothesis]:
     for suspect in case.suspected("Linear"):
         if len(suspect.weights) == 2:
             yield Hypothesis(
-                "bias missing", "theirs adds no bias", suspect.name, lambda stage: _without(case, stage),
+                "bias missing", "theirs adds no bias, or one that is all zero", suspect.name, lambda stage: _without(case, stage),
                 theirs=f"add the bias, {suspect.weights[1]} here",
             )  # fmt: skip
         pair = case.both(suspect.name)

@@ -331,6 +331,24 @@ def test_it_is_compared_with_itself_in_another_dtype(book: BookEncoder) -> None:
         TABLE.execute(session, "compare dtype float7")
 
 
+class Added(nn.Module):
+    """Counts its places from a number that it holds, and hides by the lowest number there is, as transformers' eager attention does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.offset = nn.Embedding(50, 8), nn.Buffer(torch.tensor(2))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        x = self.words(input_ids) + (input_ids + self.offset)[..., None]
+        hidden = (1 - attention_mask[:, None].to(x.dtype)) * torch.finfo(x.dtype).min
+        return functional.softmax(x @ x.transpose(1, 2) + hidden, -1) @ x
+
+
+def test_masks_of_the_lowest_number_and_single_numbers_are_compared_in_another_dtype() -> None:
+    encoder = attach(Added(), IDS, MASK)
+    assert "float64" in TABLE.execute(Session(first(encoder), encoder), "compare dtype float64").text
+
+
 def test_what_a_mask_hides_by_minus_infinity_is_no_fault(book: BookEncoder) -> None:
     session = Session(first(attach(book, IDS, MASK)))
     assert "no fault found" in TABLE.execute(session, "check masks").text

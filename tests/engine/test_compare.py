@@ -234,6 +234,9 @@ def test_units_in_the_last_place() -> None:
     assert ulps(2.0**-7, 1.0, "bfloat16") == 1.0
     assert ulps(float(np.spacing(np.float16(300))), 300.0, "float16") == 1.0
     assert ulps(0.0, 0.0, "float32") == 0.0
+    lowest = FLOATS["float64"].lowest  # what a mask of a copy in float64 adds
+    assert ulps(2.0**971, lowest, "float64") == 1.0
+    assert ulps(-lowest, lowest, "float32") == 2.0**24 - 2.0**-29
 
 
 # -- the command and --against ------------------------------------------------------------------------------------

@@ -72,8 +72,8 @@ class Added:
         """An embedding matrix of ours may be too short for the reference's ids."""
         run = expect_live(self.ours)
         for name, weight in zip(stage.inputs, stage.weights, strict=False):
-            value = self.theirs.value(name)
-            if value.dtype.startswith("int") and int(value.read().max(initial=0)) >= run.weights[weight].shape[0]:
+            value, shape = self.theirs.value(name), run.weights[weight].shape
+            if value.dtype.startswith("int") and len(shape) == 2 and int(value.read().max(initial=0)) >= shape[0]:
                 return f"{name} has ids that {weight} has no row for"
         return ""
 

@@ -21,7 +21,8 @@ def ulps(difference: float, at: float, dtype: str) -> float:
     if not math.isfinite(difference):
         return math.inf
     size = max(abs(at), FLOATS[dtype].smallest)
-    return difference / (FLOATS[dtype].epsilon * 2.0 ** math.floor(math.log2(size)))
+    exponent = math.frexp(size)[1] - 1  # of a logarithm, the largest numbers of float64 would be rounded up
+    return difference / math.ldexp(FLOATS[dtype].epsilon, exponent)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
@@ -28,10 +28,12 @@ class Placeholder:
     Attributes:
         number: which of the stage's inputs and weights, in that order, or of its earlier steps.
         step: whether a step is meant.
+        grad: whether gradients were kept of the tensor, by which torch chooses how it multiplies matrices.
     """
 
     number: int
     step: bool = False
+    grad: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -141,12 +143,12 @@ class TorchWholeNumbers(TorchOperation):
 
 def _done(step: TorchStep, operands: Sequence[torch.Tensor], earlier: Sequence[torch.Tensor]) -> torch.Tensor:
     """The result of one step."""
-    arguments = cast("list[Any]", with_operands(list(step.arguments), operands, earlier))
-    options = cast("dict[str, Any]", with_operands(dict(step.options), operands, earlier))
+    arguments = cast("list[Any]", with_operands(list(step.arguments), operands, earlier, _keeping_gradients))
+    options = cast("dict[str, Any]", with_operands(dict(step.options), operands, earlier, _keeping_gradients))
     if (own := OWN.get(step.target)) is not None:
         return own(*arguments)
     for place in step.scribbles:
-        arguments[place] = arguments[place].clone()
+        arguments[place] = _copied(arguments[place])
     namespace, word, overload = step.target.split(".")
     call = getattr(getattr(getattr(torch.ops, namespace), word), overload)
     with ExitStack() as stack:
@@ -159,8 +161,20 @@ def _done(step: TorchStep, operands: Sequence[torch.Tensor], earlier: Sequence[t
             stack.enter_context(_kernel(step.kernel))
         result = call(*arguments, **options)
     if step.writes is not None:
-        return arguments[step.writes]
-    return result if step.pick is None else result[step.pick]
+        result = arguments[step.writes]
+    elif step.pick is not None:
+        result = result[step.pick]
+    elif step.word in UNSET:
+        result.zero_()
+    return result.detach()  # what was given back as it was may have kept gradients
+
+
+def _copied(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy that lies in memory as it does, with what stands between its numbers left open."""
+    copy = tensor.clone()
+    if tensor.layout is not torch.strided or copy.stride() == tensor.stride():
+        return copy
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def _autocast(dtype: str, operands: Sequence[torch.Tensor]) -> AbstractContextManager[Any]:
@@ -191,22 +205,34 @@ def written_into(
     return flat
 
 
+# What gives memory with whatever stands there: 0, here, so that it is the same each time.
+UNSET = frozenset({"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"})
 # Options that say where and how a result is kept, and not what it is.
 UNSAID = frozenset({"device", "layout", "pin_memory", "memory_format", "non_blocking"})
 # What is needed beside torch's own, to say without writing what was done by writing.
 OWN = {"encoder_tui.read_from": read_from, "encoder_tui.written_into": written_into}
 
 
-def with_operands(argument: Any, operands: Sequence[Any], earlier: Sequence[Any]) -> Any:
-    """An argument with what belongs there in place of every placeholder."""
+def with_operands(
+    argument: Any, operands: Sequence[Any], earlier: Sequence[Any], with_grad: Callable[[Any], Any] | None = None
+) -> Any:
+    """An argument with what belongs there in place of every placeholder; `with_grad` makes of it what gradients are kept of."""
     if isinstance(argument, Placeholder):
-        return earlier[argument.number] if argument.step else operands[argument.number]
+        operand = earlier[argument.number] if argument.step else operands[argument.number]
+        return with_grad(operand) if with_grad is not None and argument.grad else operand
     if isinstance(argument, list | tuple):
-        parts = [with_operands(part, operands, earlier) for part in cast("Iterable[Any]", argument)]
+        parts = [with_operands(part, operands, earlier, with_grad) for part in cast("Iterable[Any]", argument)]
         return parts if isinstance(argument, list) else tuple(parts)
     if isinstance(argument, dict):
-        return {name: with_operands(part, operands, earlier) for name, part in cast("dict[str, Any]", argument).items()}
+        named = cast("dict[str, Any]", argument)
+        return {name: with_operands(part, operands, earlier, with_grad) for name, part in named.items()}
     return argument
+
+
+def _keeping_gradients(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers, as they were when the module computed with them; what inference mode made has no gradients."""
+    fitting = (tensor.is_floating_point() or tensor.is_complex()) and not tensor.is_inference()
+    return tensor.detach().requires_grad_() if fitting else tensor
 
 
 def _written(step: TorchStep, operands: Sequence[str], earlier: Sequence[str]) -> str:

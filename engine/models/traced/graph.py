@@ -21,9 +21,15 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A value among the arguments: that of a call, an input or a weight of that name."""
+    """A value among the arguments: that of a call, an input or a weight of that name.
+
+    Attributes:
+        name: that.
+        grad: whether gradients were kept of the tensor: torch chooses by that how it multiplies matrices, even where none are kept of the result.
+    """
 
     name: str
+    grad: bool = False
 
 
 @dataclass(frozen=True, slots=True)

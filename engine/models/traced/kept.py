@@ -39,6 +39,16 @@ class KeptValues(ValuesByName):
         self._sharing.setdefault(address_of(held), []).append(name)
 
     def before_write(self, tensor: torch.Tensor) -> None:
-        """Copy what shares a tensor's memory, which is about to be written to."""
-        for name in self._sharing.pop(address_of(tensor), ()):
-            self._values[name] = self._values[name].clone()
+        """Copy a tensor's memory, which is about to be written to, and let what shares it share the copy, laid out as it was."""
+        names = self._sharing.pop(address_of(tensor), ())
+        memory = tensor.untyped_storage().clone() if names else None
+        for name in names:
+            self._values[name] = _in_memory(self._values[name], memory)
+
+
+def _in_memory(value: torch.Tensor, memory: torch.UntypedStorage | None) -> torch.Tensor:
+    """A tensor's numbers in a copy of its memory; apart where they are not simply those that stand there."""
+    if memory is None or value.layout is not torch.strided or value.is_nested or value.is_conj() or value.is_neg():
+        return value.clone()
+    place = value.storage_offset(), value.size(), value.stride()
+    return torch.empty(0, dtype=value.dtype, device=value.device).set_(memory, *place)

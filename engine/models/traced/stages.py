@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ...ops.base import Op
@@ -144,7 +144,7 @@ def _is_lowest(argument: Any) -> bool:
 
 def _placed(argument: Any, places: Mapping[str, Placeholder]) -> Any:
     if isinstance(argument, Ref):
-        return places[argument.name]
+        return replace(places[argument.name], grad=argument.grad)
     if isinstance(argument, list | tuple):
         parts = [_placed(part, places) for part in cast("list[Any]", argument)]
         return parts if isinstance(argument, list) else tuple(parts)

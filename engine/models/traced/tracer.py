@@ -268,7 +268,7 @@ class Tracer(SchemaCheckMode):
 
     def _ref(self, tensor: torch.Tensor) -> Ref:
         if (name := self._storages.name(tensor)) is not None:
-            return Ref(name)
+            return Ref(name, tensor.requires_grad)
         if id(tensor) in self._weights:
             name = self._weights[id(tensor)][0]
         else:
@@ -276,7 +276,7 @@ class Tracer(SchemaCheckMode):
             name = f"constant_{self._words['constant']}"
         self.seen.weights[name] = tensor
         self._storages.give_name(tensor, name)
-        return Ref(name)
+        return Ref(name, tensor.requires_grad)
 
     def _emit(self, target: str, arguments: tuple[object, ...], result: torch.Tensor) -> str:
         held = tuple(Ref(part) if isinstance(part, str) else part for part in arguments)

@@ -29,6 +29,7 @@ from recorded_modules import (
     quantised,
 )
 from torch import nn
+from torch.nn import functional
 
 GIVEN: dict[str, Any] = {"input_ids": IDS, "attention_mask": MASK}
 MODULES: dict[str, Callable[[], nn.Module]] = {
@@ -77,7 +78,7 @@ def test_a_recording_changes_nothing_and_is_saved(name: str, training: bool, tmp
     assert all(
         "/recorded_modules.py:" in stage.source or "/own_modules.py:" in stage.source
         for stage in run.program
-        if stage.inputs
+        if stage.inputs and stage.name not in run.program.shown
     )
     save(run, tmp_path / "run.safetensors")
     again = open_snapshot(tmp_path / "run.safetensors")
@@ -255,6 +256,60 @@ def test_over_the_budget_the_largest_leave_statistics(tmp_path: Path) -> None:
                 InputError, match=r"not kept: over the budget of 8,192 bytes; record\(\.\.\., budget=BYTES\)"
             ):
                 trace[name].read()
+
+
+def test_heads_of_a_list_are_side_by_side_in_a_recording(tmp_path: Path) -> None:
+    save(record(BookEncoder().eval(), **GIVEN), tmp_path / "run.safetensors")
+    again = open_snapshot(tmp_path / "run.safetensors")
+    weights = again["layers.1.attention.weights"]
+    assert (weights.shape, weights.axes) == ((2, 4, 7, 7), ("batch", "head", "query", "key"))
+    assert np.array_equal(weights.read("head=2"), again["layers.1.attention.heads.2.softmax"].numpy())
+
+
+def test_a_fused_attention_is_opened_in_a_recording(tmp_path: Path) -> None:
+    run = record(Rotary().eval(), **GIVEN)
+    said = next(note for note in run.notes if note.startswith("attention is fused in 1 layers"))
+    assert float(said.rpartition(" ")[2]) < 1e-6
+    save(run, tmp_path / "run.safetensors")
+    again = open_snapshot(tmp_path / "run.safetensors")
+    weights, values = again["layers.0.attention.weights"].numpy(), again["layers.0.attention.value_heads"].numpy()
+    assert np.allclose(weights @ values, again["layers.0.attention.context"].numpy(), atol=1e-6)
+    assert not weights[MASK.numpy()[:, None, None].repeat(4, 1).repeat(7, 2) == 0].any()
+
+
+def test_of_a_fused_attention_as_much_is_opened_as_there_is_room_for() -> None:
+    class Attention(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + functional.scaled_dot_product_attention(x * 1, x * 2, x * 3)
+
+    x = torch.randn(1, 2, 32, 4)
+    whole = record(Attention(), x)
+    scores = whole["layers.0.attention.scores"]
+    assert all(whole.has(name) for name in whole)
+    run = record(Attention(), x, budget=whole["output"].size * 4 * 8)
+    figures = run["layers.0.attention.weights"].stats()
+    assert figures.mean == pytest.approx(1 / 32)
+    assert figures.count == scores.size
+    with pytest.raises(InputError, match=r"layers\.0\.attention\.weights is not kept: over the budget"):
+        run["layers.0.attention.weights"].read()
+    run = record(Attention(), x, budget=0)
+    assert any("of which too little is kept to compute scores" in note for note in run.notes)
+    with pytest.raises(InputError, match="scores is not kept: what it would be computed from"):
+        run["layers.0.attention.scores"].read()
+
+
+def test_nothing_is_computed_beside_of_what_has_been_written_to_since() -> None:
+    class Attention(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.query = x * 1
+            return x + functional.scaled_dot_product_attention(self.query, x * 2, x * 3)
+
+    module = Attention()
+    run = record(module, torch.randn(1, 2, 5, 4))
+    module.query.zero_()
+    assert run.has("layers.0.attention.context")
+    with pytest.raises(InputError, match="weights is not kept: what it would be computed from"):
+        run["layers.0.attention.weights"].read()
 
 
 def test_values_are_those_before_they_were_written_to() -> None:

@@ -30,6 +30,7 @@ from .program import Made, program_of
 from .randomness import RandomStates, from_states
 from .source import LiveWeights, ModuleSource, dtype_of_module
 from .tracer import Passage, Tracer
+from .wiring import told_of_opened
 
 FEW = 3
 
@@ -211,11 +212,7 @@ def _told(passage: Passage, made: Made, name: str) -> list[str]:
             f"{len(made.inexact)} of {len(made.program)} stages give other numbers when they are computed again: the first is {first.stage}, "
             f"by up to {first.difference:.3g}"
         )
-    if made.opened:
-        notes.append(
-            f"attention is fused in {len(made.opened)} layers: scores and weights are shown beside it, and give a context that differs by up to "
-            f"{max(made.opened.values()):.2g}"
-        )
+    notes += told_of_opened(made.opened)
     if passage.training and passage.draws:
         notes.append(
             f"{name} is in training mode, and dropout draws: the same numbers again in each stage, others in each run"

@@ -6,8 +6,9 @@ Nothing is made of these values, so a patch of one would change nothing downstre
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -23,16 +24,29 @@ SCORES = ("batch", "head", "query", "key")
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A stage that stands beside what the module computes.
+
+    Attributes:
+        stage: it.
+        numbers: computes its value from those of the module; on the device meta where one of them is.
+    """
+
+    stage: Stage
+    numbers: Callable[[], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A fused attention opened.
 
     Attributes:
-        stages: its scores, scaled, masked, and its weights.
-        difference: by how much what these give differs from what the fused kernel gave, at most.
+        beside: its scores, scaled, masked, and its weights.
+        difference: by how much what these give differs from what the fused kernel gave, at most; None where numbers are not known.
     """
 
-    stages: tuple[Stage, ...]
-    difference: float
+    beside: tuple[Beside, ...]
+    difference: float | None
 
 
 def attention_opened(
@@ -41,7 +55,7 @@ def attention_opened(
     names: Mapping[str, str],
     known: Mapping[str, torch.Tensor],
     source: Stage,
-    dtype: torch.dtype,
+    dtype: torch.dtype | None,
 ) -> Opened | None:
     """What stands inside a fused attention, computed step by step from what went into it; None where that is not known.
 
@@ -49,12 +63,15 @@ def attention_opened(
         fused: what went into it.
         result: the value that it gave.
         names: the stage of each value.
-        known: the numbers of each value.
+        known: every value, on the device meta those whose numbers are not known.
         source: its stage, whose module the steps are of; no line of the author's computes them.
-        dtype: what the module is made of. One that autocast brought elsewhere is not opened.
+        dtype: what the module is made of. One that autocast brought elsewhere is not opened; None opens any.
     """
-    query, key = known[fused.query], known[fused.key]
     inputs = (fused.query, fused.key, *([fused.mask] if fused.mask else []))
+    given = {name: known[name] for name in (*inputs, fused.value, result)}
+    if any(tensor.is_meta for tensor in given.values()):
+        given = {name: tensor.to("meta") for name, tensor in given.items()}
+    query, key = given[fused.query], given[fused.key]
     if (
         not fused.prefix
         or query.dim() != 4
@@ -62,26 +79,35 @@ def attention_opened(
         or any(name not in names for name in inputs)
     ):
         return None
-    if query.dtype != dtype:
+    if dtype is not None and query.dtype != dtype:
+        return None
+    if any(given[name].dtype not in (query.dtype, torch.bool) for name in (*inputs, fused.value)):
         return None
     size, written = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
-    made: list[Stage] = []
+    made: list[Beside] = []
     value = query
-    for part, op, taken in _steps(fused, size, written, query.shape[-1], known):
-        operands = [value] if taken == ("",) else [known[name] if name else value for name in taken]
+    for part, op, taken in _steps(fused, size, written, query.shape[-1], given):
+        operands = [value] if taken == ("",) else [given[name] if name else value for name in taken]
         with torch.no_grad():
             value = op.compute(operands, (), no_memory)
-        before = made[-1].name if made else ""
+        before = made[-1].stage.name if made else ""
         stage_inputs = tuple(names[name] if name else before for name in taken)
-        made.append(Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module))
+        stage = Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module)
+        made.append(Beside(stage, partial(_itself, value)))
     with torch.no_grad():
-        context = Context().compute((value, known[fused.value]), (), no_memory)
-    gap = (context.double() - known[result].double()).abs().nan_to_num(0.0).max()
+        context = Context().compute((value, given[fused.value]), (), no_memory)
+    if context.is_meta:
+        return Opened(tuple(made), None)
+    gap = (context.double() - given[result].double()).abs().nan_to_num(0.0).max()
     return Opened(tuple(made), float(gap))
 
 
+def _itself(value: torch.Tensor) -> torch.Tensor:
+    return value
+
+
 def _steps(
-    fused: FusedAttention, size: tuple[int, ...], dtype: str, head_dim: int, known: Mapping[str, torch.Tensor]
+    fused: FusedAttention, size: tuple[int, ...], dtype: str, head_dim: int, given: Mapping[str, torch.Tensor]
 ) -> Iterator[tuple[str, Op, tuple[str, ...]]]:
     """Each step: what it is called, what it does, and the values it takes; "" is the step before."""
     yield "scores", Scores(), (fused.query, fused.key)
@@ -91,7 +117,7 @@ def _steps(
         lower = TorchStep("aten.tril.default", (Placeholder(0, step=True),))
         ones = TorchStep("aten.ones_like.default", (Placeholder(0),), {"dtype": torch.bool})
         yield "masked", TorchHides((ones, lower, _not(1), _fill(2)), size, dtype), ("",)
-    elif fused.mask and known[fused.mask].dtype == torch.bool:
+    elif fused.mask and given[fused.mask].dtype == torch.bool:
         hidden = TorchStep("aten.logical_not.default", (Placeholder(1),))
         yield "masked", TorchHides((hidden, _fill(0)), size, dtype), ("", fused.mask)
     elif fused.mask:
@@ -126,7 +152,7 @@ def stacks_by_end(graph: Graph, heads: Sequence[HeadStack]) -> dict[str, list[He
 
 def side_by_side(
     stack: HeadStack, names: Mapping[str, str], known: Mapping[str, torch.Tensor], roles: Roles, source: Stage
-) -> Stage | None:
+) -> Beside | None:
     """The values of single heads as one with an axis of heads; None where they are not of one shape."""
     values = [known[name] for name in stack.values]
     if len({(value.shape, value.dtype) for value in values}) != 1 or any(name not in names for name in stack.values):
@@ -139,4 +165,10 @@ def side_by_side(
     kind = TorchHides if stack.name.endswith(".masked") else TorchOperation
     op = kind((step,), size, str(values[0].dtype).removeprefix("torch."))
     inputs = tuple(names[name] for name in stack.values)
-    return Stage(stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0])
+    stage = Stage(stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0])
+    return Beside(stage, partial(_stacked, values))
+
+
+def _stacked(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    is_meta = any(value.is_meta for value in values)
+    return torch.stack([value.to("meta") if is_meta else value for value in values], 1)

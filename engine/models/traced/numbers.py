@@ -19,14 +19,18 @@ class KeptNumbers(Mapping[str, Array]):
     Args:
         kept: the values.
         values: the name of each stage -> of its value.
+        beside: by their stages, what stands beside what the module computed.
     """
 
-    def __init__(self, kept: KeptWithin, values: Mapping[str, str]) -> None:
+    def __init__(
+        self, kept: KeptWithin, values: Mapping[str, str], beside: Mapping[str, torch.Tensor] | None = None
+    ) -> None:
         self._kept = kept
+        self._beside = {stage: tensor for stage, tensor in (beside or {}).items() if not no_array(tensor)}
         self._values = {stage: name for stage, name in values.items() if name in kept and not no_array(kept[name])}
 
     def __getitem__(self, stage: str) -> Array:
-        tensor = self._kept[self._values[stage]]
+        tensor = self._beside[stage] if stage in self._beside else self._kept[self._values[stage]]
         if tensor.is_conj() or tensor.is_neg():
             tensor = tensor.resolve_conj().resolve_neg()
         if tensor.dtype == torch.bfloat16:
@@ -34,13 +38,15 @@ class KeptNumbers(Mapping[str, Array]):
         return tensor.numpy()
 
     def __contains__(self, stage: object) -> bool:
+        if stage in self._beside:
+            return True
         return stage in self._values and self._kept.is_as_it_was(self._values[str(stage)])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter((*self._values, *self._beside))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._values) + len(self._beside)
 
 
 def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
@@ -50,15 +56,19 @@ def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
         kept, values: as of `KeptNumbers`.
     """
     why: dict[str, LeftOut] = {}
-    over = f"over the budget of {kept.budget:,} bytes; record(..., budget=BYTES) with more keeps it"
     for stage, name in values.items():
         if name in kept.left_out:
-            why[stage] = LeftOut(over, kept.left_out[name].stats())
+            why[stage] = LeftOut(over_budget(kept.budget), kept.left_out[name].stats())
         elif name not in kept:
             why[stage] = LeftOut("its numbers were not seen")
         elif reason := no_array(kept[name]):
             why[stage] = LeftOut(reason)
     return why
+
+
+def over_budget(budget: int) -> str:
+    """Why a value has no numbers that was given up for the budget, and what to do."""
+    return f"over the budget of {budget:,} bytes; record(..., budget=BYTES) with more keeps it"
 
 
 def no_array(tensor: torch.Tensor) -> str:

@@ -12,18 +12,21 @@ import torch
 from torch import nn
 
 from ...messages.errors import one_line
+from ...ops.base import Op
 from ...program.torch_calls import without_fast_path
 from ...traces.in_memory import Moment
 from .arguments import tokens_of_tensors
 from .circumstances import Circumstances, notes_of_passage
 from .frames import line_of_error
+from .kept_beside import AsTheyWere, KeptBeside
 from .natively import attempt, difference_told, results_apart
-from .numbers import KeptNumbers, left_out
+from .numbers import KeptNumbers, left_out, over_budget
 from .randomness import from_states
-from .recorded_program import recorded_program
+from .stages import Making, operation
 from .structures import tensors_within
 from .tracer import Passage
 from .watched import Watcher
+from .wiring import told_of_opened, wired
 
 DEFAULT_BUDGET = 2 << 30
 # Operations that are whole layers, or whole attentions: what torch takes in their place for speed.
@@ -139,15 +142,20 @@ class Taking:
 
     def _made(self, passage: Passage) -> Moment:
         graph, kept = passage.graph, self.watcher.values
-        made = recorded_program(passage, self.watcher.outputs)
+        known, beside = AsTheyWere(graph, kept), KeptBeside(kept)
+
+        def told(making: Making, name: str, axes: tuple[str, ...]) -> Op:
+            return operation(making, passage, name)  # in torch's own calls: nothing of it is computed again
+
+        made = wired(graph, known, told, outputs=self.watcher.outputs, keep=beside)
         kinds = {
             stage: (shape.shape, shape.dtype)
             for stage, value in made.values.items()
             for shape in (graph.inputs[value] if value in graph.inputs else graph.by_name[value],)
-        }
-        lacking = left_out(kept, made.values)
-        notes = [*self._notes, *notes_of_passage(self.module, passage, self.before)]
-        if over := [stage for stage in lacking if made.values[stage] in kept.left_out]:
+        } | beside.kinds
+        lacking = left_out(kept, made.values) | beside.left_out
+        notes = [*self._notes, *notes_of_passage(self.module, passage, self.before), *told_of_opened(made.opened)]
+        if over := [stage for stage, left in lacking.items() if left.why == over_budget(kept.budget)]:
             notes.append(
                 f"{len(over)} of {len(kinds)} values are over the budget of {kept.budget:,} bytes and have statistics alone"
             )
@@ -155,7 +163,13 @@ class Taking:
         given = {name: torch.zeros(t.shape, dtype=t.dtype) if t.is_meta else t for name, t in given.items()}
         inputs = tokens_of_tensors(made.given, given, self.wanted.word, "recorded")
         return Moment(
-            made.program, inputs, self._about(passage), kinds, KeptNumbers(kept, made.values), lacking, tuple(notes)
+            made.program,
+            inputs,
+            self._about(passage),
+            kinds,
+            KeptNumbers(kept, made.values, beside.numbers),
+            lacking,
+            tuple(notes),
         )
 
     def _about(self, passage: Passage) -> dict[str, str]:

@@ -8,18 +8,12 @@ from dataclasses import dataclass
 import torch
 
 from ...ops.base import Op, Out, no_memory
-from ...ops.torch_operation import UNSET, TorchHides
+from ...ops.torch_operation import UNSET
 from ...program.program import Program
-from ...program.stage import Stage
-from .beside import attention_opened, side_by_side, stacks_by_end
-from .graph import Graph
 from .known_operations import candidates
-from .roles import roles_of
-from .stages import VIEWS, Making, axes_by_size, input_stages, makings, operation, stage_names, stage_of, token_shape
+from .stages import Making, operation
 from .tracer import Passage
-
-INSIDE = ("scores", "scaled", "masked", "weights")
-SEGMENTS, POSITIONS, MASK = ("type", "segment"), ("position",), ("attention_mask",)
+from .wiring import wired
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +37,13 @@ class Made:
         program: the stages.
         given: what the module is called with, by name -> the stage it goes in at.
         inexact: stages that are not the module's to the last bit; none, mostly.
-        opened: fused attentions of which scores and weights are shown as well, by prefix -> by how much what those give differs.
+        opened: as of `Wired`.
     """
 
     program: Program
     given: Mapping[str, str]
     inexact: Sequence[Inexact]
-    opened: Mapping[str, float]
+    opened: Mapping[str, float | None]
 
 
 def program_of(passage: Passage, values: Mapping[str, torch.Tensor], dtype: torch.dtype = torch.float32) -> Made:
@@ -63,35 +57,18 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor], dtype: torc
         values: of every call.
         dtype: what most of the module is made of.
     """
-    graph = passage.graph
-    roles = roles_of(graph)
-    first = input_stages(graph, input_roles(graph))
-    names = {name: stage.name for name, stage in first.items()} | stage_names(graph, roles, roles.folded)
-    tokens = token_shape(graph, input_roles(graph))
-    unset = {call.name: torch.zeros_like(values[call.name]) for call in graph.calls if call.word in UNSET}
+    unset = {call.name: torch.zeros_like(values[call.name]) for call in passage.graph.calls if call.word in UNSET}
     known = {**values, **unset, **passage.inputs, **passage.weights}  # what is made of unset memory is found inexact
-    stages: list[Stage] = list(first.values())
     inexact: list[Inexact] = []
-    gaps: dict[str, float] = {}
-    shown: list[str] = []
-    stacks = stacks_by_end(graph, roles.heads)
-    for value, making in makings(graph, roles.folded).items():
-        axes = roles.axes.get(value) or axes_by_size(making.calls[-1].shape, tokens)
-        op, difference = _operation(making, names[value], axes, passage, known, dtype)
-        stage = stage_of(names[value], making, op, axes, names)
-        if (fused := roles.fused.get(value)) and (inside := attention_opened(fused, value, names, known, stage, dtype)):
-            stages += inside.stages
-            gaps[fused.prefix] = inside.difference
-        stages.append(stage)
-        beside = [side_by_side(stack, names, known, roles, stage) for stack in stacks.get(value, ())]
-        stages += [each for each in beside if each is not None]
-        shown += [each.name for each in beside if each is not None]
+
+    def verified(making: Making, name: str, axes: tuple[str, ...]) -> Op:
+        op, difference = _operation(making, name, axes, passage, known, dtype)
         if difference is not None:
-            inexact.append(Inexact(names[value], difference))
-    shown += [stage.name for stage in stages if stage.block in gaps and stage.part in INSIDE]
-    weights = {name: leaf.shape for name, leaf in graph.weights.items()}
-    program = Program(stages, aliases_of(graph, names), weights, shown=shown)
-    return Made(program, {name: stage.name for name, stage in first.items()}, inexact, gaps)
+            inexact.append(Inexact(name, difference))
+        return op
+
+    made = wired(passage.graph, known, verified, dtype=dtype)
+    return Made(made.program, made.given, inexact, made.opened)
 
 
 def _operation(
@@ -108,9 +85,7 @@ def _operation(
     for op in candidates(making, name, axes):
         if _fits(op, inputs, weights, wanted, dtype) and _stands_for(op, inputs, weights, wanted):
             return op, None
-    op = operation(making, passage)
-    if name.endswith(".masked"):  # what hides may be minus infinity, whoever put it there
-        op = TorchHides(op.steps, op.size, op.dtype)
+    op = operation(making, passage, name)
     again = _computed(op, inputs, weights)
     exact = again is not None and _same(again, wanted) and _lie_alike(again, wanted)
     return op, None if exact else _difference(again, wanted)
@@ -171,48 +146,3 @@ def _difference(one: torch.Tensor | None, other: torch.Tensor) -> float:
     if one is None or one.shape != other.shape or not other.is_floating_point():
         return float("nan")
     return float((one.double() - other.double()).abs().max())
-
-
-def input_roles(graph: Graph) -> dict[str, str]:
-    """Which inputs are ids, segments and positions, since they are looked up, and which is the mask, since it is called so.
-
-    An input that only might be one stays what it is: a mask of the other polarity is no mask of tokens.
-    """
-    named: dict[str, str] = {}
-    for call in graph.calls:
-        name = _seen_otherwise(graph, call.inputs[-1]) if call.word == "embedding" and call.inputs else ""
-        if name not in graph.inputs:
-            continue
-        last = name.rpartition(".")[2]
-        part = (
-            "segments"
-            if any(word in last for word in SEGMENTS)
-            else "positions"
-            if any(word in last for word in POSITIONS)
-            else "ids"
-        )
-        if len(graph.inputs[name].shape) == 2 and f"tokens.{part}" not in named.values():
-            named.setdefault(name, f"tokens.{part}")
-    ids = next((graph.inputs[name].shape for name, given in named.items() if given == "tokens.ids"), ())
-    for name, leaf in graph.inputs.items():
-        if name.rpartition(".")[2] in MASK and leaf.shape == ids and leaf.dtype == "int64":
-            named[name] = "tokens.mask"
-    return named if ids else {}
-
-
-def _seen_otherwise(graph: Graph, value: str) -> str:
-    """What a value is another view of: ids that were transposed before they were looked up."""
-    while (call := graph.by_name.get(value)) is not None and call.word in VIEWS and len(call.inputs) == 1:
-        value = call.inputs[0]
-    return value
-
-
-def aliases_of(graph: Graph, names: Mapping[str, str]) -> dict[str, str]:
-    """Other names for what the module gives back: `output` for the first, `output.NAME` for each by where it stands."""
-    aliases: dict[str, str] = {}
-    for path, value in graph.outputs.items():
-        if value in names:
-            aliases.setdefault("output", names[value])
-            if path != "0":
-                aliases[f"output.{path}"] = names[value]
-    return {alias: name for alias, name in aliases.items() if alias not in names.values()}

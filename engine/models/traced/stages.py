@@ -111,8 +111,12 @@ def makings(graph: Graph, folded: Mapping[str, str]) -> dict[str, Making]:
     return made
 
 
-def operation(making: Making, passage: Passage) -> TorchOperation:
-    """What a stage does, in torch's own calls."""
+def operation(making: Making, passage: Passage, name: str) -> TorchOperation:
+    """What a stage does, in torch's own calls.
+
+    Args:
+        name: the stage's.
+    """
     places: dict[str, Placeholder] = {
         name: Placeholder(at) for at, name in enumerate((*making.inputs, *making.weights))
     }
@@ -124,12 +128,14 @@ def operation(making: Making, passage: Passage) -> TorchOperation:
         steps.append(TorchStep(call.target, tuple(arguments), options, *how))
         places[call.name] = Placeholder(at, step=True)
     last = making.calls[-1]
-    return _kind(making)(tuple(steps), last.shape, last.dtype)
+    return _kind(making, name)(tuple(steps), last.shape, last.dtype)
 
 
-def _kind(making: Making) -> type[TorchOperation]:
+def _kind(making: Making, name: str) -> type[TorchOperation]:
     words, dtype = {call.word for call in making.calls}, making.calls[-1].dtype
-    if any(_is_lowest(part) for call in making.calls for part in (*call.arguments, *call.options.values())):
+    if name.endswith(".masked") or any(  # what hides may be minus infinity, whoever put it there
+        _is_lowest(part) for call in making.calls for part in (*call.arguments, *call.options.values())
+    ):
         return TorchHides
     if words <= VIEWS and making.inputs:
         return TorchMove

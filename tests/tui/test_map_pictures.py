@@ -113,6 +113,24 @@ async def test_pictures_come_one_by_one_and_only_those_that_are_not_there_yet() 
         assert not app.waiting
 
 
+async def test_pictures_of_a_head_and_a_size_that_one_comes_back_to_are_there() -> None:
+    app, view = map_app(fake_session(), held=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await all_answered(app, pilot)
+        first = dict(view._pictures)
+        app.show(replace(app.state, head=1))
+        await pilot.pause()
+        assert await all_answered(app, pilot) == boxes(view)
+        app.show(replace(app.state, head=0))
+        await pilot.resize_terminal(118, 38)
+        await all_answered(app, pilot)
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert not app.waiting
+        assert view._pictures == first
+
+
 async def test_what_was_seen_of_another_layer_before_a_change_is_seen_anew() -> None:
     session = fake_session()
     app, view = map_app(session)

@@ -11,10 +11,13 @@ import pytest
 from driving import press, running, settled
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.main import MARKED
+from encoder_tui.tui.state.position import Position
+from encoder_tui.tui.state.subject import Subject
+from encoder_tui.tui.state.view_state import ViewState
 from fakes import fake_session
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.widget import Widget
 
 
@@ -92,12 +95,10 @@ def test_classes_are_those_of_the_panes_they_are_about() -> None:
     assert re.findall(r"MainScreen\.(-\w+)", styles) == ["-small", "-small"]
 
 
-@pytest.mark.parametrize("key", ["m", "x", "z"])
-async def test_a_key_that_lays_the_screen_out_looks_up_no_style_of_a_view(
-    monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
-    async with running(lines=["goto output", "look layers.0.attention.weights"]) as (_, pilot):
-        await settled(pilot)
+@pytest.mark.parametrize("keys", ["m", "x", "z", "mm", "xx", "zz"])
+async def test_a_key_that_lays_the_screen_out_looks_up_no_style(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    async with running() as (_, pilot):
+        await press(pilot, "1", "x", "x")
         looked_up: list[str] = []
         apply = cast("Any", Stylesheet).apply
 
@@ -106,9 +107,27 @@ async def test_a_key_that_lays_the_screen_out_looks_up_no_style_of_a_view(
             apply(sheet, node, **named)
 
         monkeypatch.setattr(Stylesheet, "apply", counted)
-        await press(pilot, key)
-        assert looked_up
-        assert not {"MainScreen", "Inspector", "WhyView"} & set(looked_up)
+        await press(pilot, *keys)
+        assert not looked_up
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_room_a_value_will_have_is_known_before_the_panes_around_it_come_or_go(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    async with running(size=size) as (app, pilot):
+        rooms: list[Size] = []
+        inspector, show = app.main.inspector, app.main.inspector.show
+
+        def noted(state: ViewState, subject: Subject | None, position: Position | None, room: Size) -> None:
+            rooms.append(room)
+            show(state, subject, position, room)
+
+        monkeypatch.setattr(inspector, "show", noted)
+        for key in ("m", "m", "x", "z", "x", "colon", "escape", "b", "s", "z", "z", "m", "T", "x", "m"):
+            await press(pilot, key)
+            assert key in ("colon", "escape") or rooms[-1] == inspector.size, key
+            assert not inspector.view.display or inspector.view.size == inspector.view.content_region.size, key
 
 
 async def test_what_was_imported_for_the_model_is_not_looked_through_for_garbage(

@@ -167,24 +167,28 @@ class Inspector(Vertical):
         """What the view waits for has been stopped."""
         self.view.stop()
 
-    def show(self, state: ViewState, subject: Subject | None, position: Position | None = None) -> None:
+    def show(
+        self, state: ViewState, subject: Subject | None, position: Position | None = None, room: Size | None = None
+    ) -> None:
         """Show what the state points at.
 
         Args:
             state: the app's.
             subject: of `state.stage`; None before anything is loaded.
             position: where the debugger stands, for the view of all stages.
+            room: the size it is about to have, where panes beside it come or go; without it, the one it has.
         """
         self._state, self._subject = state, subject
+        room = room or self.size
         self._hatching.display = covered = position is not None and position.covers(state)
         turned = not self.view.display
         for view in self._views.values():
             view.display = view is self.view and not covered
-        if self.size.height:  # else there is no room yet, and it will be told of it
-            self._fit_header()
+        if room.height:  # else there is none yet, and it will be told of it
+            self._fit_header(room.height)
         self._header.show(state, subject)
-        if turned:
-            self.view.expect(Size(self.size.width, max(0, self.size.height - self._header_lines)))
+        if turned or room != self.size:
+            self.view.expect(Size(room.width, max(0, room.height - self._header_lines)))
         if isinstance(self.view, MapView | SourceView) and position is not None:
             self.view.stand(position)
         self.view.show(state, subject)
@@ -274,12 +278,12 @@ class Inspector(Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """A low inspector has a short header."""
-        self._fit_header()
+        self._fit_header(self.size.height)
 
-    def _fit_header(self) -> None:
+    def _fit_header(self, height: int) -> None:
         """Over the map there is none: it speaks of one stage."""
         wanted = self.view.wants(self._subject, self._state) if self._subject is not None else 0
-        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else self.size.height, wanted)
+        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else height, wanted)
         if lines != self._header_lines:
             self._header_lines = lines
             self.post_message(self.Fitted(lines))

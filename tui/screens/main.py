@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 LEAST = (60, 18)
 BELOW, BELOW_NARROW = 8, 6  # lines of the strip with breakpoints and console, as in app.tcss
 MARKED = {  # the panes that a class is about, as in app.tcss
-    "-narrow": ("tree", "below", "explanation"), "-zoomed": ("tree", "rule", "below"), "-explained": ("explanation", "below"),
-    "-touring": ("explanation",), "-typing": ("below", "explanation"), "-unsaid": ("below",), "-unbroken": ("below",),
+    "-narrow": ("tree", "below", "explanation"), "-zoomed": ("below",), "-explained": ("below",),
+    "-touring": ("explanation",), "-typing": ("below",), "-unsaid": ("below",), "-unbroken": ("below",),
 }  # fmt: skip
 
 
@@ -94,6 +94,7 @@ class MainScreen(Screen[None]):
         self._room, self._below = Vertical(id="room"), _Row(id="below")
         self._panes = {pane.id: pane for pane in (self.program, self._rule, self._below, self.explanation)}
         self._marks: set[str] = set()
+        self._zoomed = self._explained = False
         for empty in ("-unbroken", "-unsaid"):  # nothing is listed or said yet
             self._mark(empty, True)
         self._loading = Static(tr("loading"), id="loading", markup=False)
@@ -140,8 +141,7 @@ class MainScreen(Screen[None]):
     @property
     def hides_console(self) -> bool:
         """Whether what the console says cannot be seen."""
-        marks = self._marks
-        covered = "-zoomed" in marks or marks >= {"-narrow", "-explained"} or "-unsaid" in marks
+        covered = self._zoomed or (self._explained and "-narrow" in self._marks) or "-unsaid" in self._marks
         return not self.console.line.has_focus and covered
 
     def say(self, kind: str, text: str, verdict: str = "", *, opens: bool = False) -> None:
@@ -174,11 +174,40 @@ class MainScreen(Screen[None]):
         self._kept_open = self._kept_open or kept
         self._lay_below()
 
+    def _lay(self, state: ViewState) -> None:
+        """Show the panes that a state leaves room for. Not by classes: for those, every style of a pane would be looked up anew."""
+        self._zoomed, self._explained = state.zoomed, state.explained
+        for pane, shown in ((self.program, not state.zoomed), (self._rule, not state.zoomed)):
+            if pane.display != shown:
+                pane.display = shown
+        self._show_explanation()
+        self._lay_below()
+
+    def _room_beside(self) -> Size:
+        """The size that the inspector will have once the panes beside it and below have theirs, as in app.tcss."""
+        marks = self._marks
+        narrow = "-narrow" in marks
+        tree = 0 if self._zoomed else min(30 if narrow else 40, self.size.width * 45 // 100) + 1
+        below = explained = 0
+        if self.explanation.display:
+            explained = 6 + 2 * (narrow or "-touring" in marks) + (narrow and "-touring" in marks)
+        if not self.hides_console:
+            below = self._below.size.height if self.console.line.has_focus else BELOW_NARROW if narrow else BELOW
+        return Size(self.size.width - tree - 2, self.size.height - self.tokens.size.height - 3 - explained - below)
+
+    def _show_explanation(self) -> None:
+        shown = self._explained and not self._marks >= {"-narrow", "-typing"}
+        if self.explanation.display != shown:
+            self.explanation.display = shown
+
     def _lay_below(self) -> None:
         """Give the strip below room for what there is: the list of breakpoints, the console, both or neither."""
         narrow, listed = "-narrow" in self._marks, not self.breakpoints.is_empty
         self._mark("-unbroken", not listed)
         self._mark("-unsaid", not listed and not self._kept_open)
+        hidden = "-unsaid" in self._marks  # what would cover it costs nothing then
+        self._mark("-zoomed", self._zoomed and not hidden)
+        self._mark("-explained", self._explained and not hidden)
         beside = (31 if narrow else 41) if listed else 0
         self.console.expect(Size(max(0, self.size.width - beside - 2), (BELOW_NARROW if narrow else BELOW) - 2))
 
@@ -214,22 +243,20 @@ class MainScreen(Screen[None]):
         """Show a state of the view and of the debugger."""
         if self._loading.display:
             self._loading.display, self.inspector.display = False, True
-        self._mark("-zoomed", state.zoomed)
         self.title_line.describe(position)
         self.program.show(position, state.stage)
         self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
         self.breakpoints.show(position)
-        self._lay_below()
+        self._lay(state)
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
-        self._mark("-explained", state.explained)
         self._mark("-touring", position.tour is not None)
         self._below_rule.join("┬" if state.explained else "┼")
         self.console.heading.join(
             -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x
         )
         self.inspector.show(
-            state, self._subject_of(state, position), position
+            state, self._subject_of(state, position), position, self._room_beside()
         )  # the picture first: its numbers are waited for
         lines = "window" if window_at(position.world.program, state.stage) is not None else "lines"
         self._show_keys(
@@ -255,10 +282,12 @@ class MainScreen(Screen[None]):
     @on(Console.Opened)
     def _typing(self) -> None:
         self._mark("-typing", True)
+        self._show_explanation()
 
     @on(Console.Left)
     def _typed(self) -> None:
         self._mark("-typing", False)
+        self._show_explanation()
         self.set_focus(None)
 
     # -- keys and size -------------------------------------------------------------------------------------------
@@ -284,6 +313,7 @@ class MainScreen(Screen[None]):
         small = width < LEAST[0] or height < LEAST[1]
         self.set_class(small, "-small")
         self._mark("-narrow", width < 100 or height < 30)
+        self._show_explanation()
         self._lay_below()
         if small:
             size, least = f"{width}×{height}", f"{LEAST[0]}×{LEAST[1]}"

@@ -67,9 +67,9 @@ class MapView(PictureChain):
     def stand(self, position: Position) -> None:
         """Say where the debugger stands, and in what."""
         if self._position is None or self._position.world is not position.world:
-            self._pictures.clear()
+            self.forget()
             self._note = None if self._position is not None else self._note
-            self._sheet, self._layer, self._origin = None, 0, 0
+            self._layer, self._origin = 0, 0
         self._position = position
 
     # -- what is needed --------------------------------------------------------------------------------------

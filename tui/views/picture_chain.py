@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
+
+KEPT_SHEETS = 8  # sizes, heads and texts whose pictures are there at once when one comes back to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class PictureChain(ValueView):
         super().__init__(colours)
         self._sheet: Sheet | None = None
         self._pictures: dict[str, Any | Trouble] = {}
+        self._kept: OrderedDict[Sheet, dict[str, Any]] = OrderedDict()  # of the sheets before
         self._due: list[str] = []
         self._stopped = False
 
@@ -57,13 +61,16 @@ class PictureChain(ValueView):
         """See to it that these stages' pictures are at hand or due; whether they are other ones than before.
 
         Old ones of the same size stay until the new ones are there; those that nobody wants now are forgotten, for nobody
-        would make them anew.
+        would make them anew. What was read of a sheet that one comes back to is there at once.
         """
         before, self._stopped = self._sheet, False
         if another := sheet != before:
+            self._put_by(sheet)
             same_size = before is not None and (before.height, before.width) == (sheet.height, sheet.width)
-            self._pictures = {stage: self._pictures[stage] for stage in stages if same_size and stage in self._pictures}
-            self._sheet, self._due, self._awaited = sheet, list(stages), None
+            old = {stage: self._pictures[stage] for stage in stages if same_size and stage in self._pictures}
+            kept = self._kept.pop(sheet, {})
+            self._pictures = old | kept
+            self._sheet, self._due, self._awaited = sheet, [stage for stage in stages if stage not in kept], None
         else:
             for stage in set(self._due).difference(stages):
                 self._pictures.pop(stage, None)
@@ -71,6 +78,23 @@ class PictureChain(ValueView):
         self.shown = Shown(subject, self.plane_of(subject), None)
         self._next()
         return another
+
+    def _put_by(self, coming: Sheet) -> None:
+        """Keep what has been read of the sheet that goes; nothing of numbers that hold no longer."""
+        sheet = self._sheet
+        if sheet is None or sheet.generation != coming.generation:
+            self._kept.clear()
+            return
+        read = {stage: each for stage, each in self._pictures.items() if stage not in self._due}
+        self._kept[sheet] = {stage: each for stage, each in read.items() if not isinstance(each, Trouble)}
+        if len(self._kept) > KEPT_SHEETS:
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Have nothing of what was read: it is of other numbers."""
+        self._sheet, self._due = None, []
+        self._pictures.clear()
+        self._kept.clear()
 
     def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         """The next picture that is due; its result is kept by this view itself."""

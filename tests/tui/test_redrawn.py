@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from driving import press, running, settled
+from driving import press, running, screen_of, settled
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.main import MARKED
 from encoder_tui.tui.state.position import Position
@@ -56,6 +56,23 @@ async def test_moving_the_cell_draws_its_lines(
         await press(pilot, keys)
         assert redrawn.layouts == 0
         assert redrawn.lines <= Counter(most), redrawn.lines
+
+
+async def test_another_key_of_the_same_lines_draws_its_line_and_that_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights", "view lines"]) as (app, pilot):
+        await press(pilot, "l")
+        redrawn, view = Redrawn(monkeypatch), app.main.inspector.view
+        await press(pilot, "l")
+        assert redrawn.lines == Counter({"LinkView": 3, "TokenStrip": 1})  # with the number below
+        drawn = screen_of(app)
+        assert sum("◂" in line for line in drawn) == 1
+        view.refresh()
+        await settled(pilot)
+        assert screen_of(app) == drawn
+        await press(pilot, "j")
+        assert redrawn.lines["LinkView"] > view.size.height
 
 
 async def test_a_view_that_was_seen_before_is_laid_out_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ class LinkView(ValueView):
         self._codes: np.ndarray = np.zeros(0, dtype=np.uint8)
         self._numbers: np.ndarray = np.zeros(0)
         self._key_shares: np.ndarray = np.zeros(0)
+        self._ranked: list[int] = []  # keys that have anything, from the one with most, by magnitude
         self._strongest = -1
         self._labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -149,6 +150,14 @@ class LinkView(ValueView):
         return row_labels(shown.plane, shown.subject), column_labels(shown.plane, shown.subject)
 
     def changed(self, shown: Shown, before: ViewState) -> None:
+        layout, seen = self._layout, self._seen
+        if layout is not None and seen is not None and replace(before, column=self.state.column) == self.state:
+            if self._origins_in(shown.plane, layout) == self._origins:  # another key of the same lines
+                self._seen = self.cell
+                keys = {seen[1] - self._origins[1], self._seen[1] - self._origins[1]}
+                marked = {layout.header + layout.line_of(key) for key in keys if 0 <= key < layout.shown}
+                self.refresh_lines({*marked, self.size.height - 1})
+                return
         self._draw(shown)
         self.refresh()
 
@@ -186,10 +195,10 @@ class LinkView(ValueView):
         if self.has_colours and is_attention(shown.subject):
             self._draw_others(shown, layout)
         shares = self._key_shares = self._shares(self._numbers)
-        ranked = self._ranked()
-        self._strongest = ranked[0] if ranked else -1
+        self._ranked = [key for key in np.argsort(-shares, kind="stable").tolist() if shares[key] > 0]
+        self._strongest = self._ranked[0] if self._ranked else -1
         start = layout.middle(row - self._origins[0])
-        for key in np.argsort(shares, kind="stable").tolist():
+        for key in reversed(self._ranked):
             style = _style(float(shares[key]))
             if style is not None:
                 # a key far off the screen is far away, but the line to it is to be seen for a while
@@ -251,11 +260,6 @@ class LinkView(ValueView):
             (fit("key", layout.right + 1), quiet),
         ]
 
-    def _ranked(self) -> list[int]:
-        """The keys from the one with most, by magnitude; those that have nothing, or no number, are not among them."""
-        order = np.argsort(-self._key_shares, kind="stable").tolist()
-        return [key for key in order if self._key_shares[key] > 0]
-
     def _most(self, shown: Shown) -> StyledPieces:
         """The keys of the chosen query in order, as many as there is room for, whether they are on screen or not."""
         query = self.cell[0]
@@ -272,15 +276,12 @@ class LinkView(ValueView):
                 number=self._short(number),
                 head=head,
             )
-        ranked = [
-            f"{self._labels[1][key].strip()} {self._written(self._numbers[key], int(self._codes[key]))}"
-            for key in self._ranked()
-        ]
         room = self.size.width - cell_len(words[0][0])
-        if not self.state.mean and room < cell_len("".join(ranked[:1])) + cell_len(said) + 3:
+        first = "".join(map(self._with_number, self._ranked[:1]))
+        if not self.state.mean and room < cell_len(first) + cell_len(said) + 3:
             said = ""  # this head's own come first
         room -= cell_len(said) + 3 if said else 0
-        for place, text in enumerate(ranked):
+        for place, text in enumerate(map(self._with_number, self._ranked)):
             gap = "  " if place else ""
             if cell_len(gap + text) > room:
                 break
@@ -290,6 +291,9 @@ class LinkView(ValueView):
                 (text, self.ink("note" if place == 0 else "label") + Style(bold=place == 0 or None)),
             ]
         return [*words, (" " * max(0, room) + "   " * bool(said) + said, self.ink("label-here"))]
+
+    def _with_number(self, key: int) -> str:
+        return f"{self._labels[1][key].strip()} {self._written(self._numbers[key], int(self._codes[key]))}"
 
     def _short(self, number: float) -> str:
         return percent_of(number) if self.shown and is_attention(self.shown.subject) else short(number, 3)

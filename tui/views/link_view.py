@@ -150,16 +150,16 @@ class LinkView(ValueView):
         return row_labels(shown.plane, shown.subject), column_labels(shown.plane, shown.subject)
 
     def changed(self, shown: Shown, before: ViewState) -> None:
-        layout, seen = self._layout, self._seen
-        if layout is not None and seen is not None and replace(before, column=self.state.column) == self.state:
-            if self._origins_in(shown.plane, layout) == self._origins:  # another key of the same lines
-                self._seen = self.cell
-                keys = {seen[1] - self._origins[1], self._seen[1] - self._origins[1]}
-                marked = {layout.header + layout.line_of(key) for key in keys if 0 <= key < layout.shown}
-                self.refresh_lines({*marked, self.size.height - 1})
-                return
-        self._draw(shown)
-        self.refresh()
+        layout, seen, origins = self._layout, self._seen, self._origins
+        same_lines = replace(before, column=self.state.column) == self.state
+        if layout is None or seen is None or not same_lines or self._origins_in(shown.plane, layout) != origins:
+            self._draw(shown)
+            self.refresh()
+            return
+        self._seen = self.cell
+        keys = {seen[1] - origins[1], self._seen[1] - origins[1]}
+        marked = {layout.header + layout.line_of(key) for key in keys if 0 <= key < layout.shown}
+        self.refresh_lines({*marked, self.size.height - 1})
 
     @property
     def page(self) -> tuple[int, int]:

@@ -75,6 +75,16 @@ async def test_another_key_of_the_same_lines_draws_its_line_and_that_of_the_one_
         assert redrawn.lines["LinkView"] > view.size.height
 
 
+async def test_why_there_is_no_picture_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights", "view product"]) as (app, pilot):
+        await press(pilot, "l")
+        redrawn = Redrawn(monkeypatch)
+        await press(pilot, "j")
+        assert redrawn.lines == Counter({"TokenStrip": 1})
+        await press(pilot, "u", "d")
+        assert "no product" in " ".join(screen_of(app)), screen_of(app)
+
+
 async def test_a_view_that_was_seen_before_is_laid_out_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(lines=["goto output", "look layers.0.attention.weights"], size=(120, 30)) as (app, pilot):
         await settled(pilot)

@@ -207,7 +207,7 @@ class MainScreen(Screen[None]):
         self._mark("-unsaid", not listed and not self._kept_open)
         hidden = "-unsaid" in self._marks  # what would cover it costs nothing then
         self._mark("-zoomed", self._zoomed and not hidden)
-        self._mark("-explained", self._explained and not hidden)
+        self._mark("-explained", self._explained and narrow and not hidden)
         beside = (31 if narrow else 41) if listed else 0
         self.console.expect(Size(max(0, self.size.width - beside - 2), (BELOW_NARROW if narrow else BELOW) - 2))
 

@@ -89,6 +89,7 @@ class ValueView(InkedWidget):
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
         self._timer: Timer | None = None
+        self._excused: list[str] = []  # what was drawn last in place of a picture
         self._expected = self._asked_for = Size(0, 0)
 
     # -- what subclasses say ---------------------------------------------------------------------------------
@@ -201,8 +202,9 @@ class ValueView(InkedWidget):
         subject, self._asked_for = self.subject, self.size
         if subject is None or not subject.readable or self.refusal(subject) or not self._fits():
             self._settle()
-            self.shown = None
-            self.refresh()
+            if self.shown is not None or self._excuses() != self._excused:
+                self.shown = None
+                self.refresh()
             return True
         plane = self.plane_of(subject)
         request = self.request(subject, plane)
@@ -330,7 +332,9 @@ class ValueView(InkedWidget):
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]
 
     def _excuse(self, y: int) -> StyledPieces:
-        lines = self._excuses()
+        if y == 0:
+            self._excused = self._excuses()
+        lines = self._excused
         return [(fit(lines[y], self.size.width), self.ink("note"))] if y < len(lines) else []
 
     def _excuses(self) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from driving import lines_of, press, running, screen_of, until
+import pytest
+from driving import lines_of, press, running, screen_of, settled, until
 
 
 async def test_keys_screen_has_every_command_and_closes() -> None:
@@ -42,3 +43,14 @@ async def test_the_palette_shows_brackets_as_they_stand() -> None:
         await until(
             pilot, lambda: "ablate STAGE[INDEX] [zero|mean]" in "\n".join(screen_of(app)), "the command in full"
         )
+
+
+@pytest.mark.parametrize("theme", ["ansi-light", "ansi-dark"])
+async def test_in_the_terminals_own_colours_the_quiet_is_dim_and_what_is_looked_at_is_reversed(theme: str) -> None:
+    async with running(lines=["look embeddings.norm", f"theme {theme}"]) as (app, pilot):
+        await settled(pilot)
+        header, tree = app.main.inspector.query_one("InspectorHeader"), app.main.program
+        tabs = {segment.text.strip(): segment.style for segment in header.render_line(4)}
+        assert [bool(style and style.dim) for name, style in tabs.items() if name[:1] in ("2", "7")] == [False, True]
+        looked = tree.render_line(tree.line - tree.scroll_offset.y)
+        assert all(segment.style and segment.style.reverse for segment in looked)

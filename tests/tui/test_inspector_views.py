@@ -166,6 +166,18 @@ async def test_no_size_is_too_small_or_too_large(view: str, size: tuple[int, int
             assert all(cell_len(line) == size[0] for line in app.lines())
 
 
+@pytest.mark.parametrize("view", [*VIEWS, "map"])
+async def test_no_text_is_left_to_the_terminals_own_colours(view: str) -> None:
+    app = InspectorApp(fake_session(), ViewState(WEIGHTS, view=view))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.pause()
+        shown = app.inspector.view
+        lines = [shown.render_line(y) for y in range(shown.size.height)]
+        styles = [segment.style for line in lines for segment in line if segment.text.strip()]
+        assert styles
+        assert all(style and style.color and style.bgcolor for style in styles)
+
+
 async def test_too_small_says_so() -> None:
     assert await shown(fake_session(), ViewState(WEIGHTS), (10, 3)) == ["too small", "", ""]
 

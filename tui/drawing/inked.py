@@ -31,9 +31,9 @@ class InkedWidget(Widget):
 
     @property
     def ground(self) -> Style:
-        """The style of cells that nothing else colours."""
+        """The style of cells that nothing else colours: both colours, for a terminal's own may be as light as the theme's ground."""
         if self._ground is None:
-            self._ground = Style(bgcolor=self.background_colors[1].rich_color)
+            self._ground = Style(color=self.rich_style.color, bgcolor=self.background_colors[1].rich_color)
         return self._ground
 
     def notify_style_update(self) -> None:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from ..messages.errors import InputError
 from ..program.element import write_place
 from .diagnosing import diagnosed
+from .over_texts import OverTextsRequest, compare_over_texts, over_texts_request
 from .references import REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
+    from ..analysis.compare.over_texts import OverTexts
     from ..program.trace import Trace
 
-COMPARE = f"compare {USAGE} [tolerance T] [all] [diagnose]"
+COMPARE = f"compare {USAGE} [texts FILE] [tolerance T] [all] [diagnose]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,13 @@ class CompareRequest:
     diagnosed: bool = False
 
 
-def against(session: Session, line: str) -> CompareRequest:
+def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
     """Read `model M tolerance 1e-5 all` and get the reference ready.
 
     Raises:
         InputError: it cannot be read, or there is no such reference.
     """
-    words, tolerance, everything, diagnosed = shell_words(line, COMPARE), None, False, False
+    words, tolerance, everything, diagnosed, texts = shell_words(line, COMPARE), None, False, False, ""
     while len(words) > 2:
         if words[-1] == "all":
             everything = True
@@ -55,8 +57,13 @@ def against(session: Session, line: str) -> CompareRequest:
         elif len(words) > 3 and words[-2] == "tolerance":
             tolerance = _tolerance(words[-1])
             del words[-2:]
+        elif len(words) > 3 and words[-2] == "texts":
+            texts = words[-1]
+            del words[-2:]
         else:
             break
+    if texts:
+        return over_texts_request(session, words, texts, tolerance)
     return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed)
 
 
@@ -70,10 +77,12 @@ def _tolerance(word: str) -> float:
     return number
 
 
-def compare_against(session: Session, wanted: CompareRequest) -> tuple[Comparison, str]:
+def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest) -> tuple[Comparison | OverTexts, str]:
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
 
+    if isinstance(wanted, OverTextsRequest):
+        return compare_over_texts(session, wanted)
     comparison = compare(
         session.trace, wanted.trace, tolerance=wanted.tolerance, title=wanted.title,
         stopped=session.stopped,

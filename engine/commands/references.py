@@ -74,26 +74,44 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
-    """The same texts through another model, in the same dtype on the same device, causal where this was asked to be."""
+    """The same texts through another model."""
+    return through(other_model(session, rest), session.trace, prompt_of(session))
+
+
+def other_model(session: Session, rest: Sequence[str]) -> Encoder:
+    """Another model, in the same dtype on the same device, causal where this was asked to be."""
     from ..models.loading import open_encoder
 
     known = session.encoder
     side = "image" if PIXELS in session.trace.program else "text"
     asked = _of_recording(session.trace) if known is None else known.settings
     # what is not said of the model itself: it may have no dropout, and other prompts
-    encoder = open_encoder(replace(asked, model=rest[0], side=side, train_seed=None, dropout=None, prompt=None))
-    tokens = session.trace.tokens
+    return open_encoder(replace(asked, model=rest[0], side=side, train_seed=None, dropout=None, prompt=None))
+
+
+def prompt_of(session: Session) -> str | None:
+    """The prompt that was asked for here; "" for none, None for the default."""
+    return session.encoder.settings.prompt if session.encoder is not None else None
+
+
+def through(encoder: Encoder, trace: Trace, asked: str | None) -> Trace:
+    """What went into a trace, through another model: its texts, read by that one's own tokenizer, or what was given in their place.
+
+    Args:
+        asked: the prompt to put before texts, where that model has it.
+    """
+    tokens = trace.tokens
     if encoder.checkpoint.vector_size is not None:
-        return encoder.run(_vectors(session, encoder.checkpoint.vector_size))
+        return encoder.run(_vectors(trace, encoder.checkpoint.vector_size))
     if TOKEN_VECTORS in tokens.arrays:
         return encoder.run_vectors(tokens.arrays[TOKEN_VECTORS], tokens.mask)
     if tokens.from_ids:
         return encoder.run_ids(tokens.ids, tokens.mask)
-    images = tokens.texts if side == "image" else ()
-    habits = encoder.checkpoint.reader.habits if side == "text" else None
-    prompt = asked.prompt if asked.prompt == "" or (habits and asked.prompt in habits.prompts) else None
+    images = tokens.texts if encoder.side == "image" else ()
+    habits = encoder.checkpoint.reader.habits if encoder.side == "text" else None
+    prompt = asked if asked == "" or (habits and asked in habits.prompts) else None
     texts = () if images else list(tokens.texts)
-    return encoder.trace(texts, tokens.pair, _limit(session.trace), images=images, prompt=prompt)
+    return encoder.trace(texts, tokens.pair, _limit(trace), images=images, prompt=prompt)
 
 
 def _of_recording(trace: Trace) -> Settings:
@@ -103,11 +121,10 @@ def _of_recording(trace: Trace) -> Settings:
     return Settings(device=about.get("device", "cpu"), dtype=about.get("dtype", "float32"), causal=causal)
 
 
-def _vectors(session: Session, size: int) -> Tokens:
+def _vectors(trace: Trace, size: int) -> Tokens:
     """What went in, of a trace whose model takes vectors, and its mask."""
     from ..models.vectors import vector_tokens
 
-    trace = session.trace
     if VECTORS not in trace.program or not trace.has(VECTORS):
         raise InputError("that model takes vectors, and text went in here")
     given = trace.original_tokens.arrays.get(VECTORS, trace.value(VECTORS).read())

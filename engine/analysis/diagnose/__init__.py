@@ -1,7 +1,7 @@
 """Why two traces differ: causes are tried one by one by editing ours, and that which closes the gap is named.
 
-`gaps` says where they are first apart, `case` what is known around that, `causes` what may be the cause, `edit` does the same in
-our run, `diagnose` searches, `text` writes it down.
+`case` has what is known around the first stage that is apart, `causes` what may be the cause, `edit` does the same in our run,
+`diagnose` searches, `text` writes it down.
 """
 
 from .diagnose import Cause, Diagnosis, diagnose

@@ -14,7 +14,7 @@ from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 from ..compare.added_error import counterpart
 from ..compare.align import Alignment
-from .gaps import StageGap
+from ..compare.gaps import StageGap
 
 if TYPE_CHECKING:
     import torch

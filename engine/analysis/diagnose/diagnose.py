@@ -12,11 +12,11 @@ from ...messages.errors import InputError
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ..compare.align import Alignment, align, patched_inputs
+from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from ..compare.walk import may_be_exact
 from .case import Case
 from .causes import CAUSES
 from .edit import Edit, edited
-from .gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from .hypothesis import Hypothesis
 
 if TYPE_CHECKING:

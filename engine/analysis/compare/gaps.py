@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...program.trace import Trace
-from ..compare.added_error import counterpart, same_shapes
-from ..compare.align import Alignment
-from ..compare.comparison import Difference, OtherShape
-from ..compare.walk import ONE_HOT, Walk
+from .added_error import counterpart, same_shapes
+from .align import Alignment
+from .comparison import Difference, OtherShape
+from .walk import ONE_HOT, Walk
 
 StageGap = Difference | OtherShape
 

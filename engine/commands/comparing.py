@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from ..program.element import write_place
+from ..traces.matched import Matched
 from .diagnosing import diagnosed
 from .over_texts import OverTextsRequest, compare_over_texts, over_texts_request
 from .references import REFERENCES, USAGE, reference
@@ -91,6 +92,7 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
         Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation)
     )
     before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
+    before += "".join(f"{line}\n" for line in _how_matched(wanted))
     text = before + write_comparison(comparison, everything=wanted.everything)
     if wanted.diagnosed and not comparison.equal:
         text = f"{text}\n\n{diagnosed(session, wanted.tolerance)}"
@@ -101,6 +103,15 @@ def _read_otherwise(ours: Trace, theirs: Trace) -> str:
     """What was done to the other's model or texts, and not to ours, a line each: a layer left out, a prompt, a cut."""
     said = [note for note in theirs.notes if note not in ours.notes]
     return "".join(f"theirs     {note}\n" for note in said)
+
+
+def _how_matched(wanted: CompareRequest) -> list[str]:
+    """Which of somebody's tensors were taken for which stages, and how."""
+    if not isinstance(wanted.trace, Matched):
+        return []
+    from ..analysis.matching import write_matches
+
+    return write_matches(wanted.trace, everything=wanted.everything)
 
 
 def _patches_of(ours: Trace, theirs: Trace) -> str:
@@ -156,7 +167,7 @@ def _diagnose(session: Session, rest: str) -> Reply:
 COMMANDS = (
     Command(
         "compare", COMPARE,
-        "Compare every stage with another text, image, model, dtype, device, recording or fork: what differs, where it begins.",
+        "Compare every stage with another text, image, model, dtype, device or fork, or with somebody's module, recording or tensors: what differs, where it begins.",
         _compare, "values", ("cmp",), (), tuple(REFERENCES),
     ),
     Command(

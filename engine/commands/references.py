@@ -14,12 +14,18 @@ from ..messages.errors import InputError, nearest
 from ..models.settings import Settings
 from ..program.tokens import PIXELS, TOKEN_VECTORS, VECTORS, Tokens
 from ..program.trace import Trace
+from . import foreign_references
 
 if TYPE_CHECKING:
     from ..models.encoder import Encoder
     from .session import Session
 
-USAGE = 'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N'
+USAGE = (
+    'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N | module FILE.py:NAME | recording FILE | '
+    "tensors DIR|FILE"
+)
+# Kinds that say more after their first word themselves.
+WORDY = ("text", "image", "module", "recording", "tensors")
 
 
 def reference(session: Session, words: Sequence[str]) -> Trace:
@@ -41,13 +47,13 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
         raise InputError(f"{said}; write {USAGE}")
     if not rest or not all(rest):
         raise InputError(f"{kind} which? write `{_usage(kind)}`")
-    if kind not in ("text", "image") and len(rest) > 1:
+    if kind not in WORDY and len(rest) > 1:
         raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
     return REFERENCES[kind](session, rest)
 
 
 def _usage(kind: str) -> str:
-    return next(part for part in USAGE.split(" | ") if part.startswith(kind))
+    return next(part for part in USAGE.split(" | ") if part.startswith(f"{kind} "))
 
 
 def _text(session: Session, rest: Sequence[str]) -> Trace:
@@ -192,4 +198,7 @@ REFERENCES: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
     "device": _device,
     "snapshot": _snapshot,
     "fork": _fork,
+    "module": foreign_references.against_module,
+    "recording": foreign_references.against_recording,
+    "tensors": foreign_references.against_tensors,
 }

@@ -57,6 +57,16 @@ class Trace(InNotebooks, ABC):
         return self.inputs
 
     @property
+    def is_foreign(self) -> bool:
+        """Whether its values were computed by somebody else's code, so that their last bits may differ whatever it is compared with."""
+        return False
+
+    @property
+    def lent(self) -> frozenset[str]:
+        """Stages that it has no value of its own for, and that are taken to be those of what it is compared with."""
+        return frozenset()
+
+    @property
     def tokens(self) -> Tokens:
         """What went in, of the sequence that every program has."""
         return self.inputs.tokens

@@ -115,6 +115,11 @@ class TensorFile:
     def __contains__(self, name: str) -> bool:
         return name in self._header
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its tensors, in the order in which they lie there."""
+        return tuple(sorted(self._header, key=lambda name: self._header[name]["data_offsets"][0]))
+
     def kind(self, name: str) -> tuple[str, tuple[int, ...]]:
         """A tensor's dtype as torch calls it, and its shape."""
         facts = self._header[name]

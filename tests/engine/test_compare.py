@@ -246,7 +246,7 @@ def test_units_in_the_last_place() -> None:
     ("line", "message"),
     [
         ("", "nothing to compare with; write text"),
-        ("modle x", "'modle' is not something to compare with; did you mean model?"),
+        ("modle x", "'modle' is not something to compare with; did you mean module, model?"),
         ("text", 'text which? write `text "..."`'),
         ("dtype float31", "dtype 'float31' is not known"),
         ("dtype float64 float32", "'float32' is more than `dtype D` takes"),

@@ -62,7 +62,7 @@ class Added:
         for name in stage.inputs:
             if counterpart(self.ours.program[name], self.theirs.program) is None:
                 return f"the reference has no {name}"
-            if not self.theirs.has(name):
+            if not self.theirs.has(name) and name not in self.theirs.lent:
                 return f"the reference did not record {name}"
             if not same_shapes(self.ours.program[name], self.ours.shapes[name], self.theirs.shapes[name]):
                 return f"{name} has another shape there"

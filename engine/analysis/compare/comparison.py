@@ -138,6 +138,7 @@ class Comparison(InNotebooks):
         layers: how many both have.
         exact: both computed the same shapes on the same kind of device in the same dtype, so that nothing may differ.
         given: the tolerance that was asked for; None when it follows from the dtypes.
+        foreign: whether the reference was computed by somebody else's code, whose last bits may differ whatever it does.
     """
 
     title: str
@@ -152,6 +153,7 @@ class Comparison(InNotebooks):
     layers: tuple[int, int]
     exact: bool
     given: float | None
+    foreign: bool = False
 
     @property
     def first(self) -> Difference | None:

@@ -113,6 +113,7 @@ def _heading(comparison: Comparison) -> list[str]:
         dtypes = sorted({row.dtype for row in comparison.rows if row.dtype})
         said = ", ".join(f"{PER_LAYER[dtype]} epsilons of {dtype}" for dtype in dtypes)
         said += " for each layer passed, of the reference's largest value"
+        said += ": what rounding may add, as theirs was computed by other code" if comparison.foreign else ""
     return [
         f"ours       {_about(comparison.ours)}",
         f"theirs     {_about(comparison.theirs)}" + (f"  ({visible(comparison.title)})" if comparison.title else ""),

@@ -84,12 +84,14 @@ def compare(
     only_theirs = tuple(stage.name for stage in theirs.program if counterpart(stage, ours.program) is None)
     return Comparison(
         title, dict(ours.about), dict(theirs.about), alignment, tuple(rows), tuple(only_ours), only_theirs,
-        tuple(lost), tuple(shapes), (ours.program.layers, theirs.program.layers), exact, tolerance,
+        tuple(lost), tuple(shapes), (ours.program.layers, theirs.program.layers), exact, tolerance, theirs.is_foreign or ours.is_foreign,
     )  # fmt: skip
 
 
 def may_be_exact(ours: Trace, theirs: Trace) -> bool:
     """Whether both are computed alike, so that nothing may differ: the same shapes in one dtype on one kind of device."""
+    if ours.is_foreign or theirs.is_foreign:
+        return False
     same = all(ours.about.get(fact) == theirs.about.get(fact) for fact in ("dtype", "device"))
     return same and ours.inputs.sizes == theirs.inputs.sizes
 

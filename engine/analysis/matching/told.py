@@ -1,0 +1,51 @@
+"""How somebody's tensors were matched to stages, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ...messages.visible import visible
+from ...program.stage import write_shape
+from ...traces.matched import Match, Matched
+
+FEW = 6
+HOW = {
+    "map": "by the map", "name": "by name", "value": "by shape and value", "order": "as its like in another layer",
+    "moved": "as the same numbers in another order",
+}  # fmt: skip
+
+
+def write_matches(trace: Matched, *, everything: bool = False) -> list[str]:
+    """Lines on what was matched how, and what was not.
+
+    Args:
+        everything: a line for each match.
+    """
+    if not trace.matches:
+        return []
+    counts = Counter(match.how for match in trace.matches)
+    said = ", ".join(f"{counts[how]} {words}" for how, words in HOW.items() if counts[how])
+    lines = [f"matched    {len(trace.matches)} of {len(trace.program)} stages: {said}"]
+    if everything:
+        lines += [f"           {_match(trace, match)}" for match in trace.matches]
+    else:
+        laid = [match for match in trace.matches if match.layout.steps and match.how != "moved"]
+        lines += [f"           {_match(trace, match)}" for match in laid[:3]]
+        if len(laid) > 3:
+            lines.append(f"           and {len(laid) - 3} more that lie otherwise than ours; `all` lists every match")
+    if trace.unmatched:
+        named = [f"{visible(name)} {write_shape(trace.foreign_shape(name))}" for name in trace.unmatched]
+        lines.append(f"no stage   {_few(named, len(named) if everything else FEW)}")
+    return lines
+
+
+def _match(trace: Matched, match: Match) -> str:
+    near = "" if match.apart is None else ", the same numbers" if match.apart < 1e-6 else f", {match.apart:.2g} apart"
+    layout = f" ({match.layout})" if str(match.layout) else ""
+    note = f"; {match.note}" if match.note else ""
+    return f"{visible(match.theirs)}{layout} = {match.stage} {HOW[match.how]}{near}{note}"
+
+
+def _few(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

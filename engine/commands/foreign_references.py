@@ -1,0 +1,116 @@
+"""References that somebody else computed: a module, a recording of one, tensors in files, an ONNX graph; matched to our stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..messages.errors import InputError
+from ..program.trace import Trace
+from ..traces.matched import Matched
+
+if TYPE_CHECKING:
+    from ..analysis.matching.map_file import NameMap
+    from .session import Session
+
+MAP, MAP_OUT = "map", "map-out"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRequest:
+    """What is said after a kind of foreign reference.
+
+    Attributes:
+        place: a path, or FILE.py:NAME.
+        named: the mapping file that was read; None without one.
+        written: where to write the map that was guessed; "" for nowhere.
+    """
+
+    place: str
+    named: NameMap | None
+    written: str
+
+
+def read_request(rest: Sequence[str], usage: str) -> ForeignRequest:
+    """Read `DIR map names.toml map-out guessed.toml`.
+
+    Raises:
+        InputError: it is written otherwise, or the map cannot be read.
+    """
+    place, *more = rest
+    said: dict[str, str] = {}
+    while more:
+        word = more.pop(0)
+        if word not in (MAP, MAP_OUT) or word in said or not more:
+            raise InputError(f"{word!r} is more than `{usage}` takes; quote what has spaces")
+        said[word] = more.pop(0)
+    from ..analysis.matching import read_map
+
+    return ForeignRequest(place, read_map(said[MAP]) if MAP in said else None, said.get(MAP_OUT, ""))
+
+
+def against_tensors(session: Session, rest: Sequence[str]) -> Trace:
+    """Tensors in files, which need no manifest."""
+    from ..analysis.matching import match_tensors
+    from ..traces.dump import read_dump
+
+    wanted = read_request(rest, "tensors DIR|FILE [map FILE] [map-out FILE]")
+    files = read_dump(wanted.place, wanted.named.raw if wanted.named is not None else None)
+    matched = match_tensors(
+        session.trace, files, title=f"tensors {wanted.place}", named=wanted.named, stopped=session.stopped
+    )
+    return _kept(matched, wanted)
+
+
+def against_recording(session: Session, rest: Sequence[str]) -> Trace:
+    """A recording: of ours as it is, of somebody's module matched."""
+    from ..analysis.matching import match_trace
+    from ..traces.recording import open_snapshot
+
+    wanted = read_request(rest, "recording FILE [map FILE] [map-out FILE]")
+    theirs = open_snapshot(wanted.place)
+    if wanted.named is None and not wanted.written and _is_ours(theirs, session.trace):
+        return theirs
+    return _kept(
+        match_trace(
+            session.trace, theirs, title=f"recording {wanted.place}", named=wanted.named, stopped=session.stopped
+        ),
+        wanted,
+    )
+
+
+def _is_ours(theirs: Trace, ours: Trace) -> bool:
+    """Whether a recording has the stages of a program of ours, by the same names with the same operations."""
+    kinds = {stage.name: stage.kind for stage in ours.program}
+    own = [stage for stage in theirs.program if kinds.get(stage.name) == stage.kind]
+    return len(own) > len(theirs.program) // 2
+
+
+def against_module(session: Session, rest: Sequence[str]) -> Trace:
+    """Somebody's own module on the same tokens: attached, so that it has weights and formulas, or else recorded."""
+    from ..analysis.matching import match_trace
+    from ..models.traced.on_inputs import module_on
+    from ..models.traced.user_file import module_from
+
+    wanted = read_request(rest, "module FILE.py:NAME [map FILE] [map-out FILE]")
+    own, given = module_from(wanted.place)
+    theirs = module_on(own, given, session.trace.original_inputs, name=wanted.place.rpartition("/")[2])
+    return _kept(
+        match_trace(session.trace, theirs, title=f"module {wanted.place}", named=wanted.named, stopped=session.stopped),
+        wanted,
+    )
+
+
+def _kept(matched: Matched, wanted: ForeignRequest) -> Matched:
+    """Write the map that was found, if that is asked for."""
+    if wanted.written:
+        from ..analysis.matching import write_map
+
+        write_map(
+            wanted.written,
+            matched.matches,
+            matched.unmatched,
+            [f"which tensor of {wanted.place} is which stage; correct it, and give it back with `map`"],
+        )
+    return matched

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..messages.errors import InputError
 from ..models.settings import Settings
 from ..program.trace import Trace
-from .references import other_model, prompt_of, through
+from .references import other_model, prompt_of, trace_through
 from .session import Session
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def over_texts_request(session: Session, words: Sequence[str], path: str, tolera
     texts = tuple(texts_in(path))
     if kind == "model":
         other, prompt = other_model(session, rest), prompt_of(session)
-        return OverTextsRequest(" ".join(words), texts, lambda trace: through(other, trace, prompt), tolerance)
+        return OverTextsRequest(" ".join(words), texts, lambda trace: trace_through(other, trace, prompt), tolerance)
     settings = (
         replace(encoder.settings, dtype=rest[0]) if kind == "dtype" else replace(encoder.settings, device=rest[0])
     )

@@ -81,7 +81,7 @@ def _same_side(encoder: Encoder, side: str) -> None:
 
 def _model(session: Session, rest: Sequence[str]) -> Trace:
     """The same texts through another model."""
-    return through(other_model(session, rest), session.trace, prompt_of(session))
+    return trace_through(other_model(session, rest), session.trace, prompt_of(session))
 
 
 def other_model(session: Session, rest: Sequence[str]) -> Encoder:
@@ -100,7 +100,7 @@ def prompt_of(session: Session) -> str | None:
     return session.encoder.settings.prompt if session.encoder is not None else None
 
 
-def through(encoder: Encoder, trace: Trace, asked: str | None) -> Trace:
+def trace_through(encoder: Encoder, trace: Trace, asked: str | None) -> Trace:
     """What went into a trace, through another model: its texts, read by that one's own tokenizer, or what was given in their place.
 
     Args:

@@ -247,7 +247,7 @@ def _place(comparison: Comparison, row: Difference) -> str:
     if row.place is None:
         return ""
     along = comparison.alignment.strings_along(row.axes, row.sequences)
-    text = row.place[0] if row.place[0] < texts_of(along) else 0
+    text = row.place[0] if row.place and row.place[0] < texts_of(along) else 0
     named = [token_in(along, axis, at, (text,)) for axis, at in zip(row.axes, row.place, strict=True)]
     words = [repr(word) for word in named if word]
     both = f": {row.ours:.6g} / {row.theirs:.6g}"

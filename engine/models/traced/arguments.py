@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ...messages.errors import InputError
-from ...program.inputs import Inputs
+from ...program.inputs import Inputs, Size
 from ...program.tokens import Tokens
 from ...program.torch_calls import from_numpy
 from ...traces.tensors import to_numpy
@@ -96,7 +96,7 @@ def module_factory(name: str) -> str:
 
 
 def tokens_of_tensors(
-    given: Mapping[str, str], tensors: Mapping[str, torch.Tensor], word: Word | None, named: str
+    given: Mapping[str, str], tensors: Mapping[str, torch.Tensor], word: Word | None, named: str, size: Size
 ) -> Inputs:
     """What a module was called with as what goes into a run.
 
@@ -105,15 +105,13 @@ def tokens_of_tensors(
         tensors: those, by name.
         word: from an id to its token, where there is a tokenizer.
         named: what a row is called.
+        size: (batch, token) where no ids say it.
     """
     parts = {
         stage.partition(".")[2]: to_numpy(tensors[name]) for name, stage in given.items() if stage.startswith("tokens.")
     }
     arrays = {stage: _array(tensors[name]) for name, stage in given.items() if not stage.startswith("tokens.")}
-    if "ids" in parts:
-        shape: tuple[int, ...] = parts["ids"].shape
-    else:
-        shape = next((array.shape[:2] for array in arrays.values() if array.ndim == 3), (1, 1))
+    shape = parts["ids"].shape if "ids" in parts else size
     batch, count = shape
     ids = parts.get("ids", np.zeros(shape, np.int64)).astype(np.int64)
     called = {int(number): word(int(number)) if word is not None else None for number in np.unique(ids)}

@@ -23,9 +23,10 @@ from ..encoder import Encoder, Paths
 from ..families import TEXT
 from ..notes import Tell, warn
 from ..settings import Settings
-from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, tokens_of_tensors, with_arrays
+from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, with_arrays
 from .frames import line_of_error
 from .kept import KeptValues
+from .lengths import fitted_together
 from .program import Made, program_of
 from .randomness import RandomStates, from_states
 from .source import LiveWeights, ModuleSource, dtype_of_module
@@ -131,9 +132,9 @@ class ModuleEncoder(Encoder):
         passage, made = self._passage(given)
         self._given, self._stages_given = given, made.given
         word = self._tokenizer[0].word if self._tokenizer[0] is not None else None
-        own = tokens_of_tensors(made.given, passage.inputs, word, self.name)
-        inputs = own if inputs is None else with_arrays(inputs, own.tokens.arrays)
-        self.program, weights = made.program, LiveWeights(passage.weights, self.name)
+        self.program, own = fitted_together(made.program, made.shapes, made.given, passage.inputs, word, self.name)
+        inputs = own if inputs is None else with_arrays(Inputs(inputs.tokens, own.others), own.tokens.arrays)
+        weights = LiveWeights(passage.weights, self.name)
         computation = Computation(self.program, weights, inputs, self.device, self.dtype, self.budget)
         run = Run(computation, inputs, self.about, WeightSizes(weights), word)
         told = (*self.checkpoint.notes, *(notes or ()), *_told(passage, made, self.name))

@@ -15,10 +15,10 @@ from ...messages.errors import one_line
 from ...ops.base import Op
 from ...program.torch_calls import without_fast_path
 from ...traces.in_memory import Moment
-from .arguments import tokens_of_tensors
 from .circumstances import Circumstances, notes_of_passage
 from .frames import line_of_error
 from .kept_beside import AsTheyWere, KeptBeside
+from .lengths import fitted_together
 from .natively import attempt, difference_told, results_apart
 from .numbers import KeptNumbers, left_out, over_budget
 from .randomness import from_states
@@ -161,9 +161,10 @@ class Taking:
             )
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
         given = {name: torch.zeros(t.shape, dtype=t.dtype) if t.is_meta else t for name, t in given.items()}
-        inputs = tokens_of_tensors(made.given, given, self.wanted.word, "recorded")
+        shapes = {stage: shape for stage, (shape, _) in kinds.items()}
+        program, inputs = fitted_together(made.program, shapes, made.given, given, self.wanted.word, "recorded")
         return Moment(
-            made.program,
+            program,
             inputs,
             self._about(passage),
             kinds,

@@ -10,10 +10,12 @@ import torch
 from ...ops.base import Op, Out, no_memory
 from ...ops.torch_operation import UNSET
 from ...program.program import Program
+from ...program.stage import MAIN, Shape
+from ...traces.shapes import shadows_of
 from .known_operations import candidates
-from .stages import Making, operation
+from .stages import Making, operation, token_shape
 from .tracer import Passage
-from .wiring import wired
+from .wiring import input_roles, wired
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ class Made:
 
     Attributes:
         program: the stages.
+        shapes: of their values.
         given: what the module is called with, by name -> the stage it goes in at.
         inexact: stages that are not the module's to the last bit; none, mostly.
         opened: as of `Wired`.
     """
 
     program: Program
+    shapes: Mapping[str, Shape]
     given: Mapping[str, str]
     inexact: Sequence[Inexact]
     opened: Mapping[str, float | None]
@@ -68,7 +72,10 @@ def program_of(passage: Passage, values: Mapping[str, torch.Tensor], dtype: torc
         return op
 
     made = wired(passage.graph, known, verified, dtype=dtype)
-    return Made(made.program, made.given, inexact, made.opened)
+    tokens = token_shape(passage.graph, input_roles(passage.graph))
+    sizes = {MAIN: (tokens[0], tokens[1]) if tokens else (1, 1)}
+    shapes = {name: shadow.shape for name, shadow in shadows_of(made.program, dtype, sizes).items()}
+    return Made(made.program, shapes, made.given, inexact, made.opened)
 
 
 def _operation(

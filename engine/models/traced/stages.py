@@ -34,6 +34,7 @@ VIEWS = frozenset({
     "view_as", "swapaxes", "tensor_split", "split_with_sizes", "read_from", "unsafe_chunk", "diagonal", "adjoint",
     "reshape", "contiguous",
 })  # fmt: skip
+TURNS = frozenset({"conv1d", "conv2d", "conv3d", "transpose", "permute", "movedim", "swapaxes"})
 # Each number of the result from those at its place.
 ELEMENTWISE = frozenset({
     "add", "sub", "mul", "div", "neg", "abs", "exp", "log", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "relu", "gelu",
@@ -66,8 +67,13 @@ def token_shape(graph: Graph, named: Mapping[str, str]) -> Shape:
     for name, given in named.items():
         if given == "tokens.ids" and name in graph.inputs:
             return graph.inputs[name].shape[:2]
-    floats = [leaf.shape for leaf in graph.inputs.values() if len(leaf.shape) == 3]
+    floats = [leaf.shape for name, leaf in graph.inputs.items() if len(leaf.shape) == 3 and not _turned(graph, name)]
     return floats[0][:2] if floats else ()
+
+
+def _turned(graph: Graph, name: str) -> bool:
+    """Whether what goes in is convolved, or turned round, first: its second axis is one of channels."""
+    return any(call.word in TURNS for call in graph.users.get(name, ()))
 
 
 def axes_by_size(shape: Shape, tokens: Shape) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,7 @@ class Canvas:
         self.width, self.height = max(0, width), max(0, height)
         self._dots = np.zeros((self.height * DOWN, self.width * ACROSS), dtype=bool)
         self._codes = np.full((self.height, self.width), BLANK, dtype=np.int16)
+        self._written: list[str] | None = None  # each line in characters, once they are asked for
 
     def line(self, start: float, end: float, code: int, *, thick: int = 1, gap: int = 1) -> None:
         """A line from the left edge to the right one; what lies above or below the canvas is left out.
@@ -38,11 +40,9 @@ class Canvas:
         rows, columns = self._dots.shape
         if not rows or not columns:
             return
-        steps = max(columns, int(2 * min(abs(end - start), 16 * rows)))
-        share = np.linspace(0, 1, steps + 1)
-        eased = share * share * (3 - 2 * share)
-        down = start + (end - start) * (share + eased) / 2
-        across = np.rint(share * (columns - 1)).astype(np.int64)
+        self._written = None
+        bent, across = _bend(max(columns, int(2 * min(abs(end - start), 16 * rows))), columns)
+        down = start + (end - start) * bent
         for part in range(thick):
             y = np.floor(down + part - (thick - 1) / 2 + 0.5).astype(np.int64)
             kept = (y >= 0) & (y < rows)
@@ -58,6 +58,7 @@ class Canvas:
         Args:
             down, across: where each is, in dots; thick: how many stand one above the other.
         """
+        self._written = None
         rows, columns = self._dots.shape
         good = np.isfinite(down) & (across >= 0) & (across < columns)
         for part in range(thick):
@@ -69,9 +70,25 @@ class Canvas:
 
     def runs(self, line: int) -> list[Stretch]:
         """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""
-        dots = self._dots[line * DOWN : (line + 1) * DOWN].reshape(DOWN, self.width, ACROSS)
-        bits = (dots * _BITS[:, None, :]).sum(axis=(0, 2))
-        text = "".join(chr(0x2800 + bit) if bit else " " for bit in bits.tolist())
-        codes = self._codes[line]
-        edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), self.width]
+        if self._written is None:
+            self._written = self._write()
+        text, codes = self._written[line], self._codes[line]
+        edges = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), self.width]
         return [(text[a:b], int(codes[a])) for a, b in pairwise(edges) if b > a]
+
+    def _write(self) -> list[str]:
+        """All lines at once: one by one they took longer than all the rest of a picture."""
+        if not self.width:
+            return [""] * self.height
+        dots = self._dots.reshape(self.height, DOWN, self.width, ACROSS)
+        bits = (dots * _BITS[None, :, None, :]).sum(axis=(1, 3))
+        letters = np.where(bits > 0, bits + 0x2800, ord(" ")).astype(np.uint32)
+        return ["".join(map(chr, line)) for line in letters.tolist()]
+
+
+@lru_cache(maxsize=256)
+def _bend(steps: int, columns: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """How far down of its way a line is at each step, and in which column."""
+    share = np.linspace(0, 1, steps + 1)
+    eased = share * share * (3 - 2 * share)
+    return (share + eased) / 2, np.rint(share * (columns - 1)).astype(np.int64)

@@ -29,6 +29,7 @@ from .value_view import ValueView
 
 SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
 LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7
+BOLD = Style(bold=True)
 FAINT = 99  # the colour of other queries' lines
 # From which share of the largest number on a line is drawn so: how thick, and how far apart its dots are.
 STYLES = ((0.5, 3, 1), (0.2, 2, 1), (0.06, 1, 1), (0.02, 1, 4))
@@ -288,7 +289,7 @@ class LinkView(ValueView):
             room -= cell_len(gap + text)
             words += [
                 (gap, self.ink("label")),
-                (text, self.ink("note" if place == 0 else "label") + Style(bold=place == 0 or None)),
+                (text, self.ink("label") if place else self.ink("note") + BOLD),
             ]
         return [*words, (" " * max(0, room) + "   " * bool(said) + said, self.ink("label-here"))]
 
@@ -321,13 +322,14 @@ class LinkView(ValueView):
         strongest = key == self._strongest
         mark = "◂" if chosen else "★" if strongest else " "
         ink = self.ink("label-here" if chosen else "note" if strongest else "label")
-        words: StyledText = [(" " + label + mark, ink + Style(bold=strongest or None))]
+        words: StyledText = [(" " + label + mark, ink + BOLD if strongest else ink)]
         if not layout.number or key >= len(self._numbers):
             return words
         code, number = int(self._codes[key]), self._numbers[key]
         share = float(self._key_shares[key])
         strong = share >= STYLES[-1][0] or code in MARKS
-        ink = self.ink("note" if strong else "quiet") + Style(bold=share >= STYLES[0][0] or None)
+        ink = self.ink("note" if strong else "quiet")
+        ink = ink + BOLD if share >= STYLES[0][0] else ink
         words.append((fit(self._written(number, code), layout.number, "right"), ink))
         if layout.bar:
             words += [(" ", ink), (across(min(1.0, share), layout.bar - 1), self._colour(code))]

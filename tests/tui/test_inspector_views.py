@@ -292,10 +292,10 @@ async def test_the_old_picture_stays_until_the_new_one_comes() -> None:
         await pilot.pause()
         assert app.lines() == old
         app.inspector.view._is_late()
-        assert app.inspector.view.has_class("-late")
+        assert app.inspector.view.late
         assert app.lines()[-1].rstrip().endswith("reading…")
         app.answer()
-        assert not app.inspector.view.has_class("-late")
+        assert not app.inspector.view.late
         assert app.lines()[-1].rstrip().endswith(str(app.session.trace.value(SCORES).read((0, 0, 1, 1))))
 
 

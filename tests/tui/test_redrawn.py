@@ -138,6 +138,20 @@ async def test_a_key_that_lays_the_screen_out_looks_up_no_style(monkeypatch: pyt
         assert not looked_up
 
 
+async def test_to_be_late_looks_up_no_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights"]) as (app, pilot):
+        view = app.main.inspector.view
+
+        def apply(sheet: Stylesheet, node: DOMNode, **named: Any) -> None:
+            pytest.fail(f"the style of {node} was looked up")
+
+        monkeypatch.setattr(Stylesheet, "apply", apply)
+        for late in (True, False):
+            view._be_late(late)
+            await pilot.pause()
+            assert (view.late, view.styles.opacity) == (late, 0.55 if late else 1.0)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_room_a_value_will_have_is_known_before_the_panes_around_it_come_or_go(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]

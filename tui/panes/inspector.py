@@ -161,7 +161,7 @@ class Inspector(Vertical):
     @property
     def is_late(self) -> bool:
         """Whether the numbers have been waited for so long that it shows."""
-        return self.view.has_class("-late")
+        return self.view.late
 
     def stop(self) -> None:
         """What the view waits for has been stopped."""

@@ -254,7 +254,7 @@ class HeadGallery(ValueView):
     def _status(self, shown: Shown) -> StyledPieces:
         """Where the chosen head is strongest."""
         picture: HeadPicture = shown.frame[self._head]
-        if self.has_class("-late"):
+        if self.late:
             return [(tr("reading…"), self.ink("note"))]
         plane = plane_of(shown.subject, replace(self.state, head=self._head))
         places = written_place(plane, shown.subject, picture.row, picture.column)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 
@@ -45,9 +45,7 @@ class Sheet:
 class PictureChain(ValueView):
     """Pictures of several stages, one request after the other. Motion goes from picture to picture, which is another stage."""
 
-    DEFAULT_CSS = """
-    PictureChain.-late { opacity: 100%; }
-    """
+    faded: ClassVar[float] = 1.0  # what is there already is no old picture
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
@@ -137,10 +135,10 @@ class PictureChain(ValueView):
 
     def is_marked(self, stage: str) -> bool:
         """Whether it is to be said of a stage that its picture has not come: not at once, that would only flicker."""
-        return stage in self._due and (self._stopped or self.has_class("-late"))
+        return stage in self._due and (self._stopped or self.late)
 
     def _settle(self) -> None:
-        if self.has_class("-late"):
+        if self.late:
             self._strips.clear()
             self.refresh()
         super()._settle()

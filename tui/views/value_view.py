@@ -49,6 +49,8 @@ class ValueView(InkedWidget):
 
     name_of_view: ClassVar[str] = ""
     smallest: ClassVar[tuple[int, int]] = (12, 3)
+    faded: ClassVar[float] = 0.55  # how much is left of an old picture while the new one is late
+    late = False  # whether it has been waited for so long that it shows
 
     INKS: ClassVar[str] = "view--"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -64,7 +66,6 @@ class ValueView(InkedWidget):
         & .view--note { color: $foreground; }
         & .view--warning { color: $warning; text-style: bold; }
         & .view--cursor { text-style: reverse bold; }
-        &.-late { opacity: 55%; }
     }
     """
 
@@ -89,6 +90,7 @@ class ValueView(InkedWidget):
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
         self._timer: Timer | None = None
+        self._palettes: dict[bool, Palette] = {}
         self._excused: list[str] = []  # what was drawn last in place of a picture
         self._expected = self._asked_for = Size(0, 0)
 
@@ -171,7 +173,9 @@ class ValueView(InkedWidget):
 
     def palette(self, *, signed: bool) -> Palette:
         """The colours of numbers on this theme's ground, of those that the terminal has."""
-        return Palette(signed, self.is_dark, self.app.console.color_system == "256")
+        if signed not in self._palettes:
+            self._palettes[signed] = Palette(signed, self.is_dark, self.app.console.color_system == "256")
+        return self._palettes[signed]
 
     @property
     def waiting(self) -> bool:
@@ -277,12 +281,17 @@ class ValueView(InkedWidget):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        self.remove_class("-late")
+        self._be_late(False)
 
     def _is_late(self) -> None:
         self._timer = None
-        self.set_class(self.waiting, "-late")
+        self._be_late(self.waiting)
         self.refresh()
+
+    def _be_late(self, late: bool) -> None:
+        if late != self.late:
+            self.late = late
+            self.styles.opacity = self.faded if late else 1.0  # by a class, every style would be looked up anew
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other numbers, or the same painted otherwise."""
@@ -348,11 +357,11 @@ class ValueView(InkedWidget):
             return wrapped_into(why, width, height)
         if not self._fits():
             return [too_small(width)]
-        return [tr("reading…")] if self.has_class("-late") else []
+        return [tr("reading…")] if self.late else []
 
     def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:
         """The last line of a view: a place and the exact number there; the number is never cut."""
-        text = tr("reading…") if self.has_class("-late") else "…" if number is None else exact(number)
+        text = tr("reading…") if self.late else "…" if number is None else exact(number)
         room = self.size.width - cell_len(text) - 3
         place = next((place for place in places if cell_len(place) <= room), "")
         return [(f"{place} = " if place else "", self.ink("label")), (text, self.ink("note") + Style(bold=True))]
@@ -365,6 +374,7 @@ class ValueView(InkedWidget):
         """Forget styles of the old theme."""
         super().notify_style_update()
         self._strips.clear()
+        self._palettes.clear()
 
     # -- the mouse -------------------------------------------------------------------------------------------
 

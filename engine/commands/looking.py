@@ -14,6 +14,7 @@ from ..program.stage import MAIN, write_shape
 from ..program.tokens import PIXELS, Tokens
 from ..program.trace import Trace
 from ..program.writing import write_stats, write_value
+from ..traces.recorded_values import LeftOutValue
 from .session import Session
 from .table import Command, CommandTable, OfTable, Reply, Request, is_number
 
@@ -108,6 +109,7 @@ def _info_stage(session: Session, name: str) -> str:
         "shapes": sized,
         "axes": ", ".join(f"{axis}={size}" for axis, size in zip(value.axes, value.shape, strict=True)),
         "dtype": value.dtype,
+        "numbers": value.refusal if isinstance(value, LeftOutValue) else "",
         "inputs": ", ".join(stage.inputs),
         "weights": ", ".join(f"{weight} {write_shape(trace.weight_shapes[weight])}" for weight in stage.weights),
         "beside it": ", ".join(f"{stage.name}@{what}" for what in trace.beside(stage) if what not in stage.symbols),

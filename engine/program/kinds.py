@@ -79,3 +79,4 @@ UNKNOWN = Card()
 TABLE = (
     "table"  # stands after the `@` of what a stage with `by_position` has besides its value: its rows for all positions
 )
+KEPT = "kept"  # the same of a value of which only the first numbers along each axis were kept: those

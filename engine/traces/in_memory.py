@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..program.arrays import Array
 from ..program.inputs import Inputs
 from ..program.program import Program
-from ..program.stage import Shape
+from ..program.stage import Shape, Stage
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
@@ -71,6 +71,10 @@ class MemoryRecording(Trace):
             for ids, strings in zip(sequence.ids.tolist(), sequence.strings, strict=True):
                 known.update(zip(ids, strings, strict=True))
         return known
+
+    def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
+        value = self.value(stage.name)
+        return super().beside(stage) | (value.beside() if isinstance(value, LeftOutValue) else {})
 
     def weight_value(self, weight: StageWeight) -> Value:
         shape = self.weight_shapes[weight.name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ..program.foreign.transformer_lens import ENCODER
 from ..program.index import NO_TOKENS, TOKEN_AXES
 from ..program.inputs import Inputs
 from ..program.json_values import is_list, is_object
-from ..program.kinds import UNKNOWN, Card
+from ..program.kinds import KEPT, UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.program import Program
 from ..program.stage import MAIN, Shape, Stage
@@ -156,8 +156,18 @@ class Recording(Trace):
                 raise ValueError(f"{name}: shape {beside['shape']} and axes {beside['axes']}")
             if name not in self._file or self._file.kind(name) != (beside["dtype"], tuple(beside["shape"])):
                 raise ValueError(f"{name} is not what the tensor of that name is")
+            if name.partition(AT)[2] == KEPT:
+                self._check_corner(name, tuple(beside["shape"]))
         if ONE_HOT in self._shapes and self._shapes[ONE_HOT][:-1] != self.tokens.shape:
             raise ValueError(f"{ONE_HOT}: shape {self._shapes[ONE_HOT]}")
+
+    def _check_corner(self, address: str, shape: Shape) -> None:
+        """Refuse a corner that is none of its stage's value (`ValueError`)."""
+        name = address.partition(AT)[0]
+        whole, kind = self._shapes[name], self._facts[name]["dtype"]
+        fits = len(whole) == len(shape) and all(one <= other for one, other in zip(shape, whole, strict=True))
+        if not fits or self._file.kind(address)[0] != kind:
+            raise ValueError(f"{address}: shape {shape} of {whole}, in {kind}")
 
     def _check_places(self, stage: Stage, shape: Shape) -> None:
         """Refuse an axis over texts or tokens that is not as long as there are of them (`ValueError`)."""
@@ -192,9 +202,11 @@ class Recording(Trace):
 
     def beside(self, stage: Stage) -> dict[str, Callable[[], Value]]:
         recorded = [name for name in self._beside if name.partition(AT)[0] == stage.name]
-        return super().beside(stage) | {
-            name.partition(AT)[2]: partial(self._recorded, stage, name) for name in recorded
-        }
+        return (
+            super().beside(stage)
+            | {name.partition(AT)[2]: partial(self._recorded, stage, name) for name in recorded}
+            | (value.beside() if isinstance(value := self.value(stage.name), LeftOutValue) else {})
+        )
 
     def _recorded(self, stage: Stage, address: str) -> Value:
         facts = self._beside[address]
@@ -210,6 +222,8 @@ class Recording(Trace):
         elif name in self._file:
             value = RecordedValue(name, stage.axes, self._file.array(name), str(facts["dtype"]))
         elif (left_out := LeftOut.read(facts)) is not None:
+            corner = f"{name}{AT}{KEPT}"
+            left_out = replace(left_out, corner=self._file.array(corner) if corner in self._beside else None)
             value = LeftOutValue(name, stage.axes, self.shapes[name], str(facts["dtype"]), left_out)
         else:
             refusal = f"{name} is not in this recording; export it as well: export PATH {name!r}"

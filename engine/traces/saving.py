@@ -52,7 +52,7 @@ def save(trace: Trace, path: str | Path, select: str | None = None, upto: int | 
     if names == [ONE_HOT]:
         raise InputError(f"{ONE_HOT} is not written, since tokens.ids says the same; write `export PATH tokens.ids`")
     values, refusal = _written(trace, names)
-    if not values:
+    if not values and not (select is None and _statistics(trace, names)):
         what = f"{select!r} selects nothing that can be written" if select else "nothing has been reached yet"
         raise refusal or InputError(f"{what}; `continue` first, or name stages: export PATH GLOB")
     write = write_npz if target.suffix == ".npz" else write_safetensors
@@ -64,7 +64,12 @@ def _written(trace: Trace, names: Iterable[str]) -> tuple[list[Value], InputErro
     values: list[Value] = []
     refusal: InputError | None = None
     for name in names:
-        if name == ONE_HOT or not (AT in name or trace.has(name)):
+        if name == ONE_HOT:
+            continue
+        if not (AT in name or trace.has(name)):
+            value = trace.value(name)
+            if isinstance(value, LeftOutValue) and (corner := value.corner()) is not None:
+                values.append(corner)
             continue
         try:
             value = trace[name]
@@ -76,6 +81,12 @@ def _written(trace: Trace, names: Iterable[str]) -> tuple[list[Value], InputErro
         else:
             values.append(value)
     return values, refusal
+
+
+def _statistics(trace: Trace, names: Iterable[str]) -> bool:
+    """Whether a recording without a number says something of them all the same."""
+    left_out = (trace.value(name) for name in names)
+    return any(isinstance(value, LeftOutValue) and value.left_out.figures is not None for value in left_out)
 
 
 def check_target(path: str | Path) -> Path:

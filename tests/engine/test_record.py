@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Debugger, InputError, open_snapshot, record, save
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.debugger.conditions import condition
 from encoder_tui.engine.models.traced.record import ModuleRecording
 from encoder_tui.engine.models.traced.structures import tensors_within
@@ -256,6 +258,34 @@ def test_over_the_budget_the_largest_leave_statistics(tmp_path: Path) -> None:
                 InputError, match=r"not kept: over the budget of 8,192 bytes; record\(\.\.\., budget=BYTES\)"
             ):
                 trace[name].read()
+
+
+def test_over_the_budget_a_corner_is_kept_and_never_taken_for_the_whole(tmp_path: Path) -> None:
+    module = Einsum().eval()
+    whole, run = record(module, **GIVEN), record(module, **GIVEN, budget=8 << 10)
+    name = "layers.0.attention.context"
+    assert whole[name].shape == (2, 7, 4, 8)
+    save(run, tmp_path / "run.safetensors")
+    save(open_snapshot(tmp_path / "run.safetensors"), tmp_path / "again.safetensors")
+    for trace in (run, open_snapshot(tmp_path / "again.safetensors")):
+        corner = trace[f"{name}@kept"]
+        assert 1 < corner.size <= whole[name].size // 16
+        assert corner.axes == whole[name].axes
+        window = tuple(slice(size) for size in corner.shape)
+        assert np.array_equal(corner.numpy(), whole[name].read(window))
+        assert np.array_equal(trace[name].read(window), corner.numpy())
+        assert trace[name][0, 0, 0, 0] == whole[name][0, 0, 0, 0]
+        assert trace[name].stats().count == whole[name].size
+        assert trace[name].stats(window).count == corner.size
+        assert not trace.has(name)
+        for beyond in ((), (1, 3), (slice(None), slice(None, None, -1)), (-1, -1, -1, -1)):
+            with pytest.raises(
+                InputError, match=r"context is not kept: .*; layers\.0\.attention\.context@kept are the first \["
+            ):
+                trace[name].read(beyond)
+        assert f"{name}@kept" in TABLE.execute(Session(trace), f"info {name}").text
+    corners = sum(f"{name}@kept" in open_snapshot(tmp_path / "run.safetensors").addresses("*@kept") for name in run)
+    assert any(f"and {corners} of them a corner of their numbers (STAGE@kept)" in note for note in run.notes)
 
 
 def test_heads_of_a_list_are_side_by_side_in_a_recording(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ...engine.messages.translation import language, tr
 from ..drawing.text import cut, wrapped
 from ..reading.explanation import read_explanation
 from ..reading.work import Wanted, Work
+from ..state.left_out import why_unread
 from ..state.operand_trail import cell_of
 from ..state.position import Position
 from ..state.view_state import ViewState
@@ -42,7 +43,7 @@ class ExplanationPane(Lines[ExplanationLine]):
         self.tour: TourPage | None = None
         self._asked: tuple[object, ...] = ()
         self._joint = -1
-        self._held = False
+        self._unread = ""
         self._above = 0
 
     def header_has(self, lines: int) -> None:
@@ -71,7 +72,8 @@ class ExplanationPane(Lines[ExplanationLine]):
         stage, generation = state.stage, position.generation
         elsewhere = state.beside in position.world.program[stage].own  # in a weight or a table, and so is the cell
         index = None if elsewhere else cell_of(state, position.world)
-        held = self._held = stage in position.world.held
+        held = stage in position.world.held
+        self._unread = "" if held else why_unread(position.world, stage)
         asked = (stage, index, generation, held, language(), position.patched)
         if asked != self._asked:
             self._asked = asked
@@ -104,7 +106,7 @@ class ExplanationPane(Lines[ExplanationLine]):
             where = f"{tr('tour')} {self.tour.stop}/{self.tour.count}"
             self.put([self._rule(where, self.tour.title), *stop_laid_out(self.tour, self.width)])
         elif self.page is not None:
-            lines = laid_out(self.page, self.width, self.size.height - 1, self._held, self._above)
+            lines = laid_out(self.page, self.width, self.size.height - 1, self._unread, self._above)
             self.put([self._rule(tr("explanation"), self.page.title), *lines])
 
     def _rule(self, what: str, of: str) -> ExplanationLine:
@@ -123,10 +125,11 @@ class ExplanationPane(Lines[ExplanationLine]):
         return [(f"explain--{name}" if name else "", text) for name, text in face]
 
 
-def laid_out(page: StagePage, width: int, height: int, held: bool, above: int = 0) -> list[ExplanationLine]:
+def laid_out(page: StagePage, width: int, height: int, unread: str, above: int = 0) -> list[ExplanationLine]:
     """A page in so many lines: where there are too few, the formulas go first.
 
     Args:
+        unread: why there is no number; "" where there is.
         above: how many lines the header of the value has; with three it has the formula, with four that of shapes as well.
     """
     room = width - 2
@@ -134,9 +137,7 @@ def laid_out(page: StagePage, width: int, height: int, held: bool, above: int = 
     labels = [tr("formula"), tr("shapes"), tr("number")]
     wide = max(map(cell_len, labels)) + 2
     number = " = ".join(filter(None, (page.place, page.number)))
-    number = number or (
-        "" if held else tr("No numbers here: a recording without this stage, or a model of shapes alone.")
-    )
+    number = number or unread
     facts = [
         _fact(label, wrapped(fact, room - wide)[:most], wide, style)
         for label, fact, most, style in zip(

@@ -228,6 +228,12 @@ def _shape(subject: Subject) -> str:
 
 
 def _written(subject: Subject) -> str:
-    words = {"done": tr("done"), "ahead": tr("ahead"), "weight": tr("weight"), "table": tr("table")}
+    words = {
+        "done": tr("done"),
+        "ahead": tr("ahead"),
+        "weight": tr("weight"),
+        "table": tr("table"),
+        "corner": tr("a corner"),
+    }
     place = words.get(subject.place) or f"● {tr('here')}"
     return f"{place} · {tr('patched')}" if subject.patched else place

@@ -47,20 +47,23 @@ def look(session: Session, before: Position | None) -> Position:
 def world_of(trace: Trace) -> World:
     """Copy what holds as long as this trace is looked at. Computes nothing."""
     from ...engine.program.trace import LiveTrace
+    from ...engine.traces.recorded_values import LeftOutValue
 
     names = [stage.name for stage in trace.program]
+    values = {name: trace.value(name) for name in names}
     return World(
         trace.program,
         trace.inputs,
         dict(trace.shapes),
         dict(trace.about),
         isinstance(trace, LiveTrace),
-        {name: trace.value(name).dtype for name in names},
+        {name: value.dtype for name, value in values.items()},
         frozenset(name for name in names if trace.has(name)),
         {name: trace.formulas(name) for name in names},
         dict(trace.weight_shapes),
         _tables(trace) if isinstance(trace, LiveTrace) else {},
         tuple(tuple(map(int, row)) for row in trace.tokens.positions),
+        {name: value.left_out for name, value in values.items() if isinstance(value, LeftOutValue)},
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...engine.program.kinds import TABLE
+from ...engine.program.kinds import KEPT, TABLE
 
 if TYPE_CHECKING:
     from ...engine.analysis.tour import TourPage
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...engine.program.program import Program
     from ...engine.program.stage import Shape, Stage
     from ...engine.program.tokens import Tokens
+    from ...engine.traces.recorded_values import LeftOut
     from .comparison import Compared
     from .view_state import ViewState
 
@@ -35,6 +36,7 @@ class World:
         weights: shape of every weight.
         tables: of each stage whose formula is one of positions, the shape of its table, and whether that is all of it.
         positions: where the tokens stand, `positions[batch][token]`.
+        left_out: why stages of a recording have no numbers, and what is left of them.
     """
 
     program: Program
@@ -48,11 +50,17 @@ class World:
     weights: Mapping[str, Shape] = field(default_factory=dict[str, "Shape"])
     tables: Mapping[str, tuple[Shape, bool]] = field(default_factory=dict[str, "tuple[Shape, bool]"])
     positions: tuple[tuple[int, ...], ...] = ()
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict[str, "LeftOut"])
 
     @property
     def tokens(self) -> Tokens:
         """What went in, of the sequence that every program has."""
         return self.inputs.tokens
+
+    def has_corner(self, stage: str) -> bool:
+        """Whether of a stage's value only the first numbers along each axis were kept."""
+        left_out = self.left_out.get(stage)
+        return left_out is not None and left_out.corner is not None
 
     def size(self, stage: str, axis: str) -> int:
         """Length of one axis of a stage's value, 0 where it has no such axis."""
@@ -109,7 +117,13 @@ class Position:
         world = self.world
         weights = dict.fromkeys(stage.symbols, world.about.get("dtype", "float32")) if world.live else {}
         table = {TABLE: world.dtypes[stage.name]} if stage.name in world.tables else {}
-        return {**weights, **table, **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {})}
+        corner = {KEPT: world.dtypes[stage.name]} if world.has_corner(stage.name) else {}
+        return {
+            **weights,
+            **table,
+            **corner,
+            **(self.compared.beside.get(stage.name, {}) if self.compared is not None else {}),
+        }
 
     def covers(self, state: ViewState) -> bool:
         """Whether what is looked at is what the tour has just asked about, and not shown yet."""

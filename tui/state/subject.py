@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Literal
 
 from ...engine.messages.translation import language, tr
 from ...engine.program.addresses import AT
-from ...engine.program.kinds import TABLE
+from ...engine.program.kinds import KEPT, TABLE
 from ...engine.program.position_table import table_axes
 from ...engine.program.predicting import predicted_by
 from ...engine.program.source_lines import is_own_code
 from ...engine.program.stage import write_shape
 from ...engine.program.word_window import WordWindow, word_window_of
 from .comparison import Against, StringsOfAxes, against_of, strings_of
+from .left_out import kept_of, like_all, why_unread
 
 if TYPE_CHECKING:
     from ...engine.program.program import Program
     from ...engine.program.stage import Stage
+    from ...engine.traces.recorded_values import LeftOut
     from .position import Position, World
 
-Standing = Literal["here", "done", "ahead", "weight", "table"]
+Standing = Literal["here", "done", "ahead", "weight", "table", "corner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Subject:
         tokens: the tokens' strings along each axis that has any: `(("query", strings), ("key", strings))`.
         labels: names of the places along the axis `label`.
         positions: where the stage is made of the tokens' positions, those, `positions[batch][token]`.
-        place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight or a table lies nowhere.
+        place: where it lies from the debugger's cursor: under it, behind it or ahead of it; a weight, a table or a corner lies nowhere.
         readable: whether there are numbers to be had; those of a stage that has not run are computed for whoever looks.
         patched: whether its value was put there by hand.
         generation: the session's, when this was written; numbers of another generation are not this stage's.
@@ -45,6 +47,7 @@ class Subject:
         against: what it was compared with; None before anything was.
         language: of the words in it and in all that is made from it.
         predicts: the stage of the probabilities that it leads to, or is the best of; "" where it predicts nothing.
+        unread: why there are no numbers, where that is known; "" else.
         source: the line that it comes from; is_own_code: whether that is somebody's own, and not of a family.
         window: the stages of the window round each word, where this is one of those that have to do with it; else None.
     """
@@ -75,6 +78,7 @@ class Subject:
     window: WordWindow | None = None
     source: str = ""
     is_own_code: bool = False
+    unread: str = ""
 
     @property
     def is_weight(self) -> bool:
@@ -97,7 +101,7 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
     Args:
         position: whose cursor says what is done and what is ahead.
         stage_name: canonical.
-        beside: what is meant of it besides its value, one of `position.beside`; "" for the value.
+        beside: what is meant of it besides its value, one of `position.beside`; "" for the value, or the corner of it that was kept.
     """
     world = position.world
     stage, here = world.program[stage_name], world.program.index(stage_name)
@@ -135,6 +139,8 @@ def subject_of(position: Position, stage_name: str, beside: str = "") -> Subject
         stage.source,
         is_own_code(stage),
     )
+    if (left_out := world.left_out.get(stage_name)) is not None and beside in ("", KEPT):
+        return _left_out(subject, left_out, world)
     return _besides(subject, position, stage, beside) if beside else subject
 
 
@@ -186,6 +192,28 @@ def _subject_of_weight(position: Position, stage: Stage, number: int) -> Subject
         language=language(),
         source=stage.source,
         is_own_code=is_own_code(stage),
+    )
+
+
+def _left_out(subject: Subject, left_out: LeftOut, world: World) -> Subject:
+    """The corner of a value that was kept, where any was, in place of the value; else why there are no numbers."""
+    stage = subject.stage
+    if left_out.corner is None:
+        return replace(subject, unread=why_unread(world, stage))
+    return replace(
+        subject,
+        stage=f"{stage}{AT}{KEPT}",
+        shape=tuple(left_out.corner.shape),
+        formula=kept_of(world, stage),
+        formula_of_shapes=like_all(left_out),
+        place="corner",
+        readable=True,
+        layers=(),
+        is_product=False,
+        joined=0,
+        part="",
+        predicts="",
+        window=None,
     )
 
 

@@ -12,6 +12,7 @@ from ..drawing import heat_paint as paint
 from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
 from ..state.encoder_map import Box, MapRow, map_rows, place_of
+from ..state.left_out import why_unread
 from ..state.plane import origin_for, paged, plane_at
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -258,7 +259,8 @@ class MapView(PictureChain):
         """One line of what a box holds, exactly as wide as it is."""
         read = self._pictures.get(box.stage)
         if self._position is not None and box.stage not in self._position.world.held:
-            return [(fit(tr("no numbers") if line == 0 else "", width), self.ink("quiet"))]
+            words = tr("a corner") if self._position.world.has_corner(box.stage) else tr("no numbers")
+            return [(fit(words if line == 0 else "", width), self.ink("quiet"))]
         if read is None or isinstance(read, Trouble):
             return [(fit("✗" if isinstance(read, Trouble) and line == 0 else "", width, "center"), self.ink("quiet"))]
         if read.words:
@@ -309,7 +311,7 @@ class MapView(PictureChain):
         if isinstance(picture, Trouble):
             return [(cut(f"✗ {picture.text}", width), self.ink("warning"))]
         if shown not in world.held:
-            what = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+            what = why_unread(world, shown)
         return [(cut(what, width), self.ink("note"))]
 
     def _drawn_of(self, stage: Stage) -> str:

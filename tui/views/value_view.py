@@ -351,7 +351,7 @@ class ValueView(InkedWidget):
         subject, width, height = self.subject, *self.size
         if subject is None:
             return []
-        unread = tr("No numbers here: a recording without this stage, or a model of shapes alone.")
+        unread = subject.unread or tr("No numbers here: a recording without this stage, or a model of shapes alone.")
         refused = self.refusal(subject) if subject.readable else unread
         if why := (self.trouble if self._fits() else "") or refused:
             return wrapped_into(why, width, height)

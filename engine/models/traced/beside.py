@@ -24,7 +24,7 @@ SCORES = ("batch", "head", "query", "key")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownBeside:
+class StageBeside:
     """A stage that stands beside what the module computes.
 
     Attributes:
@@ -45,7 +45,7 @@ class Opened:
         difference: by how much what these give differs from what the fused kernel gave, at most; None where numbers are not known.
     """
 
-    beside: tuple[ShownBeside, ...]
+    beside: tuple[StageBeside, ...]
     difference: float | None
 
 
@@ -84,7 +84,7 @@ def attention_opened(
     if any(given[name].dtype not in (query.dtype, torch.bool) for name in (*inputs, fused.value)):
         return None
     size, written = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
-    made: list[ShownBeside] = []
+    made: list[StageBeside] = []
     value = query
     for part, op, taken in _steps(fused, size, written, query.shape[-1], given):
         operands = [value] if taken == ("",) else [given[name] if name else value for name in taken]
@@ -93,7 +93,7 @@ def attention_opened(
         before = made[-1].stage.name if made else ""
         stage_inputs = tuple(names[name] if name else before for name in taken)
         stage = Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module)
-        made.append(ShownBeside(stage, partial(_itself, value)))
+        made.append(StageBeside(stage, partial(_itself, value)))
     with torch.no_grad():
         context = Context().compute((value, given[fused.value]), (), no_memory)
     if context.is_meta:
@@ -152,7 +152,7 @@ def stacks_by_end(graph: Graph, heads: Sequence[HeadStack]) -> dict[str, list[He
 
 def side_by_side(
     stack: HeadStack, names: Mapping[str, str], known: Mapping[str, torch.Tensor], roles: Roles, source: Stage
-) -> ShownBeside | None:
+) -> StageBeside | None:
     """The values of single heads as one with an axis of heads; None where they are not of one shape."""
     values = [known[name] for name in stack.values]
     if len({(value.shape, value.dtype) for value in values}) != 1 or any(name not in names for name in stack.values):
@@ -166,7 +166,7 @@ def side_by_side(
     op = kind((step,), size, str(values[0].dtype).removeprefix("torch."))
     inputs = tuple(names[name] for name in stack.values)
     stage = Stage(stack.name, op, inputs, (), ("batch", "head", *axes[1:]), source.module.rpartition(".")[0])
-    return ShownBeside(stage, partial(_stacked, values))
+    return StageBeside(stage, partial(_stacked, values))
 
 
 def _stacked(values: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The values of a passage within a budget: the largest go first, and leave behind what their numbers were like.
+"""The values of a passage within a budget: the largest go first, and leave behind what their numbers were like, and a corner of them.
 
 Nothing is copied while the module computes, but what is about to be written to; nothing is brought from a device before `settle`.
 """
@@ -6,6 +6,7 @@ Nothing is copied while the module computes, but what is about to be written to;
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,39 @@ import torch
 from .figures import FiguresOnDevice, figures_on_device
 from .kept import ValuesByName
 from .storages import address_of, version
+
+CORNER = 1 << 14  # numbers of a value that was given up which are kept at most
+CORNERS = 8  # of the budget, the share that all of those may take
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is left of a value that was given up.
+
+    Attributes:
+        figures: what its numbers were like.
+        corner: the first of them along each axis; None where there was no room for any.
+    """
+
+    figures: FiguresOnDevice
+    corner: torch.Tensor | None
+
+
+def remains_of(tensor: torch.Tensor, room: int) -> Remains:
+    """What is to be left of a value.
+
+    Args:
+        room: bytes that a corner may take. It is far smaller than the value, or none.
+    """
+    figures = figures_on_device(tensor)
+    most = min(CORNER, tensor.numel() // 16, room // tensor.element_size())
+    if figures.numbers is None or most < 1:
+        return Remains(figures, None)
+    sizes = list(tensor.shape)
+    while math.prod(sizes) > most:
+        longest = sizes.index(max(sizes))
+        sizes[longest] = (sizes[longest] + 1) // 2
+    return Remains(figures, tensor[tuple(slice(size) for size in sizes)].clone())
 
 
 @dataclass(slots=True)
@@ -37,14 +71,15 @@ class KeptWithin(ValuesByName):
         others: tensors whose memory is there anyway, and may be written to when the passage is over: weights and inputs.
 
     Attributes:
-        left_out: of each value that was given up, what its numbers were like.
+        left_out: of each value that was given up, what is left of it.
         size: bytes that are kept.
     """
 
     def __init__(self, budget: int, others: Iterable[torch.Tensor] = ()) -> None:
         super().__init__()
         self.budget, self.size = budget, 0
-        self.left_out: dict[str, FiguresOnDevice] = {}
+        self.left_out: dict[str, Remains] = {}
+        self._room = budget // CORNERS
         self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
         self._others = {address_of(tensor) for tensor in others}
         self._versions: dict[str, int] = {}
@@ -92,10 +127,13 @@ class KeptWithin(ValuesByName):
         shared = self._shared.get(place)
         if shared is None or shared.size != -size:  # gone, or grown since
             return
-        for name in shared.names:
-            self.left_out[name] = figures_on_device(self._values.pop(name))
         del self._shared[place]
         self.size -= shared.size
+        for name in shared.names:
+            remains = self.left_out[name] = remains_of(self._values.pop(name), self._room)
+            if remains.corner is not None:
+                self._room -= remains.corner.nbytes
+                self.size += remains.corner.nbytes
 
     # -- when it has computed ----------------------------------------------------------------------------------------
 

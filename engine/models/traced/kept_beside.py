@@ -8,10 +8,9 @@ import torch
 
 from ...program.stage import Shape
 from ...traces.recorded_values import LeftOut
-from .budget import KeptWithin
-from .figures import figures_on_device
+from .budget import CORNERS, KeptWithin, remains_of
 from .graph import Graph
-from .numbers import over_budget
+from .numbers import given_up
 
 UNKNOWN = "what it would be computed from is not kept, or has been written to since"
 
@@ -66,7 +65,9 @@ class KeptBeside:
         if tensor.is_meta:
             self.left_out[stage] = LeftOut(UNKNOWN)
         elif tensor.nbytes > self._room:
-            self.left_out[stage] = LeftOut(over_budget(self._budget), figures_on_device(tensor).stats())
+            remains = remains_of(tensor, min(self._room, self._budget // CORNERS))
+            self._room -= remains.corner.nbytes if remains.corner is not None else 0
+            self.left_out[stage] = given_up(remains, self._budget)
         else:
             self._room -= tensor.nbytes
             self.numbers[stage] = tensor

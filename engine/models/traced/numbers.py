@@ -10,7 +10,7 @@ import torch
 from ...program.arrays import Array
 from ...program.dtypes import DTYPES
 from ...traces.recorded_values import LeftOut
-from .budget import KeptWithin
+from .budget import KeptWithin, Remains
 
 
 class KeptNumbers(Mapping[str, Array]):
@@ -30,12 +30,7 @@ class KeptNumbers(Mapping[str, Array]):
         self._values = {stage: name for stage, name in values.items() if name in kept and not no_array(kept[name])}
 
     def __getitem__(self, stage: str) -> Array:
-        tensor = self._beside[stage] if stage in self._beside else self._kept[self._values[stage]]
-        if tensor.is_conj() or tensor.is_neg():
-            tensor = tensor.resolve_conj().resolve_neg()
-        if tensor.dtype == torch.bfloat16:
-            return tensor.view(torch.int16).numpy().view(np.uint16)
-        return tensor.numpy()
+        return array_of(self._beside[stage] if stage in self._beside else self._kept[self._values[stage]])
 
     def __contains__(self, stage: object) -> bool:
         if stage in self._beside:
@@ -49,6 +44,21 @@ class KeptNumbers(Mapping[str, Array]):
         return len(self._values) + len(self._beside)
 
 
+def array_of(tensor: torch.Tensor) -> Array:
+    """The numbers of a tensor on the CPU, which are not copied; bfloat16 as its 16 bits."""
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(np.uint16)
+    return tensor.numpy()
+
+
+def given_up(remains: Remains, budget: int) -> LeftOut:
+    """What is told of a value that was given up for the budget."""
+    corner = remains.corner.cpu() if remains.corner is not None and not no_array(remains.corner) else None
+    return LeftOut(over_budget(budget), remains.figures.stats(), array_of(corner) if corner is not None else None)
+
+
 def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
     """Why the stages have no numbers that have none.
 
@@ -58,7 +68,7 @@ def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
     why: dict[str, LeftOut] = {}
     for stage, name in values.items():
         if name in kept.left_out:
-            why[stage] = LeftOut(over_budget(kept.budget), kept.left_out[name].stats())
+            why[stage] = given_up(kept.left_out[name], kept.budget)
         elif name not in kept:
             why[stage] = LeftOut("its numbers were not seen")
         elif reason := no_array(kept[name]):

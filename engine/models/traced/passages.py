@@ -13,6 +13,8 @@ from torch import nn
 
 from ...messages.errors import one_line
 from ...ops.base import Op
+from ...program.addresses import AT
+from ...program.kinds import KEPT
 from ...program.torch_calls import without_fast_path
 from ...traces.in_memory import Moment
 from .circumstances import Circumstances, notes_of_passage
@@ -155,9 +157,11 @@ class Taking:
         } | beside.kinds
         lacking = left_out(kept, made.values) | beside.left_out
         notes = [*self._notes, *notes_of_passage(self.module, passage, self.before), *told_of_opened(made.opened)]
-        if over := [stage for stage, left in lacking.items() if left.why == over_budget(kept.budget)]:
+        if over := [left for left in lacking.values() if left.why == over_budget(kept.budget)]:
+            corners = sum(left.corner is not None for left in over)
             notes.append(
-                f"{len(over)} of {len(kinds)} values are over the budget of {kept.budget:,} bytes and have statistics alone"
+                f"{len(over)} of {len(kinds)} values are over the budget of {kept.budget:,} bytes and have statistics"
+                + (f", and {corners} of them a corner of their numbers (STAGE{AT}{KEPT})" if corners else " alone")
             )
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
         given = {name: torch.zeros(t.shape, dtype=t.dtype) if t.is_meta else t for name, t in given.items()}

@@ -42,7 +42,7 @@ def record(
     Args:
         module: any module. Calls of its parts alone are no passage.
         inputs, named: what it is called with; without any, the recording is for a `with` block.
-        budget: bytes of values that are kept; the largest are given up for it, and leave statistics.
+        budget: bytes of values that are kept; the largest are given up for it, and leave statistics and a corner of their numbers (`STAGE@kept`).
         compare: whether the module runs once more without being watched, to say by how much its result differs; it then computes
             what it computes twice. None for: where torch's fast path for encoders, inside which nothing is seen, is put aside for a
             second passage.

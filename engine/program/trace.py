@@ -39,6 +39,7 @@ class Trace(InNotebooks, ABC):
         program: the stages.
         inputs: what went in, sequence by sequence.
         about: facts for people, in order: model, family, device, dtype, and `attention` where it is causal.
+        assurances: those of them that say that all is well, where others say what to beware of.
         written: when the file was that it is read from, in seconds since 1970; None where it is from none.
         model_notes: what is to be said of how the model was read, a sentence each.
         longest: how many tokens the model takes; None where it sets no limit, or none is known.
@@ -48,6 +49,7 @@ class Trace(InNotebooks, ABC):
     inputs: Inputs
     about: Mapping[str, str]
     model_notes: tuple[str, ...] = ()
+    assurances: frozenset[str] = frozenset()
     written: float | None = None
     longest: int | None = None
 

@@ -30,7 +30,7 @@ MODULES: dict[Any, Any] = {
 }  # fmt: skip
 MANIFEST: dict[Any, Any] = {
     "format": int, "about": {...: object}, "tokens": TOKENS, "stages": [STAGE], "aliases": {...: str}, "weights": {...: NUMBERS},
-    "patched": WORDS, "notes?": WORDS, "words": {...: str}, "modules?": MODULES, "sequences?": {...: TOKENS},
+    "patched": WORDS, "notes?": WORDS, "assurances?": WORDS, "words": {...: str}, "modules?": MODULES, "sequences?": {...: TOKENS},
     "beside?": [{"name": str, "axes": WORDS, "shape": NUMBERS, "dtype": str}],
 }  # fmt: skip
 OPTIONS = (str, int, float, bool, type(None), list)

@@ -133,6 +133,7 @@ class Recording(Trace):
             modules=_modules(facts),
         )
         self.model_notes = (*facts.get("notes", ()), *(() if "modules" in facts else (WITHOUT_MODULES,)))
+        self.assurances = frozenset(facts.get("assurances", ()))
         self._check()
 
     def _check(self) -> None:

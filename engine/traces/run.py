@@ -243,6 +243,7 @@ class Run(LiveTrace):
         child = Run(computation, self._original, self.about, self.extents.weights, self.named)
         child._read_tokens(computation.patches.names)
         child.model_notes, child.kinds_beside, child.longest = self.model_notes, self.kinds_beside, self.longest
+        child.assurances = self.assurances
         return child
 
     def leave(self, dropped: LiveTrace) -> None:

@@ -135,6 +135,7 @@ def manifest(trace: Trace, values: Sequence[Value]) -> str:
             "tokens": _plain(trace.tokens),
             **({"sequences": others} if others else {}),
             **({"notes": notes} if (notes := [note for note in trace.model_notes if note != WITHOUT_MODULES]) else {}),
+            **({"assurances": sorted(trace.assurances)} if trace.assurances else {}),
             "stages": stages,
             "aliases": trace.program.aliases,
             **({} if WITHOUT_MODULES in trace.model_notes else {"modules": asdict(trace.program.modules)}),

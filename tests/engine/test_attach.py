@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import InputError, Session, open_snapshot, save
+from encoder_tui.engine.analysis.explain.page import explain_stage
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.models.traced.attach import ModuleEncoder, attach
 from encoder_tui.engine.models.traced.graph import TorchCall
@@ -288,6 +289,16 @@ def test_heads_of_a_list_are_shown_side_by_side(run: Run) -> None:
         run.override("layers.1.attention.weights", torch.zeros(2, 4, 7, 7))
     run.override("layers.1.attention.heads.2.softmax", torch.zeros(2, 7, 7))
     assert not run["layers.1.attention.weights"].read("head=2").any()
+
+
+def test_that_all_is_well_is_no_warning_and_given_ids_were_cut_by_nobody(run: Run, tmp_path: Path) -> None:
+    (said,) = run.assurances
+    assert said.endswith("each equal to the module's own to the last bit")
+    assert said in run.notes
+    assert run.fork().assurances == run.assurances
+    save(run, tmp_path / "run.safetensors")
+    assert open_snapshot(tmp_path / "run.safetensors").assurances == run.assurances
+    assert explain_stage(run, "tokens.ids").what.startswith("These ids were given, 7 to a text")
 
 
 @pytest.mark.parametrize("kind", ["bool", "float", "causal", "none"])

@@ -310,6 +310,18 @@ async def test_what_is_told_on_opening_stands_on_the_map_that_covers_the_console
             app.engine.close()
 
 
+async def test_that_all_is_well_is_told_as_that_and_after_what_is_not(encoder: Encoder) -> None:
+    run = encoder.run("cat")
+    run.assurances = frozenset({"all is well"})
+    for notes, told in ((("all is well",), " ✓ all is well"), (("all is well", "beware"), " ! beware")):
+        run.model_notes = notes
+        app = EncoderApp(lambda progress: Session(run, encoder), on_map=True)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            assert screen_of(app)[-2].startswith(told)
+            app.engine.close()
+
+
 async def test_a_text_of_which_nothing_is_to_be_told_has_no_such_line(session: Session) -> None:
     app = EncoderApp(lambda progress: session, on_map=True)
     async with app.run_test(size=(120, 40)) as pilot:

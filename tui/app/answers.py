@@ -45,11 +45,13 @@ def stop_line(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | 
 def on_opening(position: Position, notes: Sequence[str]) -> list[tuple[str, str]]:
     """What the console says once the engine stands: each a kind of line and a text.
 
-    First what the text lacks, then what was done to it and to the model, at the end what one can do now.
+    First what the text lacks, then what was done to it and to the model, then that all is well, at the end what one can do now.
     """
     unknown = unknown_words(position.world.tokens)
     stages = tr("{count} stages; s steps, x explains, ? shows keys", count=len(position.world.program))
-    return [*[("stop", unknown)] * bool(unknown), *(("told", note) for note in notes), ("note", stages)]
+    well = position.world.assurances
+    told = [("told", note) for note in notes if note not in well] + [("well", note) for note in notes if note in well]
+    return [*[("stop", unknown)] * bool(unknown), *told, ("note", stages)]
 
 
 def notes_to_read(count: int) -> str:

@@ -63,9 +63,8 @@ class Controller:
         """The engine stands."""
         self.position = position
         said = answers.on_opening(position, notes)
-        kept = [text for _, text in said[:-1]]
-        if kept:
-            self.app.main.inspector.tell(kept[0], answers.notes_to_read(len(kept)))
+        if kept := said[:-1]:
+            self.app.main.inspector.tell(*kept[0], answers.notes_to_read(len(kept)))
         there = at_mask(view_changes.at_cursor(self.state, position), position)
         self._show(view_changes.on_map(there) if self.begins_on_map else there)
         early, self._early = self._early, []

@@ -23,7 +23,7 @@ from .rule import Heading
 MOST_LINES = 5000
 TABLE = 4  # from so many gaps on, a line is one of a table
 _GAP = re.compile(r"\S {2,}(?=\S)")
-MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": "", "told": "! "}
+MARKS = {"command": "> ", "error": "✗ ", "stop": "● ", "text": "", "note": "", "told": "! ", "well": "✓ "}
 
 Said = tuple[str, str, str]
 
@@ -36,7 +36,7 @@ class Scrollback(Lines[Said]):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "said--command", "said--error", "said--stop", "said--text", "said--note", "said--told",
+        "said--command", "said--error", "said--stop", "said--text", "said--note", "said--told", "said--well",
     }  # fmt: skip
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -147,7 +147,7 @@ class Console(Vertical):
         """Add to what was said.
 
         Args:
-            kind: command, error, stop, text, note or told.
+            kind: command, error, stop, text, note, told or well.
             verdict: the last line of a text, which is to stand first where not all of it can be seen.
         """
         if kind == "command":

@@ -193,9 +193,9 @@ class Inspector(Vertical):
             self.view.stand(position)
         self.view.show(state, subject)
 
-    def tell(self, note: str, more: str) -> None:
+    def tell(self, kind: str, note: str, more: str) -> None:
         """Say on the map what was told on opening; see `MapView.tell`."""
-        self._map.tell(note, more)
+        self._map.tell(kind, note, more)
 
     def moved(self, where: str, state: ViewState) -> ViewState:
         """The state after `move WHERE`; a page is what the view shows at once. What has to be looked for is gone to later."""

@@ -63,6 +63,7 @@ def world_of(trace: Trace) -> World:
         dict(trace.weight_shapes),
         _tables(trace) if isinstance(trace, LiveTrace) else {},
         tuple(tuple(map(int, row)) for row in trace.tokens.positions),
+        trace.assurances,
         {name: value.left_out for name, value in values.items() if isinstance(value, LeftOutValue)},
     )
 

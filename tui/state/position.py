@@ -36,6 +36,7 @@ class World:
         weights: shape of every weight.
         tables: of each stage whose formula is one of positions, the shape of its table, and whether that is all of it.
         positions: where the tokens stand, `positions[batch][token]`.
+        assurances: notes that say that all is well.
         left_out: why stages of a recording have no numbers, and what is left of them.
     """
 
@@ -50,6 +51,7 @@ class World:
     weights: Mapping[str, Shape] = field(default_factory=dict[str, "Shape"])
     tables: Mapping[str, tuple[Shape, bool]] = field(default_factory=dict[str, "tuple[Shape, bool]"])
     positions: tuple[tuple[int, ...], ...] = ()
+    assurances: frozenset[str] = frozenset()
     left_out: Mapping[str, LeftOut] = field(default_factory=dict[str, "LeftOut"])
 
     @property

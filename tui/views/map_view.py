@@ -51,15 +51,15 @@ class MapView(PictureChain):
         self._position: Position | None = None
         self._rows: tuple[MapRow, ...] = ()
         self._layout: MapLayout | None = None
-        self._note: tuple[str, str] | None = None
+        self._note: tuple[str, str, str] | None = None
         self._layer = 0
         self._here = (0, 0)  # row and column of the box that is looked at
         self._origin = 0
         self._painted: tuple[object, ...] = ()  # what the lines that are kept were painted of
 
-    def tell(self, note: str, more: str) -> None:
+    def tell(self, kind: str, note: str, more: str) -> None:
         """Say the first of what was told on opening, which stands in the console that the map covers, and how to read the rest."""
-        self._note = (note, more) if note else None
+        self._note = (kind, note, more) if note else None
 
     @property
     def _foot_height(self) -> int:
@@ -290,9 +290,10 @@ class MapView(PictureChain):
         """What is looked at: its name and formula, which head of it is drawn; what it does, or why there is no picture."""
         assert self._position is not None
         if line == FOOT and self._note is not None:
-            note, more = self._note
-            room = max(0, self.size.width - cell_len(more) - 2)
-            return [(fit(f"! {note}", room), self.ink("warning")), (f"  {more}", self.ink("quiet"))]
+            kind, note, more = self._note
+            room, mark = max(0, self.size.width - cell_len(more) - 2), "✓" if kind == "well" else "!"
+            ink = self.ink("success" if kind == "well" else "warning")
+            return [(fit(f"{mark} {note}", room), ink), (f"  {more}", self.ink("quiet"))]
         world = self._position.world
         if self.state.stage not in world.program:
             return []
@@ -331,5 +332,5 @@ def _told(world: World, stage: Stage, language: str) -> tuple[str, str]:
     from ...engine.analysis.explain import stage_text
     from ...engine.analysis.explain.texts import axis_sizes
 
-    text = stage_text(stage, world.program, language, axis_sizes(stage, world.program, world.shapes))
+    text = stage_text(stage, world.program, language, axis_sizes(stage, world.program, world.shapes, world.tokens))
     return text.title, text.what

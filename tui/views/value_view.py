@@ -54,7 +54,7 @@ class ValueView(InkedWidget):
 
     INKS: ClassVar[str] = "view--"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--cursor", "view--faint",
+        "view--label", "view--label-here", "view--quiet", "view--note", "view--warning", "view--success", "view--cursor", "view--faint",
     }  # fmt: skip
     DEFAULT_CSS = """
     ValueView {
@@ -65,6 +65,7 @@ class ValueView(InkedWidget):
         & .view--faint { color: $foreground 22%; }
         & .view--note { color: $foreground; }
         & .view--warning { color: $warning; text-style: bold; }
+        & .view--success { color: $success; }
         & .view--cursor { text-style: reverse bold; }
     }
     """

@@ -53,7 +53,7 @@ def explain_stage(
     language = language or language_in_use()
     program = trace.program
     stage = program[program.resolve(name)]
-    sizes = axis_sizes(stage, program, trace.shapes)
+    sizes = axis_sizes(stage, program, trace.shapes, trace.original_tokens)
     text = stage_text(stage, program, language, sizes)
     place = number = ""
     if numbers and trace.has(stage.name):

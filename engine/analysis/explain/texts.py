@@ -13,6 +13,7 @@ from typing import Any
 
 from ...program.program import Program
 from ...program.stage import Shape, Stage
+from ...program.tokens import Tokens
 
 FOLDER = Path(__file__).parent
 FIELDS = ("title", "what", "why")
@@ -117,15 +118,22 @@ def stage_text(stage: Stage, program: Program, language: str, sizes: Mapping[str
         if "title" in said:
             fields = Fields(sizes or {})
             title, what, why = (str(said.get(field, "")).format_map(fields) for field in FIELDS)
+            if fields.get("from_ids") and "given" in said:
+                what = str(said["given"]).format_map(fields)
             return StageText(title, what, why, how)
     return StageText(stage.part, worked=how)
 
 
-def axis_sizes(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+def axis_sizes(
+    stage: Stage, program: Program, shapes: Mapping[str, Shape], tokens: Tokens | None = None
+) -> dict[str, Any]:
     """What stands for `{name}` in a text: sizes of axes, of this stage first, else of the first that has such an axis.
 
     Besides `{heads}`, `{hidden}` and so on: `{in}` and `{out}`, the last axis of the first input and of the result;
     `{layer}`, `{layers}`, `{part}`, `{before}` (the first input); and the operation's own options.
+
+    Args:
+        tokens: what went in. Where ids were given in place of a text, no tokenizer is said to have cut one.
     """
     sizes: dict[str, Any] = {}
     nearest_last = [*reversed(program.stages), *(program[name] for name in reversed(stage.inputs)), stage]
@@ -140,4 +148,4 @@ def axis_sizes(stage: Stage, program: Program, shapes: Mapping[str, Shape]) -> d
         sizes["out"] = shapes[stage.name][-1]
     sizes |= {"part": stage.part, "layers": program.layers, "layer": stage.layer, "before": ", ".join(stage.inputs[:1])}
     options = {name: f"{value:g}" if isinstance(value, float) else value for name, value in stage.options.items()}
-    return sizes | options
+    return sizes | options | {"from_ids": tokens is not None and tokens.from_ids}

@@ -140,7 +140,8 @@ class ModuleEncoder(Encoder):
         told = (*self.checkpoint.notes, *(notes or ()), *_told(passage, made, self.name))
         for note in told:
             self.tell(note)
-        run.model_notes = (*told, *_exact(made, self.name))
+        exact = _exact(made, self.name)
+        run.model_notes, run.assurances = (*told, *exact), frozenset(exact)
         return run
 
     def _passage(self, given: Arguments) -> tuple[Passage, Made]:

@@ -136,7 +136,7 @@ def _difference(session: Session, rest: str) -> Reply:
         raise InputError(f"values have changed since; write `compare {reference.title}` again")
     if not rest and comparison.first is None:
         raise InputError(f"no stage is beyond tolerance against {reference.title}; name one: difference STAGE")
-    name = session.trace.program.resolve(rest) if rest else comparison.first.name if comparison.first else ""
+    name = session.stage_or_here(rest) if rest else comparison.first.name if comparison.first else ""
     row = next((row for row in comparison.rows if row.name == name), None)
     if row is None:
         raise InputError(f"{name} was not compared with {reference.title}")

@@ -97,7 +97,7 @@ def _tokens_of(trace: Trace, tokens: Tokens) -> list[str]:
 
 def _info_stage(session: Session, name: str) -> str:
     trace, program = session.trace, session.trace.program
-    stage = program[program.resolve(name)]
+    stage = program[session.stage_or_here(name)]
     written, sized = formulas(trace, stage.name, language())
     value = trace.value(stage.name)
     others = [alias for alias, target in program.aliases.items() if target == stage.name]

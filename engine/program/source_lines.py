@@ -39,6 +39,16 @@ def of_line(stages: Iterable[Stage], pattern: str) -> list[Stage]:
     return [stage for stage in stages if _is_file(stage.source, file) and split_source(stage.source)[1] == line]
 
 
+def lines_of(stages: Iterable[Stage], file: str) -> list[int]:
+    """The lines of a file that stages come from, in order.
+
+    Args:
+        file: its name, with as much of its path as one likes.
+    """
+    wanted = file.replace("\\", "/")
+    return sorted({split_source(stage.source)[1] for stage in stages if _is_file(stage.source, wanted)})
+
+
 def why_no_line(stages: Iterable[Stage], pattern: str) -> str:
     """Why no stage comes from a line, and which lines nearby have some; "" where the pattern is no line."""
     matched = _LINE.fullmatch(pattern)
@@ -46,8 +56,7 @@ def why_no_line(stages: Iterable[Stage], pattern: str) -> str:
         return ""
     file, line = matched["file"].replace("\\", "/"), int(matched["line"])
     sources = dict.fromkeys(stage.source for stage in stages if stage.source)
-    lines = {split_source(source)[1] for source in sources if _is_file(source, file)}
-    if lines:
+    if lines := lines_of(stages, file):
         near = sorted(sorted(lines, key=lambda other: abs(other - line))[:4])
         return f"no stage comes from {pattern}; the lines nearest to it that have some are {', '.join(map(str, near))}"
     files = dict.fromkeys(name_of_file(source) for source in sources)

@@ -102,6 +102,19 @@ def test_a_value_by_line_is_that_of_the_passage_one_is_at(session: Session):
     TABLE.execute(session, f"goto {second}")
     assert session.stage_or_here(f"{FILE}:{SOFTMAX}") == second
     assert text_of(session, f"stats {FILE}:{SOFTMAX}").splitlines()[0].startswith(second)
+    assert second in text_of(session, f"info {FILE}:{SOFTMAX}").splitlines()[0]
+
+
+def test_a_line_stands_in_a_watch_and_in_a_condition(session: Session):
+    line, whole = f"{FILE}:{line_of('return self.output_linear')}", f"{FILE}:{line_of('return x + self.feed_forward')}"
+    assert "breakpoint 1 set" in text_of(session, f"break {whole} if abs({line}[0, 0, 0]) > -1")
+    text_of(session, "continue")
+    assert session.held
+    assert session.debugger.stage is not None
+    assert session.debugger.stage.name == session.stage_or_here(whole)
+    text_of(session, f"watch {line}[0, 0, 0] - 1")
+    with pytest.raises(InputError, match="is ambiguous: 2 stages match"):
+        text_of(session, f"watch {FILE}:{SOFTMAX}[0, 0, 0]")
 
 
 def test_next_runs_a_line_and_back(session: Session):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.state.completion import Completion, complete
 from fakes import fake_trace
@@ -14,6 +16,27 @@ from hypothesis import strategies as st
 
 PROGRAM = fake_trace().program
 NAMES = [stage.name for stage in PROGRAM]
+
+
+@pytest.mark.parametrize(
+    ("line", "longer", "choices"),
+    [
+        ("break my", "break my_model.py:", ()),
+        ("break my_model.py:", "break my_model.py:", ("7", "42", "43")),
+        ("break my_model.py:4", "break my_model.py:4", ("42", "43")),
+        ("print src/my_model.py:7", "print src/my_model.py:7", ()),
+        ("print max(my_model.py:43", "print max(my_model.py:43", ()),
+        ("goto my_model.py:5", "goto my_model.py:5", ()),
+        ("info other.py:", "info other.py:", ()),
+    ],
+)
+def test_lines_of_the_authors_file(line: str, longer: str, choices: tuple[str, ...]) -> None:
+    sources = ["/home/me/src/my_model.py:42", "/home/me/src/my_model.py:7", "/home/me/src/my_model.py:43"]
+    stages = [
+        replace(stage, source=source)
+        for stage, source in zip(PROGRAM, [*sources, "engine/models/bert.py:5"], strict=False)
+    ]
+    assert complete(line, TABLE, Program(stages)) == Completion(longer, choices)
 
 
 @pytest.mark.parametrize(

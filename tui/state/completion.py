@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.messages.errors import InputError
 from ...engine.program.addresses import AT
+from ...engine.program.source_lines import is_own_code, lines_of, name_of_file
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable
@@ -21,6 +22,7 @@ NamesBeside = Callable[["Stage"], Iterable[str]]
 
 # A stage may stand inside something: `print -x`, `abs(layers.0...`, `a.b[0] - c.d`.
 _NAME = re.compile(r"[\w.*?/@-]*$")
+_LINE = re.compile(r"(?P<file>[^\s()\[\]@*?:]+):[0-9]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,18 @@ def _stage(line: str, program: Program | None, beside: NamesBeside = lambda stag
     if program is None:
         return Completion(line)
     stage, at, _ = word.partition(AT)
+    if of_line := _LINE.search(line):
+        file = of_line["file"]
+        return _extend(
+            line, of_line[0], [f"{file}:{number}" for number in lines_of(program, file)], finish="", separator=":"
+        )
     if at:
         if stage not in program:
             return Completion(line)
         every = [f"{stage}{AT}{what}" for what in beside(program[stage])]
         return _extend(line, word, every, finish="", separator=AT)
-    names = [stage.name for stage in program] + list(program.aliases)
+    files = {f"{name_of_file(stage.source)}:": None for stage in program if is_own_code(stage)}
+    names = [*(stage.name for stage in program), *program.aliases, *files]
     return _extend(line, word, names, finish="", separator=".")
 
 

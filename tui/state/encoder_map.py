@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from .single_heads import single_heads
 
 if TYPE_CHECKING:
     from ...engine.program.program import Program
@@ -92,7 +94,12 @@ def place_of(rows: tuple[MapRow, ...], program: Program, stage: str) -> tuple[in
 @lru_cache(maxsize=8)
 def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
     rows: list[tuple[str, list[Box]]] = []
+    whole = single_heads(program)
+    parts: dict[str, list[str]] = {}
     for stage in program:
+        if stage.layer == layer and stage.name in whole:  # in the box of all heads side by side
+            parts.setdefault(whole[stage.name], []).append(stage.name)
+            continue
         folded = stage.layer is not None and stage.layer != layer
         title = "layers" if folded else _title_of_row(stage)
         if not rows or rows[-1][0] != title:
@@ -101,7 +108,7 @@ def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
         if folded:
             _fold(boxes, stage)
         else:
-            _put(boxes, stage, program)
+            _put(boxes, stage, program, parts.get(stage.name, ()))
     several = sum(title == INPUT for title, _ in rows) > 1  # what goes in comes in parts: each is called what it is
     return tuple(
         MapRow(
@@ -139,7 +146,12 @@ def _rolled(boxes: list[Box], layer: int) -> tuple[Box, ...]:
     return (*boxes[:start], several, *boxes[stop:])
 
 
-def _put(boxes: list[Box], stage: Stage, program: Program) -> None:
+def _put(boxes: list[Box], stage: Stage, program: Program, parts: Sequence[str]) -> None:
+    """A stage in a box of its own, or in that of an earlier one.
+
+    Args:
+        parts: stages that it lays side by side, and what those alone are made of.
+    """
     within = WITHIN.get(stage.part)
     for at, box in enumerate(boxes):
         if within is not None and program[box.stages[0]].part == within and program[box.stages[0]].block == stage.block:
@@ -151,8 +163,9 @@ def _put(boxes: list[Box], stage: Stage, program: Program) -> None:
                 box.joined,
             )
             return
-    joined = bool(boxes) and not set(boxes[-1].stages).isdisjoint(stage.inputs)
-    boxes.append(Box(_title(stage), stage.name, (stage.name,), joined))
+    inputs = {*stage.inputs, *(name for part in parts for name in program[part].inputs)}
+    joined = bool(boxes) and not inputs.isdisjoint(boxes[-1].stages)
+    boxes.append(Box(_title(stage), stage.name, (*parts, stage.name), joined))
 
 
 def _title(stage: Stage) -> str:

@@ -117,9 +117,10 @@ class Case:
 
     def their_weights(self, stage: Stage) -> tuple[torch.Tensor, ...] | None:
         """Theirs of a stage, in the order of ours, where they are at hand and as many."""
-        if self.live is None or stage.name not in self.live.program:
+        called = getattr(self.theirs, "called", {}).get(stage.name, stage.name)
+        if self.live is None or called not in self.live.program:
             return None
-        names = self.live.program[stage.name].weights
+        names = self.live.program[called].weights
         if len(names) < len(stage.weights):
             return None
         like = [self.ours.weights[name] for name in stage.weights]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...messages.errors import InputError
 from ...program.stage import Stage
 from ...program.trace import Trace
+from ..compare.added_error import counterpart
 from ..compare.align import Alignment, align, patched_inputs
 from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from ..compare.walk import may_be_exact
@@ -18,12 +19,14 @@ from .case import Case
 from .causes import CAUSES
 from .edit import Edit, edited
 from .hypothesis import Hypothesis
+from .paired import Pairing
 
 if TYPE_CHECKING:
     from ...traces.run import Run
 
 MOST = 12  # causes that are looked for one after the other
 FALLS = 8.0  # how many times smaller a gap must become for an edit to have closed it
+CLEARLY = 4.0  # how many times less must be left for one of two that reach as far to be the better
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Diagnosis:
 
 @dataclass
 class _Search:
-    theirs: Trace
+    pairing: Pairing
     alignment: Alignment
     limit: Allowance
     settings: Mapping[str, Any]
@@ -96,64 +99,96 @@ class _Search:
     causes: list[Cause] = field(default_factory=list[Cause])
     tried: list[str] = field(default_factory=list[str])
 
-    def reach(self, ours: Run) -> Reach:
-        return reach(ours, self.theirs, self.alignment, self.limit)
-
     def run(self, ours: Run) -> StageGap | None:
         """Find causes until nothing is apart, or nothing closes the gap; what is left."""
-        now = self.reach(ours)
+        theirs = self.pairing.under_names_of(ours)
+        now = self.reach(ours, theirs)
         while now.first is not None and len(self.causes) < MOST:
             self.tried.clear()
-            closed = self._closing(ours, now)
-            if closed is None:
+            best = self._closing(ours, theirs, now)
+            if best is None:
                 return now.first
-            ours, then, hypothesis, stages = closed
-            self.causes.append(self._cause(now, then, hypothesis, stages))
-            now = then
+            self.causes.append(self._cause(now, best))
+            ours, theirs, now = best.run, best.theirs, best.then
         return now.first
 
-    def _closing(self, ours: Run, now: Reach) -> tuple[Run, Reach, Hypothesis, tuple[str, ...]] | None:
+    def reach(self, ours: Run, theirs: Trace) -> Reach:
+        return reach(ours, theirs, self.alignment, self.limit)
+
+    def _closing(self, ours: Run, theirs: Trace, now: Reach) -> _Closed | None:
         """Of all hypotheses that close the gap that which closes it furthest, and leaves least; the first of equals."""
         assert now.first is not None
-        case = Case(ours, self.theirs, self.alignment, now.first, self.settings)
-        best: tuple[tuple[float, float], Run, Reach, Hypothesis, tuple[str, ...]] | None = None
+        case = Case(ours, theirs, self.alignment, now.first, self.settings)
+        best: _Closed | None = None
         for hypothesis in _all(case):
             if self.stopped():
                 raise InputError(f"diagnose was interrupted at {now.first.name}")
             if hypothesis.kind not in self.tried:
                 self.tried.append(hypothesis.kind)
             for edit, stages in spreads(ours, hypothesis):
-                run = edited(ours, edit)
-                then = self.reach(run)
-                if not self._closes(run, now, then):
+                closed = self._tried(_Closed(hypothesis, stages, ours, theirs, now), edit)
+                if closed is None:
                     break  # nor does it where it is so in more places
-                rank = (then.position, -then.rest)
-                if best is None or rank > best[0]:
-                    best = rank, run, then, hypothesis, stages
-        return best[1:] if best is not None else None
+                if best is None or closed.is_better_than(best):
+                    best = closed
+        return best
 
-    def _closes(self, run: Run, now: Reach, then: Reach) -> bool:
-        """Whether the stage is together now, and really closer than before."""
-        assert now.first is not None
-        return then.position > now.first.position and (
-            then.rest * FALLS <= size_of_gap(now.first) or then.rest == 0.0 or not math.isfinite(size_of_gap(now.first))
-        )
+    def _tried(self, before: _Closed, edit: Edit) -> _Closed | None:
+        """Ours with an edit, where that closes the gap; None where it does not, or cannot be computed."""
+        try:
+            run = edited(before.run, edit)
+            then = self.reach(run, before.theirs)
+            if not closes(before.then, then):
+                return None
+            theirs = self.pairing.under_names_of(run)
+            if theirs is not before.theirs:
+                then = self.reach(run, theirs)
+        except (RuntimeError, ValueError, IndexError, KeyError, InputError):  # sizes that do not fit
+            return None
+        return replace(before, run=run, theirs=theirs, then=then) if closes(before.then, then) else None
 
-    def _cause(self, now: Reach, then: Reach, hypothesis: Hypothesis, stages: tuple[str, ...]) -> Cause:
+    def _cause(self, now: Reach, best: _Closed) -> Cause:
         assert now.first is not None
+        hypothesis, then = best.hypothesis, best.then
         return Cause(
-            hypothesis.kind, hypothesis.cause, hypothesis.ours, hypothesis.theirs, now.first.name, stages,
+            hypothesis.kind, hypothesis.cause, hypothesis.ours, hypothesis.theirs, now.first.name, best.stages,
             size_of_gap(now.first), then.rest, then.first.name if then.first is not None else "",
-            self._line(stages[0] if stages else now.first.name, now.first.name),
+            self._line(best, now.first.name),
         )  # fmt: skip
 
-    def _line(self, *names: str) -> str:
-        """Where theirs does it, where its author's lines are known."""
-        origin = getattr(self.theirs, "origin", None) or self.theirs
-        for name in names:
-            if name in origin.program and origin.program[name].source.startswith("/"):
-                return origin.program[name].source
+    def _line(self, best: _Closed, first: str) -> str:
+        """Where theirs does it, where its author's lines are known: where it makes what the edit makes of ours."""
+        origin = getattr(self.pairing.theirs, "origin", None) or self.pairing.theirs
+        for name in (*best.stages[:1], first):
+            called = name if name in origin.program else self.pairing.holding(best.run, name)
+            if called in origin.program and origin.program[called].source.startswith("/"):
+                return origin.program[called].source
         return ""
+
+
+@dataclass(frozen=True)
+class _Closed:
+    """A hypothesis that closes the gap, where it does, and how far ours is theirs then."""
+
+    hypothesis: Hypothesis
+    stages: tuple[str, ...]
+    run: Run
+    theirs: Trace
+    then: Reach
+
+    def is_better_than(self, other: _Closed) -> bool:
+        """Whether it reaches further, or clearly leaves less: what rounding leaves tells nothing."""
+        if self.then.position != other.then.position:
+            return self.then.position > other.then.position
+        return self.then.rest * CLEARLY < other.then.rest
+
+
+def closes(now: Reach, then: Reach) -> bool:
+    """Whether the stage is together now, and really closer than before."""
+    assert now.first is not None
+    return then.position > now.first.position and (
+        then.rest * FALLS <= size_of_gap(now.first) or then.rest == 0.0 or not math.isfinite(size_of_gap(now.first))
+    )
 
 
 def _all(case: Case) -> Iterator[Hypothesis]:
@@ -212,16 +247,22 @@ def diagnose(
     """
     alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
     limits = [Allowance(tolerance)]
-    if tolerance is None and may_be_exact(ours, theirs):
+    if tolerance is None and may_be_exact(ours, theirs) and are_computed_alike(ours, theirs):
         limits = [Allowance(0.0), Allowance()]  # what is alike to the last bit elsewhere tells the smallest faults
     diagnosis = Diagnosis((), None)
     for limit in limits:
-        search = _Search(theirs, alignment, limit, settings or {}, stopped)
+        search = _Search(Pairing(theirs), alignment, limit, settings or {}, stopped)
         left = search.run(ours)
         diagnosis = Diagnosis(tuple(merged(search.causes)), left, tuple(search.tried) if left is not None else ())
         if search.causes and left is None:
             break
     return diagnosis
+
+
+def are_computed_alike(ours: Trace, theirs: Trace) -> bool:
+    """Whether every stage that both have is the same operation: a port's own way to write it rounds otherwise."""
+    pairs = [(stage, counterpart(stage, theirs.program)) for stage in ours.program]
+    return all(other is None or other.kind == stage.kind for stage, other in pairs)
 
 
 def merged(causes: list[Cause]) -> Iterator[Cause]:

@@ -36,6 +36,7 @@ def compare(
     title: str = "",
     alignment: Alignment | None = None,
     parts: bool = True,
+    exact: bool = True,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Compare two traces stage by stage.
@@ -47,13 +48,14 @@ def compare(
         title: what theirs is, for people.
         alignment: which token belongs to which; None finds out.
         parts: whether to tell added from inherited error, which costs about as much as running the program once more.
+        exact: whether nothing may differ where both compute the same shapes in one dtype; otherwise rounding may, there too.
         stopped: asked before every stage; True ends it.
 
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
     alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
-    exact = may_be_exact(ours, theirs)
+    exact = exact and may_be_exact(ours, theirs)
     only_ours: list[str] = []
     lost: list[str] = []
     shapes: list[OtherShape] = []

@@ -47,7 +47,7 @@ class Match:
     Attributes:
         stage: its canonical name.
         theirs: what they call theirs.
-        how: `map`, `name`, `value`, `order` (as its like in another layer), `moved` (the same numbers of a match in another order).
+        how: `map`, `name`, `value`, `follows` (what is computed from it is theirs), `moved` (the same numbers of a match in another order).
         layout: what is done to it.
         apart: how far it is from what ours gives there, as a share of the length of both: 0 for the same numbers; None where it was not looked at.
         note: what is odd about it.

@@ -7,128 +7,33 @@ are then those of theirs to rounding. A match needs that no other tensor and no 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import torch
 
-from ...program.arrays import Array
 from ...program.stage import Stage
 from ...program.torch_calls import from_numpy
-from ...program.trace import LiveTrace, Trace
+from ...program.trace import LiveTrace
 from ...traces.arrangement import Arrangement
-from ...traces.matched import ForeignTensor, Match
-from .layouts import StageSizes, heads_of, layouts, sizes_of_stage
-from .samples import FAR, Sample, sample_places, taken
+from ...traces.matched import Match
+from ...traces.tensors import to_numpy
+from .layouts import layouts
+from .likeness import SAME, Candidate, Likeness
+from .samples import FAR, Sample
 
 if TYPE_CHECKING:
+    from ...ops import Op
     from ...traces.run import Run
 
-SAME = 1e-6  # nearer than this numbers are the same but for rounding
 TIGHT = 2e-3  # nearer than this no margin is asked for
-CLOSE = 0.25  # further apart than this nothing is known by its numbers alone
-MARGIN = 3.0  # by how much nearer a match is than the next
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A tensor in one layout, and how far it is from a stage."""
-
-    name: str
-    layout: Arrangement
-    apart: float
-
-
-@dataclass
-class Likeness:
-    """What is compared: stages' samples and tensors' numbers at the same places.
-
-    Args:
-        ours: whose stages.
-        tensors: theirs that are floating numbers.
-        padded: how many tokens theirs has, where that is another number; 0 for as many.
-    """
-
-    ours: Trace
-    tensors: Mapping[str, ForeignTensor]
-    padded: int = 0
-    samples: dict[str, Sample] = field(default_factory=dict[str, Sample])
-    sizes: dict[str, StageSizes] = field(default_factory=dict[str, StageSizes])
-    alike: dict[str, str] = field(default_factory=dict[str, str])
-    _taken: dict[tuple[str, Arrangement, int], Array] = field(default_factory=dict[tuple[str, Arrangement, int], Array])
-
-    def __post_init__(self) -> None:
-        heads = heads_of(self.ours)
-        at: dict[object, Array] = {}
-        for stage in self.ours.program:
-            if not comparable(self.ours, stage):
-                continue
-            shape = self.ours.shapes[stage.name]
-            key = (shape, stage.axes, stage.sequences)
-            if key not in at:
-                at[key] = sample_places(self.ours, stage)
-            sample = Sample.of(self.ours.value(stage.name).read(), at[key])
-            if sample.says:
-                self.samples[stage.name] = sample
-                self.sizes[stage.name] = sizes_of_stage(stage, shape, heads)
-        self.alike = self._alike()
-        self._array = lru_cache(maxsize=16)(self._read)
-
-    def _read(self, name: str) -> Array:
-        return self.tensors[name].read()
-
-    def _alike(self) -> dict[str, str]:
-        """The first stage with the same numbers as each, in whatever order: a tensor that is one is as near to the others."""
-        first: dict[str, str] = {}
-        lengths: dict[tuple[int, float], list[str]] = {}
-        for name, sample in self.samples.items():
-            stage = self.ours.program[name]
-            source = stage.inputs[0] if stage.card.moves and stage.inputs else ""
-            if source in first and math.prod(self.ours.shapes[source]) == math.prod(self.ours.shapes[name]):
-                first[name] = first[source]
-                continue
-            alike = lengths.setdefault((id(sample.places), float(f"{sample.length:.4g}")), [])
-            twin = next((other for other in alike if self.samples[other].apart_from(sample.numbers) < SAME), None)
-            first[name] = first[twin] if twin is not None else name
-            alike.append(name)
-        return first
-
-    def candidates(self, stage: str, sample: Sample, names: Iterable[str]) -> list[Candidate]:
-        """Tensors in the layout in which they are nearest to a stage, nearest first; those of no fitting shape are left out."""
-        each: list[Candidate] = []
-        for name in names:
-            best = self.nearest(stage, sample, name)
-            if best is not None:
-                each.append(best)
-        return sorted(each, key=lambda candidate: candidate.apart)
-
-    def nearest(self, stage: str, sample: Sample, name: str) -> Candidate | None:
-        """A tensor in the layout in which it is nearest to a stage; None where none fits. Of layouts as near that which does least."""
-        best: Candidate | None = None
-        for layout in layouts(self.sizes[stage], self.tensors[name].shape, self.padded):
-            apart = sample.apart_from(self._numbers(name, layout, sample))
-            if best is None or apart < best.apart * 0.5 - 1e-9:
-                best = Candidate(name, layout, apart)
-        return best
-
-    def _numbers(self, name: str, layout: Arrangement, sample: Sample) -> Array:
-        key = (name, layout, id(sample.places))
-        if key not in self._taken:
-            self._taken[key] = taken(self._array(name), layout, sample.places)
-        return self._taken[key]
-
-    def array(self, name: str, layout: Arrangement, stage: str) -> Array:
-        """A tensor as the stage's value."""
-        return layout.arranged(self._array(name)).reshape(self.ours.shapes[stage])
-
-
-def comparable(trace: Trace, stage: Stage) -> bool:
-    """Whether a stage has numbers to be known by."""
-    return trace.has(stage.name) and stage.name not in trace.program.shown and trace.value(stage.name).dtype in FLOATS
+CLOSE = 0.03  # nearer than this a margin is asked for: half precision is so far
+FAR_OFF = 0.25  # further apart than this nothing is known by numbers alone, when all else has been tried
+MARGIN = 4.0  # by how much nearer a match is than the next
+AHEAD = 6  # stages that a match is tried by, of those computed from it
+TRIALS = 3000  # how often that is tried
+FEW_LAYOUTS = 3
 
 
 def by_value(
@@ -144,10 +49,13 @@ def by_value(
         The new matches.
     """
     walk = _Walk(likeness, dict(before), list(free))
-    for stage in likeness.ours.program:
-        if stopped():
-            break
-        walk.pass_by(stage)
+    start: int | None = 0
+    while start is not None and not stopped():
+        for stage in likeness.ours.program.stages[start:]:
+            walk.pass_by(stage)
+        start = walk.cross_over()
+        if start is None and walk.close < FAR_OFF:
+            walk.close, start = FAR_OFF, 0
     return {name: match for name, match in walk.matches.items() if name not in before}
 
 
@@ -159,6 +67,7 @@ class _Walk:
         self.fork: Run | None = None
         self.moved: set[str] = set()  # stages whose value is another than ours, for what was put in its place before it
         self.still = self._still()
+        self.trials, self.close = TRIALS, CLOSE
 
     def _still(self) -> dict[str, dict[str, float]]:
         """How far each free tensor is from what ours gives at each stage: tensor -> stage -> distance."""
@@ -171,18 +80,23 @@ class _Walk:
     def pass_by(self, stage: Stage) -> None:
         """Match a stage, and put what was matched in its place."""
         name = stage.name
-        if name not in self.likeness.samples:
-            return
         moved = not self.moved.isdisjoint(stage.inputs)
         if moved:
             self.moved.add(name)
+        if name not in self.likeness.samples:
+            return
         if name not in self.matches:
             candidate = self._best(name, self._expected(name) if moved else self.likeness.samples[name])
             if candidate is None:
                 return
-            self.matches[name] = Match(name, candidate.name, "value", candidate.layout, candidate.apart)
-            self.free.remove(candidate.name)
+            self._take(Match(name, candidate.name, "value", candidate.layout, candidate.apart))
         self._put(self.matches[name], moved)
+
+    def _take(self, match: Match) -> None:
+        """Have a match stand. A tensor that holds several stages side by side is free for the others."""
+        self.matches[match.stage] = match
+        if not any(isinstance(cut, int) for cut in match.layout.window):
+            self.free.remove(match.theirs)
 
     def _expected(self, name: str) -> Sample:
         """What ours gives at a stage from what was matched before it."""
@@ -192,7 +106,7 @@ class _Walk:
     def _best(self, name: str, sample: Sample) -> Candidate | None:
         """The tensor that is a stage, if one certainly is."""
         candidates = self.likeness.candidates(name, sample, self.free)
-        if not candidates or candidates[0].apart > CLOSE:
+        if not candidates or candidates[0].apart > self.close:
             return None
         best = candidates[0]
         twins = self._twins(best.name)
@@ -225,16 +139,135 @@ class _Walk:
         ours = self.likeness.ours
         if not isinstance(ours, LiveTrace) or (not moved and match.apart is not None and match.apart < SAME):
             return
-        import torch
-
         if self.fork is None:
             self.fork = cast("Run", ours.fork())
-        array = np.array(self.likeness.array(match.theirs, match.layout, match.stage))
-        tensor = from_numpy(array).to(self.fork.device, self.fork.dtype(match.stage))
-        own = self.fork.tensor(match.stage)
-        tensor = torch.where(tensor.isfinite(), tensor, own)
-        self.fork.override(match.stage, tensor)
-        self.moved.add(match.stage)
+        if not self.fork.is_windowed(match.stage):
+            self._override(self.fork, match.stage, match.theirs, match.layout)
+            self.moved.add(match.stage)
+
+    def _override(self, run: Run, stage: str, name: str, layout: Arrangement) -> None:
+        run.override(stage, self._tensor(run, stage, name, layout))
+
+    def _tensor(self, run: Run, stage: str, name: str, layout: Arrangement) -> torch.Tensor:
+        """A tensor of theirs as the value of a stage; where it holds no number, ours."""
+        array = np.array(self.likeness.array(name, layout, stage))
+        tensor = from_numpy(array).to(run.device, run.dtype(stage))
+        return torch.where(tensor.isfinite(), tensor, run.tensor(stage))
+
+    # -- over a fault --------------------------------------------------------------------------------------------------
+
+    def cross_over(self) -> int | None:
+        """Match the first stage that is known by nothing but by what is computed from it: behind a fault that leaves no likeness.
+
+        A tensor is put in its place; it is the stage where what ours computes from it then is among theirs, which it was not before.
+
+        Returns:
+            The place behind it in the program; None where there is none.
+        """
+        ours = self.likeness.ours
+        if not isinstance(ours, LiveTrace):
+            return None
+        for place, stage in enumerate(ours.program):
+            after = self._after(stage) if stage.name in self.likeness.samples and stage.name not in self.matches else []
+            if not after or ours.is_windowed(stage.name) or self.trials <= 0:
+                continue
+            candidate = self._by_what_follows(stage.name, after)
+            if candidate is not None:
+                match = Match(stage.name, candidate.name, "follows", candidate.layout, candidate.apart)
+                self._take(match)
+                self._put(match, True)
+                return place + 1
+        return None
+
+    def _after(self, stage: Stage) -> list[Stage]:
+        """The next stages that are computed from one, moves included; none where theirs of one of them is known by its numbers: nothing is amiss."""
+        program = self.likeness.ours.program
+        below = program.downstream(stage.name)
+        after: list[Stage] = []
+        told = 0
+        for each in program:
+            if each.name in below:
+                after.append(each)
+                match = self.matches.get(each.name)
+                if match is not None and match.apart is not None and match.apart < CLOSE and self._says(stage, after):
+                    return []
+                told += each.name in self.likeness.samples and not each.card.moves
+                if told == AHEAD:
+                    break
+        return after if self._says(stage, after) else []
+
+    def _says(self, stage: Stage, after: Sequence[Stage]) -> bool:
+        """Whether the last of some stages tells which layer the first is of: something of that layer's own has gone into it."""
+        inside = {stage.name, *(each.name for each in after)}
+        own = self.likeness.ours.program
+        return any(
+            each.weights or any(name not in inside and own[name].layer is not None for name in each.inputs)
+            for each in after
+        )
+
+    def _by_what_follows(self, name: str, after: Sequence[Stage]) -> Candidate | None:
+        """The one tensor from which ours computes others of theirs."""
+        if self.fork is None:
+            self.fork = cast("Run", self.likeness.ours.fork())  # pyright: ignore
+        told = [
+            each.name
+            for at, each in enumerate(after)
+            if each.name in self.likeness.samples and self._says(self.likeness.ours.program[name], after[: at + 1])
+        ]
+        before = {each: self._known_at(each, self.fork.tensor(each)) for each in told}
+        expected = self._expected(name)
+        scores: list[tuple[int, Candidate]] = []
+        for other, layout in self._trials(name):
+            self.trials -= 1
+            now = {name: self._tensor(self.fork, name, other, layout)}
+            for each in after:
+                self._compute(each, now)
+            hits = {
+                hit
+                for each in told
+                for hit, apart in self._known_at(each, now[each]).items()
+                if hit != other and apart < TIGHT and before[each].get(hit, FAR) > 10 * apart
+            }
+            if hits:
+                scores.append((len(hits), Candidate(other, layout, self.likeness.apart(other, layout, expected))))
+        scores.sort(key=lambda score: (-score[0], score[1].layout.steps))
+        if not scores:
+            return None
+        most, best = scores[0]
+        twins = self._twins(best.name)
+        rivals = [
+            candidate for count, candidate in scores[1:] if count == most and candidate.name not in {*twins, best.name}
+        ]
+        return None if rivals else best
+
+    def _compute(self, stage: Stage, now: dict[str, torch.Tensor]) -> None:
+        """A stage from what is put in the place of others, and from the fork."""
+        assert self.fork is not None
+        run = self.fork
+        inputs = [now[name] if name in now else run.tensor(name) for name in stage.inputs]
+        now[stage.name] = cast("Op", stage.op).compute(
+            inputs, [run.weights[name] for name in stage.weights], lambda: None
+        )
+
+    def _known_at(self, stage: str, value: torch.Tensor) -> dict[str, float]:
+        """How far each free tensor is from a value of a stage."""
+        sample = Sample.of(to_numpy(value), self.likeness.samples[stage].places)
+        return {candidate.name: candidate.apart for candidate in self.likeness.candidates(stage, sample, self.free)}
+
+    def _trials(self, name: str) -> Iterator[tuple[str, Arrangement]]:
+        """What may be put in the place of a stage: free tensors, as like ones lay, or else as the fewest steps lay them."""
+        sizes = self.likeness.sizes[name]
+        for other in list(self.free):
+            shape = self.likeness.tensors[other].shape
+            fitting = layouts(sizes, shape, self.likeness.padded)
+            known = [
+                match.layout for match in self.matches.values()
+                if self.likeness.sizes.get(match.stage) == sizes and self.likeness.tensors.get(match.theirs) is not None
+                and self.likeness.tensors[match.theirs].shape == shape
+            ]  # fmt: skip
+            for layout in dict.fromkeys(known) or fitting[:FEW_LAYOUTS]:
+                if self.trials > 0:
+                    yield other, layout
 
 
 def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:

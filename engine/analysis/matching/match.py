@@ -16,8 +16,9 @@ from ...program.inputs import Inputs
 from ...program.trace import Trace
 from ...traces.arrangement import Arrangement
 from ...traces.matched import ForeignTensor, Match, Matched
-from .by_value import FLOATS, TIGHT, Candidate, Likeness, by_value
+from .by_value import TIGHT, by_value
 from .layouts import heads_of, layouts, sizes_of_stage
+from .likeness import FLOATS, Candidate, Likeness
 from .map_file import NameMap
 from .names import EverybodysNames, MeantStage, without_numbers
 
@@ -213,9 +214,9 @@ class _Matcher:
         for stage, sample in self.likeness.samples.items():
             if self.likeness.alike[stage] == own:
                 continue
-            candidate = self.likeness.nearest(stage, sample, match.theirs)
-            if candidate is not None and candidate.apart < best:
-                best, nearest = candidate.apart, stage
+            for candidate in self.likeness.candidates(stage, sample, (match.theirs,)):
+                if candidate.apart < best:
+                    best, nearest = candidate.apart, stage
         return nearest
 
     # -- the same numbers in another order -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ...traces.matched import Match, Matched
 
 FEW = 6
 HOW = {
-    "map": "by the map", "name": "by name", "value": "by shape and value", "order": "as its like in another layer",
+    "map": "by the map", "name": "by name", "value": "by shape and value", "follows": "by what is computed from it",
     "moved": "as the same numbers in another order",
 }  # fmt: skip
 

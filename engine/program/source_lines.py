@@ -39,7 +39,7 @@ def of_line(stages: Iterable[Stage], pattern: str) -> list[Stage]:
     return [stage for stage in stages if _is_file(stage.source, file) and split_source(stage.source)[1] == line]
 
 
-def lines_of(stages: Iterable[Stage], file: str) -> list[int]:
+def stage_lines(stages: Iterable[Stage], file: str) -> list[int]:
     """The lines of a file that stages come from, in order.
 
     Args:
@@ -56,7 +56,7 @@ def why_no_line(stages: Iterable[Stage], pattern: str) -> str:
         return ""
     file, line = matched["file"].replace("\\", "/"), int(matched["line"])
     sources = dict.fromkeys(stage.source for stage in stages if stage.source)
-    if lines := lines_of(stages, file):
+    if lines := stage_lines(stages, file):
         near = sorted(sorted(lines, key=lambda other: abs(other - line))[:4])
         return f"no stage comes from {pattern}; the lines nearest to it that have some are {', '.join(map(str, near))}"
     files = dict.fromkeys(name_of_file(source) for source in sources)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +30,9 @@ class Port:
         ids, positions, segments = (torch.from_numpy(each) for each in (tokens.ids, tokens.positions, tokens.segments))
         at = "embeddings."
         x = w[f"{at}word_embeddings.weight"][ids] + w[f"{at}token_type_embeddings.weight"][segments]
-        x = self.keep("embeddings.norm", self.norm(x + w[f"{at}position_embeddings.weight"][positions], f"{at}LayerNorm"))
+        x = self.keep(
+            "embeddings.norm", self.norm(x + w[f"{at}position_embeddings.weight"][positions], f"{at}LayerNorm")
+        )
         hidden = torch.from_numpy(tokens.mask)[:, None, None, :] == 0
         for number in range(self.ours.program.layers):
             x = self.layer(number, x, hidden)
@@ -54,7 +55,10 @@ class Port:
         at, to = f"encoder.layer.{number}", f"layers.{number}"
         heads, size = self.ours.shapes[f"{to}.attention.query_heads"][1::2]
         q, k, v = (
-            self.keep(f"{to}.attention.{part}_heads", self.linear(x, f"{at}.attention.self.{part}").unflatten(-1, (heads, size)).transpose(1, 2))
+            self.keep(
+                f"{to}.attention.{part}_heads",
+                self.linear(x, f"{at}.attention.self.{part}").unflatten(-1, (heads, size)).transpose(1, 2),
+            )
             for part in ("query", "key", "value")
         )
         scores = self.keep(f"{to}.attention.scores", q @ k.transpose(-1, -2))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.messages.errors import InputError
 from ...engine.program.addresses import AT
-from ...engine.program.source_lines import is_own_code, lines_of, name_of_file
+from ...engine.program.source_lines import is_own_code, name_of_file, stage_lines
 
 if TYPE_CHECKING:
     from ...engine.commands import Command, CommandTable
@@ -91,7 +91,7 @@ def _stage(line: str, program: Program | None, beside: NamesBeside = lambda stag
     if of_line := _LINE.search(line):
         file = of_line["file"]
         return _extend(
-            line, of_line[0], [f"{file}:{number}" for number in lines_of(program, file)], finish="", separator=":"
+            line, of_line[0], [f"{file}:{number}" for number in stage_lines(program, file)], finish="", separator=":"
         )
     if at:
         if stage not in program:

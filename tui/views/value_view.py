@@ -377,8 +377,6 @@ class ValueView(InkedWidget):
         self._strips.clear()
         self._palettes.clear()
 
-    # -- the mouse -------------------------------------------------------------------------------------------
-
     def on_click(self, event: events.Click) -> None:
         """A click moves the cell cursor."""
         offset = event.get_content_offset(self)
@@ -397,5 +395,5 @@ class ValueView(InkedWidget):
     def _wheel(self, event: events.MouseEvent, rows: int) -> None:
         if self.shown is not None:
             event.stop()
-            state = within_plane(self.state, self.shown.plane)
-            self.post_message(self.Asked(within_plane(replace(state, row=state.row + rows), self.shown.plane)))
+            row = within_plane(self.state, self.shown.plane).row + rows
+            self.post_message(self.Asked(within_plane(replace(self.state, row=row), self.shown.plane)))

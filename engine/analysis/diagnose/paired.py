@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from ...program.arrays import Array
 from ...program.inputs import Inputs
@@ -18,13 +17,13 @@ from ...program.value import Value
 from ...traces.recorded_values import RecordedValue
 from ..compare.added_error import same_shapes
 from ..compare.walk import ONE_HOT
+from .case import Float64s
 
 CLOSE = 1e-4  # of the largest number: how near two values must come to be one
 HIDDEN = 1e4  # a score that is as negative as this is hidden, however much more negative it is
 LARGEST = 1 << 22  # elements of a value that is looked for
 LOOKS = 16  # numbers of it that are looked at first
 RESULTS = ("sentence", "output")
-Float64s = npt.NDArray[np.float64]
 
 
 class Paired(Trace):
@@ -74,8 +73,12 @@ class Paired(Trace):
     def has(self, name: str) -> bool:
         return self.origin.has(self.theirs(name))
 
-    @cached_property
+    @property
     def shapes(self) -> Mapping[str, Shape]:
+        return self._shapes
+
+    @cached_property
+    def _shapes(self) -> Mapping[str, Shape]:
         return {
             stage.name: self.fitted.get(stage.name, self.origin.shapes[self.theirs(stage.name)])
             for stage in self.program
@@ -107,11 +110,11 @@ class Pairing:
             other = self.theirs.program[stage.name] if self._is_called(stage.name) else None
             if other is None:
                 lacking.append(stage)
-            elif other.axes != stage.axes or not same_shapes(
-                stage, ours.shapes[stage.name], self.theirs.shapes[stage.name]
-            ):
-                if _spreads_to(self.theirs.shapes[stage.name], ours.shapes[stage.name]):
-                    fitted[stage.name] = ours.shapes[stage.name]
+            elif (
+                other.axes != stage.axes
+                or not same_shapes(stage, ours.shapes[stage.name], self.theirs.shapes[stage.name])
+            ) and _spreads_to(self.theirs.shapes[stage.name], ours.shapes[stage.name]):
+                fitted[stage.name] = ours.shapes[stage.name]
         own = [stage.name for stage in self.theirs.program if stage.name not in ours.program]
         for stage in lacking:
             shape = ours.shapes[stage.name]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.program.program import Program
+from encoder_tui.engine.program.source_lines import OURS
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.tui.state.completion import Completion, complete
 from fakes import fake_trace
@@ -34,7 +35,7 @@ def test_lines_of_the_authors_file(line: str, longer: str, choices: tuple[str, .
     sources = ["/home/me/src/my_model.py:42", "/home/me/src/my_model.py:7", "/home/me/src/my_model.py:43"]
     stages = [
         replace(stage, source=source)
-        for stage, source in zip(PROGRAM, [*sources, "engine/models/bert.py:5"], strict=False)
+        for stage, source in zip(PROGRAM, [*sources, f"{OURS}bert.py:5"], strict=False)
     ]
     assert complete(line, TABLE, Program(stages)) == Completion(longer, choices)
 

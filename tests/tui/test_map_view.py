@@ -109,6 +109,26 @@ def test_a_sum_without_a_norm_after_it_is_a_box_of_its_own() -> None:
     assert titles == [["ids"], ["layer norm", "output", "add"], ["layer norm"]]
 
 
+def test_what_has_no_role_stands_in_the_layer_that_goes_on_after_it() -> None:
+    names = [
+        "tokens.ids",
+        *(f"layers.0.attention.{part}" for part in ("query", "key")),
+        *("block.0.bias.arange", "block.0.bias.log"),
+        *("layers.0.attention.scores", "layers.1.attention.query"),
+        *("block.1.bias.arange", "layers.1.attention.scores"),
+        *("block.2.bias.arange", "final.norm"),
+    ]
+    program = Program([Stage(name, Does("x"), axes=("token",)) for name in names])
+    rows = [(row.title, [box.title for box in row.boxes]) for row in map_rows(program, 0)]
+    assert rows[1:] == [
+        ("layers.0.attention", ["query", "key", "arange", "log", "scores"]),
+        ("layers", ["1"]),
+        ("block.2.bias", ["arange"]),
+        ("final", ["layer norm"]),
+    ]
+    assert map_rows(program, 0)[2].boxes[0].stages == tuple(names[6:9])
+
+
 @pytest.mark.parametrize("model", ["cbow", "skipgram"])
 def test_no_two_rows_are_called_alike(model: str) -> None:
     """What goes into a model of words comes in two parts, the ids and the vectors."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from .single_heads import single_heads
@@ -96,17 +97,18 @@ def _map_rows(program: Program, layer: int) -> tuple[MapRow, ...]:
     rows: list[tuple[str, list[Box]]] = []
     whole = single_heads(program)
     parts: dict[str, list[str]] = {}
-    for stage in program:
+    for stage, within in zip(program, _layers_of(program), strict=True):
         if stage.layer == layer and stage.name in whole:  # in the box of all heads side by side
             parts.setdefault(whole[stage.name], []).append(stage.name)
             continue
-        folded = stage.layer is not None and stage.layer != layer
-        title = "layers" if folded else _title_of_row(stage)
+        folded = within not in (None, layer)
+        inside = stage.layer is None and within is not None  # a part that has no role stands where it is computed
+        title = "layers" if folded else rows[-1][0] if inside and rows else _title_of_row(stage)
         if not rows or rows[-1][0] != title:
             rows.append((title, []))
         boxes = rows[-1][1]
         if folded:
-            _fold(boxes, stage)
+            _fold(boxes, stage, str(within))
         else:
             _put(boxes, stage, program, parts.get(stage.name, ()))
     several = sum(title == INPUT for title, _ in rows) > 1  # what goes in comes in parts: each is called what it is
@@ -126,9 +128,19 @@ def _title_of_row(stage: Stage) -> str:
     return INPUT if stage.room in ("tokens", "embeddings", "mask", "image", "input") else stage.block or stage.room
 
 
-def _fold(boxes: list[Box], stage: Stage) -> None:
+def _layers_of(program: Program) -> list[int | None]:
+    """The layer of each stage; what nobody knows the part of is of the layer that goes on after it."""
+    before = list(accumulate((stage.layer for stage in program), _known))
+    after = list(accumulate((stage.layer for stage in reversed(program.stages)), _known))[::-1]
+    return [one if one == other else None for one, other in zip(before, after, strict=True)]
+
+
+def _known(last: int | None, layer: int | None) -> int | None:
+    return last if layer is None else layer
+
+
+def _fold(boxes: list[Box], stage: Stage, title: str) -> None:
     """A layer that is not opened is one box, which shows what leaves it."""
-    title = str(stage.layer)
     if boxes and boxes[-1].title == title:
         boxes[-1] = Box(title, stage.name, (*boxes[-1].stages, stage.name), boxes[-1].joined, folded=True)
     else:

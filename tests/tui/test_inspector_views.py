@@ -42,6 +42,16 @@ async def test_heat_map_with_large_cells() -> None:
     ]
 
 
+async def test_a_row_of_tall_cells_is_called_beside_its_numbers() -> None:
+    lines = await shown(small(), ViewState(MASKED, row=0, column=1), (40, 24))
+    assert [line.split()[:2] for line in lines if line[1:7].strip(" ")][:4] == [
+        ["▸[CLS]", "+.500"],
+        ["東京", "NaN"],
+        ["cat", "+∞"],
+        ["-1.25", "▌▌▌▌▌▌▌▌0▌▌▌▌▌▌▌"],
+    ]
+
+
 async def test_heat_map_without_colours() -> None:
     assert await shown(small(), ViewState(MASKED, row=0, column=1), (50, 10), colours=False) == [
         "         [CLS]    東京      cat",

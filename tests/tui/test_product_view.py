@@ -181,6 +181,17 @@ async def test_enter_goes_to_the_product(session: Session) -> None:
         assert (app.controller.state.view, app.controller.state.term) == ("why", 1)
 
 
+@pytest.mark.parametrize(
+    ("summed", "width", "shown"),
+    [(15, 155, (15, 8)), (15, 77, (5, 5)), (384, 155, (12, 11))],  # all of a sum, if the product keeps a third
+)
+def test_all_that_is_summed_is_shown_where_the_product_keeps_a_third(
+    summed: int, width: int, shown: tuple[int, int]
+) -> None:
+    layout = product_layout(15, 32, summed, width, 54, 8)
+    assert (layout.summed, layout.columns) == shown
+
+
 @given(
     st.tuples(st.integers(1, 600), st.integers(1, 40_000), st.integers(1, 40_000)),
     st.integers(34, 300), st.integers(10, 90), st.integers(0, 30),

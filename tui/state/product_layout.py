@@ -53,7 +53,9 @@ def product_layout(rows: int, columns: int, summed: int, width: int, height: int
     gutter = max(4, min(label, max(5, width // 6))) + 2
     room = max(2, height - HEAD - foot)
     across = max(2, (width - gutter - 2) // CELL)
-    shown = min(summed, max(1, room - min(rows, room // 2)), max(1, across - min(columns, across // 2)))
+    shown = min(summed, *(max(1, most - min(others, most // 2)) for most, others in ((room, rows), (across, columns))))
+    if summed <= min(room - min(rows, room // 3), across - min(columns, across // 3)):
+        shown = summed  # rather all that is summed than one row or column more
     return ProductLayout(gutter, min(rows, room - shown), min(columns, across - shown), shown, foot)
 
 

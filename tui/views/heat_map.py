@@ -175,7 +175,7 @@ class HeatMap(ValueView):
         assert layout is not None
         if not layout.gutter:
             return []
-        if layout.cell_height > 1 and line % layout.cell_height:
+        if not layout.half and line % layout.cell_height != layout.middle:
             return [(" " * layout.gutter, self.ink("label"))]
         marker = " " if here is None else "▸" if not layout.half else "▀" if here == row else "▄"
         if layout.paired:
@@ -208,7 +208,7 @@ class HeatMap(ValueView):
                 return paint.halves(codes[down], lower, width, palette)
             return paint.halves_with_cursor(codes[down], lower, width, palette, at, above=here == row)
         numbers: list[str] = []
-        if width >= 4 and line % layout.cell_height == (layout.cell_height - 1) // 2:
+        if width >= 4 and line % layout.cell_height == layout.middle:
             numbers = self.numbers_in(heat, heat.window.numbers[down, left : left + layout.columns], width)
         if not self.has_colours:
             return paint.shades(codes[down], numbers, width, signed=heat.scale.signed, at=at)

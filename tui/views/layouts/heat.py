@@ -45,6 +45,11 @@ class HeatLayout:
         """Whether a row of the screen shows two rows of the plane."""
         return self.cell_height == 0
 
+    @property
+    def middle(self) -> int:
+        """The line of a cell that its number and the label of its row stand on."""
+        return max(0, self.cell_height - 1) // 2
+
     def rows_at(self, line: int) -> tuple[int, int]:
         """The first cell row on a line of the picture (counted from its top) and how many are on that line."""
         return (line * 2, 2) if self.half else (line // self.cell_height, 1)

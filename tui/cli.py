@@ -172,8 +172,8 @@ def parser() -> argparse.ArgumentParser:
         "--check",
         action="append",
         default=[],
-        choices=("masks", "padding"),
-        metavar="masks|padding",
+        choices=("masks", "padding", "weights"),
+        metavar="masks|padding|weights",
         help=tr("look for faults of a known kind, as `check` does; repeatable"),
     )
     p.add_argument(

@@ -27,7 +27,13 @@ def _padding(session: Session) -> Checked:
     return check_padding(session.trace, session.encoder, session.stopped)
 
 
-CHECKS: dict[str, Callable[[Session], Checked]] = {"masks": _masks, "padding": _padding}
+def _weights(session: Session) -> Checked:
+    from ..analysis.weights import check_weights
+
+    return check_weights(session.trace, session.encoder, session.stopped)
+
+
+CHECKS: dict[str, Callable[[Session], Checked]] = {"masks": _masks, "padding": _padding, "weights": _weights}
 
 
 def checked(session: Session, name: str) -> tuple[Checked, str]:
@@ -39,10 +45,11 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
     from ..analysis.checks import write_checked
 
     if name not in CHECKS:
+        written = ", ".join(f"check {known}" for known in CHECKS)
         raise InputError(
-            f"check {name!r} is not known{nearest(name, CHECKS)}; write check {' or check '.join(CHECKS)}"
+            f"check {name!r} is not known{nearest(name, CHECKS)}; write {written}"
             if name
-            else f"check what? write check {' or check '.join(CHECKS)}"
+            else f"check what? write {written}"
         )
     result = CHECKS[name](session)
     return result, write_checked(result)
@@ -56,7 +63,7 @@ def _check(session: Session, rest: str) -> Reply:
 COMMANDS = (
     Command(
         "check", f"check {'|'.join(CHECKS)}",
-        "Follow the attention mask from tokenizer to softmax, or see whether padding changes real tokens.",
+        "Follow the attention mask from tokenizer to softmax, see whether padding changes real tokens, or what is unlikely in the weights.",
         _check, "values", (), (), (*CHECKS,),
     ),
 )  # fmt: skip

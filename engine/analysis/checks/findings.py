@@ -23,6 +23,8 @@ class Finding:
         said: what is wrong; remedy: what to do about it.
         texts: how many texts it shows in.
         risk: nothing has come of it in this batch, but something may in another.
+        address: where it is to be looked at, if that is not the stage's value: `layers.0.ffn.up@W`.
+        odds: how many of its like are as far out, of what is only unlikely; "" of what is wrong.
     """
 
     kind: str
@@ -35,6 +37,8 @@ class Finding:
     more: int = 0
     texts: int = 1
     risk: bool = False
+    address: str = ""
+    odds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,12 @@ class Checked:
     Attributes:
         findings: in the order of the program, so that the first is where it begins.
         looked: what was checked, a line each.
+        sought: what it says there is none of, where it found nothing.
     """
 
     findings: tuple[Finding, ...]
     looked: tuple[str, ...]
+    sought: str = "no fault"
 
     @property
     def faults(self) -> list[Finding]:
@@ -59,23 +65,28 @@ def write_checked(checked: Checked) -> str:
     """Findings, then what was checked, then the verdict."""
     lines: list[str] = []
     for number, finding in enumerate(checked.findings, 1):
-        more = [f"and {finding.more} more stages"] * bool(finding.more) + [f"{finding.texts} texts"] * (
+        stages = "weights" if finding.odds else "stages"
+        more = [f"and {finding.more} more {stages}"] * bool(finding.more) + [f"{finding.texts} texts"] * (
             finding.texts > 1
         )
         where = f" ({', '.join(more)})" if more else ""
-        risk = "a risk: " if finding.risk else ""
-        lines.append(f"{number}. {finding.stage}{where}: {risk}{finding.said}")
-        lines += [f"   {finding.where}"] * bool(finding.where) + [f"   {finding.remedy}"] * bool(finding.remedy)
+        how = "a risk: " if finding.risk else "unlikely: " if finding.odds else ""
+        lines.append(f"{number}. {finding.address or finding.stage}{where}: {how}{finding.said}")
+        lines += [f"   {finding.where}"] * bool(finding.where) + [f"   odds: {finding.odds}"] * bool(finding.odds)
+        lines += [f"   {finding.remedy}"] * bool(finding.remedy)
     lines += [f"checked: {line}" for line in checked.looked]
     return "\n".join([*lines, _verdict(checked)])
 
 
 def _verdict(checked: Checked) -> str:
     faults = checked.faults
+    if faults and all(finding.odds for finding in faults):
+        count = len(faults)
+        return f"{count} thing{'s' * (count != 1)} unlikely, none of it certain: the first is at {faults[0].address}"
     risks = len(checked.findings) - len(faults)
     more = f", {risks} risk{'s' * (risks != 1)}" if risks else ""
     if not faults:
-        return f"no fault found{more}"
+        return f"{checked.sought} found{more}"
     after = f", and {len(faults) - 1} more that may follow from it" if len(faults) > 1 else ""
     return f"fault found: it begins at {faults[0].stage}{after}{more}"
 

@@ -70,7 +70,7 @@ def largest(dtype: torch.dtype) -> float:
     """The largest number of a dtype; 1 of truths."""
     if dtype == torch.bool:
         return 1
-    return (torch.finfo if dtype.is_floating_point else torch.iinfo)(dtype).max
+    return (torch.finfo if dtype.is_floating_point or dtype.is_complex else torch.iinfo)(dtype).max
 
 
 def of_product(sizes: Sizes) -> float:

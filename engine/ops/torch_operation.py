@@ -28,7 +28,7 @@ class Placeholder:
     Attributes:
         number: which of the stage's inputs and weights, in that order, or of its earlier steps.
         step: whether a step is meant.
-        grad: whether gradients were kept of the tensor, by which torch chooses how it multiplies matrices.
+        grad: whether gradients were kept of the tensor, by which torch chooses its kernels.
     """
 
     number: int
@@ -44,22 +44,24 @@ class TorchStep:
         target: what torch calls it: `aten.softmax.int`.
         arguments, options: what it is given, with a `Placeholder` for every tensor.
         pick: which of several results; None where there is one.
-        scribbles: the places among the arguments of tensors that it writes to: it is given copies of them.
+        scribbles: the places among the arguments, or the names among the options, of tensors that it writes to: it is given copies of them.
         writes: of which of them what was written is the result; None for most.
         autocast: what autocast brings its tensors to; "" outside autocast.
         draws: the state of torch's random numbers before it; None where it draws none.
         kernel: which kernel a fused attention takes, as the module's own did: `flash`; "" for everything else.
+        grad: whether gradients were being kept, for which torch takes other kernels (of an LSTM); none are afterwards.
     """
 
     target: str
     arguments: tuple[Any, ...]
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     pick: int | None = None
-    scribbles: tuple[int, ...] = ()
-    writes: int | None = None
+    scribbles: tuple[int | str, ...] = ()
+    writes: int | str | None = None
     autocast: str = ""
     draws: torch.Tensor | None = None
     kernel: str = ""
+    grad: bool = False
 
     @property
     def word(self) -> str:
@@ -147,8 +149,11 @@ def _done(step: TorchStep, operands: Sequence[torch.Tensor], earlier: Sequence[t
     options = cast("dict[str, Any]", with_operands(dict(step.options), operands, earlier, _keeping_gradients))
     if (own := OWN.get(step.target)) is not None:
         return own(*arguments)
+    given: Any = {**dict(enumerate(arguments)), **options}
     for place in step.scribbles:
-        arguments[place] = _copied(arguments[place])
+        given[place] = _copied(given[place])
+    arguments = [given[at] for at in range(len(arguments))]
+    options = {name: given[name] for name in options}
     namespace, word, overload = step.target.split(".")
     call = getattr(getattr(getattr(torch.ops, namespace), word), overload)
     with ExitStack() as stack:
@@ -157,16 +162,18 @@ def _done(step: TorchStep, operands: Sequence[torch.Tensor], earlier: Sequence[t
         if step.draws is not None:
             stack.enter_context(own_random_numbers())
             torch.set_rng_state(step.draws)
+        if step.grad and not torch.is_inference_mode_enabled():
+            stack.enter_context(torch.enable_grad())
         if step.kernel:
             stack.enter_context(_kernel(step.kernel))
         result = call(*arguments, **options)
     if step.writes is not None:
-        result = arguments[step.writes]
+        result = given[step.writes]
     elif step.pick is not None:
         result = result[step.pick]
     elif step.word in UNSET:
         result.zero_()
-    return result.detach()  # what was given back as it was may have kept gradients
+    return result.detach()
 
 
 def _copied(tensor: torch.Tensor) -> torch.Tensor:

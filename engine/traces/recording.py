@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from ..program.kinds import KEPT, UNKNOWN, Card
 from ..program.modules import Modules
 from ..program.program import Program
 from ..program.stage import MAIN, Shape, Stage
-from ..program.tokens import PARTS, Tokens
+from ..program.tokens import PARTS, Ids, Tokens
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
@@ -173,6 +173,8 @@ class Recording(Trace):
     def _check_places(self, stage: Stage, shape: Shape) -> None:
         """Refuse an axis over texts or tokens that is not as long as there are of them (`ValueError`)."""
         sizes, given = self.inputs.sizes, not (stage.inputs or stage.weights)
+        if not self.tokens.texts:  # an empty batch, of which nothing is to be told apart
+            return
         for axis, size in zip(stage.axes, shape, strict=True):
             sequence = MAIN if axis == "batch" else stage.sequence_along(axis)
             there = sizes[sequence][axis != "batch"] if axis in ("batch", *TOKEN_AXES) else size
@@ -273,8 +275,14 @@ def _modules(manifest: Mapping[str, Any]) -> Modules:
     )
 
 
+def _of_tokens(rows: Sequence[Sequence[int]]) -> Ids:
+    """(batch, token); of an empty batch it is not written how long it was."""
+    array = np.array(rows, dtype=np.int64)
+    return array if array.ndim == 2 or len(rows) else array.reshape(0, 0)
+
+
 def _tokens(facts: Mapping[str, Any]) -> Tokens:
-    ids, mask, segments, positions = (np.array(facts[name], dtype=np.int64) for name in PARTS)
+    ids, mask, segments, positions = (_of_tokens(facts[name]) for name in PARTS)
     strings = tuple(tuple(map(str, row)) for row in facts["strings"])
     places = tuple(tuple((int(a), int(b)) for a, b in row) for row in facts["places"])
     return Tokens(

@@ -147,6 +147,10 @@ class ModuleEncoder(Encoder):
     def _passage(self, given: Arguments) -> tuple[Passage, Made]:
         """One passage of the module, and the program of it; the module and the random numbers are as before."""
         kept = KeptValues()
+        if self.device.type == "meta":
+            raise InputError(
+                f"{self.name} is on the device meta, which holds no numbers; give it weights, or `record` it, which keeps the shapes"
+            )
         with undisturbed(self.module):
             try:
                 passage = Tracer(self.module, kept).run(given.positional, given.named)
@@ -234,7 +238,9 @@ def _told(passage: Passage, made: Made, name: str) -> list[str]:
 def undisturbed(module: nn.Module) -> Generator[None]:
     """Bring buffers and random numbers back to what they were: a module in training mode counts and draws, and some put others in the place of buffers."""
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    named = [cast("dict[str, torch.Tensor | None]", vars(part)["_buffers"]) for part in module.modules()]
+    # A part that torch.jit made holds its buffers where Python puts none in another's place.
+    parts = [part for part in module.modules() if not isinstance(part, torch.jit.ScriptModule)]
+    named = [cast("dict[str, torch.Tensor | None]", vars(part)["_buffers"]) for part in parts]
     as_named = [dict(each) for each in named]
     with from_states(RandomStates.now()):
         try:

@@ -17,6 +17,7 @@ from ...program.stage import Shape
 # What stands among the arguments of an operation: a Ref, a number, a word, None, a list or tuple of those, or something of torch's own.
 Argument: TypeAlias = Any
 Part = TypeVar("Part")
+Place: TypeAlias = int | str  # among the arguments of a call, or by name among its options
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Ref:
 
     Attributes:
         name: that.
-        grad: whether gradients were kept of the tensor: torch chooses by that how it multiplies matrices, even where none are kept of the result.
+        grad: whether gradients were kept of the tensor: torch chooses kernels by that, and how it multiplies matrices where none are kept of the result.
     """
 
     name: str
@@ -45,11 +46,12 @@ class TorchCall:
         shape, dtype: of the result: `(2, 12, 7, 7)`, `float32`.
         module: the path of the module that was computing: `encoder.layer.0.attention.self`; "" in the outermost one.
         lines: where in the author's files it was asked for, innermost first: `("/home/me/my_model.py:42", ...)`; lines of torch itself left out.
-        writes: the place among the arguments of the tensor that was written to, whose new value the result is; None for most.
+        writes: the place among the arguments, or the name among the options, of the tensor that was written to, whose new value the result is; None for most.
         scribbles: the places of all tensors that are written to while it is computed: copies of them are, when it is computed again.
         random: it may draw numbers.
         autocast: what autocast brought its tensors to; "" outside autocast.
         kernel: which kernel torch chose for a fused attention: `flash`, `efficient`, `cudnn`, `math`; "" for everything else.
+        grad: whether gradients were being kept.
     """
 
     name: str
@@ -61,11 +63,12 @@ class TorchCall:
     dtype: str = "float32"
     module: str = ""
     lines: tuple[str, ...] = ()
-    writes: int | None = None
-    scribbles: tuple[int, ...] = ()
+    writes: Place | None = None
+    scribbles: tuple[Place, ...] = ()
     random: bool = False
     autocast: str = ""
     kernel: str = ""
+    grad: bool = False
 
     @property
     def word(self) -> str:

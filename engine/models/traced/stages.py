@@ -130,7 +130,7 @@ def operation(making: Making, passage: Passage, name: str) -> TorchOperation:
     for at, call in enumerate(making.calls):
         arguments, options = _placed(call.arguments, places), _placed(dict(call.options), places)
         draws = passage.draws.get(call.name)
-        how = call.pick, call.scribbles, call.writes, call.autocast, draws, call.kernel
+        how = call.pick, call.scribbles, call.writes, call.autocast, draws, call.kernel, call.grad
         steps.append(TorchStep(call.target, tuple(arguments), options, *how))
         places[call.name] = Placeholder(at, step=True)
     last = making.calls[-1]

@@ -37,10 +37,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A tensor's name, and how often its memory had been written to when it got it."""
+    """A tensor's name, its memory when it got it, and how often that had been written to.
+
+    Attributes:
+        memory: its address: `x.data = y` gives a tensor another one.
+    """
 
     name: str
     version: int
+    memory: int
 
 
 class Emit(Protocol):
@@ -66,7 +71,7 @@ class Storages:
         memory = self._memory(tensor)
         if not memory.whole and fills(tensor):
             memory.fill(name, tensor)
-        self._known[tensor] = Known(name, memory.version)
+        self._known[tensor] = Known(name, memory.version, address_of(tensor))
 
     def name(self, tensor: torch.Tensor) -> str | None:
         """What a tensor is called now; None where nothing is known of it.
@@ -75,13 +80,13 @@ class Storages:
         """
         known = cast("Known | None", self._known.get(tensor))  # pyright: ignore[reportUnknownMemberType] # a dict without types
         memory = self._memory(tensor)
-        if known is not None and known.version == memory.version:
+        if known is not None and (known.version, known.memory) == (memory.version, address_of(tensor)):
             return known.name
         if not memory.whole:
             return None
         as_it_is = fills(tensor) and (tuple(tensor.shape), tensor.dtype) == memory.kind
         name = memory.whole if as_it_is else self._read_anew(tensor, memory)
-        self._known[tensor] = Known(name, memory.version)
+        self._known[tensor] = Known(name, memory.version, address_of(tensor))
         return name
 
     def write(self, tensor: torch.Tensor, name: str) -> None:
@@ -96,7 +101,7 @@ class Storages:
             memory.fill(self._emit("encoder_tui.written_into", (before, name, *place), whole), whole)
         else:
             memory.whole = ""
-        self._known[tensor] = Known(name, memory.version)
+        self._known[tensor] = Known(name, memory.version, address_of(tensor))
 
     def _read_anew(self, tensor: torch.Tensor, memory: Memory) -> str:
         place = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset()]

@@ -25,7 +25,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
-from .graph import Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
+from .graph import Decision, Graph, Leaf, Place, Ref, TorchCall, parts_of, references
 from .storages import Storages, address_of, is_same, shape_of
 from .structures import named_tensors, tensors_within
 
@@ -205,9 +205,9 @@ class Tracer(SchemaCheckMode):
         options = dict(kwargs or {})
         arguments, named = self._refs(tuple(args)), self._refs(options)
         word, writes, random = _known_of(func)
-        written, secretly = _written(word, writes, args)
+        written, secretly = _written(word, writes, args, options)
         for place in (*written, *secretly):
-            self._before_write(args[place])
+            self._before_write(_at(place, args, options))
         call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
         call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
@@ -218,7 +218,7 @@ class Tracer(SchemaCheckMode):
                 self.seen.decisions.append(Decision(refs[0].name, result, str(func), call.lines))
             return result
         names = [] if written else self._name(call, (args, options), result)
-        names += self._write(call, args, (*written, *secretly))
+        names += self._write(call, {place: _at(place, args, options) for place in (*written, *secretly)})
         if state is not None and not torch.equal(state, torch.get_rng_state()):
             self.seen.draws.update(dict.fromkeys(names, state))
         return result
@@ -239,12 +239,12 @@ class Tracer(SchemaCheckMode):
             self._storages.give_name(tensor, names[-1])
         return names
 
-    def _write(self, call: TorchCall, args: Sequence[Any], written: Sequence[int]) -> list[str]:
+    def _write(self, call: TorchCall, written: Mapping[Place, torch.Tensor]) -> list[str]:
         """Name the tensors that an operation wrote to, which are others now."""
         names: list[str] = []
-        for place in written:
-            names.append(self._add(replace(call, writes=place), args[place]))
-            self._storages.write(args[place], names[-1])
+        for place, tensor in written.items():
+            names.append(self._add(replace(call, writes=place), tensor))
+            self._storages.write(tensor, names[-1])
         return names
 
     def _before_write(self, tensor: torch.Tensor) -> None:
@@ -289,7 +289,15 @@ class Tracer(SchemaCheckMode):
         at = self._at[-1] if self._at else ""
         lines = author_lines(self._outermost)
         return TorchCall(
-            "", target, tuple(arguments), options or {}, module=at, lines=lines, random=random, kernel=kernel
+            "",
+            target,
+            tuple(arguments),
+            options or {},
+            module=at,
+            lines=lines,
+            random=random,
+            kernel=kernel,
+            grad=torch.is_grad_enabled(),
         )
 
     def _add(self, call: TorchCall, result: torch.Tensor) -> str:
@@ -332,22 +340,31 @@ def _has_tensors(result: Any) -> bool:
 
 
 @cache
-def _known_of(func: Any) -> tuple[str, tuple[int, ...], bool]:
+def _known_of(func: Any) -> tuple[str, tuple[Place, ...], bool]:
     """Of an operation its name, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
     places = tuple(
-        place for place, part in enumerate(func._schema.arguments)
+        part.name if part.kwarg_only else place for place, part in enumerate(func._schema.arguments)
         if part.alias_info is not None and part.alias_info.is_write
     )  # fmt: skip
     return func._schema.name.rpartition("::")[2], places, torch.Tag.nondeterministic_seeded in func.tags
 
 
-def _written(word: str, writes: Sequence[int], args: Sequence[Any]) -> tuple[list[int], list[int]]:
+def _written(
+    word: str, writes: Sequence[Place], args: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[list[Place], list[Place]]:
     """The places among the arguments of the tensors that are written to: of which torch says so, and of which it does not."""
     if word in UNWRITTEN:
         return [], []
     if word in SECRETLY and len(args) > TRAINING and args[TRAINING]:
         return [], [place for place in SECRETLY[word] if isinstance(args[place], torch.Tensor)]
-    return [place for place in writes if place < len(args) and isinstance(args[place], torch.Tensor)], []
+    return [place for place in writes if isinstance(_at(place, args, options), torch.Tensor)], []
+
+
+def _at(place: Place, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """What stands at a place among arguments, or under a name among options (`out`); None where nothing was given."""
+    if isinstance(place, str):
+        return options.get(place)
+    return args[place] if place < len(args) else None
 
 
 def _uncompiled(path: str) -> str:

@@ -125,11 +125,19 @@ def through_all(m: Two, x: torch.Tensor) -> torch.Tensor:
     return m.b(m.sub(m.a(x)))
 
 
+def thrice(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+    return output * 3
+
+
+def five_less(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+    return output - 5
+
+
 def hooked() -> nn.Module:
     m = Two(through_both)
-    m.a.register_forward_hook(lambda _, __, output: cast(Any, output) * 3)
+    m.a.register_forward_hook(thrice)
     m.b.register_forward_pre_hook(lambda _, given: (given[0] + 1,))
-    m.register_forward_hook(lambda _, __, output: cast(Any, output) - 5)
+    m.register_forward_hook(five_less)
     return m
 
 

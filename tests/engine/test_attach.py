@@ -301,8 +301,9 @@ def test_that_all_is_well_is_no_warning_and_given_ids_were_cut_by_nobody(run: Ru
     assert explain_stage(run, "tokens.ids").what.startswith("These ids were given, 7 to a text")
 
 
+@pytest.mark.parametrize("cast", [False, True])
 @pytest.mark.parametrize("kind", ["bool", "float", "causal", "none"])
-def test_a_fused_attention_is_opened_for_the_eye(kind: str) -> None:
+def test_a_fused_attention_is_opened_for_the_eye(kind: str, cast: bool) -> None:
     class Layer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -318,12 +319,16 @@ def test_a_fused_attention_is_opened_for_the_eye(kind: str) -> None:
     masks = {"bool": seen, "float": torch.zeros(2, 1, 1, 5).masked_fill(~seen, -1e9)}
     told: list[str] = []
     module, x = Layer().eval(), torch.randn(2, 5, 16)
-    run = first(attach(module, x, *([masks[kind]] if kind in masks else []), tell=told.append))
+    with torch.autocast("cpu", torch.bfloat16, enabled=cast):
+        run = first(attach(module, x, *([masks[kind]] if kind in masks else []), tell=told.append))
     assert exact(run)
     assert told[0].startswith("attention is fused in 1 layers: scores and weights are shown beside it")
     weights = run["layers.0.attention.weights"].numpy()  # (batch, head, query, key)
     values = run["layers.0.attention.value_heads"].numpy()
-    assert np.allclose(weights @ values, run["layers.0.attention.context"].numpy(), atol=1e-6)
+    assert run["layers.0.attention.weights"].dtype == ("bfloat16" if cast else "float32")
+    apart = float(told[0].rpartition(" ")[2])
+    assert np.allclose(weights @ values, run["layers.0.attention.context"].numpy(), atol=0.02 if cast else 1e-6)
+    assert (1e-4 < apart < 0.02) if cast else apart < 1e-6
     hidden = {"bool": weights[1, :, :, 3:], "float": weights[1, :, :, 3:], "causal": weights[:, :, 0, 1:]}
     assert kind == "none" or not hidden[kind].any()
     with pytest.raises(InputError, match="a patch would change nothing"):

@@ -65,7 +65,7 @@ def attention_opened(
         names: the stage of each value.
         known: every value, on the device meta those whose numbers are not known.
         source: its stage, whose module the steps are of; no line of the author's computes them.
-        dtype: what the module is made of. One that autocast brought elsewhere is not opened; None opens any.
+        dtype: what the module is made of; what autocast brought elsewhere is opened in that. None for any.
     """
     inputs = (fused.query, fused.key, *([fused.mask] if fused.mask else []))
     given = {name: known[name] for name in (*inputs, fused.value, result)}
@@ -79,14 +79,19 @@ def attention_opened(
         or any(name not in names for name in inputs)
     ):
         return None
-    if dtype is not None and query.dtype != dtype:
-        return None
-    if any(given[name].dtype not in (query.dtype, torch.bool) for name in (*inputs, fused.value)):
-        return None
-    size, written = (*query.shape[:3], key.shape[2]), str(query.dtype).removeprefix("torch.")
+    size, computed = (*query.shape[:3], key.shape[2]), given[result].dtype
+    taken_in = [given[name].dtype for name in (*inputs, fused.value)]
+    own = (
+        query.dtype == computed
+        and dtype in (None, computed)
+        and all(each in (computed, torch.bool) for each in taken_in)
+    )
+    steps = _steps(fused, size, _name(computed), query.shape[-1], given)
+    if not own:
+        steps = _steps_in(computed, steps, fused, size, given)
     made: list[StageBeside] = []
     value = query
-    for part, op, taken in _steps(fused, size, written, query.shape[-1], given):
+    for part, op, taken in steps:
         operands = [value] if taken == ("",) else [given[name] if name else value for name in taken]
         with torch.no_grad():
             value = op.compute(operands, (), no_memory)
@@ -95,7 +100,7 @@ def attention_opened(
         stage = Stage(f"{fused.prefix}.{part}", op, stage_inputs, (), SCORES, source.module)
         made.append(StageBeside(stage, partial(_itself, value)))
     with torch.no_grad():
-        context = Context().compute((value, given[fused.value]), (), no_memory)
+        context = Context().compute((value, given[fused.value].to(computed)), (), no_memory)
     if context.is_meta:
         return Opened(tuple(made), None)
     gap = (context.double() - given[result].double()).abs().nan_to_num(0.0).max()
@@ -123,6 +128,40 @@ def _steps(
     elif fused.mask:
         yield "masked", AddMask(), ("", fused.mask)
     yield "weights", Softmax(), ("",)
+
+
+def _steps_in(
+    dtype: torch.dtype, steps: Iterator[tuple[str, Op, tuple[str, ...]]], fused: FusedAttention, size: tuple[int, ...],
+    known: Mapping[str, torch.Tensor],
+) -> Iterator[tuple[str, Op, tuple[str, ...]]]:  # fmt: skip
+    """The same steps in the dtype that autocast computes in, whatever the module is made of: in torch's calls, which say their own."""
+    scale = fused.scale if fused.scale is not None else float(known[fused.query].shape[-1]) ** -0.5
+    keys = TorchStep("aten.transpose.int", (Placeholder(1, step=True), 2, 3))
+    in_torch: dict[str, tuple[TorchStep, ...]] = {
+        "scores": (_to(dtype, 0), _to(dtype, 1), keys, _of_steps("aten.matmul.default", 0, 2)),
+        "scaled": (TorchStep("aten.mul.Tensor", (Placeholder(0), scale)),),
+        "weights": (TorchStep("aten.softmax.int", (Placeholder(0), -1)),),
+    }
+    for part, op, taken in steps:
+        if part in in_torch:
+            yield part, TorchOperation(in_torch[part], size, _name(dtype)), taken
+        elif isinstance(op, AddMask):
+            added = TorchStep("aten.add.Tensor", (Placeholder(0), Placeholder(0, step=True)))
+            yield part, TorchHides((_to(dtype, 1), added), size, _name(dtype)), taken
+        else:
+            yield part, op, taken
+
+
+def _to(dtype: torch.dtype, operand: int) -> TorchStep:
+    return TorchStep("aten.to.dtype", (Placeholder(operand), dtype))
+
+
+def _of_steps(target: str, *steps: int) -> TorchStep:
+    return TorchStep(target, tuple(Placeholder(step, step=True) for step in steps))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _not(step: int) -> TorchStep:

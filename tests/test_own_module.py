@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,43 @@ def test_what_cannot_be_a_module_is_refused_by_name(
     status, out, err = batch(capsys, "--module", place.replace("FILE", str(file)), "--ids", "1 2")
     assert (status, out) == (2, "")
     assert err.endswith(said + "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "import sys\nsys.exit(3)",
+            "exits with 3 when it is run (at a file.py:2); put what does under if __name__ == '__main__'",
+        ),
+        ("def build():\n    raise SystemExit('no gpu')", "raised SystemExit: no gpu (at a file.py:2)"),
+        ("def build(:", "raised SyntaxError: invalid syntax (a file.py, line 1)"),
+        ("x = input()", "raised EOFError: EOF when reading a line (at a file.py:1)"),
+        ("x = 5", "has no 'build'; it has nothing to call"),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_refused_in_one_line(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    path = tmp_path / "мой" / "a file.py"
+    path.parent.mkdir()
+    path.write_text(text)
+    status, out, err = batch(capsys, "--module", f"{path}:build", "--ids", "1 2")
+    assert (status, out) == (2, "")
+    assert err.endswith(said + "\n")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["random", "torch", "encoder_tui"])
+def test_a_file_called_as_what_others_import_does_not_take_its_place(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    before = sys.modules.get(name)
+    (tmp_path / f"{name}.py").write_text("from torch import nn\ndef build():\n    return nn.Embedding(9, 4)\n")
+    assert batch(capsys, "--module", f"{tmp_path / name}.py:build", "--ids", "1 2")[0] == 0
+    assert sys.modules.get(name) is before
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def module_from(place: str) -> tuple[nn.Module, Arguments | None]:
         raise InputError(f"{place} needs {', '.join(needed)}; name a function without arguments that calls it")
     try:
         made = thing()
-    except Exception as error:  # whatever their function raises
+    except (Exception, SystemExit) as error:  # whatever their function raises
         raise InputError(f"{place} raised {type(error).__name__}: {one_line(error)}{line_of_error(error)}") from error
     return _checked(made, place)
 
@@ -78,17 +78,25 @@ def _parameters(thing: Any) -> list[inspect.Parameter]:
 
 
 def _run(file: Path) -> ModuleType:
-    """Run a file as a module of its own name, with what lies beside it to be imported."""
-    specification = importlib.util.spec_from_file_location(file.stem, file.resolve())
+    """Run a file as a module of its own name, with what lies beside it to be imported.
+
+    A file that is called as something is that others import (`random.py`, `torch.py`) does not take that one's place.
+    """
+    name = f"{file.stem}_file" if file.stem in sys.modules or file.stem in sys.stdlib_module_names else file.stem
+    specification = importlib.util.spec_from_file_location(name, file.resolve())
     assert specification is not None  # of a .py file
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     beside = str(file.resolve().parent)
     if beside not in sys.path:
         sys.path.insert(0, beside)
-    sys.modules[file.stem] = module  # dataclasses and pickles of the file look for it there
+    sys.modules[name] = module  # dataclasses and pickles of the file look for it there
     try:
         specification.loader.exec_module(module)
+    except SystemExit as error:
+        raise InputError(
+            f"{file} exits with {one_line(error) or 0} when it is run{line_of_error(error)}; put what does under if __name__ == '__main__'"
+        ) from error
     except Exception as error:
         raise InputError(f"{file} raised {type(error).__name__}: {one_line(error)}{line_of_error(error)}") from error
     return module

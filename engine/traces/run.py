@@ -12,6 +12,7 @@ import torch
 
 from ..messages.errors import InputError
 from ..messages.visible import visible
+from ..program.dtypes import DTYPES
 from ..program.index import Index
 from ..program.inputs import Inputs
 from ..program.patch import Patch
@@ -29,6 +30,7 @@ from .position_table import PositionTable
 from .ranges.extents import Extents
 from .ranges.rows import apart, row_ends
 from .ranges.weights import WeightSizes
+from .recorded_values import LeftOut, LeftOutValue
 from .run_value import QUICK, RunValue
 from .tensors import indexed, to_numpy
 
@@ -123,14 +125,24 @@ class Run(LiveTrace):
         value = self._values.get(name)
         if value is None:
             stage = self.program[name]
+            if stage.name in self._unread:
+                dtype = self._unread[stage.name]
+                why = LeftOut(f"no array here holds {dtype}")
+                return LeftOutValue(stage.name, stage.axes, self.shapes[stage.name], dtype, why)
             value = RunValue(
                 self.computation, self.extents, stage, self.inputs.strings_along(stage), self.reader(stage)
             )
             self._values[name] = value
         return value
 
+    @cached_property
+    def _unread(self) -> Mapping[str, str]:
+        """Stages whose numbers no array holds (complex, eight bits), with what they are made of: they are computed with, and not looked at."""
+        dtypes = {stage.name: str(self.dtype(stage.name)).removeprefix("torch.") for stage in self.program}
+        return {name: dtype for name, dtype in dtypes.items() if dtype not in DTYPES or not DTYPES[dtype].numpy}
+
     def has(self, name: str) -> bool:
-        return name in self.program
+        return name in self.program and not (self._unread and self.program[name].name in self._unread)
 
     @property
     def shapes(self) -> Mapping[str, Shape]:

@@ -119,6 +119,37 @@ def test_a_module_without_numbers_is_refused_and_its_shapes_are_recorded() -> No
     assert record(module, X.to("meta")).shapes["1"] == (2, 5, 3)
 
 
+def through_complex(m: Two, x: torch.Tensor) -> torch.Tensor:
+    turned: torch.Tensor = cast(Any, torch.fft).rfft(m.a(x), dim=1) * torch.exp(torch.tensor(0.5j))
+    return m.b(torch.fft.irfft(turned.conj(), n=5, dim=1))
+
+
+def through_float8(m: Two, x: torch.Tensor) -> torch.Tensor:
+    return m.b(m.a(x).to(torch.float8_e4m3fn).to(torch.float32))
+
+
+@pytest.mark.parametrize(
+    ("does", "held"), [(through_complex, "complex64"), (through_float8, "float8_e4m3fn")], ids=["complex", "float8"]
+)
+def test_what_no_array_holds_is_computed_with_and_not_looked_at(does: Any, held: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Two(does)
+    run = attached(module, X)
+    assert "each equal to the module's own to the last bit" in run.notes[-1]
+    assert np.array_equal(run["output"].numpy(), results(module, X)["0"].numpy())
+    unread = [stage.name for stage in run.program if not run.has(stage.name)]
+    assert unread
+    with pytest.raises(InputError, match=f"{unread[0]} is not kept: no array here holds {held}"):
+        run[unread[0]].stats()
+    fork = run.fork()
+    fork.override("a", torch.zeros(2, 5, 8))
+    assert not np.array_equal(fork["output"].numpy(), run["output"].numpy())
+    save(run, tmp_path / "run.safetensors")
+    again = open_snapshot(tmp_path / "run.safetensors")
+    assert np.array_equal(again["output"].numpy(), run["output"].numpy())
+    assert not again.has(unread[0])
+
+
 @pytest.mark.parametrize("shape", [(0, 5, 8), (2, 0, 8)])
 def test_no_texts_or_no_tokens_are_walked_as_well(shape: tuple[int, ...], tmp_path: Path) -> None:
     run = attached(nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 3)), torch.ones(shape))

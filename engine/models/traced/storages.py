@@ -142,6 +142,7 @@ def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
         and not (one.is_nested or other.is_nested)
         and one.data_ptr() == other.data_ptr() != 0
         and (one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype)
+        and (one.is_conj(), one.is_neg()) == (other.is_conj(), other.is_neg())  # the memory is that of its conjugate
         and one.numel() > 0
     )
 

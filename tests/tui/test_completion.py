@@ -34,8 +34,7 @@ NAMES = [stage.name for stage in PROGRAM]
 def test_lines_of_the_authors_file(line: str, longer: str, choices: tuple[str, ...]) -> None:
     sources = ["/home/me/src/my_model.py:42", "/home/me/src/my_model.py:7", "/home/me/src/my_model.py:43"]
     stages = [
-        replace(stage, source=source)
-        for stage, source in zip(PROGRAM, [*sources, f"{OURS}bert.py:5"], strict=False)
+        replace(stage, source=source) for stage, source in zip(PROGRAM, [*sources, f"{OURS}bert.py:5"], strict=False)
     ]
     assert complete(line, TABLE, Program(stages)) == Completion(longer, choices)
 

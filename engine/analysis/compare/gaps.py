@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from ...program.dtypes import FLOATS, coarser
+from ...program.program import Program
+from ...program.stage import Stage
 from ...program.trace import Trace
 from .added_error import counterpart, same_shapes
 from .align import Alignment
 from .comparison import Difference, OtherShape
+from .rounding import allowed, grains
 from .walk import ONE_HOT, Walk
 
 StageGap = Difference | OtherShape
@@ -25,18 +30,56 @@ class Allowance:
 
     given: float | None = None
 
+    def at(self, stage: Stage, layers: int, grain: str) -> float | None:
+        """Of a stage; None for ids and positions, of which every one counts.
 
-def rows_between(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance) -> Iterator[StageGap]:
-    """How far apart the stages are that both have, in our order; each is computed when it is asked for."""
+        Args:
+            grain: what our value is good to, in the coarser of what both sides are made of. What theirs rounds on the way besides is
+                no excuse: it may be the cause.
+        """
+        if not grain:
+            return None
+        return self.given if self.given is not None else allowed(stage, layers, grain)
+
+
+def made_of(trace: Trace) -> str:
+    """The dtype that most of a trace's values are of; "" where they hold whole numbers alone."""
+    counted = Counter(dtype for stage in trace.program if (dtype := trace.value(stage.name).dtype) in FLOATS)
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def good_to(trace: Trace) -> dict[str, str]:
+    """What each value is good to, where something is rounded on the way as well: see `grains`."""
+    own = grains(trace)
+    for stage in trace.program:
+        if own[stage.name]:
+            for grain in (getattr(stage.op, "grain", ""), *(own[name] for name in stage.inputs)):
+                own[stage.name] = coarser(own[stage.name], grain) if grain else own[stage.name]
+    return own
+
+
+def rows_between(
+    ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, order: Program, own: Mapping[str, str]
+) -> Iterator[StageGap]:
+    """How far apart the stages are that both have; each is computed when it is asked for.
+
+    Args:
+        order: in whose order they are gone through, whatever has been wired otherwise since; those that it lacks are passed over.
+        own: what each of our values is good to.
+    """
     walk = Walk(ours, theirs, alignment, parts=False)
-    for position, stage in enumerate(ours.program):
-        name, other = stage.name, counterpart(stage, theirs.program)
+    whole = made_of(theirs)
+    for position, before in enumerate(order):
+        name, stage = before.name, ours.program[before.name]
+        other = counterpart(stage, theirs.program)
         if other is None or name == ONE_HOT or not (ours.has(name) and theirs.has(name)):
             continue
         if stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
             yield OtherShape(name, position, stage.axes, ours.shapes[name], theirs.shapes[name])
-        else:
-            yield walk.difference(stage, position, limit.given, False)
+            continue
+        grain = coarser(own[name], whole) if own[name] and whole else own[name]
+        row = walk.difference(stage, position, limit.at(stage, ours.program.layers, grain), False)
+        yield row if grain else replace(row, tolerance=0.0 if stage.card.given or not stage.inputs else row.tolerance)
 
 
 def is_apart(row: StageGap) -> bool:
@@ -67,10 +110,16 @@ class Reach:
         return math.inf if self.first is None else self.first.position
 
 
-def reach(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance) -> Reach:
-    """How far two traces agree; nothing after the first stage that is apart is computed."""
+def reach(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, before: Trace | None = None) -> Reach:
+    """How far two traces agree; nothing after the first stage that is apart is computed.
+
+    Args:
+        before: ours before it was edited: in whose order they are gone through, and how good its values are. What an edit rounds is no
+            excuse for the edit.
+    """
+    before = before or ours
     rest = 0.0
-    for row in rows_between(ours, theirs, alignment, limit):
+    for row in rows_between(ours, theirs, alignment, limit, before.program, good_to(before)):
         if is_apart(row):
             return Reach(row, rest)
         rest = max(rest, size_of_gap(row))

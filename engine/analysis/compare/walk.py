@@ -142,7 +142,7 @@ class Walk:
 
     def _masks(self, stage: Stage) -> tuple[Hidden, Hidden] | None:
         """What hides keys at a stage on either side."""
-        if not may_hide(stage) or not may_hide(self.theirs.program[stage.name]):
+        if not may_hide(stage):  # where theirs alone does not say that it hides, our mask says where it may
             return None
         same = self.alignment.same
         return (

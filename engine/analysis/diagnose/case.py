@@ -85,13 +85,18 @@ class Case:
         other = self.others(name)
         if other is None or other.ndim < 2:
             return None
-        mine, real = self.mine(name), self._real(self.ours.program[name])
+        mine, real = self.mine(name), self.real(self.ours.program[name])
         if real is None:
             return None
         rows = real.reshape(-1) if real.ndim == mine.ndim - 1 else real
         return mine.reshape(-1, mine.shape[-1])[rows], other.reshape(-1, other.shape[-1])[rows]
 
-    def _real(self, stage: Stage) -> npt.NDArray[np.bool_] | None:
+    def both_of_ours(self, name: str) -> Float64s | None:
+        """Our rows of real tokens: (row, feature)."""
+        mine, real = self.mine(name), self.real(self.ours.program[name])
+        return None if real is None or mine.ndim < 2 else mine.reshape(-1, mine.shape[-1])[real.reshape(-1)]
+
+    def real(self, stage: Stage) -> npt.NDArray[np.bool_] | None:
         """Which rows of a value are of real tokens: of its shape without the last axis."""
         shape, sequence = self.ours.shapes[stage.name][:-1], self.ours.original_inputs.sequences[stage.sequence]
         real = np.ones(shape, dtype=bool)

@@ -16,7 +16,7 @@ from ..compare.align import Alignment, align, patched_inputs
 from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from ..compare.walk import may_be_exact
 from .case import Case
-from .causes import CAUSES
+from .causes import CAUSES, Family
 from .edit import Edit, edited
 from .hypothesis import Hypothesis
 from .paired import Pairing
@@ -98,51 +98,73 @@ class _Search:
     stopped: Callable[[], bool]
     causes: list[Cause] = field(default_factory=list[Cause])
     tried: list[str] = field(default_factory=list[str])
+    last: Family | None = None
 
     def run(self, ours: Run) -> StageGap | None:
         """Find causes until nothing is apart, or nothing closes the gap; what is left."""
         theirs = self.pairing.under_names_of(ours)
         now = self.reach(ours, theirs)
-        while now.first is not None and len(self.causes) < MOST:
+        while now.first is not None and len(list(merged(self.causes))) < MOST:
             self.tried.clear()
             best = self._closing(ours, theirs, now)
             if best is None:
                 return now.first
-            self.causes.append(self._cause(now, best))
-            ours, theirs, now = best.run, best.theirs, best.then
+            before, ours, theirs = now, best.run, best.theirs
+            now = self.reach(ours, theirs)  # by its own order: an edit may have put stages elsewhere
+            cause = self._cause(before, replace(best, then=replace(best.then, first=now.first)))
+            if any((cause.cause, cause.stages) == (each.cause, each.stages) for each in self.causes):
+                return before.first  # it goes round in circles
+            self.causes.append(cause)
         return now.first
 
-    def reach(self, ours: Run, theirs: Trace) -> Reach:
-        return reach(ours, theirs, self.alignment, self.limit)
+    def reach(self, ours: Run, theirs: Trace, before: Run | None = None) -> Reach:
+        return reach(ours, theirs, self.alignment, self.limit, before)
 
     def _closing(self, ours: Run, theirs: Trace, now: Reach) -> _Closed | None:
         """Of all hypotheses that close the gap that which closes it furthest, and leaves least; the first of equals."""
         assert now.first is not None
         case = Case(ours, theirs, self.alignment, now.first, self.settings)
         best: _Closed | None = None
-        for hypothesis in _all(case):
-            if self.stopped():
-                raise InputError(f"diagnose was interrupted at {now.first.name}")
-            if hypothesis.kind not in self.tried:
-                self.tried.append(hypothesis.kind)
-            for edit, stages in spreads(ours, hypothesis):
-                closed = self._tried(_Closed(hypothesis, stages, ours, theirs, now), edit)
-                if closed is None:
-                    break  # nor does it where it is so in more places
-                if best is None or closed.is_better_than(best):
-                    best = closed
+        done = set[tuple[str, tuple[str, ...]]]()
+        for family in self._families():
+            for hypothesis in family(case):
+                if self.stopped():
+                    raise InputError(f"diagnose was interrupted at {now.first.name}")
+                if hypothesis.kind not in self.tried:
+                    self.tried.append(hypothesis.kind)
+                for edit, stages in spreads(ours, hypothesis):
+                    if (hypothesis.cause, stages) in done:
+                        continue
+                    done.add((hypothesis.cause, stages))
+                    closed = self._tried(_Closed(hypothesis, stages, ours, theirs, now), edit)
+                    if closed is None and hypothesis.at == now.first.name:
+                        break  # nor does it where it is so in more places
+                    if closed is not None and (best is None or closed.is_better_than(best)):
+                        best = closed
+            if best is not None and (best.then.first is None or self._is_again(best.hypothesis)):
+                self.last = family
+                break  # no other reaches further, and the commoner comes first
         return best
+
+    def _families(self) -> list[Family]:
+        """The causes to be looked for: where one was found, that comes first."""
+        return sorted(CAUSES, key=lambda family: family is not self.last)
+
+    def _is_again(self, hypothesis: Hypothesis) -> bool:
+        """Whether the last cause is met again in another place."""
+        last = self.causes[-1] if self.causes else None
+        return last is not None and (last.kind, last.cause) == (hypothesis.kind, hypothesis.cause)
 
     def _tried(self, before: _Closed, edit: Edit) -> _Closed | None:
         """Ours with an edit, where that closes the gap; None where it does not, or cannot be computed."""
         try:
             run = edited(before.run, edit)
-            then = self.reach(run, before.theirs)
+            then = self.reach(run, before.theirs, before.run)
             if not closes(before.then, then):
                 return None
             theirs = self.pairing.under_names_of(run)
             if theirs is not before.theirs:
-                then = self.reach(run, theirs)
+                then = self.reach(run, theirs, before.run)
         except (RuntimeError, ValueError, IndexError, KeyError, InputError):  # sizes that do not fit
             return None
         return replace(before, run=run, theirs=theirs, then=then) if closes(before.then, then) else None
@@ -159,6 +181,8 @@ class _Search:
     def _line(self, best: _Closed, first: str) -> str:
         """Where theirs does it, where its author's lines are known: where it makes what the edit makes of ours."""
         origin = getattr(self.pairing.theirs, "origin", None) or self.pairing.theirs
+        if best.hypothesis.there in origin.program:
+            return origin.program[best.hypothesis.there].source
         for name in (*best.stages[:1], first):
             called = name if name in origin.program else self.pairing.holding(best.run, name)
             if called in origin.program and origin.program[called].source.startswith("/"):
@@ -189,11 +213,6 @@ def closes(now: Reach, then: Reach) -> bool:
     return then.position > now.first.position and (
         then.rest * FALLS <= size_of_gap(now.first) or then.rest == 0.0 or not math.isfinite(size_of_gap(now.first))
     )
-
-
-def _all(case: Case) -> Iterator[Hypothesis]:
-    for cause in CAUSES:
-        yield from cause(case)
 
 
 def spreads(ours: Run, hypothesis: Hypothesis) -> Iterator[tuple[Edit, tuple[str, ...]]]:
@@ -245,13 +264,15 @@ def diagnose(
     Raises:
         InputError: it was stopped.
     """
-    alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
+    pairing = Pairing(theirs)
+    if alignment is None:
+        alignment = align(patched_inputs(ours), patched_inputs(pairing.under_names_of(ours)))
     limits = [Allowance(tolerance)]
     if tolerance is None and may_be_exact(ours, theirs) and are_computed_alike(ours, theirs):
         limits = [Allowance(0.0), Allowance()]  # what is alike to the last bit elsewhere tells the smallest faults
     diagnosis = Diagnosis((), None)
     for limit in limits:
-        search = _Search(Pairing(theirs), alignment, limit, settings or {}, stopped)
+        search = _Search(pairing, alignment, limit, settings or {}, stopped)
         left = search.run(ours)
         diagnosis = Diagnosis(tuple(merged(search.causes)), left, tuple(search.tried) if left is not None else ())
         if search.causes and left is None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...program.inputs import Inputs
 from ...program.program import Program
-from ...program.stage import Stage
+from ...program.stage import Operation, Stage
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ class Edit:
     """What is otherwise.
 
     Attributes:
-        stages: in the place of those of the same names.
+        stages: in the place of those of the same names, or more of them; each comes after its inputs, wherever those are.
         weights: in the place of those of the same names, or more of them.
         inputs: in the place of what goes in; None for the same.
     """
@@ -41,6 +41,16 @@ class Edit:
         return program.all_downstream([*self.stages, *using])
 
 
+def put_between(program: Program, name: str, op: Operation, word: str) -> Edit:
+    """Whatever takes a value takes what is made of it instead: one stage more, after that of the value."""
+    made = replace(program[name], name=f"{name}_{word}", op=op, inputs=(name,), weights=(), module="")
+    users = [program[user] for user in program.users(name)]
+    taking = {
+        user.name: replace(user, inputs=tuple(made.name if each == name else each for each in user.inputs)) for user in users
+    }  # fmt: skip
+    return Edit({**taking, made.name: made})
+
+
 class Overlaid(Mapping[str, "torch.Tensor"]):
     """Weights, some of which are others."""
 
@@ -58,6 +68,28 @@ class Overlaid(Mapping[str, "torch.Tensor"]):
         return sum(1 for _ in self)
 
 
+def straightened(stages: Mapping[str, Stage]) -> list[Stage]:
+    """Stages in their order, but for those that need what comes later: each of them stands after its inputs.
+
+    Raises:
+        ValueError: one needs itself.
+    """
+    ordered: dict[str, Stage] = {}
+    waiting = list(reversed(stages))
+    under = set[str]()
+    while waiting:
+        name = waiting[-1]
+        missing = [each for each in stages[name].inputs if each not in ordered] if name not in ordered else []
+        if not missing:
+            ordered.setdefault(waiting.pop(), stages[name])
+        elif name in under:
+            raise ValueError(f"{name} is made of itself")
+        else:
+            under.add(name)
+            waiting += reversed(missing)
+    return list(ordered.values())
+
+
 def edited(run: Run, edit: Edit) -> Run:
     """The same run with something otherwise. What does not depend on that is not computed again.
 
@@ -70,7 +102,7 @@ def edited(run: Run, edit: Edit) -> Run:
     known, before = run.computation, run.program
     shapes = {**before.weights, **{name: tuple(weight.shape) for name, weight in edit.weights.items()}}
     program = Program(
-        [edit.stages.get(stage.name, stage) for stage in before], before.aliases, shapes, before.wide, before.modules,
+        straightened({**{stage.name: stage for stage in before}, **edit.stages}), before.aliases, shapes, before.wide, before.modules,
         before.shown,
     )  # fmt: skip
     weights = Overlaid(run.weights, edit.weights)

@@ -23,6 +23,7 @@ class Hypothesis:
         ours: what to change in ours to agree; "" where the cause says it.
         theirs: what to change in theirs.
         spreads: whether it may be so in other places as well.
+        there: the stage of theirs that does it, as theirs calls it; "" where that is the one of the same name.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Hypothesis:
     ours: str = ""
     theirs: str = ""
     spreads: bool = True
+    there: str = ""
 
 
 def only_at(name: str, edit: Edit) -> EditOf:

@@ -23,12 +23,14 @@ class Otherwise(Op):
     Attributes:
         of: the operation it is in the place of.
         written: the right-hand side of its formula.
+        grain: the dtype that it rounds to on the way; "" for none.
         function: inputs and weights -> the result, of the shape and dtype of what it stands for.
     """
 
     of: Op
     written: str
     function: Function = field(repr=False)
+    grain: str = ""
     card: ClassVar[Card] = Card()
     explain = staticmethod(unexplained)
 
@@ -67,7 +69,7 @@ def op_of(stage: Stage) -> Op:
     return cast(Op, stage.op)
 
 
-def followed_by(stage: Stage, written: str, then: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+def followed_by(stage: Stage, written: str, then: Callable[[torch.Tensor], torch.Tensor], grain: str = "") -> Any:
     """The operation of a stage, and a function of its result."""
     op = op_of(stage)
-    return Otherwise(op, written, lambda inputs, weights: then(plainly(op, inputs, weights)))
+    return Otherwise(op, written, lambda inputs, weights: then(plainly(op, inputs, weights)), grain)

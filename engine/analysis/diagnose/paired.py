@@ -51,12 +51,13 @@ class Paired(Trace):
         known = origin.program
         aliases = {alias: new.get(name, name) for alias, name in known.aliases.items() if alias not in shared}
         self.program = Program([renamed(stage) for stage in known], aliases, known.weights, known.wide)
-        self.inputs = origin.inputs if "tokens.ids" in known else ours.original_inputs
+        self._same_tokens = "tokens.ids" in called  # it takes them, and does not look them up as they are
+        self.inputs = ours.original_inputs if self._same_tokens else origin.inputs
         self.about, self.model_notes, self.longest = origin.about, origin.model_notes, origin.longest
 
     @property
     def original_inputs(self) -> Inputs:
-        return self.origin.original_inputs if "tokens.ids" in self.origin.program else self.inputs
+        return self.inputs if self._same_tokens else self.origin.original_inputs
 
     def theirs(self, name: str) -> str:
         """What they call it."""
@@ -109,7 +110,7 @@ class Pairing:
                 continue
             other = self.theirs.program[stage.name] if self._is_called(stage.name) else None
             if other is None:
-                lacking.append(stage)
+                lacking += [] if stage.card.mask else [stage]  # what a mask hides counts, and not by what number
             elif (
                 other.axes != stage.axes
                 or not same_shapes(stage, ours.shapes[stage.name], self.theirs.shapes[stage.name])

@@ -16,6 +16,7 @@ from .dropout import dropout_left_on
 from .layers import other_layers
 from .masks import masks
 from .norms import norms
+from .placement import placement
 from .positions import positions
 from .precision import kept_in_half
 from .products import products
@@ -24,7 +25,8 @@ from .scales import scales
 from .sums import summands
 from .tokens import token_ids
 
-CAUSES: tuple[Callable[[Case], Iterator[Hypothesis]], ...] = (
-    token_ids, positions, rotations, activations, norms, summands, biases, scales, masks, head_counts, swapped_sides,
+Family = Callable[[Case], Iterator[Hypothesis]]
+CAUSES: tuple[Family, ...] = (
+    token_ids, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
     other_layers, products, dropout_left_on, kept_in_half,
 )  # fmt: skip

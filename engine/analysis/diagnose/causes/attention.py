@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ....program.stage import Stage
@@ -16,6 +18,7 @@ from ..settings import config_line
 
 KEYS = ("num_attention_heads", "num_heads", "n_heads", "encoder_attention_heads")
 LARGEST = 64
+SIDES = ("query", "key", "value")
 
 
 def head_counts(case: Case) -> Iterator[Hypothesis]:
@@ -40,7 +43,8 @@ def _heads(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
             "number of heads", f"theirs has {other} heads, ours {heads}", suspect.name, edit,
             ours=config_line(case.settings, KEYS, heads, other), theirs=f"{heads} heads",
         )  # fmt: skip
-    yield _dealt(suspect, heads)
+    for joined in (True, False):
+        yield _dealt(suspect, heads, joined=joined)
 
 
 def _counts(case: Case, suspect: Stage, heads: int, hidden: int) -> list[int]:
@@ -49,47 +53,65 @@ def _counts(case: Case, suspect: Stage, heads: int, hidden: int) -> list[int]:
     return [count for count in range(1, LARGEST + 1) if hidden % count == 0 and count != heads]
 
 
-def _dealt(suspect: Stage, heads: int) -> Hypothesis:
+def _dealt(suspect: Stage, heads: int, *, joined: bool) -> Hypothesis:
+    def dealt(xs: Any, ws: Any) -> Any:
+        (x,) = xs
+        return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)  # (batch, head, token, head_dim)
+
+    def gathered(xs: Any, ws: Any) -> Any:
+        (x,) = xs
+        return x.permute(0, 2, 3, 1).flatten(2)  # (batch, token, head_dim · head)
+
     def edit(stage: Stage) -> Edit | None:
-        if stage.kind != "SplitHeads" or stage.options["heads"] != heads:
-            return None
-
-        def dealt(xs: Any, ws: Any) -> Any:
-            (x,) = xs
-            return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)  # (batch, head, token, head_dim)
-
-        return Edit({stage.name: replace(stage, op=Otherwise(op_of(stage), "heads dealt out", dealt))})
+        if stage.kind == "SplitHeads" and stage.options["heads"] == heads:
+            return Edit({stage.name: replace(stage, op=Otherwise(op_of(stage), "heads dealt out", dealt))})
+        if stage.kind == "Concat" and joined:
+            return Edit({stage.name: replace(stage, op=Otherwise(op_of(stage), "heads one by one", gathered))})
+        return None
 
     return Hypothesis(
-        "heads interleaved", "theirs deals features out to heads one by one (head_dim, head), ours side by side (head, head_dim)",
+        "heads interleaved", f"theirs deals features out to heads one by one (head_dim, head){' and back' if joined else ''}, ours side by side (head, head_dim)",
         suspect.name, edit, theirs="view(batch, token, head, head_dim)",
     )  # fmt: skip
 
 
 def swapped_sides(case: Case) -> Iterator[Hypothesis]:
-    """Queries, keys and values in another order."""
+    """Queries, keys and values in another order: exchanged, or a joint projection that is taken apart in another one."""
     program = case.ours.program
     for suspect in case.suspected("Linear"):
-        if suspect.part not in ("query", "key", "value"):
+        if suspect.part not in SIDES:
             continue
-        for other in ("query", "key", "value"):
-            there = f"{suspect.block}.{other}"
-            if other == suspect.part or there not in program or program[there].kind != "Linear":
+        there = [side for side in SIDES if f"{suspect.block}.{side}" in program]
+        for order in itertools.permutations(SIDES):
+            moved = [side for side, other in zip(SIDES, order, strict=True) if side != other]
+            if suspect.part not in moved or not set(moved) <= set(there):
                 continue
-
-            def edit(stage: Stage, part: str = suspect.part, other: str = other) -> Edit | None:
-                beside = f"{stage.block}.{other if stage.part == part else part}"
-                if stage.part not in (part, other) or beside not in program or stage.kind != "Linear":
-                    return None
-                pair = program[beside].weights
-                if len(pair) != len(stage.weights):
-                    return None
-                one = dict(zip(stage.weights, (case.ours.weights[name] for name in pair), strict=True))
-                two = dict(zip(pair, (case.ours.weights[name] for name in stage.weights), strict=True))
-                shapes = all(one[name].shape == case.ours.weights[name].shape for name in one)
-                return Edit(weights={**one, **two}) if shapes else None
-
+            now = dict(zip(SIDES, order, strict=True))
+            if len(moved) == 2:
+                first, second = moved
+                cause = f"theirs has the {second}'s weights where ours has the {first}'s, and the other way round"
+                change = f"exchange the weights of {first} and {second}"
+            else:
+                cause = f"theirs has the weights of {', '.join(order)} where ours has query, key, value: a joint projection in another order"
+                change = "the order query, key, value"
             yield Hypothesis(
-                "query, key and value exchanged", f"theirs has the {other}'s weights where ours has the {suspect.part}'s, and the other way round",
-                suspect.name, edit, theirs=f"exchange the weights of {suspect.part} and {other}",
+                "query, key and value exchanged", cause, suspect.name, partial(_permuted, case, now), theirs=change
             )  # fmt: skip
+
+
+def _permuted(case: Case, now: Mapping[str, str], stage: Stage) -> Edit | None:
+    """The weights of all sides that are moved, at the first of them."""
+    program = case.ours.program
+    if stage.part not in SIDES or now[stage.part] == stage.part or stage.kind != "Linear":
+        return None
+    weights: dict[str, Any] = {}
+    for side, other in now.items():
+        if side == other:
+            continue
+        here, there = program[f"{stage.block}.{side}"].weights, program[f"{stage.block}.{other}"].weights
+        if len(here) != len(there) or any(
+            case.ours.weights[a].shape != case.ours.weights[b].shape for a, b in zip(here, there, strict=True)
+        ):
+            return None
+        weights |= {a: case.ours.weights[b] for a, b in zip(here, there, strict=True)}
+    return Edit(weights=weights)

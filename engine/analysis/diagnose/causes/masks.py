@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....program.stage import Stage
-from ..case import Case
+from ..case import Case, Float64s
 from ..edit import Edit
 from ..hypothesis import Hypothesis
 from ..otherwise import Otherwise, op_of, plainly, with_options
@@ -103,10 +103,15 @@ def _nothing(mask: torch.Tensor) -> torch.Tensor:
     return mask.clone() * 0
 
 
+def _ones(mask: torch.Tensor) -> torch.Tensor:
+    return (mask >= HIDDEN).to(mask.dtype)
+
+
 WAYS: tuple[tuple[str, str, Callable[[Any], Any], str], ...] = (
     ("mask inverted", "theirs hides what ours sees: its mask is read the wrong way round", _inverted, "1 - mask, or ~mask"),
     ("mask on the wrong axis", "theirs hides padded queries (rows) in place of padded keys (columns)", _on_queries, "mask[:, None, None, :]"),
     ("no mask", "theirs hides nothing: padding is seen", _nothing, "add the mask to the scores before the softmax"),
+    ("mask of ones and zeros", "theirs adds the mask of ones and zeros as it is, which hides nothing", _ones, "(1 - mask) * torch.finfo(dtype).min"),
 )  # fmt: skip
 
 
@@ -123,29 +128,64 @@ def _added(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
             return Edit({stage.name: replace(stage, op=Otherwise(op, kind, lambda xs, ws: xs[0] + function(xs[1])))})
 
         yield Hypothesis(kind, cause, suspect.name, edit, theirs=theirs)
-    for size in _sizes(case, suspect):
-        yield _of_size(suspect, size)
-        if (factor := _factor(case, suspect)) is not None:
-            yield _too_early(suspect, size, *factor)
+    factor = _factor(case, suspect)
+    for size, early in _sizes(case, suspect):
+        if early and factor is not None:
+            yield _too_early(case, suspect, size, *factor)
+        else:
+            yield _of_size(suspect, size)
 
 
-def _sizes(case: Case, suspect: Stage) -> Iterator[float]:
-    """What hides in theirs where it can be read, else what is commonly written."""
-    other = case.others(suspect.name)
-    mine = case.mine(suspect.name)
-    hidden = mine < HIDDEN
-    if not hidden.any():
+def _sizes(case: Case, suspect: Stage) -> Iterator[tuple[float, bool]]:
+    """What hides in theirs, and whether before scaling: where it can be read, else what is commonly written."""
+    factor = _factor(case, suspect)
+    if not (case.mine(suspect.name) < HIDDEN).any():
         return
-    if other is not None:
-        before = case.mine(suspect.inputs[0])
-        there = (other - before)[hidden & np.isfinite(other)]
-        if len(there) and there.std() <= 0.05 * abs(float(np.median(there))) + 1e-3:
-            yield float(f"{float(np.median(there)):.3g}")
-        if (factor := _factor(case, suspect)) is not None and len(there):
-            yield float(f"{float(np.median(there)) / factor[0]:.3g}")
-        if len(there):
-            return
-    yield from SIZES
+    unscaled = (
+        _measured(case, suspect, case.mine(factor[1])) if factor is not None and case.is_known(suspect.name) else None
+    )
+    if unscaled is not None:
+        yield float(f"{unscaled:.3g}"), True
+        return
+    measured = _measured(case, suspect, case.mine(suspect.inputs[0]))
+    if measured is None:
+        yield from ((size, early) for size in SIZES for early in ((False, True) if factor is not None else (False,)))
+        return
+    late, early = (
+        float(f"{size:.3g}") for size in (measured, measured / factor[0] if factor is not None else measured)
+    )
+    if factor is not None and _is_round(early) and not _is_round(late):
+        yield early, True
+    else:
+        yield late, False
+
+
+def _is_round(size: float) -> bool:
+    """Whether it is a number that people write: -20, -1e4."""
+    return abs(size / float(f"{size:.1g}") - 1) < 0.01
+
+
+def _measured(case: Case, suspect: Stage, before: Float64s) -> float | None:
+    """What is added to a hidden score, from the masked scores of theirs or from the weights that come of them."""
+    mine = case.mine(suspect.name)
+    user = next((case.ours.program[name] for name in case.ours.program.users(suspect.name)), None)
+    hidden = mine < HIDDEN  # (batch, head, query, key)
+    if (other := case.others(suspect.name)) is not None:
+        added = other - before
+    elif user is not None and user.kind == "Softmax" and (other := case.others(user.name)) is not None:
+        with np.errstate(divide="ignore"):
+            logits = np.log(other) - before
+        best = np.where(hidden, -np.inf, other).argmax(-1)[..., None]  # of the keys that are seen
+        added = logits - np.take_along_axis(logits, best, -1)
+    else:
+        return None
+    real = case.real(suspect)
+    there = added[hidden & real[..., None]] if real is not None else added[hidden]
+    there = there[np.isfinite(there)]
+    if not len(there):
+        return None
+    middle = float(np.median(there))
+    return middle if middle < 0 and float(np.abs(there - middle).max()) <= 0.01 * abs(middle) + 1e-3 else None
 
 
 def _of_size(suspect: Stage, size: float) -> Hypothesis:
@@ -168,17 +208,26 @@ def _factor(case: Case, suspect: Stage) -> tuple[float, str] | None:
     return (float(size) ** -0.5, before.inputs[0]) if before.kind in ("Scale", "DivideByRoot") and size else None
 
 
-def _too_early(suspect: Stage, size: float, factor: float, scores: str) -> Hypothesis:
-    part = scores.rpartition(".")[2]
+def _too_early(case: Case, suspect: Stage, size: float, factor: float, scores: str) -> Hypothesis:
+    part, program = scores.rpartition(".")[2], case.ours.program
+    known = case.others(suspect.name) is not None  # theirs calls that masked which is not scaled yet
 
     def edit(stage: Stage) -> Edit | None:
         if not stage.card.hides or len(stage.inputs) != 2:
             return None
+        by = 1.0 if known else factor
         put = Otherwise(
-            op_of(stage), f"({part} {size:+g}) · {factor:.4g}",
-            lambda xs, _: (xs[0] + (xs[1] < HIDDEN).to(xs[0].dtype) * size) * factor,
+            op_of(stage), f"({part} {size:+g}) · {by:.4g}", lambda xs, _: (xs[0] + (xs[1] < HIDDEN).to(xs[0].dtype) * size) * by
         )  # fmt: skip
-        return Edit({stage.name: replace(stage, op=put, inputs=(f"{stage.block}.{part}", stage.inputs[1]))})
+        edit = Edit({stage.name: replace(stage, op=put, inputs=(f"{stage.block}.{part}", stage.inputs[1]))})
+        for user in (program[name] for name in program.users(stage.name) if known):
+            op = op_of(user)
+
+            def later(xs: Any, ws: Any, op: Any = op) -> Any:
+                return plainly(op, (xs[0] * factor, *xs[1:]), ws)
+
+            edit = edit | Edit({user.name: replace(user, op=Otherwise(op, f"of {factor:.4g} · masked", later))})
+        return edit
 
     return Hypothesis(
         "mask before scaling", f"theirs adds a mask of {size:g} to the scores before they are scaled, so that {size * factor:.4g} is left of it",
@@ -187,29 +236,54 @@ def _too_early(suspect: Stage, size: float, factor: float, scores: str) -> Hypot
 
 
 def _after(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
-    masked = case.ours.program[suspect.inputs[0]]
-    if not masked.card.hides or len(masked.inputs) != 2:
-        return
-    part = masked.inputs[0].rpartition(".")[2]
-    for again in (False, True):
+    """A mask upon the weights, and a softmax along the wrong axis."""
+    program = case.ours.program
+    masked = program[suspect.inputs[0]]
+    if masked.card.hides and len(masked.inputs) == 2:
+        for inside in (True, False):
 
-        def edit(stage: Stage, again: bool = again) -> Edit | None:
-            if stage.kind != "Softmax":
-                return None
-            here = case.ours.program[stage.inputs[0]]
-            if not here.card.hides or len(here.inputs) != 2 or not here.inputs[0].endswith(part):
-                return None
-            op = op_of(stage)
+            def edit(stage: Stage, inside: bool = inside) -> Edit | None:
+                if stage.kind != "Softmax" or stage.axes != suspect.axes:
+                    return None
+                here = program[stage.inputs[0]]
+                return _upon_weights(case, stage, here, inside) if here.card.hides and len(here.inputs) == 2 else None
 
-            def weights(xs: Any, ws: Any) -> Any:
-                shares = plainly(op, xs[:1], ws) * (xs[1] >= HIDDEN).to(xs[0].dtype)
-                return shares / shares.sum(-1, keepdim=True) if again else shares
-
-            put = Otherwise(op, "softmax, then the mask", weights)
-            return Edit({stage.name: replace(stage, op=put, inputs=(here.inputs[0], here.inputs[1]))})
-
-        if not again:
             yield Hypothesis(
                 "mask after the softmax", "theirs puts the mask upon the weights after the softmax, which then do not sum to 1", suspect.name,
                 edit, theirs="add the mask to the scores, before the softmax",
             )  # fmt: skip
+
+    def over_queries(stage: Stage) -> Edit | None:
+        if stage.kind != "Softmax" or stage.axes != suspect.axes:
+            return None
+        put = Otherwise(op_of(stage), "softmax over queries", lambda xs, _: xs[0].softmax(-2))
+        return Edit({stage.name: replace(stage, op=put)})
+
+    if suspect.axes[-2:] == ("query", "key"):
+        yield Hypothesis(
+            "softmax over queries", "theirs takes the softmax over queries, ours over keys", suspect.name, over_queries, theirs="softmax(-1)"
+        )  # fmt: skip
+
+
+def _upon_weights(case: Case, stage: Stage, masked: Stage, inside: bool) -> Edit | None:
+    """The mask as zeros and ones upon the weights: in the stage of the weights itself, or only where they are used."""
+    op, (scores, mask) = op_of(stage), masked.inputs
+
+    def seen(weights: Any, hides: Any) -> Any:
+        return weights * (hides >= HIDDEN).to(weights.dtype)
+
+    if inside:
+        put = Otherwise(op, "softmax, then the mask", lambda xs, ws: seen(plainly(op, xs[:1], ws), xs[1]))
+        return Edit({stage.name: replace(stage, op=put, inputs=(scores, mask))})
+    edit = Edit({stage.name: replace(stage, inputs=(scores,))})
+    for name in case.ours.program.users(stage.name):
+        user = case.ours.program[name]
+        op, at = op_of(user), user.inputs.index(stage.name)
+
+        def use(xs: Any, ws: Any, op: Any = op, at: int = at) -> Any:
+            return plainly(op, [seen(x, xs[-1]) if place == at else x for place, x in enumerate(xs[:-1])], ws)
+
+        edit = edit | Edit(
+            {name: replace(user, op=Otherwise(op, "of masked weights", use), inputs=(*user.inputs, mask))}
+        )
+    return edit

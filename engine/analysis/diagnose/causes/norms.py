@@ -80,6 +80,7 @@ def _epsilons(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
 def _computed_otherwise(suspect: Stage) -> Iterator[Hypothesis]:
     epsilon = float(suspect.options["epsilon"])
     ways: tuple[tuple[str, str, Function], ...] = (
+        ("norm left out", f"theirs does not norm: it has no {suspect.part} of {suspect.block}", lambda xs, ws: xs[0] * 1),
         ("not centred", "theirs does not subtract the mean (RMSNorm), ours does (LayerNorm)", _by_root_mean_square(epsilon)),
         ("deviation of a sample", "theirs divides the variance by n − 1, ours by n", _standardised(lambda x: x.var(-1, keepdim=True), epsilon)),
         (
@@ -90,6 +91,7 @@ def _computed_otherwise(suspect: Stage) -> Iterator[Hypothesis]:
     )  # fmt: skip
     if suspect.kind == "RMSNorm":
         ways = (
+            ("norm left out", f"theirs does not norm: it has no {suspect.part} of {suspect.block}", lambda xs, ws: xs[0] * 1),
             ("centred", "theirs subtracts the mean (LayerNorm), ours does not (RMSNorm)",
              _standardised(lambda x: x.var(-1, keepdim=True, correction=0), epsilon)),
         )  # fmt: skip

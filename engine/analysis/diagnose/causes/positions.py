@@ -13,7 +13,7 @@ from ....program.tokens import Ids
 from ....program.torch_calls import from_numpy
 from ..case import Case
 from ..edit import Edit
-from ..hypothesis import Hypothesis
+from ..hypothesis import Hypothesis, only_at
 from ..otherwise import Otherwise, op_of, plainly
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def positions(case: Case) -> Iterator[Hypothesis]:
     """What takes positions, given others."""
     for suspect in case.suspected(*TAKES):
         yield from _taken(case, suspect)
+    for suspect in case.suspects:
+        if suspect.part == "positions" and suspect.card.whole_numbers:
+            yield from _counted(case, suspect)
 
 
 def _taken(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
@@ -51,6 +54,30 @@ def _taken(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
         yield Hypothesis(kind, cause, suspect.name, edit, theirs=theirs)
 
 
+def _counted(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
+    """Positions themselves that are others, whoever takes them."""
+    now, mask = (
+        np.asarray(case.ours.value(suspect.name).read()),
+        case.ours.original_inputs.sequences[suspect.sequence].mask,
+    )
+    if now.shape != mask.shape:
+        return
+    for kind, cause, theirs, function in _ways(now, mask, case.others(suspect.name), not bool((mask != 0).all())):
+        if suspect.card.given:
+            moved = function(from_numpy(now.copy())).cpu().numpy()
+            edit = Edit(
+                inputs=case.ours.original_inputs.changed({suspect.sequence: {"positions": moved}}, case.ours.word)
+            )
+        else:
+            op = op_of(suspect)
+
+            def count(xs: Any, ws: Any, op: Any = op, function: Callable[[Any], Any] = function) -> Any:
+                return function(plainly(op, xs, ws))
+
+            edit = Edit({suspect.name: replace(suspect, op=Otherwise(op, kind, count))})
+        yield Hypothesis(kind, cause, suspect.name, only_at(suspect.name, edit), theirs=theirs, spreads=False)
+
+
 def _ways(
     now: Any, mask: Any, looked_up: Any, padding: bool
 ) -> Iterator[tuple[str, str, str, Callable[[Any], torch.Tensor]]]:
@@ -59,7 +86,7 @@ def _ways(
     if looked_up is not None:
         apart = (looked_up - now)[mask != 0]
         if len(apart) and (apart == apart[0]).all() and apart[0]:
-            offsets = {int(apart[0]): None, **offsets}
+            offsets = {int(apart.flat[0]): None, **offsets}
     for offset in offsets:
         yield (
             "position offset", f"theirs counts positions from {first + offset}, ours from {first}", f"begin at {first}",

@@ -46,25 +46,32 @@ def _known(suspect: Stage) -> Iterator[Hypothesis]:
             {stage.name: replace(stage, op=followed_by(stage, "scaled twice", lambda x: plainly(op, (x, x), ())))}
         )
 
-    def square(stage: Stage) -> Edit | None:
-        size = stage.options.get("head_dim") or stage.options.get("size")
-        if stage.kind != suspect.kind or not size:
-            return None
-        return Edit({stage.name: replace(stage, op=Otherwise(op_of(stage), f"/ {size}", lambda xs, _: xs[0] / size))})
-
     written = suspect.formula().partition(" = ")[2]
     yield Hypothesis(
         "scale missing", f"theirs does not scale: ours computes {written}", suspect.name, missing,
         theirs=f"scale as in {suspect.part} = {written}",
     )  # fmt: skip
     yield Hypothesis(
-        "scale twice", f"theirs scales twice, ours once: {written}", suspect.name, twice, theirs="scale once"
+        "scale twice",
+        f"theirs scales twice, ours once: {written}",
+        suspect.name,
+        twice,
+        theirs=f"scale once{_size(suspect)}",
     )
-    if suspect.options.get("head_dim") or suspect.options.get("size"):
-        size = suspect.options.get("head_dim") or suspect.options.get("size")
-        yield Hypothesis(
-            "scale of another size", f"theirs divides by {size}, ours by its root", suspect.name, square, theirs=f"divide by √{size}"
-        )  # fmt: skip
+
+
+def _size(suspect: Stage) -> str:
+    """What scaling twice by a root is as well."""
+    size = suspect.options.get("head_dim") or suspect.options.get("size")
+    return f", by √{size} and not by {size}" if size else ""
+
+
+def _factor_of(suspect: Stage) -> float | None:
+    """What a stage that scales multiplies by."""
+    size = suspect.options.get("head_dim") or suspect.options.get("size")
+    if suspect.kind in ("Scale", "DivideByRoot") and size:
+        return float(size) ** -0.5
+    return None
 
 
 def _before_what_is_added(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
@@ -92,13 +99,19 @@ def _before_what_is_added(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
 
 
 def _another(case: Case, suspect: Stage, factor: float) -> Iterator[Hypothesis]:
-    written = _tidy(case, factor)
+    written, own = tidy(case, factor), _factor_of(suspect)
 
     def edit(stage: Stage) -> Edit | None:
         if stage.part != suspect.part or stage.kind != suspect.kind:
             return None
         return Edit({stage.name: replace(stage, op=followed_by(stage, f"· {factor:g}", lambda x: x * factor))})
 
+    if own is not None:
+        there, here = tidy(case, factor * own), tidy(case, own)
+        yield Hypothesis(
+            "scale of another size", f"theirs multiplies by {there}, ours by {here}", suspect.name, edit, theirs=f"multiply by {here}",
+        )  # fmt: skip
+        return
     yield Hypothesis(
         FACTOR, f"theirs is ours times {written}", suspect.name, edit, ours=f"multiply by {written}", theirs=f"divide by {written}",
     )  # fmt: skip
@@ -123,10 +136,10 @@ def constant_ratio(mine: Float64s, other: Float64s) -> float | None:
     return factor
 
 
-def _tidy(case: Case, factor: float) -> str:
+def tidy(case: Case, factor: float) -> str:
     """The factor as one would write it: 1/√64, √768, 2."""
     heads = next((stage for stage in case.ours.program if stage.part == "query_heads"), None)
-    sizes = [case.ours.shapes[heads.name][-1]] if heads is not None else []
+    sizes = list(case.ours.shapes[heads.name][::-2]) if heads is not None else []  # of a head, and how many there are
     sizes += [shape[-1] for name, shape in case.ours.shapes.items() if name.endswith("embeddings.token")]
     known = {f"√{size}": math.sqrt(size) for size in sizes} | {f"{size}": float(size) for size in sizes} | {"2": 2.0}
     for written, number in known.items():

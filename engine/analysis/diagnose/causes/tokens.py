@@ -16,6 +16,7 @@ from ..hypothesis import Hypothesis, only_at
 from .positions import nearest_rows
 
 FEW = 3
+SHIFTS = (1, -1, 2, -2)
 
 
 def token_ids(case: Case) -> Iterator[Hypothesis]:
@@ -28,6 +29,7 @@ def token_ids(case: Case) -> Iterator[Hypothesis]:
         kind, cause, theirs = _described(mine, other)
         yield Hypothesis(kind, cause, case.first.name, only_at(case.first.name, edit), theirs=theirs, spreads=False)
     yield from _looked_up(case, mine)
+    yield from _shifted(case, mine)
 
 
 def _same(mine: Tokens, other: Tokens) -> bool:
@@ -39,6 +41,21 @@ def _fits(case: Case, other: Tokens) -> bool:
         (stage for stage in case.ours.program if stage.kind == "Lookup" and stage.inputs == ("tokens.ids",)), None
     )
     return table is None or int(other.ids.max(initial=0)) < case.ours.weights[table.weights[0]].shape[0]
+
+
+def _shifted(case: Case, mine: Tokens) -> Iterator[Hypothesis]:
+    """Theirs has no lookup of our name: every id moved by as much."""
+    for suspect in case.suspected("Lookup"):
+        if suspect.inputs != ("tokens.ids",) or case.others(suspect.name) is not None:
+            continue
+        rows = case.ours.weights[suspect.weights[0]].shape[0]
+        for by in SHIFTS:
+            ids = np.clip(mine.ids + by, 0, rows - 1)
+            inputs = case.ours.original_inputs.changed({MAIN: {"ids": ids}}, case.ours.word)
+            kind, cause, theirs = _other_ids(mine, replace(mine, ids=mine.ids + by))
+            yield Hypothesis(
+                kind, cause, suspect.name, only_at(suspect.name, Edit(inputs=inputs)), theirs=theirs, spreads=False
+            )
 
 
 def _looked_up(case: Case, mine: Tokens) -> Iterator[Hypothesis]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..engine.commands import TABLE, Reply
 from ..engine.commands.checking import checked
@@ -15,7 +17,13 @@ from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
+from ..engine.pages.facts import check_facts, json_line, stop_facts, text_facts
 from .output import write_out
+
+if TYPE_CHECKING:
+    from ..engine.analysis.checks.findings import Checked
+    from ..engine.debugger.cursor import Stop
+    from ..engine.pages.facts import JsonObject
 
 STOPPED = 3
 
@@ -27,6 +35,8 @@ def run_batch(
     select: str | None = None,
     against: Sequence[str] = (),
     checks: Sequence[str] = (),
+    *,
+    as_json: bool = False,
 ) -> int:
     """Run without a screen.
 
@@ -36,6 +46,7 @@ def run_batch(
         export, select: where to write what was reached, and which stages of it.
         against: what to compare with at the end, as after `compare`.
         checks: what to check at the end, as after `check`.
+        as_json: whether to print JSON, an object a line.
 
     Returns:
         0 when the program ran to its end (or a command said `quit`), 3 when a breakpoint holds it, it differs from
@@ -53,9 +64,10 @@ def run_batch(
     unknown = unknown_words(session.trace.tokens)
     if unknown:
         _say(unknown)
+    told = _Told(session, as_json)
     for line in lines:
         reply = TABLE.execute(session, line)
-        _print(session, reply, line)
+        told.reply(reply, line)
         if reply.quit:
             break
     left = reply.quit
@@ -63,29 +75,49 @@ def run_batch(
     if select is not None:
         session.trace.addresses(select)
     if not left and not session.held and session.debugger.position < session.debugger.last:
-        stop = session.debugger.cont()
-        write_out(write_stop(stop, session.trace.shapes))
+        told.stop(session.debugger.cont())
     if export:
         _say(write_export(session, export, select))
     stopped = session.held
-    for reference in references:
-        comparison, text = compare_against(session, reference)
-        write_out(text)
-        stopped = stopped or not comparison.equal
+    for line, reference in zip(against, references, strict=False):
+        compared = compare_against(session, reference)
+        told.text(compared.text, compared.facts, f"compare {line}")
+        stopped = stopped or not compared.equal
     for name in () if left else checks:
         result, text = checked(session, name)
-        write_out(text)
+        told.text(text, partial(_facts_of_check, name, result), f"check {name}")
         stopped = stopped or bool(result.faults)
     return STOPPED if stopped else 0
 
 
-def _print(session: Session, reply: Reply, line: str) -> None:
-    if reply.stop is not None:
-        write_out(write_stop(reply.stop, session.trace.shapes))
-    if reply.text:
-        write_out(reply.text)
-    if reply.request is not None and not reply.text:
-        _say(f"`{line}` changes the screen, and there is none")
+class _Told:
+    """What is printed: text for people, or JSON, an object a line, each with the command it comes from."""
+
+    def __init__(self, session: Session, as_json: bool) -> None:
+        self.session, self.as_json = session, as_json
+
+    def reply(self, reply: Reply, line: str) -> None:
+        if reply.stop is not None:
+            self.stop(reply.stop, line)
+        if reply.text:
+            self.text(reply.text, reply.facts or (lambda: [text_facts(reply.text)]), line)
+        if reply.request is not None and not reply.text:
+            _say(f"`{line}` changes the screen, and there is none")
+
+    def stop(self, stop: Stop, line: str | None = None) -> None:
+        shapes = self.session.trace.shapes
+        self.text(write_stop(stop, shapes), lambda: [stop_facts(stop, shapes)], line)
+
+    def text(self, text: str, facts: Callable[[], list[JsonObject]], line: str | None) -> None:
+        if self.as_json:
+            for each in facts():
+                write_out(json_line({"kind": each["kind"], "command": line, **each}))
+        else:
+            write_out(text)
+
+
+def _facts_of_check(name: str, result: Checked) -> list[JsonObject]:
+    return [check_facts(name, result)]
 
 
 def _say(message: str) -> None:

@@ -22,7 +22,7 @@ from .documents.completion import SHELLS
 from .option_rules import check_together
 from .output import write_out
 from .preferences.kept import Kept, kept_for
-from .scripts import given_lines
+from .scripts import given_lines, typed_texts
 
 if TYPE_CHECKING:
     from ..engine.commands.session import Session
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 DEFAULT_MEMORY = "2GiB"
 ONCE = (
-    "commands", "batch", "export", "select", "against", "check", "tour", "help", "version", "list_models", "no_config",
-    "man", "print_completion",
+    "commands", "batch", "export", "select", "against", "check", "json", "tour", "help", "version", "list_models",
+    "no_config", "man", "print_completion",
 )  # fmt: skip
 
 
@@ -176,6 +176,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="masks|padding|weights",
         help=tr("look for faults of a known kind, as `check` does; repeatable"),
     )
+    p.add_argument("--json", action="store_true", help=tr("with --batch: print JSON, one object a line"))
     p.add_argument(
         "--export", metavar="PATH", help=tr("with --batch: write what was reached: .safetensors, .npz, .html")
     )
@@ -306,7 +307,10 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
     if options.batch:
         from .batch import run_batch
 
-        return run_batch(faults.watching(start), lines, options.export, options.select, options.against, options.check)
+        return run_batch(
+            faults.watching(start), lines, options.export, options.select, options.against, options.check,
+            as_json=options.json,
+        )  # fmt: skip
     set_pace()
     from .app.app import run_app
 
@@ -318,8 +322,13 @@ def _prepared(options: argparse.Namespace) -> tuple[list[str], Opener, list[str]
     """The command lines to run first, what makes the session, and the texts: all that can be wrong before it is made."""
     check_together(options)
     lines = [*(["tour"] * options.tour), *given_lines(options.commands or [])]
-    texts = _texts(options)
+    texts = typed_texts(options) or _example(options)
     return lines, _starter(options, texts), texts
+
+
+def _example(options: argparse.Namespace) -> list[str]:
+    """What is read where nothing is given, by whoever reads texts."""
+    return [] if options.open or options.image or options.ids or options.module else [EXAMPLE]
 
 
 def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]:
@@ -334,24 +343,6 @@ def _again(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, ...]
         for one in several:
             words += [name] if one is True else [f"{name}={one}"] if str(one).startswith("-") else [name, str(one)]
     return (*words, *["--"] * any(text.startswith("-") for text in texts), *texts)
-
-
-def _texts(options: argparse.Namespace) -> list[str]:
-    texts: list[str] = []
-    for text in options.text:
-        if text != "-":
-            texts.append(text)
-            continue
-        try:
-            given = sys.stdin.read() if sys.stdin is not None else ""  # None where it was closed
-            texts += [line for line in given.splitlines() if line.strip()]
-        except UnicodeDecodeError as error:
-            raise InputError(f"standard input is not valid UTF-8 ({one_line(error)})") from None
-        except OSError as error:
-            raise InputError(f"cannot read standard input: {error.strerror}") from None
-        if not texts:
-            raise InputError("standard input has no text; write one text a line")
-    return texts or ([] if options.open or options.image or options.ids or options.module else [EXAMPLE])
 
 
 def _starter(options: argparse.Namespace, texts: list[str]) -> Opener:

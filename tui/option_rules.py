@@ -25,6 +25,7 @@ def check_together(options: argparse.Namespace) -> None:
             raise InputError(f"--{name} is given no path; write one after it, or leave it out")
     if options.export and not options.batch:
         raise InputError("--export needs --batch; on the screen, `e` or `export PATH` does it")
+    _check_told(options)
     if options.dropout is not None and not (options.train_mode and 0 < options.dropout < 1):
         raise InputError(f"--dropout {options.dropout:g} needs --train-mode, and a rate between 0 and 1")
     if options.seed is not None and not options.train_mode:
@@ -44,6 +45,12 @@ def check_together(options: argparse.Namespace) -> None:
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
     options.budget = memory_size(options.memory)
+
+
+def _check_told(options: argparse.Namespace) -> None:
+    """What is printed."""
+    if options.json and not options.batch:
+        raise InputError("--json needs --batch: it is what is printed there")
 
 
 def _check_module(options: argparse.Namespace) -> None:

@@ -1,8 +1,10 @@
-"""Command lines as they were given with the start: one by one, and in files."""
+"""What was given with the start: command lines, one by one and in files, and texts."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import sys
 from collections.abc import Sequence
 
 from ..engine.messages.errors import InputError, one_line
@@ -40,3 +42,26 @@ def _script(path: str) -> str:
     if len(text) > MOST_SCRIPT:
         raise ValueError(f"more than {MOST_SCRIPT:,} letters")
     return text
+
+
+def typed_texts(options: argparse.Namespace) -> list[str]:
+    """The texts of the command line, `-` read from standard input, a text a line.
+
+    Raises:
+        InputError: standard input cannot be read, or has none.
+    """
+    texts: list[str] = []
+    for text in options.text:
+        if text != "-":
+            texts.append(text)
+            continue
+        try:
+            given = sys.stdin.read() if sys.stdin is not None else ""  # None where it was closed
+            texts += [line for line in given.splitlines() if line.strip()]
+        except UnicodeDecodeError as error:
+            raise InputError(f"standard input is not valid UTF-8 ({one_line(error)})") from None
+        except OSError as error:
+            raise InputError(f"cannot read standard input: {error.strerror}") from None
+        if not texts:
+            raise InputError("standard input has no text; write one text a line")
+    return texts

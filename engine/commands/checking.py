@@ -56,8 +56,10 @@ def checked(session: Session, name: str) -> tuple[Checked, str]:
 
 
 def _check(session: Session, rest: str) -> Reply:
-    text = checked(session, rest)[1]
-    return Reply(text, verdict=text.splitlines()[-1])
+    from ..pages.facts import check_facts
+
+    result, text = checked(session, rest)
+    return Reply(text, verdict=text.splitlines()[-1], facts=lambda: [check_facts(rest, result)])
 
 
 COMMANDS = (

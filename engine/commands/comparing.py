@@ -9,14 +9,15 @@ from ..messages.errors import InputError
 from ..program.element import write_place
 from ..traces.matched import Matched
 from .diagnosing import diagnosed
-from .over_texts import OverTextsRequest, compare_over_texts, over_texts_request
+from .over_texts import OverTextsRequest, TextsCompared, compare_over_texts, over_texts_request
 from .references import REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
 
 if TYPE_CHECKING:
     from ..analysis.compare import Comparison
-    from ..analysis.compare.over_texts import OverTexts
+    from ..analysis.diagnose import Diagnosis
+    from ..pages.facts import JsonObject
     from ..program.trace import Trace
 
 COMPARE = f"compare {USAGE} [texts FILE] [tolerance T] [all] [diagnose]"
@@ -78,9 +79,41 @@ def _tolerance(word: str) -> float:
     return number
 
 
-def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest) -> tuple[Comparison | OverTexts, str]:
+@dataclass(frozen=True, slots=True)
+class ComparedWith:
+    """What came of it.
+
+    Attributes:
+        ours: what was compared.
+        comparison: as it is.
+        asides: what else is to be said of the two, a line each.
+        diagnosis: of the difference; None where there is none, or none was asked for.
+        text: both, for people.
+    """
+
+    ours: Trace
+    comparison: Comparison
+    asides: tuple[str, ...]
+    diagnosis: Diagnosis | None
+    text: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing is beyond tolerance."""
+        return self.comparison.equal
+
+    def facts(self) -> list[JsonObject]:
+        """Both, for JSON."""
+        from ..pages.facts import comparison_facts, diagnosis_facts
+
+        told = [diagnosis_facts(self.diagnosis)] if self.diagnosis is not None else []
+        return [comparison_facts(self.comparison, self.ours, self.asides), *told]
+
+
+def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest) -> ComparedWith | TextsCompared:
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
+    from ..analysis.diagnose import write_diagnosis
 
     if isinstance(wanted, OverTextsRequest):
         return compare_over_texts(session, wanted)
@@ -94,9 +127,10 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
     before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
     before += "".join(f"{line}\n" for line in _how_matched(wanted))
     text = before + write_comparison(comparison, everything=wanted.everything)
-    if wanted.diagnosed and not comparison.equal:
-        text = f"{text}\n\n{diagnosed(session, wanted.tolerance)}"
-    return comparison, text
+    diagnosis = diagnosed(session, wanted.tolerance) if wanted.diagnosed and not comparison.equal else None
+    if diagnosis is not None:
+        text = f"{text}\n\n{write_diagnosis(diagnosis)}"
+    return ComparedWith(session.trace, comparison, tuple(before.splitlines()), diagnosis, text)
 
 
 def _read_otherwise(ours: Trace, theirs: Trace) -> str:
@@ -151,17 +185,23 @@ def _difference(session: Session, rest: str) -> Reply:
 
 
 def _compare(session: Session, rest: str) -> Reply:
-    text = compare_against(session, against(session, rest))[1]
-    return Reply(text, verdict=text.splitlines()[-1])
+    return _told(compare_against(session, against(session, rest)))
+
+
+def _told(compared: ComparedWith | TextsCompared) -> Reply:
+    return Reply(compared.text, verdict=compared.text.splitlines()[-1], facts=compared.facts)
 
 
 def _diagnose(session: Session, rest: str) -> Reply:
+    from ..analysis.diagnose import write_diagnosis
+    from ..pages.facts import diagnosis_facts
+
     if rest:
-        text = compare_against(session, against(session, f"{rest} diagnose"))[1]
-    else:
-        comparison = session.expect_reference().comparison
-        text = diagnosed(session, comparison.given if comparison is not None else None)
-    return Reply(text, verdict=text.splitlines()[-1])
+        return _told(compare_against(session, against(session, f"{rest} diagnose")))
+    comparison = session.expect_reference().comparison
+    diagnosis = diagnosed(session, comparison.given if comparison is not None else None)
+    text = write_diagnosis(diagnosis)
+    return Reply(text, verdict=text.splitlines()[-1], facts=lambda: [diagnosis_facts(diagnosis)])
 
 
 COMMANDS = (

@@ -10,30 +10,30 @@ from ..program.trace import LiveTrace
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..analysis.diagnose import Diagnosis
     from ..traces.run import Run
 
 
-def diagnosed(session: Session, tolerance: float | None = None) -> str:
-    """What this run's reference does otherwise, as text; the reference is edited where this is a recording.
+def diagnosed(session: Session, tolerance: float | None = None) -> Diagnosis:
+    """What this run's reference does otherwise; the reference is edited where this is a recording.
 
     Raises:
         InputError: nothing was compared, or neither side can be computed otherwise.
     """
-    from ..analysis.diagnose import diagnose, write_diagnosis
+    from ..analysis.diagnose import diagnose
 
     reference = session.expect_reference()
     ours, theirs = session.trace, reference.trace
     if isinstance(ours, LiveTrace):
-        made = diagnose(
+        return diagnose(
             cast("Run", ours), theirs, tolerance=tolerance, settings=_settings(session), stopped=session.stopped
         )
-        return write_diagnosis(made)
     if not isinstance(theirs, LiveTrace):
         raise InputError(
             "a cause is found by computing one side otherwise, and both are recordings; compare with `model M`"
         )
     made = diagnose(cast("Run", theirs), ours, tolerance=tolerance, stopped=session.stopped)
-    return write_diagnosis(made.seen_from_theirs())
+    return made.seen_from_theirs()
 
 
 def _settings(session: Session) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from ..debugger.watches import write_watched
 from ..messages.errors import InputError, nearest
 from ..messages.translation import language, tr, use
 from ..messages.visible import quoted, visible
+from ..pages.facts import stats_facts, value_facts
 from ..program.stage import MAIN, write_shape
 from ..program.tokens import PIXELS, Tokens
 from ..program.trace import Trace
@@ -21,13 +22,16 @@ from .table import Command, CommandTable, OfTable, Reply, Request, is_number
 
 def _print(session: Session, rest: str) -> Reply:
     value, index = session.trace.at(session.target(rest))
-    return Reply(write_value(value, value.bind(index), session.layout))
+    bound = value.bind(index)
+    return Reply(write_value(value, bound, session.layout), facts=lambda: [value_facts(value, bound)])
 
 
 def _stats(session: Session, rest: str) -> Reply:
     target = session.target(rest)
     value, index = session.trace.at(target)
-    return Reply(write_stats(f"{value.name}[{index}]" if index else value.name, value, value.bind(index)))
+    bound = value.bind(index)
+    title = f"{value.name}[{index}]" if index else value.name
+    return Reply(write_stats(title, value, bound), facts=lambda: [stats_facts(value, bound)])
 
 
 # -- info ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from .session import Session
 if TYPE_CHECKING:
     from ..analysis.compare.over_texts import OverTexts
     from ..models.encoder import Encoder
+    from ..pages.facts import JsonObject
 
 KINDS = ("model", "dtype", "device")
 
@@ -65,7 +66,31 @@ def _otherwise(encoder: Encoder, settings: Settings) -> Callable[[Trace], Trace]
     return lambda trace: other.run(trace.original_inputs)
 
 
-def compare_over_texts(session: Session, wanted: OverTextsRequest) -> tuple[OverTexts, str]:
+@dataclass(frozen=True, slots=True)
+class TextsCompared:
+    """What came of it.
+
+    Attributes:
+        result: as it is.
+        text: for people.
+    """
+
+    result: OverTexts
+    text: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether no text differs, at no length."""
+        return self.result.equal
+
+    def facts(self) -> list[JsonObject]:
+        """The same for JSON."""
+        from ..pages.texts_facts import over_texts_facts
+
+        return [over_texts_facts(self.result)]
+
+
+def compare_over_texts(session: Session, wanted: OverTextsRequest) -> TextsCompared:
     """Compare every text, and write down what they show together."""
     from ..analysis.compare.over_texts import compare_texts, write_over_texts
 
@@ -74,7 +99,7 @@ def compare_over_texts(session: Session, wanted: OverTextsRequest) -> tuple[Over
         wanted.texts, lambda texts, length: encoder.trace(texts, None, length), wanted.other, title=wanted.title,
         tolerance=wanted.tolerance, longest=session.trace.longest, stopped=session.stopped,
     )  # fmt: skip
-    return result, write_over_texts(result)
+    return TextsCompared(result, write_over_texts(result))
 
 
 def _encoder(session: Session) -> Encoder:

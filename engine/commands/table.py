@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..debugger.cursor import Stop
@@ -12,6 +13,7 @@ from ..messages.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from ..debugger.cancel import CancelToken
+    from ..pages.facts import JsonObject
     from .session import Session
 
 
@@ -67,6 +69,7 @@ class Reply:
         request: what the screen is to do.
         quit: whether to leave.
         verdict: the last line of a long text, when that says what came of it: a small screen shows it first.
+        facts: what the text says as objects for JSON, made when somebody asks for them; None where the text is all there is.
     """
 
     text: str = ""
@@ -74,6 +77,7 @@ class Reply:
     request: Request | None = None
     quit: bool = False
     verdict: str = ""
+    facts: Callable[[], list[JsonObject]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,18 @@ class CommandTable:
         from ..debugger.stale_breakpoints import stale_breakpoints
 
         others = stale_breakpoints(session.trace, session.debugger.breakpoints.values())
-        return replace(reply, text="\n".join(filter(None, (reply.text, *others))))
+        if not others:
+            return reply
+        told, facts = "\n".join(others), reply.facts
+        return replace(
+            reply, text="\n".join(filter(None, (reply.text, told))), facts=partial(_told_too, facts, told) if facts else None
+        )  # fmt: skip
+
+
+def _told_too(facts: Callable[[], list[JsonObject]], told: str) -> list[JsonObject]:
+    from ..pages.facts import text_facts
+
+    return [*facts(), text_facts(told)]
 
 
 def count_of(rest: str, usage: str) -> int:

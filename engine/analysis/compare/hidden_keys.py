@@ -69,7 +69,12 @@ class Hidden:
 
 def mask_of(trace: Trace, stage: Stage) -> Value | None:
     """The mask that is put on scores at a stage; None where there is none, or a recording lacks it."""
-    if not stage.card.hides or len(stage.inputs) < 2 or not trace.has(stage.inputs[1]):
+    if (
+        not stage.card.hides
+        or len(stage.inputs) < 2
+        or stage.inputs[1] not in trace.program
+        or not trace.has(stage.inputs[1])
+    ):
         return None
     mask = trace.value(stage.inputs[1])
     return mask if len(mask.shape) == len(stage.axes) else None

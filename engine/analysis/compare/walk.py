@@ -144,10 +144,10 @@ class Walk:
         """What hides keys at a stage on either side."""
         if not may_hide(stage):  # where theirs alone does not say that it hides, our mask says where it may
             return None
-        same = self.alignment.same
+        same, other = self.alignment.same, self.theirs.program[stage.name]
         return (
             Hidden(self.ours, stage, self.theirs if same else None),
-            Hidden(self.theirs, self.theirs.program[stage.name], self.ours if same else None),
+            Hidden(self.theirs, other if may_hide(other) else stage, self.ours if same else None),
         )
 
     def _padding(self, stage: Stage, window: _Windows, gap: Gap, masks: tuple[Hidden, Hidden] | None) -> None:

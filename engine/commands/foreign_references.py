@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
@@ -11,6 +13,8 @@ from ..program.trace import Trace
 from ..traces.matched import Matched
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..analysis.matching.map_file import NameMap
     from .session import Session
 
@@ -100,6 +104,82 @@ def against_module(session: Session, rest: Sequence[str]) -> Trace:
         match_trace(session.trace, theirs, title=f"module {wanted.place}", named=wanted.named, stopped=session.stopped),
         wanted,
     )
+
+
+def against_onnx(session: Session, rest: Sequence[str]) -> Trace:
+    """An ONNX graph on the same tokens, node by node; `optimised` after its path for what the runtime makes of it."""
+    from ..analysis.matching import match_tensors
+    from ..models.onnx_graph import onnx_passage
+
+    optimised = "optimised" in rest[1:]
+    wanted = read_request(
+        [word for at, word in enumerate(rest) if not at or word != "optimised"], "onnx MODEL.onnx [optimised]"
+    )
+    passage = onnx_passage(Path(os.path.expanduser(wanted.place)), session.trace.original_tokens, optimised=optimised)
+    title = f"onnx {wanted.place}" + " optimised" * optimised
+    matched = match_tensors(session.trace, passage.tensors, title=title, named=wanted.named, stopped=session.stopped)
+    matched.model_notes = (*passage.notes, *matched.model_notes)
+    return _kept(matched, wanted)
+
+
+def against_attention(session: Session, rest: Sequence[str]) -> Trace:
+    """What transformers gives with another of its ways to attend, on the same tokens."""
+    from ..analysis.matching import match_trace
+    from ..models.traced.by_transformers import ATTENTION
+    from ..models.traced.on_inputs import module_on
+
+    wanted = rest[0]
+    if wanted not in ATTENTION or len(rest) > 1:
+        raise InputError(
+            f"attention {' '.join(rest)!r} is none of {', '.join(ATTENTION)}; write `attention {'|'.join(ATTENTION)}`"
+        )
+    module, name, notes = _module_of(session, "attention", wanted)
+    theirs = module_on(module, None, session.trace.original_inputs, name=name, notes=tuple(notes))
+    matched = match_trace(session.trace, theirs, title=f"attention {wanted}", stopped=session.stopped)
+    matched.model_notes = (f"{name} as transformers runs it with attention {wanted!r}", *notes, *matched.model_notes)
+    return matched
+
+
+def against_compiled(session: Session, rest: Sequence[str]) -> Trace:
+    """What torch.compile makes of the module: its parts' results, on the same tokens."""
+    from ..analysis.matching import match_tensors
+    from ..models.traced.compiled import compiled_results
+
+    if rest:
+        raise InputError(f"{' '.join(rest)!r} is more than `compile` takes")
+    module, name, notes = _module_of(session, "compile", "")
+    results = compiled_results(module, session.trace.original_inputs, name)
+    matched = match_tensors(session.trace, results, title=f"torch.compile of {name}", stopped=session.stopped)
+    matched.model_notes = (
+        f"{name} as torch.compile makes it, {len(results)} results of its modules",
+        *notes,
+        *matched.model_notes,
+    )
+    return matched
+
+
+def _module_of(session: Session, kind: str, attention: str) -> tuple[nn.Module, str, list[str]]:
+    """The module to look at: a copy of one's own, or the model as transformers opens it."""
+    import copy
+
+    from ..models.hub import locate
+    from ..models.traced.attach import ModuleEncoder
+    from ..models.traced.by_transformers import attending, transformers_module
+
+    encoder = session.encoder
+    if encoder is None:
+        raise InputError(f"a recording has no model for `compare {kind}`; open the model itself")
+    if isinstance(encoder, ModuleEncoder):
+        module = copy.deepcopy(encoder.module)
+        return (attending(module, attention) if attention else module), encoder.name, []
+    model = encoder.settings.model
+    if model is not None and not isinstance(model, str | Path):
+        raise InputError(
+            f"`compare {kind}` opens a model directory by transformers, and this model is a module in memory; attach it"
+        )
+    name, directory = locate(None if model is None else str(model), lambda _: None)
+    module, notes = transformers_module(directory, attention)
+    return module.to(device=encoder.device, dtype=encoder.dtype), name, notes
 
 
 def _kept(matched: Matched, wanted: ForeignRequest) -> Matched:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 USAGE = (
     'text "..." | image PATH | model M | dtype D | device D | snapshot PATH | fork N | module FILE.py:NAME | recording FILE | '
-    "tensors DIR|FILE"
+    "tensors DIR|FILE | onnx FILE | attention sdpa|eager|flash | compile"
 )
 # Kinds that say more after their first word themselves.
-WORDY = ("text", "image", "module", "recording", "tensors")
+WORDY = ("text", "image", "module", "recording", "tensors", "onnx", "attention", "compile")
+ALONE = ("compile",)  # kinds that say everything themselves
 
 
 def reference(session: Session, words: Sequence[str]) -> Trace:
@@ -45,7 +46,7 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
             else "nothing to compare with"
         )
         raise InputError(f"{said}; write {USAGE}")
-    if not rest or not all(rest):
+    if kind not in ALONE and (not rest or not all(rest)):
         raise InputError(f"{kind} which? write `{_usage(kind)}`")
     if kind not in WORDY and len(rest) > 1:
         raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
@@ -53,7 +54,7 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
 
 
 def _usage(kind: str) -> str:
-    return next(part for part in USAGE.split(" | ") if part.startswith(f"{kind} "))
+    return next(part for part in USAGE.split(" | ") if part.split()[0] == kind)
 
 
 def _text(session: Session, rest: Sequence[str]) -> Trace:
@@ -201,4 +202,7 @@ REFERENCES: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
     "module": foreign_references.against_module,
     "recording": foreign_references.against_recording,
     "tensors": foreign_references.against_tensors,
+    "onnx": foreign_references.against_onnx,
+    "attention": foreign_references.against_attention,
+    "compile": foreign_references.against_compiled,
 }

@@ -74,7 +74,7 @@ class Matched(Trace):
         unmatched: their names of those that no stage is.
 
     Attributes:
-        origin, matches, unmatched: as given.
+        tensors, origin, matches, unmatched: as given.
         by_stage: the match of each stage that has one.
     """
 
@@ -93,7 +93,7 @@ class Matched(Trace):
         self.origin, self.matches, self.unmatched = origin, tuple(matches), tuple(unmatched)
         self.by_stage = {match.stage: match for match in self.matches}
         self.model_notes = tuple(notes)
-        self._ours, self._tensors = ours, dict(tensors)
+        self._ours, self.tensors = ours, dict(tensors)
         self._read: OrderedDict[str, Array] = OrderedDict()
 
     @property
@@ -127,11 +127,7 @@ class Matched(Trace):
 
     def tensor_of(self, name: str) -> ForeignTensor:
         """Theirs, of a stage that has a match."""
-        return self._tensors[self.by_stage[name].theirs]
-
-    def foreign_shape(self, name: str) -> Shape:
-        """The shape of a tensor of theirs."""
-        return self._tensors[name].shape
+        return self.tensors[self.by_stage[name].theirs]
 
     def word(self, number: int) -> str:
         return self._ours.word(number)

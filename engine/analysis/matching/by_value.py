@@ -53,6 +53,9 @@ def by_value(
     while start is not None and not stopped():
         for stage in likeness.ours.program.stages[start:]:
             walk.pass_by(stage)
+        if walk.close == TIGHT:  # all that is certain stands before anything less is looked for
+            walk.close, start = CLOSE, 0
+            continue
         start = walk.cross_over()
         if start is None and walk.close < FAR_OFF:
             walk.close, start = FAR_OFF, 0
@@ -67,7 +70,7 @@ class _Walk:
         self.fork: Run | None = None
         self.moved: set[str] = set()  # stages whose value is another than ours, for what was put in its place before it
         self.still = self._still()
-        self.trials, self.close = TRIALS, CLOSE
+        self.trials, self.close = TRIALS, TIGHT
 
     def _still(self) -> dict[str, dict[str, float]]:
         """How far each free tensor is from what ours gives at each stage: tensor -> stage -> distance."""
@@ -120,6 +123,8 @@ class _Walk:
             default=FAR,
         )
         margin = 1.0 if best.apart < TIGHT else MARGIN
+        if best.apart >= TIGHT and self._goes_on(name, best.apart / MARGIN):
+            return None  # a product without its bias, say: what follows is computed from what ours gives
         if best.apart * margin > rival or best.apart * margin > max(elsewhere, SAME):
             return None
         alike = [
@@ -128,6 +133,13 @@ class _Walk:
             if each.name == best.name or (each.name in twins and each.apart <= best.apart + 1e-9)
         ]
         return min(alike, key=lambda each: each.layout.steps)
+
+    def _goes_on(self, name: str, apart: float) -> bool:
+        """Whether theirs of what is computed from a stage is known, and nearer than so far, without anything put in its place."""
+        return any(
+            each.name in self.matches and (self.matches[each.name].apart or 0.0) < apart
+            for each in self._below(self.likeness.ours.program[name])
+        )
 
     def _twins(self, name: str) -> set[str]:
         """Tensors with the numbers of another: either may stand for it."""
@@ -181,6 +193,20 @@ class _Walk:
 
     def _after(self, stage: Stage) -> list[Stage]:
         """The next stages that are computed from one, moves included; none where theirs of one of them is known by its numbers: nothing is amiss."""
+        after = self._below(stage)
+        for at, each in enumerate(after):
+            match = self.matches.get(each.name)
+            if (
+                match is not None
+                and match.apart is not None
+                and match.apart < CLOSE
+                and self._says(stage, after[: at + 1])
+            ):
+                return []
+        return after if self._says(stage, after) else []
+
+    def _below(self, stage: Stage) -> list[Stage]:
+        """The next stages that are computed from one, moves included."""
         program = self.likeness.ours.program
         below = program.downstream(stage.name)
         after: list[Stage] = []
@@ -188,13 +214,10 @@ class _Walk:
         for each in program:
             if each.name in below:
                 after.append(each)
-                match = self.matches.get(each.name)
-                if match is not None and match.apart is not None and match.apart < CLOSE and self._says(stage, after):
-                    return []
                 told += each.name in self.likeness.samples and not each.card.moves
                 if told == AHEAD:
                     break
-        return after if self._says(stage, after) else []
+        return after
 
     def _says(self, stage: Stage, after: Sequence[Stage]) -> bool:
         """Whether the last of some stages tells which layer the first is of: something of that layer's own has gone into it."""

@@ -59,7 +59,7 @@ def match_tensors(
     order = {stage.name: at for at, stage in enumerate(ours.program)}
     sorted_matches = sorted(every.values(), key=lambda match: order[match.stage])
     used = {match.theirs for match in sorted_matches}
-    left = [name for name in tensors if name not in used and name not in settled]
+    left = [name for name in tensors if name not in used | settled and not matcher.is_another_name(name, every)]
     dtypes = Counter(tensors[match.theirs].dtype for match in sorted_matches if tensors[match.theirs].dtype in FLOATS)
     about = {"model": title, "dtype": dtypes.most_common(1)[0][0] if dtypes else "float32", FOREIGN: "yes"}
     inputs = _inputs(ours, every, tensors)
@@ -117,6 +117,11 @@ class _Matcher:
         standing.update(by_value(whole, standing, free, self.stopped))
         return self._moved(standing, every)
 
+    def is_another_name(self, name: str, matches: Mapping[str, Match]) -> bool:
+        """Whether a tensor is called by another name of a stage that has its match: `embeddings.dropout` beside `embeddings.LayerNorm`."""
+        meant = self.names.meant(name)
+        return bool(meant) and all(each.stage in matches and not each.node for each in meant)
+
     def _padded(self) -> int:
         """How many tokens theirs has, where that is more than ours: said by its ids or mask, else what nearly all shapes share."""
         width = self.ours.tokens.shape[1]
@@ -140,13 +145,16 @@ class _Matcher:
 
     def _by_name(self, before: Mapping[str, Match], known: Mapping[str, str]) -> dict[str, Match]:
         matches: dict[str, Match] = {}
+        nodes: set[str] = set()
         for name, tensor in self.tensors.items():
             for meant in [MeantStage(known[name])] if name in known else self.names.meant(name):
-                if meant.stage in before or (meant.stage in matches and not meant.node):
+                if meant.stage in before or (meant.stage in matches and not (meant.node or meant.stage in nodes)):
                     continue
                 match = self._named(tensor, meant)
-                if match is not None:
-                    matches[meant.stage] = match
+                if match is None or (meant.node and (match.apart is None or match.apart >= TIGHT)):
+                    continue  # a node of a module need not be what the module gives
+                matches[meant.stage] = match
+                (nodes.add if meant.node else nodes.discard)(meant.stage)
         return matches
 
     def _named(self, tensor: ForeignTensor, meant: MeantStage) -> Match | None:

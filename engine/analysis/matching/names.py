@@ -23,6 +23,7 @@ BEFORE = (
     "auto_model",
     "0",
 )
+OWN, LONG = 2, 2  # so many words of somebody's own may stand before a path of so many dots
 AFTER = ("output", "output.0", "out", "out.0", "0", "hook.out", "result", "weight.output")
 # transformers' names of what goes in and comes out, in one spelling -> the stage, or an alias of it.
 OUTPUTS = {
@@ -140,7 +141,9 @@ def spelled(name: str) -> str:
 def _fronts(word: str) -> list[str]:
     """A name as it is, and without what stands before a module in somebody's own model."""
     fronts, left = [word], word
-    while (first := left.partition("."))[0] in BEFORE and first[2]:
+    while (first := left.partition("."))[2] and (
+        first[0] in BEFORE or (len(fronts) <= OWN and first[2].count(".") >= LONG)
+    ):
         left = first[2]
         fronts.append(left)
     return fronts

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 from ...messages.visible import visible
 from ...program.stage import write_shape
 from ...traces.matched import Match, Matched
+from .likeness import FLOATS
 
 FEW = 6
 HOW = {
@@ -34,9 +36,13 @@ def write_matches(trace: Matched, *, everything: bool = False) -> list[str]:
         lines += [f"           {_match(trace, match)}" for match in laid[:3]]
         if len(laid) > 3:
             lines.append(f"           and {len(laid) - 3} more that lie otherwise than ours; `all` lists every match")
-    if trace.unmatched:
-        named = [f"{visible(name)} {write_shape(trace.foreign_shape(name))}" for name in trace.unmatched]
-        lines.append(f"no stage   {_few(named, len(named) if everything else FEW)}")
+    left = [trace.tensors[name] for name in trace.unmatched]
+    numbers = [tensor for tensor in left if tensor.dtype in FLOATS and math.prod(tensor.shape) > 1]
+    if left:
+        named = [f"{visible(tensor.name)} {write_shape(tensor.shape)}" for tensor in numbers]
+        others = len(left) - len(numbers)
+        more = f"{'; ' if named else ''}{others} that are whole numbers or single ones" if others else ""
+        lines.append(f"no stage   {_few(named, len(named) if everything else FEW)}{more}")
     return lines
 
 

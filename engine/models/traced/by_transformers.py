@@ -12,10 +12,15 @@ from torch import nn
 from ...messages.errors import InputError, one_line
 
 FEW = 3
+# Ways to attend, as one asks for them -> as transformers calls them.
+ATTENTION = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
 
 
-def transformers_module(directory: Path) -> tuple[nn.Module, list[str]]:
+def transformers_module(directory: Path, attention: str = "") -> tuple[nn.Module, list[str]]:
     """The model in a directory as `transformers.AutoModel` makes it, in eval mode, and what is to be said of it.
+
+    Args:
+        attention: one of `ATTENTION`; "" for its own choice.
 
     Raises:
         InputError: transformers is not installed, or cannot open it.
@@ -25,14 +30,33 @@ def transformers_module(directory: Path) -> tuple[nn.Module, list[str]]:
     except ImportError:
         raise InputError("--via transformers needs transformers: pip install transformers") from None
     automatic: Any = transformers.AutoModel
+    more = {"attn_implementation": ATTENTION[attention]} if attention else {}
     try:
         with _quiet(transformers.utils.logging):
             module, loaded = automatic.from_pretrained(
-                str(directory), local_files_only=True, trust_remote_code=False, output_loading_info=True
+                str(directory), local_files_only=True, trust_remote_code=False, output_loading_info=True, **more
             )
     except Exception as error:  # whatever transformers raises of a directory
         raise InputError(f"transformers cannot open {directory}: {one_line(error)}") from None
     return module.eval(), _told(sorted(loaded["missing_keys"]))
+
+
+def attending(module: nn.Module, attention: str) -> nn.Module:
+    """A module of transformers with another way to attend.
+
+    Raises:
+        InputError: it is none of transformers', or cannot attend so.
+    """
+    choose: Any = getattr(module, "set_attn_implementation", None)
+    if choose is None:
+        raise InputError(f"{type(module).__name__} is no model of transformers, which alone can be told how to attend")
+    try:
+        choose(ATTENTION[attention])
+    except Exception as error:  # whatever transformers raises
+        raise InputError(
+            f"{type(module).__name__} cannot attend by {ATTENTION[attention]}: {one_line(error)}"
+        ) from None
+    return module
 
 
 def _told(missing: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
@@ -39,6 +40,17 @@ class Arrangement:
         if self.window:
             array = array[self.window]
         return array.transpose(self.transpose) if self.transpose else array
+
+    def laid(self, array: Array, shape: Shape) -> Array:
+        """The array as a stage's value; what is the same for all texts is so often what there is once.
+
+        Raises:
+            ValueError, IndexError: it does not fit.
+        """
+        arranged = self.arranged(array)
+        if arranged.size != math.prod(shape) and arranged.size == math.prod(shape[1:]):
+            return np.broadcast_to(arranged.reshape(shape[1:]), shape)
+        return arranged.reshape(shape)
 
     def size(self, shape: Shape) -> int:
         """How many numbers are left of an array of a shape.

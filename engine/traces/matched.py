@@ -165,7 +165,7 @@ class Matched(Trace):
             return self._read[name]
         match, tensor = self.by_stage[name], self.tensor_of(name)
         try:
-            array = match.layout.arranged(tensor.read()).reshape(self.shapes[name])
+            array = match.layout.laid(tensor.read(), self.shapes[name])
         except (ValueError, IndexError):
             raise InputError(
                 f"{tensor.name} of shape {list(tensor.shape)} cannot be laid out as {name}: {match.layout}"

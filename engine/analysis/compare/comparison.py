@@ -47,6 +47,7 @@ class Difference:
         added_relative: `added` as a share of the reference's largest magnitude in that text; 0 where it is not known.
         hides: two numbers that hide the same key on both sides and differ; None where there are none.
         padding: largest difference at padding, of which nothing else here speaks; infinite where one side alone is a number.
+        squares: the sums of the squares of the differences, of ours and of theirs, over all texts.
         sequences: of the stage, whose tokens the places along its axes are.
         notes: what is different about the stage itself, for the first stages beyond tolerance.
     """
@@ -81,6 +82,7 @@ class Difference:
     lost: int = 0
     hides: tuple[float, float] | None = None
     padding: float = 0.0
+    squares: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     sequences: tuple[str, ...] = field(default=(), repr=False)
 
@@ -88,6 +90,27 @@ class Difference:
     def unlike(self) -> int:
         """Places where one side alone is NaN, infinite or hidden."""
         return self.nan + self.inf + self.hidden
+
+    @property
+    def relative_length(self) -> float:
+        """The length of the difference as a share of the reference's length (relative L2)."""
+        apart, _, theirs = self.squares
+        return math.sqrt(apart / theirs) if theirs else math.inf if apart else 0.0
+
+    @property
+    def turned(self) -> float:
+        """One minus the cosine of the angle between both, which for near ones the cosine itself is too coarse to tell."""
+        apart, ours, theirs = self.squares
+        lengths = math.sqrt(ours), math.sqrt(theirs)
+        if not lengths[0] or not lengths[1] or not math.isfinite(apart + ours + theirs):
+            return math.nan if apart else 0.0
+        return max(0.0, (apart - (lengths[0] - lengths[1]) ** 2) / (2 * lengths[0] * lengths[1]))
+
+    @property
+    def decibels(self) -> float:
+        """How far the reference is above the difference, in decibels of power (SNR); infinite where nothing differs."""
+        share = self.relative_length
+        return -20 * math.log10(share) if share and math.isfinite(share) else math.inf if not share else -math.inf
 
     @property
     def beyond(self) -> bool:

@@ -40,6 +40,7 @@ class Gap:
         nan, inf, covered: unlike: one side alone is NaN, is infinite, is hidden by a mask.
         plus, minus: how many of the infinite ones are +inf, and -inf.
         lost: places where both sides are NaN.
+        squares: the sums of the squares of the differences, of ours and of theirs, where both are numbers.
         ours_broken, theirs_broken: whether that side alone has an infinity or NaN anywhere.
         hides: two numbers that hide the same place on both sides and differ; None where there are none.
         tag, flat: block and place in it of the largest difference, or of the first unlike one.
@@ -59,6 +60,7 @@ class Gap:
     plus: int = 0
     minus: int = 0
     lost: int = 0
+    squares: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ours_broken: bool = False
     theirs_broken: bool = False
     hides: tuple[float, float] | None = None
@@ -123,6 +125,7 @@ class Gap:
         if a.dtype == b.dtype and np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}")):
             if plain:
                 self.numbers += a.size
+                self._square(None, b, b)
             else:
                 self._careful(a, b, tag, start)
             return
@@ -172,6 +175,15 @@ class Gap:
             apart = np.abs(a[kept] - b[kept])
             self._take(apart, int(apart.argmax()), a[kept], b[kept], tag, start, kept)
 
+    def _square(self, apart: Array | None, a: Array, b: Array) -> None:
+        """Gather squares; of the same numbers on both sides one product is enough, and of whole numbers they say nothing."""
+        if self.brief or a.dtype.kind != "f":
+            return
+        theirs = _square_of(b)
+        ours = theirs if apart is None else _square_of(a)
+        known = self.squares
+        self.squares = known[0] + (0.0 if apart is None else _square_of(apart)), known[1] + ours, known[2] + theirs
+
     def _signs(self, infinite: Array) -> None:
         self.plus += int((infinite > 0).sum())
         self.minus += int((infinite < 0).sum())
@@ -180,9 +192,16 @@ class Gap:
         self.numbers += apart.size
         if not self.brief:
             self.total += float(apart.sum(dtype=np.float64))
+            self._square(apart, a, b)
             self.differing += int(np.count_nonzero(apart))
         if float(apart[at]) > self.largest:
             self.largest = float(apart[at])
             if not self.unlike:
                 self.tag, self.flat = tag, start + (at if kept is None else int(kept[at]))
                 self.ours, self.theirs = float(a[at]), float(b[at])
+
+
+def _square_of(numbers: Array) -> float:
+    """The sum of squares; of half precision in float32, as its own range is left at once."""
+    wide = numbers if numbers.itemsize > 2 else numbers.astype(np.float32)
+    return float(np.dot(wide, wide))

@@ -13,6 +13,7 @@ from .rounding import PER_LAYER
 
 # What matters most stands first: a narrow console cuts the rest.
 HEADER = ("", "stage", "largest", "relative", "added", "inherited", "ulps", "mean", "at")
+FIGURES = ("cosine", "relative L2", "SNR")  # figures that others give, after those of ours
 SHOWN = 3
 
 
@@ -25,7 +26,7 @@ def write_comparison(comparison: Comparison, *, everything: bool = False) -> str
     """
     lines = [*_heading(comparison)]
     if everything:
-        lines += ["", *_table(comparison, comparison.rows)]
+        lines += ["", *_table(comparison, comparison.rows, figures=True)]
     else:
         lines += _short(comparison)
     shapes = [str(shape) for shape in comparison.unlike_shapes]
@@ -38,7 +39,7 @@ def write_comparison(comparison: Comparison, *, everything: bool = False) -> str
     unknown = {row.unknown for row in comparison.rows if row.unknown}
     if unknown:
         lines.append(f"added error is not known where it is -: {_few(sorted(unknown), 2, '; ')}")
-    lines += [*_aside(comparison), *_referee(comparison)]
+    lines += [*_at_the_end(comparison), *_aside(comparison), *_referee(comparison)]
     return "\n".join([*lines, verdict(comparison)])
 
 
@@ -131,7 +132,7 @@ def _short(comparison: Comparison) -> list[str]:
     lines: list[str] = []
     if first is not None:
         at = rows.index(first)
-        lines += ["", "first beyond tolerance", *_table(comparison, rows[max(0, at - 1) : at + 2], first)]
+        lines += ["", "first beyond tolerance", *_table(comparison, rows[max(0, at - 1) : at + 2], first, figures=True)]
         lines += [f"   {note}" for note in (_unlike(first), *first.notes) if note]
     worst = comparison.worst_added[:SHOWN]
     if worst and first is not None and worst != [first]:
@@ -172,6 +173,22 @@ def _infinite(row: Difference) -> str:
 
 def _by_overflow(row: Difference) -> str:
     return f" by overflow ({row.overflow} ends at {-FLOATS[row.overflow].lowest:.6g})" if row.overflow else ""
+
+
+def _at_the_end(comparison: Comparison) -> list[str]:
+    """The same figures of what leaves the encoder: the embedding of the texts, or the last layer's output."""
+    ends = [row for row in comparison.rows if row.dtype and row.name.startswith("head.sentence")]
+    ends = ends or [row for row in comparison.rows if row.dtype and not row.name.startswith("head.")]
+    if not ends or not any(row.differing for row in comparison.rows):
+        return []
+    said = ", ".join(f"{name} {figure}" for name, figure in zip(FIGURES, _figures(ends[-1]), strict=True))
+    return [f"at the end  {ends[-1].name}: {said}"]
+
+
+def _figures(row: Difference) -> tuple[str, str, str]:
+    """Cosine, relative L2 and SNR as one reads them elsewhere; a cosine near 1 by what is left to it."""
+    cosine = "1" if not row.turned else f"1 - {row.turned:.2g}" if row.turned < 1e-5 else f"{1 - row.turned:.6g}"
+    return cosine, _number(row.relative_length), f"{row.decibels:.1f} dB" if row.differing else "-"
 
 
 def _aside(comparison: Comparison) -> list[str]:
@@ -215,14 +232,20 @@ def _referee(comparison: Comparison) -> list[str]:
     ]
 
 
-def _table(comparison: Comparison, rows: Iterable[Difference], marked: Difference | None = None) -> list[str]:
+def _table(
+    comparison: Comparison, rows: Iterable[Difference], marked: Difference | None = None, *, figures: bool = False
+) -> list[str]:
     marked = marked or comparison.first
-    table = [HEADER, *(_line(comparison, row, row is marked) for row in rows)]
-    widths = [max(cells(line[at]) for line in table) for at in range(len(HEADER))]
+    table: list[tuple[str, ...]] = [(*HEADER[:-1], *FIGURES * figures, HEADER[-1])]
+    for row in rows:
+        *line, place = _line(comparison, row, row is marked)
+        known = (_figures(row) if row.dtype else ("",) * len(FIGURES)) if figures else ()
+        table.append((*line, *known, place))
+    widths = [max(cells(line[at]) for line in table) for at in range(len(table[0]))]
     written: list[str] = []
     for line in table:
         left = [line[at] + " " * (widths[at] - cells(line[at])) for at in (0, 1)]
-        right = [" " * (widths[at] - cells(line[at])) + line[at] for at in range(2, len(HEADER) - 1)]
+        right = [" " * (widths[at] - cells(line[at])) + line[at] for at in range(2, len(widths) - 1)]
         written.append("  ".join([*left, *right, line[-1]]).rstrip())
     return written
 

@@ -57,6 +57,12 @@ class TextGaps:
         return max((gap.absmax for gap in self.texts.values()), default=0.0)
 
     @property
+    def squares(self) -> tuple[float, float, float]:
+        """The sums of squares over all texts; see `Gap.squares`."""
+        every = [gap.squares for gap in self.texts.values()]
+        return sum(each[0] for each in every), sum(each[1] for each in every), sum(each[2] for each in every)
+
+    @property
     def mean(self) -> float:
         """The mean absolute difference over all texts."""
         numbers = sum(gap.numbers for gap in self.texts.values())

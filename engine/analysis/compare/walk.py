@@ -198,7 +198,7 @@ class Walk:
             added_relative=added,
             plus=apart.total("plus"), minus=apart.total("minus"), overflow=self._overflow(stage, apart),
             lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
-            sequences=stage.sequences,
+            sequences=stage.sequences, squares=apart.squares,
         )  # fmt: skip
 
     def _overflow(self, stage: Stage, apart: TextGaps) -> str:

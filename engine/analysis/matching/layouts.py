@@ -33,10 +33,12 @@ class AxisPart:
     Attributes:
         size: of ours.
         tokens: whether its places are tokens, of which theirs may have more, for padding.
+        texts: whether its places are texts, of which theirs may have one for all.
     """
 
     size: int
     tokens: bool = False
+    texts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ def sizes_of_stage(stage: Stage, shape: Shape, heads: Shape) -> StageSizes:
     axes: list[AxisPart] = []
     for name, size in zip(stage.axes, shape, strict=True):
         if name in TOKEN_AXES:
-            axes.append(AxisPart(size, True))
+            axes.append(AxisPart(size, tokens=True))
+        elif name == "batch":
+            axes.append(AxisPart(size, texts=True))
         elif heads and name == "hidden" and size == math.prod(heads):
             axes += [AxisPart(heads[0]), AxisPart(heads[1])]
         else:
@@ -84,13 +88,15 @@ def layouts(sizes: StageSizes, shape: Shape, padded: int = 0) -> tuple[Arrangeme
         padded: how many tokens theirs has, where that is another number than ours.
     """
     theirs = tuple(size for size in shape if size != 1)
-    count, own = math.prod(theirs), math.prod(axis.size for axis in sizes.axes)
+    count = math.prod(theirs)
     made: dict[Arrangement, None] = {}
-    for length in {0, padded}:
-        full = own if not length else math.prod(length if axis.tokens else axis.size for axis in sizes.axes)
-        for parts in (1, *sizes.joint):
-            if full * parts == count and not (length and full == own):
-                made.update(dict.fromkeys(_orders(sizes.axes, theirs, shape, length, parts)))
+    for axes in dict.fromkeys((sizes.axes, tuple(axis for axis in sizes.axes if not axis.texts))):
+        own = math.prod(axis.size for axis in axes)
+        for length in {0, padded}:
+            full = own if not length else math.prod(length if axis.tokens else axis.size for axis in axes)
+            for parts in (1, *sizes.joint):
+                if full * parts == count and not (length and full == own):
+                    made.update(dict.fromkeys(_orders(axes, theirs, shape, length, parts)))
     return tuple(sorted(made, key=lambda layout: layout.steps))
 
 

@@ -144,7 +144,7 @@ class Likeness:
 
     def array(self, name: str, layout: Arrangement, stage: str) -> Array:
         """A tensor as the stage's value."""
-        return layout.arranged(self._array(name)).reshape(self.ours.shapes[stage])
+        return layout.laid(self._array(name), self.ours.shapes[stage])
 
 
 def comparable(trace: Trace, stage: Stage) -> bool:

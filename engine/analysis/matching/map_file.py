@@ -109,7 +109,7 @@ class NameMap:
             raise InputError(
                 f"{self.path}: {entry.theirs!r} of shape {list(tensor.shape)}: {entry.layout}: {one_line(error)}"
             ) from None
-        if size != math.prod(shape):
+        if size not in (math.prod(shape), math.prod(shape[1:])):
             raise InputError(
                 f"{self.path}: {entry.theirs!r} of shape {list(tensor.shape)} gives {size:,} numbers, and {stage} is {list(shape)}; "
                 "say `reshape`, `slice` or `transpose`"

@@ -252,6 +252,8 @@ class _Matcher:
     def _move(self, every: dict[str, Match], name: str, match: Match, tensors: Mapping[str, ForeignTensor]) -> None:
         """Find the layout by which the same numbers of a tensor become the other stage: that which puts each where ours has it."""
         tensor, shape = tensors[match.theirs], self.ours.shapes[name]
+        if math.prod(shape) > math.prod(tensor.shape):  # one for all texts
+            return
         if not self.ours.has(name) or not self.ours.has(match.stage):
             return
         where = np.arange(math.prod(tensor.shape), dtype=np.int64).reshape(tensor.shape)
@@ -299,7 +301,7 @@ def _inputs(ours: Trace, matches: Mapping[str, Match], tensors: Mapping[str, For
     for name, match in matches.items():
         sequence, _, part = name.partition(".")
         if sequence in ours.inputs.sequences and part in ("ids", "mask", "segments", "positions"):
-            array = match.layout.arranged(tensors[match.theirs].read()).reshape(ours.shapes[name])
+            array = match.layout.laid(tensors[match.theirs].read(), ours.shapes[name])
             arrays.setdefault(sequence, {})[part] = np.asarray(array).astype(np.int64)
     return ours.original_inputs.changed(arrays, ours.word) if arrays else ours.original_inputs
 

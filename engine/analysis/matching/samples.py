@@ -84,5 +84,5 @@ class Sample:
 def taken(array: Array, layout: Arrangement, places: Array) -> Array:
     """The numbers of an array that come to lie at places of the stage."""
     arranged = layout.arranged(array)
-    at = np.unravel_index(places, arranged.shape)
+    at = np.unravel_index(places % arranged.size, arranged.shape)  # one for all texts
     return np.asarray(arranged[at]).astype(np.float64)

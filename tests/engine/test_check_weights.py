@@ -120,7 +120,7 @@ PLANTED: dict[str, tuple[Change, str, str, str]] = {
     "gamma and beta": (swap_norm, "layers.2.ffn.norm@γ", "gamma and beta", "have each other's statistics"),
     "query and key": (swap_query, "layers.1.attention.query@b", "query and key", "as if query and key were exchanged"),
     "a broken scale": (scaled(UP, 77, 20), "layers.1.ffn.up@W", "outlying row", "row 77 is"),
-    "a broken scale, small": (scaled(UP, 77, 0.05), "layers.1.ffn.up@W", "outlying row", "row 77 is 1/2"),
+    "a broken scale, small": (scaled(UP, 77, 0.05), "layers.1.ffn.up@W", "outlying row", "row 77 is 1/"),
     "a broken column": (scaled(DOWN, (slice(None), 5), 30), "layers.1.ffn.down@W", "outlying column", "column 5 is"),
     "a broken token": (scaled(WORDS, 777, 16), "embeddings.token@E", "outlying row", "row 777 is"),
     "a broken head": (scaled(QUERY, slice(32, 64), 12), "layers.1.attention.query@W", "outlying head", "head 1 is"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .stored import Sums
+from .stored import AxisSums
 
 SHARE = 20  # of so many, one may stand off: more are no few
 
@@ -28,7 +28,7 @@ class Edge:
     large: bool
 
 
-def edge(sizes: Sums, large: bool) -> Edge | None:
+def edge(sizes: AxisSums, large: bool) -> Edge | None:
     """The widest gap among the outermost twentieth of some sizes; None where there are too few of them.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..checks.findings import Finding
-from .stored import StoredWeight, StoredWeights, Sums
+from .stored import AxisSums, StoredWeight, StoredWeights
 from .unlikely import Like, unlikely
 
 SAMPLE = 4096  # numbers that are looked at first
@@ -72,14 +72,14 @@ def _lines_on_steps(tensor: torch.Tensor) -> bool:
     return bool(lines) and all(_steps(line) for line in lines)
 
 
-def _steps(line: Sums) -> bool:
+def _steps(line: AxisSums) -> bool:
     """Whether numbers are whole multiples of one step, at most 256 of them, and not only a few different ones."""
     levels = np.unique(line)
     levels = levels[np.concatenate([[True], np.diff(levels) > 1e-6 * np.abs(levels).max()])]  # rounding apart
     if len(levels) < 3 or len(levels) > LEVELS:
         return False
     step = np.diff(levels).min()
-    across: Sums = (levels - levels[0]) / step
+    across: AxisSums = (levels - levels[0]) / step
     return bool(across[-1] < LEVELS and np.abs(across - np.round(across)).max() < 0.05)
 
 

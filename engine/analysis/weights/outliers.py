@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks.findings import Finding
 from .edges import Edge, edge
-from .stored import StoredWeight, StoredWeights, Sums
+from .stored import AxisSums, StoredWeight, StoredWeights
 from .unlikely import MATRICES, Like, in_heads, span, unlikely
 
 # How many times they must stand off. In trained encoders rows stand off by up to 2.5, single columns by 4 (features that a
@@ -36,7 +36,7 @@ def outlying_rows(weights: StoredWeights) -> Iterator[Finding]:
                 yield _told(weight, what, one, [factors[other] for other in like], sizes(weight))
 
 
-def _told(weight: StoredWeight, what: str, one: Edge, others: list[float], sizes: Sums) -> Finding:
+def _told(weight: StoredWeight, what: str, one: Edge, others: list[float], sizes: AxisSums) -> Finding:
     where = span(one.places, what) + ("" if what == "head" else in_heads(weight, one.places, what == "row"))
     size = float(np.exp(np.log(sizes[list(one.places)]).mean()) / np.median(sizes[sizes > 0]))
     times = f"{size:.3g} times" if one.large else f"1/{1 / size:.3g}"
@@ -46,9 +46,9 @@ def _told(weight: StoredWeight, what: str, one: Edge, others: list[float], sizes
         f"{'larger' if one.large else 'smaller'} than the next of {sizes.size:,}: as after a scale of quantisation that is broken"
     )
     like = Like("table", "tables") if weight.is_table else MATRICES
-    odds = f"in {like.odds(sum(other >= one.factor for other in others), len(others)).removeprefix('of ')}"
+    odds = like.odds(sum(other >= one.factor for other in others), len(others))
     odds = (
-        f"{odds}; the widest such gap there is {max(others):.3g}" if others else "there is no other to hold it against"
+        f"{odds}; the widest gap there is {max(others):.3g} times" if others else "there is no other to hold it against"
     )
     return unlikely(weight, f"outlying {what}", said, odds, f"print {weight.address}[{_index(one, what, weight)}]")
 
@@ -63,23 +63,23 @@ def _index(one: Edge, what: str, weight: StoredWeight) -> str:
     return str(place) if what == "row" else f":, {place}"
 
 
-def _edges(sizes: Sums) -> list[Edge]:
+def _edges(sizes: AxisSums) -> list[Edge]:
     both = [edge(sizes, large) for large in (True, False)] if sizes.size >= 4 else []
     return [one for one in both if one is not None]
 
 
-def _rows(weight: StoredWeight) -> Sums:
+def _rows(weight: StoredWeight) -> AxisSums:
     """The size of each row, where they are long enough to have one."""
     if weight.is_vector or weight.figures.columns.size < LEAST:
         return np.zeros(0)
     return np.sqrt(weight.figures.rows)
 
 
-def _columns(weight: StoredWeight) -> Sums:
+def _columns(weight: StoredWeight) -> AxisSums:
     return np.sqrt(weight.figures.columns) if weight.is_matrix and weight.figures.rows.size >= LEAST else np.zeros(0)
 
 
-def _heads(weight: StoredWeight) -> Sums:
+def _heads(weight: StoredWeight) -> AxisSums:
     """The size of each head's rows or columns."""
     sizes = weight.figures.rows if weight.rows_are_heads else weight.figures.columns
     if weight.heads < 4 or not weight.is_matrix or sizes.size % weight.heads:

@@ -23,7 +23,7 @@ BLOCK = 1 << 18  # elements that are looked at at once: they stay in the process
 LAYER = re.compile(r"(?<=\.)\d+(?=\.)")
 # What tokens are called that are kept in reserve: nobody trains them.
 RESERVED = re.compile(r"unused|extra_id|reserved|madeupword|placeholder", re.IGNORECASE)
-Sums = npt.NDArray[np.float64]
+AxisSums = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class WeightFigures:
         first_bad: row and column of the first that is NaN or infinite; None where all are finite.
     """
 
-    rows: Sums
-    columns: Sums
+    rows: AxisSums
+    columns: AxisSums
     zero_rows: npt.NDArray[np.int64]
     least: float
     most: float
@@ -118,14 +118,14 @@ class StoredWeight:
             yield start, tensor[start : start + step].to(device="cpu", dtype=wide)
 
     @cached_property
-    def vector(self) -> Sums:
+    def vector(self) -> AxisSums:
         """All numbers of one that is a vector."""
         return self.tensor()[0].to(device="cpu", dtype=torch.float64).numpy()
 
     @cached_property
     def figures(self) -> WeightFigures:
         """What one reading of it gives."""
-        rows: list[Sums] = []
+        rows: list[AxisSums] = []
         zero_rows: list[npt.NDArray[np.int64]] = []
         columns = np.zeros(max(1, self.tensor().shape[1]))
         least, most = np.inf, -np.inf

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from ..checks.findings import Finding
-from .stored import StoredWeight, StoredWeights, Sums
+from .stored import AxisSums, StoredWeight, StoredWeights
 from .unlikely import span, unlikely
 
 INITIAL = (0.02, 1.0)  # what transformers and torch draw tables with, where the config says nothing else
@@ -40,7 +40,7 @@ def untrained_rows(weights: StoredWeights) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _drawn(weights: StoredWeights, weight: StoredWeight, sizes: Sums, initial: float) -> tuple[int, ...]:
+def _drawn(weights: StoredWeights, weight: StoredWeight, sizes: AxisSums, initial: float) -> tuple[int, ...]:
     """Rows of the size they were drawn with, if their numbers together are as drawn and the other rows' are not."""
     slack = SURE / np.sqrt(2 * weight.figures.columns.size)
     if initial <= 0 or abs(np.median(sizes) / initial - 1) < 3 * slack:

@@ -17,7 +17,7 @@ from ...program.stage import Shape
 # What stands among the arguments of an operation: a Ref, a number, a word, None, a list or tuple of those, or something of torch's own.
 Argument: TypeAlias = Any
 Part = TypeVar("Part")
-Place: TypeAlias = int | str  # among the arguments of a call, or by name among its options
+ArgumentPlace: TypeAlias = int | str  # among the arguments of a call, or by name among its options
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class TorchCall:
     dtype: str = "float32"
     module: str = ""
     lines: tuple[str, ...] = ()
-    writes: Place | None = None
-    scribbles: tuple[Place, ...] = ()
+    writes: ArgumentPlace | None = None
+    scribbles: tuple[ArgumentPlace, ...] = ()
     random: bool = False
     autocast: str = ""
     kernel: str = ""

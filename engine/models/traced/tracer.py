@@ -25,7 +25,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
-from .graph import Decision, Graph, Leaf, Place, Ref, TorchCall, parts_of, references
+from .graph import ArgumentPlace, Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
 from .storages import Storages, address_of, is_same, shape_of
 from .structures import named_tensors, tensors_within
 
@@ -239,7 +239,7 @@ class Tracer(SchemaCheckMode):
             self._storages.give_name(tensor, names[-1])
         return names
 
-    def _write(self, call: TorchCall, written: Mapping[Place, torch.Tensor]) -> list[str]:
+    def _write(self, call: TorchCall, written: Mapping[ArgumentPlace, torch.Tensor]) -> list[str]:
         """Name the tensors that an operation wrote to, which are others now."""
         names: list[str] = []
         for place, tensor in written.items():
@@ -340,7 +340,7 @@ def _has_tensors(result: Any) -> bool:
 
 
 @cache
-def _known_of(func: Any) -> tuple[str, tuple[Place, ...], bool]:
+def _known_of(func: Any) -> tuple[str, tuple[ArgumentPlace, ...], bool]:
     """Of an operation its name, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
     places = tuple(
         part.name if part.kwarg_only else place for place, part in enumerate(func._schema.arguments)
@@ -350,8 +350,8 @@ def _known_of(func: Any) -> tuple[str, tuple[Place, ...], bool]:
 
 
 def _written(
-    word: str, writes: Sequence[Place], args: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[list[Place], list[Place]]:
+    word: str, writes: Sequence[ArgumentPlace], args: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[list[ArgumentPlace], list[ArgumentPlace]]:
     """The places among the arguments of the tensors that are written to: of which torch says so, and of which it does not."""
     if word in UNWRITTEN:
         return [], []
@@ -360,7 +360,7 @@ def _written(
     return [place for place in writes if isinstance(_at(place, args, options), torch.Tensor)], []
 
 
-def _at(place: Place, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def _at(place: ArgumentPlace, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
     """What stands at a place among arguments, or under a name among options (`out`); None where nothing was given."""
     if isinstance(place, str):
         return options.get(place)

@@ -29,6 +29,20 @@ def dropout_left_on(case: Case) -> Iterator[Hypothesis]:
             yield _left_on(suspect, edit, rate)
         for name in suspect.inputs:
             yield from _on_the_way(case, suspect, name)
+        rate = _draws(case, suspect)
+        if rate is not None and other is not None:
+            edit = Edit({suspect.name: replace(suspect, op=_as_in_theirs(case, suspect, suspect.name))})
+            yield _left_on(suspect, edit, rate)
+
+
+def _draws(case: Case, suspect: Stage) -> float | None:
+    """The rate of a dropout that is part of theirs' stage, and switched on."""
+    for step in getattr(case.theirs.program[suspect.name].op, "steps", ()):
+        if step.word in ("dropout", "native_dropout") and step.arguments[-1] is True and step.arguments[1]:
+            return float(step.arguments[1])
+        if step.word == "scaled_dot_product_attention" and len(step.arguments) > 4 and step.arguments[4]:
+            return float(step.arguments[4])
+    return None
 
 
 def _on_the_way(case: Case, suspect: Stage, name: str) -> Iterator[Hypothesis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ....program.tokens import Tokens
 from ..case import Case
 from ..edit import Edit
 from ..hypothesis import Hypothesis, only_at
+from ..otherwise import Otherwise, op_of, plainly
 from .positions import nearest_rows
 
 FEW = 3
@@ -50,12 +52,14 @@ def _shifted(case: Case, mine: Tokens) -> Iterator[Hypothesis]:
             continue
         rows = case.ours.weights[suspect.weights[0]].shape[0]
         for by in SHIFTS:
-            ids = np.clip(mine.ids + by, 0, rows - 1)
-            inputs = case.ours.original_inputs.changed({MAIN: {"ids": ids}}, case.ours.word)
+            op = op_of(suspect)
+
+            def look_up(xs: Any, ws: Any, by: int = by, op: Any = op, last: int = rows - 1) -> Any:
+                return plainly(op, ((xs[0] + by).clamp(0, last), *xs[1:]), ws)
+
+            edit = Edit({suspect.name: replace(suspect, op=Otherwise(op, f"ids {by:+d}", look_up))})
             kind, cause, theirs = _other_ids(mine, replace(mine, ids=mine.ids + by))
-            yield Hypothesis(
-                kind, cause, suspect.name, only_at(suspect.name, Edit(inputs=inputs)), theirs=theirs, spreads=False
-            )
+            yield Hypothesis(kind, cause, suspect.name, only_at(suspect.name, edit), theirs=theirs, spreads=False)
 
 
 def _looked_up(case: Case, mine: Tokens) -> Iterator[Hypothesis]:

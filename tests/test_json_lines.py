@@ -13,6 +13,7 @@ from encoder_tui.engine import Encoder, Session
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.pages.facts import json_line, json_number, nested
 from encoder_tui.tui.cli import main
+from schemas import line_faults
 
 Printed = Callable[..., tuple[int, list[dict[str, Any]]]]
 
@@ -21,7 +22,9 @@ Printed = Callable[..., tuple[int, list[dict[str, Any]]]]
 def printed(small_dir: Path, capsys: pytest.CaptureFixture[str]) -> Printed:
     def run(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
         status = main([*arguments, "-m", str(small_dir), "--batch", "--json"])
-        return status, [json.loads(line, parse_constant=refuse) for line in capsys.readouterr().out.splitlines()]
+        lines = [json.loads(line, parse_constant=refuse) for line in capsys.readouterr().out.splitlines()]
+        assert [fault for line in lines for fault in line_faults(line)] == []
+        return status, lines
 
     return run
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from ..engine.commands import TABLE, Reply
 from ..engine.commands.checking import checked
+from ..engine.commands.comparing import ComparedWith, compare_against
 from ..engine.commands.comparing import against as read_against
-from ..engine.commands.comparing import compare_against
 from ..engine.commands.files import check_export
 from ..engine.commands.files import export as write_export
+from ..engine.commands.over_texts import OverTextsRequest
+from ..engine.commands.reporting import check_report_path, pair_for_report, write_report
 from ..engine.commands.session import Session
 from ..engine.debugger.writing import write_stop
+from ..engine.messages.errors import InputError
 from ..engine.messages.visible import visible
 from ..engine.models.text.coverage import unknown_words
 from ..engine.pages.facts import check_facts, json_line, stop_facts, text_facts
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from ..engine.analysis.checks.findings import Checked
     from ..engine.debugger.cursor import Stop
     from ..engine.pages.facts import JsonObject
+    from ..engine.pages.report.report import ComparedPair
 
 STOPPED = 3
 
@@ -35,6 +39,7 @@ def run_batch(
     select: str | None = None,
     against: Sequence[str] = (),
     checks: Sequence[str] = (),
+    report: str | None = None,
     *,
     as_json: bool = False,
 ) -> int:
@@ -46,6 +51,7 @@ def run_batch(
         export, select: where to write what was reached, and which stages of it.
         against: what to compare with at the end, as after `compare`.
         checks: what to check at the end, as after `check`.
+        report: where to write what differs, and why.
         as_json: whether to print JSON, an object a line.
 
     Returns:
@@ -57,6 +63,8 @@ def run_batch(
     """
     if export:
         check_export(export)
+    if report:
+        check_report_path(report)
     reply = Reply()
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
     for note in session.notes:
@@ -72,17 +80,25 @@ def run_batch(
             break
     left = reply.quit
     references = [] if left else [read_against(session, line) for line in against]
+    if report and any(isinstance(reference, OverTextsRequest) for reference in references):
+        raise InputError(
+            "--report tells of the texts of this run; give one of the file as TEXT, and leave `texts FILE` out"
+        )
     if select is not None:
         session.trace.addresses(select)
     if not left and not session.held and session.debugger.position < session.debugger.last:
         told.stop(session.debugger.cont())
     if export:
         _say(write_export(session, export, select))
-    stopped = session.held
+    stopped, pairs = session.held, list["ComparedPair"]()
     for line, reference in zip(against, references, strict=False):
         compared = compare_against(session, reference)
         told.text(compared.text, compared.facts, f"compare {line}")
         stopped = stopped or not compared.equal
+        if report and isinstance(compared, ComparedWith):
+            pairs.append(pair_for_report(session, compared.diagnosis))
+    if report and pairs:
+        _say(write_report(session, pairs, against, report))
     for name in () if left else checks:
         result, text = checked(session, name)
         told.text(text, partial(_facts_of_check, name, result), f"check {name}")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 DEFAULT_MEMORY = "2GiB"
 ONCE = (
-    "commands", "batch", "export", "select", "against", "check", "json", "tour", "help", "version", "list_models",
+    "commands", "batch", "export", "select", "against", "check", "report", "json", "tour", "help", "version", "list_models",
     "no_config", "man", "print_completion",
 )  # fmt: skip
 
@@ -176,6 +176,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="masks|padding|weights",
         help=tr("look for faults of a known kind, as `check` does; repeatable"),
     )
+    p.add_argument(
+        "--report",
+        metavar="PATH",
+        help=tr("with --batch --against: what differs, where and why, as one file to be shown: .html, .md or .json"),
+    )
     p.add_argument("--json", action="store_true", help=tr("with --batch: print JSON, one object a line"))
     p.add_argument(
         "--export", metavar="PATH", help=tr("with --batch: write what was reached: .safetensors, .npz, .html")
@@ -308,7 +313,7 @@ def _run(options: argparse.Namespace, faults: Faults, kept: Kept) -> int:
         from .batch import run_batch
 
         return run_batch(
-            faults.watching(start), lines, options.export, options.select, options.against, options.check,
+            faults.watching(start), lines, options.export, options.select, options.against, options.check, options.report,
             as_json=options.json,
         )  # fmt: skip
     set_pace()

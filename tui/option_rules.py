@@ -11,7 +11,7 @@ from ..engine.models.settings import memory_size
 NO_RECORDING = (
     "text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt", "module", "via",
 )  # fmt: skip
-PATHS = ("export", "open", "vectors", "module", "tokenizer")
+PATHS = ("export", "report", "open", "vectors", "module", "tokenizer")
 
 
 def check_together(options: argparse.Namespace) -> None:
@@ -48,9 +48,15 @@ def check_together(options: argparse.Namespace) -> None:
 
 
 def _check_told(options: argparse.Namespace) -> None:
-    """What is printed."""
+    """What is printed, and written of what differs."""
     if options.json and not options.batch:
         raise InputError("--json needs --batch: it is what is printed there")
+    if options.report is None:
+        return
+    if not options.batch:
+        raise InputError("--report needs --batch; on the screen, `report PATH` does it after `compare`")
+    if not options.against:
+        raise InputError("--report tells of a comparison; give --against 'model M', or another reference")
 
 
 def _check_module(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from . import (
     looking,
     motion,
     picture,
+    reporting,
     screen,
     touring,
     why,
@@ -24,7 +25,7 @@ from . import (
 from .table import Command, CommandTable, Key, Reply, Request
 
 KINDS = (
-    motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, checking, cost, files, screen,
+    motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, checking, cost, files, reporting, screen,
 )  # fmt: skip
 TABLE = CommandTable(command for kind in KINDS for command in kind.COMMANDS)
 

@@ -33,6 +33,7 @@ class CompareRequest:
         tolerance: as given; None for the default.
         everything: whether to write all stages.
         diagnosed: whether to look for the cause.
+        line: all of it, as it was typed.
     """
 
     title: str
@@ -40,6 +41,7 @@ class CompareRequest:
     tolerance: float | None
     everything: bool
     diagnosed: bool = False
+    line: str = ""
 
 
 def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
@@ -66,7 +68,7 @@ def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
             break
     if texts:
         return over_texts_request(session, words, texts, tolerance)
-    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed)
+    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed, line)
 
 
 def _tolerance(word: str) -> float:
@@ -122,15 +124,21 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
         stopped=session.stopped,
     )  # fmt: skip
     session.hold_against(
-        Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation)
+        Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation),
+        wanted.line,
     )
-    before = _read_otherwise(session.trace, wanted.trace) + _patches_of(session.trace, wanted.trace)
-    before += "".join(f"{line}\n" for line in _how_matched(wanted))
+    before = asides_of(session.trace, wanted.trace, everything=wanted.everything)
     text = before + write_comparison(comparison, everything=wanted.everything)
     diagnosis = diagnosed(session, wanted.tolerance) if wanted.diagnosed and not comparison.equal else None
     if diagnosis is not None:
         text = f"{text}\n\n{write_diagnosis(diagnosis)}"
     return ComparedWith(session.trace, comparison, tuple(before.splitlines()), diagnosis, text)
+
+
+def asides_of(ours: Trace, theirs: Trace, *, everything: bool = False) -> str:
+    """What is to be said of two traces besides how far apart they are, a line each."""
+    matched = "".join(f"{line}\n" for line in _how_matched(theirs, everything))
+    return _read_otherwise(ours, theirs) + _patches_of(ours, theirs) + matched
 
 
 def _read_otherwise(ours: Trace, theirs: Trace) -> str:
@@ -139,13 +147,13 @@ def _read_otherwise(ours: Trace, theirs: Trace) -> str:
     return "".join(f"theirs     {note}\n" for note in said)
 
 
-def _how_matched(wanted: CompareRequest) -> list[str]:
+def _how_matched(theirs: Trace, everything: bool) -> list[str]:
     """Which of somebody's tensors were taken for which stages, and how."""
-    if not isinstance(wanted.trace, Matched):
+    if not isinstance(theirs, Matched):
         return []
     from ..analysis.matching import write_matches
 
-    return write_matches(wanted.trace, everything=wanted.everything)
+    return write_matches(theirs, everything=everything)
 
 
 def _patches_of(ours: Trace, theirs: Trace) -> str:

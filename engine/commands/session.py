@@ -41,6 +41,8 @@ class Session:
         last: the command line that was run last, whatever came of it.
         why_path: the explanations that were followed one from another, the latest last.
         opened: when it was, in seconds since 1970.
+        begun: the command line that begins such a session, its name first; () where none does.
+        compared_line: what it was last compared with, as it was typed: `model './my port' tolerance 1e-5`.
         cancel: stops the order that is being carried out.
     """
 
@@ -56,6 +58,8 @@ class Session:
         self.tour: TourPlace | None = None
         self.cancel = CancelToken()
         self.opened = time()
+        self.begun: tuple[str, ...] = ()
+        self.compared_line = ""
         self.branches = Forks(trace, self.stopped)
 
     # -- orders --------------------------------------------------------------------------------------------------
@@ -148,9 +152,9 @@ class Session:
         else:
             self.trace.kinds_beside[COMPARED] = reference.beside
 
-    def hold_against(self, reference: Reference) -> None:
-        """Keep what it was compared with, for the view of differences."""
-        self.reference = reference
+    def hold_against(self, reference: Reference, line: str = "") -> None:
+        """Keep what it was compared with, for the view of differences, and how that was typed."""
+        self.reference, self.compared_line = reference, line
         self.compared += 1
 
     def drop(self, number: int) -> int:

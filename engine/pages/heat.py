@@ -46,6 +46,7 @@ class HeatTable:
         along: what rows and columns are: `("query", "key")`.
         place: what a cell is called under the mouse.
         title: of the plane; "" for none.
+        marked: a cell with a line around it; None for none.
     """
 
     numbers: npt.NDArray[np.float64]
@@ -54,6 +55,7 @@ class HeatTable:
     along: tuple[str, str]
     place: Callable[[int, int], str]
     title: str = ""
+    marked: tuple[int, int] | None = None
 
 
 def scale_over(planes: Sequence[npt.NDArray[np.float64]], floor: float = -math.inf) -> Scale:
@@ -110,6 +112,7 @@ def _cell(heat: HeatTable, scale: Scale, row: int, column: int, written: bool) -
     else:
         shown, look = few_digits(number), _look(number, scale)
     inside = "" if look == "masked" else _few(number, scale.reach) if written or look == "lost" else ""
+    look = f"{look} marked".strip() if heat.marked == (row, column) else look
     return tag("td", inside, class_=look or None, title=f"{heat.place(row, column)}: {shown}")
 
 

@@ -51,10 +51,11 @@ class Faults:
         self._lock = Lock()  # the engine's thread and the screen's may come to grief together
 
     def watching(self, start: Callable[[Report], Session]) -> Callable[[Report], Session]:
-        """What makes a session, so that it is known here from then on."""
+        """What makes a session, so that it is known here from then on, and knows how it was begun."""
 
         def watched(progress: Report) -> Session:
             self.session = start(progress)
+            self.session.begun = ("encoder-tui", *self.words)
             return self.session
 
         return watched

@@ -35,9 +35,13 @@ def verdict_of(diagnosis: Diagnosis) -> str:
 
 
 def _cause(cause: Cause, title: str) -> list[str]:
+    return [f"{name:<{LABEL}}{text}" for name, text in cause_rows(cause, title)]
+
+
+def cause_rows(cause: Cause, title: str) -> list[tuple[str, str]]:
+    """What is said of a cause, each with what it is: what, where, shown by what, what to change on either side."""
     rows = [(title, f"{cause.kind}: {cause.cause}"), ("at", _where(cause)), ("shown by", _shown(cause))]
-    rows += [("in ours", cause.ours)] * bool(cause.ours) + [("in theirs", cause.theirs)] * bool(cause.theirs)
-    return [f"{name:<{LABEL}}{text}" for name, text in rows]
+    return rows + [("in ours", cause.ours)] * bool(cause.ours) + [("in theirs", cause.theirs)] * bool(cause.theirs)
 
 
 def _where(cause: Cause) -> str:

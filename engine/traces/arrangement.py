@@ -6,13 +6,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
+from typing import NamedTuple
 
 import numpy as np
 
 from ..program.arrays import Array
 from ..program.stage import Shape
 
-Cut = int | slice | EllipsisType
+
+class Places(NamedTuple):
+    """Places along an axis from one to before another, as a slice, which is nothing to be looked up by, says them."""
+
+    start: int | None = None
+    stop: int | None = None
+    step: int | None = None
+
+
+Cut = int | Places | EllipsisType
+EVERY = Places()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class Arrangement:
 
     Attributes:
         reshape: the shape it is given first; () for the one it has.
-        window: an int or slice for each axis from the first; () for all of it. One of three of a joint projection, the tokens before padding.
+        window: an int or places for each axis from the first; () for all of it. One of three of a joint projection, the tokens before padding.
         transpose: the order of what axes are left; () for the one they have.
     """
 
@@ -38,7 +49,7 @@ class Arrangement:
         if self.reshape:
             array = array.reshape(self.reshape)
         if self.window:
-            array = array[self.window]
+            array = array[tuple(slice(*cut) if isinstance(cut, Places) else cut for cut in self.window)]
         return array.transpose(self.transpose) if self.transpose else array
 
     def laid(self, array: Array, shape: Shape) -> Array:
@@ -78,9 +89,9 @@ AS_IT_LIES = Arrangement()
 
 def write_window(window: Sequence[Cut]) -> str:
     """`:, 0:13`."""
-    return ", ".join(_slice(cut) if isinstance(cut, slice) else "..." if cut is ... else str(cut) for cut in window)
+    return ", ".join(_slice(cut) if isinstance(cut, Places) else "..." if cut is ... else str(cut) for cut in window)
 
 
-def _slice(cut: slice) -> str:
+def _slice(cut: Places) -> str:
     start, stop = ("" if end is None else str(end) for end in (cut.start, cut.stop))
     return f"{start}:{stop}" + (f":{cut.step}" if cut.step not in (None, 1) else "")

@@ -140,6 +140,26 @@ def patched_inputs(trace: Trace) -> Inputs:
     return trace.inputs.with_masks(trace.original_inputs)
 
 
+def align_traces(ours: Trace, theirs: Trace) -> Alignment:
+    """Pair the tokens of two traces: by what they say, but for somebody's tensors over our program, whose places are ours.
+
+    Its ids are told apart by their places too: shifted by one, they say other words where the same tokens stand.
+    """
+    here, there = patched_inputs(ours), patched_inputs(theirs)
+    if not theirs.is_foreign or here.sizes != there.sizes:
+        return align(here, there)
+    others = {name: _by_place(sequence, there.others[name]) for name, sequence in here.others.items()}
+    return dataclasses.replace(_by_place(here.tokens, there.tokens), others=others)
+
+
+def _by_place(ours: Tokens, theirs: Tokens) -> Alignment:
+    pairs: list[Pair] = []
+    for row, (mine, other) in enumerate(zip(ours.strings, theirs.strings, strict=True)):
+        kept = np.flatnonzero(ours.mask[row])
+        pairs.append(Pair(row, row, kept, kept, sum(mine[at] != other[at] for at in kept), (), ()))
+    return Alignment(True, tuple(pairs), ours, theirs)
+
+
 def align(ours: Inputs, theirs: Inputs) -> Alignment:
     """Pair texts in order, and the tokens of each pair by what they say (difflib), sequence by sequence.
 

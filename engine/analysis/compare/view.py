@@ -18,7 +18,7 @@ from ...program.stage import Stage
 from ...program.trace import Trace
 from ...program.value import Value
 from .added_error import counterpart, same_shapes
-from .align import Alignment, align, patched_inputs
+from .align import Alignment, align_traces
 from .hidden_keys import HIDES, Hidden, may_hide
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Reference:
             raise InputError(f"the reference ({self.title}) has no {name}")
         if not same_shapes(trace.program[name], trace.shapes[name], theirs.shapes[name]):
             raise InputError(f"{name} has another shape in the reference ({self.title})")
-        alignment = self.alignment if self.ours is trace else align(patched_inputs(trace), patched_inputs(theirs))
+        alignment = self.alignment if self.ours is trace else align_traces(trace, theirs)
         return trace.value(name), theirs.value(name), alignment
 
 

@@ -16,7 +16,7 @@ from ...program.per_text import Rectangle
 from ...program.stage import Stage
 from ...program.trace import Trace
 from .added_error import Added, counterpart, peek, same_shapes, spans
-from .align import Alignment, Piece, align, patched_inputs, picked, pieces, whole
+from .align import Alignment, Piece, align_traces, picked, pieces, whole
 from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, may_hide
 from .measure import Gap, ulps
@@ -54,7 +54,7 @@ def compare(
     Raises:
         InputError: there is no stage both have, or it was stopped.
     """
-    alignment = alignment if alignment is not None else align(patched_inputs(ours), patched_inputs(theirs))
+    alignment = alignment if alignment is not None else align_traces(ours, theirs)
     exact = exact and may_be_exact(ours, theirs)
     only_ours: list[str] = []
     lost: list[str] = []

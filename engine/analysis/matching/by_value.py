@@ -32,7 +32,7 @@ CLOSE = 0.03  # nearer than this a margin is asked for: half precision is so far
 FAR_OFF = 0.25  # further apart than this nothing is known by numbers alone, when all else has been tried
 MARGIN = 4.0  # by how much nearer a match is than the next
 AHEAD = 6  # stages that a match is tried by, of those computed from it
-TRIALS = 3000  # how often that is tried
+TRIALS = 1000  # how often that is tried
 FEW_LAYOUTS = 3
 
 

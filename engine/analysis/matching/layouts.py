@@ -11,7 +11,7 @@ from functools import lru_cache
 from ...program.index import TOKEN_AXES
 from ...program.stage import Shape, Stage
 from ...program.trace import Trace
-from ...traces.arrangement import Arrangement, Cut
+from ...traces.arrangement import EVERY, Arrangement, Cut, Places
 
 JOINT = {
     "query": (2, 3),
@@ -151,10 +151,10 @@ def _layout(
         if at == joint:
             window.append(which)
         elif cut[at] and sizes[at] != own[at]:
-            window.append(slice(sizes[at] - own[at], None) if left else slice(0, own[at]))
+            window.append(Places(sizes[at] - own[at]) if left else Places(0, own[at]))
         else:
-            window.append(slice(None))
-    while window and window[-1] == slice(None):
+            window.append(EVERY)
+    while window and window[-1] == EVERY:
         window.pop()
     kept = [group[0] for group in groups if group[0] != joint]
     transpose = tuple(sorted(range(len(kept)), key=kept.__getitem__))

@@ -24,7 +24,7 @@ from .names import EverybodysNames, MeantStage, without_numbers
 
 FEW = 3
 FOREIGN = "foreign"  # the fact of a trace that says whose values it has
-WRONG_NAMES = 0.5  # from this share of names on that their numbers contradict, none is believed
+WRONG_NAMES = 0.25  # from this share of names on that their numbers contradict, none is believed
 
 
 def match_tensors(
@@ -192,7 +192,10 @@ class _Matcher:
         elsewhere = {stage: self._elsewhere(match) for stage, match in named.items()}
         wrong = {stage: other for stage, other in elsewhere.items() if other}
         told = [match for match in named.values() if match.apart is not None]
-        if len(wrong) > FEW and len(wrong) > WRONG_NAMES * len(told):
+        mixed = [
+            stage for stage, other in wrong.items() if wrong.get(other) != stage
+        ]  # two that are exchanged are a fault, in every layer too
+        if len(mixed) > FEW and len(mixed) > WRONG_NAMES * len(told):
             return {
                 stage: match
                 for stage, match in named.items()

@@ -39,7 +39,17 @@ class Ported:
         """As a config.json says."""
         keys = "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "num_hidden_layers"
         keys = (*keys, "max_position_embeddings", "type_vocab_size")
-        return cls(*(int(config[key]) for key in keys), **{"epsilon": float(config["layer_norm_eps"]), **more})
+        sizes = [int(config[key]) for key in keys]
+        return cls(
+            sizes[0],
+            sizes[1],
+            sizes[2],
+            sizes[3],
+            sizes[4],
+            sizes[5],
+            sizes[6],
+            **{"epsilon": float(config["layer_norm_eps"]), **more},
+        )
 
 
 class Attention(nn.Module):

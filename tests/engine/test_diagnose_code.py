@@ -6,14 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Encoder, Run, attach, load, record
 from encoder_tui.engine.analysis.diagnose import Diagnosis, diagnose
 from encoder_tui.engine.models.notes import silent
+from family_kit import open_pair, random_model, random_tokens, sample_of
 from faulty import Copies
 from ports import STYLES, Port, Ported
+from ports_relative import T5, Modern
 from safetensors.torch import load_file
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat sat."]
@@ -134,7 +138,7 @@ def expect_named(diagnosis: Diagnosis, expected: tuple[str, str, str, str]) -> N
     assert words in cause.cause
     assert (cause.then, diagnosis.left) == ("", None)
     path, _, number = cause.line.rpartition(":")
-    assert Path(path).name == "ports.py"
+    assert Path(path).name in ("ports.py", "ports_relative.py")
     assert line in Path(path).read_text().splitlines()[int(number) - 1]
 
 
@@ -160,4 +164,55 @@ def test_of_a_port_that_is_right_no_cause_is_named(style: str, other: str, live:
 def test_nor_in_another_dtype_or_at_other_lengths(texts: list[str], dtype: str, known: Known) -> None:
     other = Known(known.encoder, known.encoder.run(texts), known.weights, known.config)
     diagnosis = other.diagnosed(other.port("", "fused").to(getattr(torch, dtype)), live=False)
+    assert diagnosis.nothing, diagnosis
+
+
+def written_roberta(weights: Mapping[str, torch.Tensor], config: Any, fault: str) -> torch.nn.Module:
+    return Port.of(weights, Ported.of(config.to_dict(), fault=fault, padding=config.pad_token_id))
+
+
+def written_t5(weights: Mapping[str, torch.Tensor], config: Any, fault: str) -> torch.nn.Module:
+    return T5(weights, heads=4, layers=2, buckets=8, distance=20, fault=fault)
+
+
+def written_modernbert(weights: Mapping[str, torch.Tensor], config: Any, fault: str) -> torch.nn.Module:
+    return Modern(weights, heads=4, layers=4, window=8, fault=fault)
+
+
+WRITTEN = {"RoBERTa": written_roberta, "T5": written_t5, "ModernBERT": written_modernbert}
+# Fault -> (family, stage, kind, words of the cause)
+OF_FAMILIES = {
+    "positions without offset": ("RoBERTa", "embeddings.position", "position offset", "theirs counts positions from 0, ours from 2"),
+    "scaled": ("T5", "layers.0.attention.biased", "scale ours has not", "theirs multiplies the scores by 1/√8, ours by nothing"),
+    "base": ("ModernBERT", "rotary.global.cos", "rotary base", "theirs turns by the base 10000, ours by 160000"),
+    "window": ("ModernBERT", "mask.local", "window", "theirs sees keys up to 7 places away, ours up to 8"),
+}  # fmt: skip
+
+
+def diagnosed(family: str, fault: str, *, live: bool) -> Diagnosis:
+    sample = sample_of(family)
+    model = random_model(sample)
+    encoder, _ = open_pair(sample, model)
+    run = encoder.run(random_tokens((24, 11), np.random.default_rng(0), encoder))
+    port = WRITTEN[family](model.state_dict(), model.config, fault).eval()
+    given = torch.from_numpy(run.tokens.ids.copy()), torch.from_numpy(run.tokens.mask.copy())
+    with torch.no_grad():
+        theirs = attach(port, *given, tell=silent).first if live else record(port, *given)
+    assert theirs is not None
+    return diagnose(run, theirs)
+
+
+@pytest.mark.parametrize("fault", OF_FAMILIES)
+@pytest.mark.parametrize("live", [True, False], ids=["module", "recording"])
+def test_what_a_port_of_another_family_does_otherwise_is_named(fault: str, live: bool) -> None:
+    family, stage, kind, words = OF_FAMILIES[fault]
+    diagnosis = diagnosed(family, fault, live=live)
+    assert [(cause.kind, cause.stages[0]) for cause in diagnosis.causes] == [(kind, stage)], diagnosis
+    assert words in diagnosis.causes[0].cause
+    assert diagnosis.left is None
+
+
+@pytest.mark.parametrize("family", WRITTEN)
+def test_of_a_port_of_another_family_that_is_right_no_cause_is_named(family: str) -> None:
+    diagnosis = diagnosed(family, "", live=True)
     assert diagnosis.nothing, diagnosis

@@ -122,5 +122,6 @@ def reach(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, be
     for row in rows_between(ours, theirs, alignment, limit, before.program, good_to(before)):
         if is_apart(row):
             return Reach(row, rest)
-        rest = max(rest, size_of_gap(row))
+        if isinstance(row, Difference) and row.dtype:  # of ids and positions the share that differs says nothing
+            rest = max(rest, row.relative)
     return Reach(None, rest)

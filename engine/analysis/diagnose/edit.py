@@ -75,7 +75,7 @@ def straightened(stages: Mapping[str, Stage]) -> list[Stage]:
         ValueError: one needs itself.
     """
     ordered: dict[str, Stage] = {}
-    waiting = list(reversed(stages))
+    waiting: list[str] = list(stages)[::-1]
     under = set[str]()
     while waiting:
         name = waiting[-1]
@@ -86,7 +86,7 @@ def straightened(stages: Mapping[str, Stage]) -> list[Stage]:
             raise ValueError(f"{name} is made of itself")
         else:
             under.add(name)
-            waiting += reversed(missing)
+            waiting += missing[::-1]
     return list(ordered.values())
 
 

@@ -29,8 +29,8 @@ def dropout_left_on(case: Case) -> Iterator[Hypothesis]:
             yield _left_on(suspect, edit, rate)
         for name in suspect.inputs:
             yield from _on_the_way(case, suspect, name)
-        rate = _draws(case, suspect)
-        if rate is not None and other is not None:
+        rate = _draws(case, suspect) if other is not None else None
+        if rate is not None:
             edit = Edit({suspect.name: replace(suspect, op=_as_in_theirs(case, suspect, suspect.name))})
             yield _left_on(suspect, edit, rate)
 

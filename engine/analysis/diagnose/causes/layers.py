@@ -77,7 +77,7 @@ def _weights_of(case: Case, here: int, other: int) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
     for name in mine:
         twin = re.sub(rf"\b{here}\b", str(other), name, count=1)
-        if twin not in case.ours.weights or case.ours.weights[twin].shape != case.ours.weights[name].shape:
+        if twin not in case.ours.program.weights or case.ours.weights[twin].shape != case.ours.weights[name].shape:
             continue
         weights[name] = case.ours.weights[twin]
     return weights

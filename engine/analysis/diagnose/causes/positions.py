@@ -81,7 +81,9 @@ def _counted(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
 def _ways(
     now: Any, mask: Any, looked_up: Any, padding: bool
 ) -> Iterator[tuple[str, str, str, Callable[[Any], torch.Tensor]]]:
-    first = int(now[mask != 0].min()) if (mask != 0).any() else 0
+    starts = [int(row[real != 0][0]) for row, real in zip(now, mask, strict=True) if (real != 0).any()]
+    first = max(starts, default=0)
+    padding = padding or bool((now != np.arange(now.shape[-1]) + first).any())  # or its id stands within a text
     offsets = dict.fromkeys(OFFSETS)
     if looked_up is not None:
         apart = (looked_up - now)[mask != 0]
@@ -97,6 +99,11 @@ def _ways(
             "positions count padding", "theirs counts every place, padding as well, ours only what is no padding", "count what is no padding",
             lambda places: _everywhere(places, first),
         )  # fmt: skip
+        if first:
+            yield (
+                "position offset", f"theirs counts every place from 0, ours from {first} what is no padding", f"begin at {first}",
+                lambda places: _everywhere(places, 0),
+            )  # fmt: skip
         yield (
             "positions skip padding", "theirs counts only what is no padding, ours every place", "count every place",
             lambda places: _of_tokens(places, mask, first),

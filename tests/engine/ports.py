@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 Weights = Mapping[str, torch.Tensor]
+FIELDS = ("words", "hidden", "heads", "wide", "layers", "places", "types")
 STYLES = ("view", "fused", "einsum", "joint", "list")
 
 
@@ -35,20 +36,17 @@ class Ported:
     epsilon: float = 1e-12
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], **more: Any) -> Ported:
+    def of(cls, config: Mapping[str, Any], style: str = "view", fault: str = "", padding: int | None = None) -> Ported:
         """As a config.json says."""
         keys = "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "num_hidden_layers"
         keys = (*keys, "max_position_embeddings", "type_vocab_size")
-        sizes = [int(config[key]) for key in keys]
+        epsilon = float(config["layer_norm_eps"])
         return cls(
-            sizes[0],
-            sizes[1],
-            sizes[2],
-            sizes[3],
-            sizes[4],
-            sizes[5],
-            sizes[6],
-            **{"epsilon": float(config["layer_norm_eps"]), **more},
+            **dict(zip(FIELDS, (int(config[key]) for key in keys), strict=True)),
+            style=style,
+            fault=fault,
+            padding=padding,
+            epsilon=epsilon,
         )
 
 
@@ -272,13 +270,13 @@ class Port(nn.Module):
         for number, block in enumerate(self.blocks):
             other = number + 1 if known.fault == "layers off by one" and number + 1 < known.layers else number
             other = {0: 1, 1: 0}.get(number, number) if known.fault == "layers exchanged" else other
-            block.load(weights, f"encoder.layer.{other}")
+            cast("Layer", block).load(weights, f"encoder.layer.{other}")
         return self.train(known.fault.startswith("dropout"))
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         x = self.embed(input_ids, attention_mask)
         for block in self.blocks:
-            x = block(x, attention_mask)
+            x = cast("Layer", block)(x, attention_mask)
         return x
 
     def positions(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 Weights = Mapping[str, torch.Tensor]
+layer_norm = cast("Callable[..., torch.Tensor]", functional.layer_norm)
+embedding = cast("Callable[..., torch.Tensor]", functional.embedding)
+gelu = cast("Callable[..., torch.Tensor]", functional.gelu)
 
 
 class T5(nn.Module):
@@ -24,7 +28,7 @@ class T5(nn.Module):
 
     def of(self, name: str) -> torch.Tensor:
         """A weight of the checkpoint."""
-        return self.kept[name.replace(".", "_")]
+        return cast("torch.Tensor", self.kept[name.replace(".", "_")])
 
     def norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
         """Without a mean."""
@@ -38,17 +42,17 @@ class T5(nn.Module):
         log = torch.log(far.float() / exact) / math.log(self.distance / exact) * (half - exact)
         bucket = torch.where(far < exact, far, (exact + log.long()).clamp_max(half - 1)) + (apart > 0) * half
         table = self.of("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight")
-        return functional.embedding(bucket, table).permute(2, 0, 1)[None]
+        return embedding(bucket, table).permute(2, 0, 1)[None]
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        x = functional.embedding(input_ids, self.of("shared.weight"))
+        x = embedding(input_ids, self.of("shared.weight"))
         hidden = (1 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
         bias = self.bias(input_ids.shape[1])
         for layer in range(self.layers):
             one, two = f"encoder.block.{layer}.layer.0", f"encoder.block.{layer}.layer.1"
             h = self.norm(x, f"{one}.layer_norm.weight")
             q, k, v = (
-                (h @ self.of(f"{one}.SelfAttention.{side}.weight").T).unflatten(-1, (self.heads, -1)).transpose(1, 2) for side in "qkv"
+                (h @ self.of(f"{one}.SelfAttention.{side}.weight").T).view(*h.shape[:2], self.heads, -1).transpose(1, 2) for side in "qkv"
             )  # fmt: skip
             scores = q @ k.transpose(-1, -2)
             if self.fault == "scaled":
@@ -58,7 +62,7 @@ class T5(nn.Module):
             h = self.norm(x, f"{two}.layer_norm.weight")
             x = (
                 x
-                + functional.relu(h @ self.of(f"{two}.DenseReluDense.wi.weight").T)
+                + torch.relu(h @ self.of(f"{two}.DenseReluDense.wi.weight").T)
                 @ self.of(f"{two}.DenseReluDense.wo.weight").T
             )
         return self.norm(x, "encoder.final_layer_norm.weight")
@@ -74,11 +78,11 @@ class Modern(nn.Module):
 
     def of(self, name: str) -> torch.Tensor:
         """A weight of the checkpoint."""
-        return self.kept[f"{name}.weight".replace(".", "_")]
+        return cast("torch.Tensor", self.kept[f"{name}.weight".replace(".", "_")])
 
     def norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
         """Without a shift."""
-        return functional.layer_norm(x, x.shape[-1:], self.of(name), None, 1e-5)
+        return layer_norm(x, x.shape[-1:], self.of(name), None, 1e-5)
 
     def turned(self, x: torch.Tensor, theta: float) -> torch.Tensor:
         """Rotary positions."""
@@ -93,7 +97,7 @@ class Modern(nn.Module):
         return x * cos + torch.cat([-second, first], -1) * sin
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        x = self.norm(functional.embedding(input_ids, self.of("embeddings.tok_embeddings")), "embeddings.norm")
+        x = self.norm(embedding(input_ids, self.of("embeddings.tok_embeddings")), "embeddings.norm")
         places = torch.arange(input_ids.shape[1])
         far = (places[None] - places[:, None]).abs()
         for layer in range(self.layers):
@@ -104,7 +108,7 @@ class Modern(nn.Module):
             seen = seen if whole else seen & (far <= window)
             h = self.norm(x, f"{name}.attn_norm") if layer else x
             q, k, v = (
-                part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+                part.reshape(*h.shape[:2], self.heads, -1).transpose(1, 2)
                 for part in (h @ self.of(f"{name}.attn.Wqkv").T).chunk(3, -1)
             )
             q, k = self.turned(q, theta), self.turned(k, theta)
@@ -112,5 +116,5 @@ class Modern(nn.Module):
             weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
             x = x + (weights @ v).transpose(1, 2).flatten(2) @ self.of(f"{name}.attn.Wo").T
             up, gate = (self.norm(x, f"{name}.mlp_norm") @ self.of(f"{name}.mlp.Wi").T).chunk(2, -1)
-            x = x + (functional.gelu(up) * gate) @ self.of(f"{name}.mlp.Wo").T
+            x = x + (gelu(up) * gate) @ self.of(f"{name}.mlp.Wo").T
         return self.norm(x, "final_norm")

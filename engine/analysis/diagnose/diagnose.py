@@ -16,7 +16,7 @@ from ..compare.align import Alignment, align, patched_inputs
 from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from ..compare.walk import may_be_exact
 from .case import Case
-from .causes import CAUSES, Family
+from .causes import CAUSES, KindsOfCause
 from .edit import Edit, edited
 from .hypothesis import Hypothesis
 from .paired import Pairing
@@ -98,7 +98,7 @@ class _Search:
     stopped: Callable[[], bool]
     causes: list[Cause] = field(default_factory=list[Cause])
     tried: list[str] = field(default_factory=list[str])
-    last: Family | None = None
+    last: KindsOfCause | None = None
 
     def run(self, ours: Run) -> StageGap | None:
         """Find causes until nothing is apart, or nothing closes the gap; what is left."""
@@ -146,7 +146,7 @@ class _Search:
                 break  # no other reaches further, and the commoner comes first
         return best
 
-    def _families(self) -> list[Family]:
+    def _families(self) -> list[KindsOfCause]:
         """The causes to be looked for: where one was found, that comes first."""
         return sorted(CAUSES, key=lambda family: family is not self.last)
 

@@ -25,8 +25,8 @@ from .scales import scales
 from .sums import summands
 from .tokens import token_ids
 
-Family = Callable[[Case], Iterator[Hypothesis]]
-CAUSES: tuple[Family, ...] = (
+KindsOfCause = Callable[[Case], Iterator[Hypothesis]]
+CAUSES: tuple[KindsOfCause, ...] = (
     token_ids, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
     other_layers, products, dropout_left_on, kept_in_half,
 )  # fmt: skip

@@ -86,7 +86,7 @@ def swapped_sides(case: Case) -> Iterator[Hypothesis]:
             moved = [side for side, other in zip(SIDES, order, strict=True) if side != other]
             if suspect.part not in moved or not set(moved) <= set(there):
                 continue
-            now = dict(zip(SIDES, order, strict=True))
+            now: dict[str, str] = dict(zip(SIDES, order, strict=True))
             if len(moved) == 2:
                 first, second = moved
                 cause = f"theirs has the {second}'s weights where ours has the {first}'s, and the other way round"

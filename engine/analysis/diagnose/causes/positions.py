@@ -83,7 +83,8 @@ def _ways(
 ) -> Iterator[tuple[str, str, str, Callable[[Any], torch.Tensor]]]:
     starts = [int(row[real != 0][0]) for row, real in zip(now, mask, strict=True) if (real != 0).any()]
     first = max(starts, default=0)
-    padding = padding or bool((now != np.arange(now.shape[-1]) + first).any())  # or its id stands within a text
+    counted: Ids = np.arange(first, first + int(now.shape[-1]))[None].repeat(len(now), 0)
+    padding = padding or not np.array_equal(now, counted)  # or its id stands within a text
     offsets = dict.fromkeys(OFFSETS)
     if looked_up is not None:
         apart = (looked_up - now)[mask != 0]

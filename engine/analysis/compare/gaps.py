@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ...program.dtypes import FLOATS, coarser
-from ...program.program import Program
 from ...program.stage import Stage
 from ...program.trace import Trace
 from .added_error import counterpart, same_shapes
@@ -59,18 +58,19 @@ def good_to(trace: Trace) -> dict[str, str]:
 
 
 def rows_between(
-    ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, order: Program, own: Mapping[str, str]
+    ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, before: Trace | None = None
 ) -> Iterator[StageGap]:
     """How far apart the stages are that both have; each is computed when it is asked for.
 
     Args:
-        order: in whose order they are gone through, whatever has been wired otherwise since; those that it lacks are passed over.
-        own: what each of our values is good to.
+        before: ours before it was edited: in whose order they are gone through, whatever has been wired otherwise since, and how good
+            its values are. What an edit rounds is no excuse for the edit.
     """
+    order, own = (before or ours).program, good_to(before or ours)
     walk = Walk(ours, theirs, alignment, parts=False)
     whole = made_of(theirs)
-    for position, before in enumerate(order):
-        name, stage = before.name, ours.program[before.name]
+    for position, known in enumerate(order):
+        name, stage = known.name, ours.program[known.name]
         other = counterpart(stage, theirs.program)
         if other is None or name == ONE_HOT or not (ours.has(name) and theirs.has(name)):
             continue
@@ -117,9 +117,8 @@ def reach(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, be
         before: ours before it was edited: in whose order they are gone through, and how good its values are. What an edit rounds is no
             excuse for the edit.
     """
-    before = before or ours
     rest = 0.0
-    for row in rows_between(ours, theirs, alignment, limit, before.program, good_to(before)):
+    for row in rows_between(ours, theirs, alignment, limit, before):
         if is_apart(row):
             return Reach(row, rest)
         if isinstance(row, Difference) and row.dtype:  # of ids and positions the share that differs says nothing

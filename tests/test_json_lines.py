@@ -85,9 +85,16 @@ def test_a_comparison_has_every_stage_and_its_verdict(printed: Printed) -> None:
     row = rows["layers.1.attention.scores"]
     assert (row["relative"], row["ours"], row["nan"], row["place"]) == ("Infinity", "NaN", 1, [0, 0, 0, 0])
     assert (rows["embeddings.norm"]["largest"], rows["embeddings.norm"]["place"]) == (0.0, None)
+    assert (rows["embeddings.norm"]["snr_db"], rows["tokens.ids"]["snr_db"]) == ("Infinity", None)
     assert len(rows) == 53
     assert (diagnosis["kind"], diagnosis["left"]) == ("diagnosis", "layers.1.attention.scores")
     assert diagnosis["tried"]
+
+
+def test_over_texts_each_text_has_its_gap(printed: Printed, tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text("one\ntwo three\n")
+    line = printed("one", "--against", f"dtype float64 texts {tmp_path / 'texts'}")[1][-1]
+    assert (line["kind"], line["equal"], len(line["texts"])) == ("comparison_over_texts", True, 2)
 
 
 def test_a_check_says_what_it_looked_at(printed: Printed) -> None:
@@ -100,6 +107,7 @@ def test_a_check_says_what_it_looked_at(printed: Printed) -> None:
     assert check["findings"][0]["stage"] == "mask.additive"
     assert check["checked"]
     assert printed("one", "-ex", "check masks")[1][0]["fault"] is False
+    assert printed("one", "-ex", "check weights")[1][0]["check"] == "weights"
 
 
 def test_what_has_no_fields_is_text(printed: Printed) -> None:

@@ -231,6 +231,14 @@ def test_what_cannot_be_written_is_refused_before_anything_is_computed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_many_texts_are_no_report(batch: Batch, tmp_path: Path) -> None:
+    (tmp_path / "texts").write_text("one\ntwo\n")
+    path = tmp_path / "out.md"
+    told = batch("one", "--against", f"dtype float64 texts {tmp_path / 'texts'}", "--report", path)
+    said = "--report tells of the texts of this run; give one of the file as TEXT, and leave `texts FILE` out"
+    assert (told, path.exists()) == ((2, f"encoder-tui: {said}\n"), False)
+
+
 def test_a_report_that_is_not_finished_leaves_what_was_there(
     batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

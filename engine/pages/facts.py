@@ -32,6 +32,8 @@ OF_ROW = (
     "position", "computed", "count", "differing", "largest", "mean", "absmax", "relative", "tolerance", "beyond", "ulps",
     "nan", "inf", "hidden", "lost", "added", "inherited", "padding",
 )  # fmt: skip
+# What others call what is measured of numbers -> what it is called here.
+OF_NUMBERS = {"relative_l2": "relative_length", "cosine_distance": "turned", "snr_db": "decibels"}
 OF_STATS = ("count", "nan", "inf", "zeros", "min", "max", "mean", "std", "absmax", "norm")
 
 
@@ -162,6 +164,7 @@ def _row_facts(row: Difference, ours: Trace) -> JsonObject:
     return {
         "stage": row.name, "axes": list(row.axes), "dtype": row.dtype or None,
         **{name: json_number(getattr(row, name)) for name in OF_ROW},
+        **{name: json_number(getattr(row, own)) if row.dtype else None for name, own in OF_NUMBERS.items()},
         "place": list(at) if at is not None else None,
         "ours": json_number(row.ours) if at is not None else None, "theirs": json_number(row.theirs) if at is not None else None,
         "overflow": row.overflow or None, "source": stage.source if is_own_code(stage) else None,

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 EXAMPLE = "The animal didn't cross the street because it was too tired"
 DEFAULT_MEMORY = "2GiB"
 ONCE = (
-    "commands", "batch", "export", "select", "against", "check", "report", "json", "tour", "help", "version", "list_models",
-    "no_config", "man", "print_completion",
+    "commands", "batch", "export", "select", "against", "map", "check", "report", "json", "tour", "help", "version",
+    "list_models", "no_config", "man", "print_completion",
 )  # fmt: skip
 
 
@@ -165,9 +165,10 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="'model M'",
         help=tr(
-            "compare every stage with a text, image, model, dtype, device, snapshot or fork, as `compare` does; repeatable"
+            "compare every stage with a text, model, dtype, snapshot, module, tensors, ..., as `compare` does; repeatable"
         ),
     )
+    p.add_argument("--map", metavar="FILE", help=tr("with --against: which tensor of theirs is which stage of ours"))
     p.add_argument(
         "--check",
         action="append",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterable
 
 from ..engine.messages.errors import InputError
@@ -11,7 +12,8 @@ from ..engine.models.settings import memory_size
 NO_RECORDING = (
     "text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt", "module", "via",
 )  # fmt: skip
-PATHS = ("export", "report", "open", "vectors", "module", "tokenizer")
+PATHS = ("export", "report", "open", "vectors", "module", "tokenizer", "map")
+MAPPED = ("tensors", "onnx", "module", "recording")  # what `--against` names whose tensors a map is for
 
 
 def check_together(options: argparse.Namespace) -> None:
@@ -44,6 +46,8 @@ def check_together(options: argparse.Namespace) -> None:
             raise InputError(f"--{what} stands for the text, and takes no {given}")
     if options.max_length is not None and options.max_length < 1:
         raise InputError(f"--max-length {options.max_length} is not a number of tokens; give at least 3")
+    if options.map is not None:
+        options.against = _mapped(options.against, options.map)
     options.budget = memory_size(options.memory)
 
 
@@ -72,6 +76,19 @@ def _check_module(options: argparse.Namespace) -> None:
         )
     if options.via and not options.model:
         raise InputError("--via transformers needs a model to open: -m DIR")
+
+
+def _mapped(against: Iterable[str], path: str) -> list[str]:
+    """What to compare with, and the map for those of them whose tensors have names of their own."""
+    lines = list(against)
+    for at, line in enumerate(lines):
+        kind, *rest = line.split(maxsplit=1)
+        if kind in MAPPED and rest:
+            place, *more = shlex.split(rest[0])
+            lines[at] = shlex.join([kind, place, "map", path, *more])
+    if lines == list(against):
+        raise InputError(f"--map needs --against with one of {', '.join(MAPPED)}, whose tensors it names")
+    return lines
 
 
 def _otherwise(options: argparse.Namespace) -> tuple[str, ...]:

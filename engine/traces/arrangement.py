@@ -14,7 +14,7 @@ from ..program.arrays import Array
 from ..program.stage import Shape
 
 
-class Places(NamedTuple):
+class AxisRange(NamedTuple):
     """Places along an axis from one to before another, as a slice, which is nothing to be looked up by, says them."""
 
     start: int | None = None
@@ -22,8 +22,8 @@ class Places(NamedTuple):
     step: int | None = None
 
 
-Cut = int | Places | EllipsisType
-EVERY = Places()
+Cut = int | AxisRange | EllipsisType
+EVERY = AxisRange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Arrangement:
         if self.reshape:
             array = array.reshape(self.reshape)
         if self.window:
-            array = array[tuple(slice(*cut) if isinstance(cut, Places) else cut for cut in self.window)]
+            array = array[tuple(slice(*cut) if isinstance(cut, AxisRange) else cut for cut in self.window)]
         return array.transpose(self.transpose) if self.transpose else array
 
     def laid(self, array: Array, shape: Shape) -> Array:
@@ -89,9 +89,9 @@ AS_IT_LIES = Arrangement()
 
 def write_window(window: Sequence[Cut]) -> str:
     """`:, 0:13`."""
-    return ", ".join(_slice(cut) if isinstance(cut, Places) else "..." if cut is ... else str(cut) for cut in window)
+    return ", ".join(_slice(cut) if isinstance(cut, AxisRange) else "..." if cut is ... else str(cut) for cut in window)
 
 
-def _slice(cut: Places) -> str:
+def _slice(cut: AxisRange) -> str:
     start, stop = ("" if end is None else str(end) for end in (cut.start, cut.stop))
     return f"{start}:{stop}" + (f":{cut.step}" if cut.step not in (None, 1) else "")

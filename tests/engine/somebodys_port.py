@@ -42,7 +42,7 @@ class Port:
         return value
 
     def linear(self, x: torch.Tensor, module: str, bias: bool = True) -> torch.Tensor:
-        result = x @ self.ours.weights[f"{module}.weight"].T
+        result: torch.Tensor = x @ self.ours.weights[f"{module}.weight"].T
         return result + self.ours.weights[f"{module}.bias"] if bias else result
 
     def norm(self, x: torch.Tensor, module: str, swapped: bool = False) -> torch.Tensor:
@@ -57,7 +57,7 @@ class Port:
         q, k, v = (
             self.keep(
                 f"{to}.attention.{part}_heads",
-                self.linear(x, f"{at}.attention.self.{part}").unflatten(-1, (heads, size)).transpose(1, 2),
+                self.linear(x, f"{at}.attention.self.{part}").reshape(*x.shape[:2], heads, size).transpose(1, 2),
             )
             for part in ("query", "key", "value")
         )

@@ -321,3 +321,25 @@ def test_a_map_is_written_for_people(ours: Run, tmp_path: Path) -> None:
         line.startswith('"blk1" = [  # by value') for line in lines
     )
     assert any('stage = "layers.0.attention.query"' in line and 'slice = "[:, 1]"' in line for line in lines)
+
+
+def test_a_map_is_given_to_batch_mode(ours: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from encoder_tui.tui.cli import main
+
+    path = under_no_names({"layers.0.ffn.norm": Port(ours).arrays()["layers.0.ffn.norm"]}, tmp_path)
+    (tmp_path / "names.toml").write_text('t000 = "layers.0.output"\n')
+    line = [TEXT, "--device", "cpu", "--batch", "--map", str(tmp_path / "names.toml"), "--against"]
+    assert main([*line, f"tensors '{path}' tolerance 1e-5 all"]) == 0
+    assert "t000 = layers.0.ffn.norm by the map" in capsys.readouterr().out
+    assert main([*line, "dtype float64"]) == 2
+    assert "--map needs --against with one of tensors" in capsys.readouterr().err
+
+
+def test_figures_that_others_give_are_those_of_float64(ours: Run, tmp_path: Path) -> None:
+    array = Port(ours).arrays()["layers.0.ffn.norm"]
+    other = array + np.float32(0.01) * np.random.default_rng(0).standard_normal(array.shape, np.float32)
+    row = compare(ours, matched(ours, under_their_names({"layers.0.ffn.norm": other}, tmp_path))).rows[-1]
+    a, b = ours.value("layers.0.ffn.norm").read().astype(np.float64).ravel(), other.astype(np.float64).ravel()
+    assert row.relative_length == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(b), rel=1e-5)
+    assert row.turned == pytest.approx(1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-3)
+    assert row.decibels == pytest.approx(-20 * np.log10(row.relative_length))

@@ -123,6 +123,8 @@ class _Walk:
             default=FAR,
         )
         margin = 1.0 if best.apart < TIGHT else MARGIN
+        if best.apart > 2 * self._nearest_alike(name) + SAME:
+            return None
         if best.apart >= TIGHT and self._goes_on(name, best.apart / MARGIN):
             return None  # a product without its bias, say: what follows is computed from what ours gives
         if best.apart * margin > rival or best.apart * margin > max(elsewhere, SAME):
@@ -133,6 +135,16 @@ class _Walk:
             if each.name == best.name or (each.name in twins and each.apart <= best.apart + 1e-9)
         ]
         return min(alike, key=lambda each: each.layout.steps)
+
+    def _nearest_alike(self, name: str) -> float:
+        """How far the match is of a stage with the same numbers: another tensor that is further is a step before it."""
+        alike = self.likeness.alike
+        known = [
+            match.apart
+            for stage, match in self.matches.items()
+            if alike.get(stage) == alike[name] and match.apart is not None
+        ]
+        return max(known, default=FAR)
 
     def _goes_on(self, name: str, apart: float) -> bool:
         """Whether theirs of what is computed from a stage is known, and nearer than so far, without anything put in its place."""

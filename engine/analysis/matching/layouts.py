@@ -11,7 +11,7 @@ from functools import lru_cache
 from ...program.index import TOKEN_AXES
 from ...program.stage import Shape, Stage
 from ...program.trace import Trace
-from ...traces.arrangement import EVERY, Arrangement, Cut, Places
+from ...traces.arrangement import EVERY, Arrangement, AxisRange, Cut
 
 JOINT = {
     "query": (2, 3),
@@ -151,7 +151,7 @@ def _layout(
         if at == joint:
             window.append(which)
         elif cut[at] and sizes[at] != own[at]:
-            window.append(Places(sizes[at] - own[at]) if left else Places(0, own[at]))
+            window.append(AxisRange(sizes[at] - own[at]) if left else AxisRange(0, own[at]))
         else:
             window.append(EVERY)
     while window and window[-1] == EVERY:

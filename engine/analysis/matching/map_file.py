@@ -30,7 +30,7 @@ from ...program.json_values import is_list, is_object
 from ...program.program import Program
 from ...program.stage import Shape
 from ...program.trace import Trace
-from ...traces.arrangement import AS_IT_LIES, Arrangement, Cut, Places, write_window
+from ...traces.arrangement import AS_IT_LIES, Arrangement, AxisRange, Cut, write_window
 from ...traces.atomic_write import atomic_write
 from ...traces.matched import ForeignTensor, Match
 
@@ -186,7 +186,7 @@ def _cuts(parsed: Written, name: str, path: str) -> Iterator[Cut]:
         if part is None:
             yield ...
         elif isinstance(part, slice) and not parsed.named:
-            yield Places(part.start, part.stop, part.step)
+            yield AxisRange(part.start, part.stop, part.step)
         elif isinstance(part, int) and not parsed.named:
             yield part
         else:

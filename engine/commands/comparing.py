@@ -115,7 +115,6 @@ class ComparedWith:
 def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest) -> ComparedWith | TextsCompared:
     """Compare, remember the reference for the view of differences, and write it down."""
     from ..analysis.compare import Reference, compare, write_comparison
-    from ..analysis.diagnose import write_diagnosis
 
     if isinstance(wanted, OverTextsRequest):
         return compare_over_texts(session, wanted)
@@ -131,6 +130,8 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
     text = before + write_comparison(comparison, everything=wanted.everything)
     diagnosis = diagnosed(session, wanted.tolerance) if wanted.diagnosed and not comparison.equal else None
     if diagnosis is not None:
+        from ..analysis.diagnose import write_diagnosis  # which has torch come in
+
         text = f"{text}\n\n{write_diagnosis(diagnosis)}"
     return ComparedWith(session.trace, comparison, tuple(before.splitlines()), diagnosis, text)
 

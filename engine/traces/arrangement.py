@@ -15,7 +15,7 @@ from ..program.stage import Shape
 
 
 class AxisRange(NamedTuple):
-    """Places along an axis from one to before another, as a slice, which is nothing to be looked up by, says them."""
+    """AxisPlaces along an axis from one to before another, as a slice, which is nothing to be looked up by, says them."""
 
     start: int | None = None
     stop: int | None = None

@@ -12,7 +12,7 @@ from ...messages.visible import quoted
 from ...program.trace import Trace
 from .align import align, patched_inputs
 from .comparison import OtherShape
-from .gaps import Allowance, good_to, rows_between
+from .gaps import Allowance, rows_between
 
 SHOWN = 5
 LENGTHS = (3, 5, 8, 16, 32, 64, 128, 256, 512)
@@ -90,7 +90,7 @@ def gap_of(ours: Trace, theirs: Trace, text: str, tolerance: float | None) -> Te
     """Where one text begins to differ and how far apart it ends; the stages between are not computed for it but as they are needed."""
     alignment = align(patched_inputs(ours), patched_inputs(theirs))
     first, gap, end = "", 0.0, 0.0
-    for row in rows_between(ours, theirs, alignment, Allowance(tolerance), ours.program, good_to(ours)):
+    for row in rows_between(ours, theirs, alignment, Allowance(tolerance)):
         apart = isinstance(row, OtherShape) or row.beyond
         end = float("inf") if isinstance(row, OtherShape) else row.relative if row.dtype else end
         if apart and not first:

@@ -157,6 +157,14 @@ def original(copies: Copies) -> Path:
     return copies.make("original")
 
 
+@pytest.fixture(scope="module")
+def ours(original: Path) -> Encoder:
+    """That model, opened."""
+    from encoder_tui.engine import load
+
+    return load(original)
+
+
 # Characters of the tests' Chinese texts; a real vocabulary has some twenty thousand.
 CHINESE = "今天天气很好，我们去公园看花。注意力得分是查询与键的点积机器学习模型的一二三你他她不在有中国人大"
 

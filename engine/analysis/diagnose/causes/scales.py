@@ -1,4 +1,4 @@
-"""Float64s that are the same up to one factor: a scale that is missing, stands twice, or is another."""
+"""Values that are the same up to one factor: a scale that is missing, stands twice, or is another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ..otherwise import Otherwise, followed_by, op_of, plainly
 
 SCALES = ("Scale", "DivideByRoot", "Multiply")
 ALIKE = 1e-3  # of the largest number: how far two may be apart, up to a factor
-FACTOR = "a factor"
 
 
 def scales(case: Case) -> Iterator[Hypothesis]:
@@ -113,7 +112,7 @@ def _another(case: Case, suspect: Stage, factor: float) -> Iterator[Hypothesis]:
         )  # fmt: skip
         return
     yield Hypothesis(
-        FACTOR, f"theirs is ours times {written}", suspect.name, edit, ours=f"multiply by {written}", theirs=f"divide by {written}",
+        "a factor", f"theirs is ours times {written}", suspect.name, edit, ours=f"multiply by {written}", theirs=f"divide by {written}",
     )  # fmt: skip
     if suspect.weights and suspect.kind == "Linear":
         weights = {name: case.ours.weights[name] * factor for name in suspect.weights}

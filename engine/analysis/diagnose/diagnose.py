@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...messages.errors import InputError
+from ...program.inputs import Inputs
 from ...program.stage import Stage
 from ...program.trace import Trace
 from ..compare.added_error import counterpart
@@ -92,6 +93,7 @@ class Diagnosis:
 @dataclass
 class _Search:
     pairing: Pairing
+    inputs: Inputs  # of ours, before any edit
     alignment: Alignment
     limit: Allowance
     settings: Mapping[str, Any]
@@ -118,12 +120,17 @@ class _Search:
         return now.first
 
     def reach(self, ours: Run, theirs: Trace, before: Run | None = None) -> Reach:
-        return reach(ours, theirs, self.alignment, self.limit, before)
+        return reach(ours, theirs, self.aligned(ours, theirs), self.limit, before)
+
+    def aligned(self, ours: Run, theirs: Trace) -> Alignment:
+        """Which token belongs to which: where an edit took theirs, each to itself, and no longer to what it was paired with."""
+        taken = ours.original_inputs is theirs.original_inputs is not self.inputs
+        return align_traces(ours, theirs) if taken else self.alignment
 
     def _closing(self, ours: Run, theirs: Trace, now: Reach) -> _Closed | None:
         """Of all hypotheses that close the gap that which closes it furthest, and leaves least; the first of equals."""
         assert now.first is not None
-        case = Case(ours, theirs, self.alignment, now.first, self.settings)
+        case = Case(ours, theirs, self.aligned(ours, theirs), now.first, self.settings)
         best: _Closed | None = None
         done = set[tuple[str, tuple[str, ...]]]()
         for family in self._families():
@@ -272,7 +279,7 @@ def diagnose(
         limits = [Allowance(0.0), Allowance()]  # what is alike to the last bit elsewhere tells the smallest faults
     diagnosis = Diagnosis((), None)
     for limit in limits:
-        search = _Search(pairing, alignment, limit, settings or {}, stopped)
+        search = _Search(pairing, ours.original_inputs, alignment, limit, settings or {}, stopped)
         left = search.run(ours)
         diagnosis = Diagnosis(tuple(merged(search.causes)), left, tuple(search.tried) if left is not None else ())
         if search.causes and left is None:

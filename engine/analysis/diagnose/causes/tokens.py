@@ -71,9 +71,8 @@ def _looked_up(case: Case, mine: Tokens) -> Iterator[Hypothesis]:
         ids = nearest_rows(case.ours.weights[suspect.weights[0]].double().cpu().numpy(), other)
         if ids is None or np.array_equal(ids, mine.ids):
             continue
-        tokens = replace(mine, ids=ids)
-        kind, cause, theirs = _described(mine, tokens)
         inputs = case.ours.original_inputs.changed({MAIN: {"ids": ids}}, case.ours.word)
+        kind, cause, theirs = _described(mine, inputs.tokens)
         edit = Edit(inputs=Inputs(inputs.tokens, case.ours.original_inputs.others))
         yield Hypothesis(kind, cause, suspect.name, only_at(suspect.name, edit), theirs=theirs, spreads=False)
 
@@ -109,21 +108,39 @@ def _other_ids(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
 
 
 def _cased(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
-    pairs = [
-        (a, b) for one, two in zip(mine.strings, other.strings, strict=False) for a, b in zip(one, two, strict=False) if a != b
-    ]  # fmt: skip
-    if pairs and all(a.lower() == b.lower() for a, b in pairs):
-        return (
-            "casing",
-            f"theirs reads {pairs[0][1]!r} where ours reads {pairs[0][0]!r}: one of them changes the case",
-            "do_lower_case",
-        )
-    shown = ", ".join(f"{b} for {a}" for a, b in pairs[:FEW])
+    ours, theirs = _words(mine), _words(other)
+    apart = [
+        (word, tokens, theirs[at][1]) for at, (word, tokens) in ours.items() if at in theirs and tokens != theirs[at][1]
+    ]
+    alike = [word for at, (word, tokens) in ours.items() if at in theirs and tokens == theirs[at][1]]
+    written = all(a.lower() == b.lower() for _, a, b in apart)
+    capitals = all(word != word.lower() for word, _, _ in apart) and any(word.islower() for word in alike)
+    if apart and (written or capitals):  # an [UNK] is a capital as well, where the vocabulary has none
+        word, a, b = apart[0]
+        return "casing", f"theirs reads {word!r} as {b!r}, ours as {a!r}: one of them changes the case", "do_lower_case"
+    shown = ", ".join(f"{b} for {a}" for _, a, b in apart[:FEW])
     return (
         "other tokens",
         f"theirs has other tokens{': ' if shown else ''}{shown}",
         "the tokenizer that the weights were trained with",
     )
+
+
+def _words(tokens: Tokens) -> dict[tuple[int, int], tuple[str, str]]:
+    """Each word of the texts, by its text and number, with the tokens that it was read as; without texts each token."""
+    words: dict[tuple[int, int], tuple[str, str]] = {}
+    for row, strings in enumerate(tokens.strings):
+        if tokens.from_ids or tokens.pair is not None or not tokens.places:
+            words |= {(row, at): (word, word) for at, word in enumerate(strings)}
+            continue
+        text, ends = tokens.texts[row], dict[int, tuple[int, int, str]]()
+        spaces = np.cumsum([letter.isspace() for letter in text])
+        for word, (start, stop) in zip(strings, tokens.places[row], strict=True):
+            if start < stop <= len(text):
+                begin, _, before = ends.get(number := int(spaces[start]), (start, stop, ""))
+                ends[number] = begin, stop, f"{before} {word}".strip()
+        words |= {(row, number): (text[start:stop], read) for number, (start, stop, read) in ends.items()}
+    return words
 
 
 def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[str, str, str]:

@@ -30,6 +30,7 @@ from .lengths import fitted_together
 from .program import Made, program_of
 from .randomness import RandomStates, from_states
 from .source import LiveWeights, ModuleSource, dtype_of_module
+from .storages import has_storage
 from .tracer import Passage, Tracer
 from .wiring import told_of_opened
 
@@ -160,11 +161,27 @@ class ModuleEncoder(Encoder):
                 raise InputError(
                     f"{self.name} raised {type(error).__name__}: {one_line(error)}{line_of_error(error)}"
                 ) from error
+            self._expect_numbers(passage, kept)
             if not passage.graph.outputs:
                 raise InputError(
                     f"{self.name} gave back no tensor that it computed; give a module whose forward returns one"
                 )
             return passage, program_of(passage, kept, self.dtype)
+
+    def _expect_numbers(self, passage: Passage, kept: KeptValues) -> None:
+        """Refuse what no program computes with: values that are no arrays of numbers, of which neither shape nor equality can be asked.
+
+        Raises:
+            InputError: the module is given, has or makes one.
+        """
+        lines = {call.name: call.lines for call in passage.graph.calls}
+        for name, tensor in (*passage.inputs.items(), *passage.weights.items(), *kept.items()):
+            if tensor.is_nested or not has_storage(tensor):
+                kind = "nested" if tensor.is_nested else "sparse, or inside torch.vmap or torch.func"
+                at = f" at {_short(lines[name])}" if lines.get(name) else ""
+                raise InputError(
+                    f"{self.name} computes with {name}{at}, which is {kind}, and no program is made of that; `record` it, which shows all else"
+                )
 
     # -- what is asked of encoders -----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import torch
 
 from .figures import FiguresOnDevice, figures_on_device
 from .kept import ValuesByName
-from .storages import address_of, version
+from .storages import address_of, has_storage, version
 
 CORNER = 1 << 14  # numbers of a value that was given up which are kept at most
 CORNERS = 8  # of the budget, the share that all of those may take
@@ -72,6 +72,7 @@ class KeptWithin(ValuesByName):
 
     Attributes:
         left_out: of each value that was given up, what is left of it.
+        never: names of values that have no storage, and whose numbers could not be kept.
         size: bytes that are kept.
     """
 
@@ -79,9 +80,10 @@ class KeptWithin(ValuesByName):
         super().__init__()
         self.budget, self.size = budget, 0
         self.left_out: dict[str, Remains] = {}
+        self.never: set[str] = set()
         self._room = budget // CORNERS
         self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
-        self._others = {address_of(tensor) for tensor in others}
+        self._others = {address_of(tensor) for tensor in others} - {0}
         self._versions: dict[str, int] = {}
         self._shared: dict[int, Shared] = {}
         self._largest: list[tuple[int, int]] = []  # a heap of (-bytes, address)
@@ -90,6 +92,9 @@ class KeptWithin(ValuesByName):
 
     def put(self, name: str, tensor: torch.Tensor) -> None:
         """Keep a value; its memory is shared until it is written to."""
+        if not has_storage(tensor):
+            self.never.add(name)
+            return
         held = tensor.detach()
         self._values[name] = held
         place = address_of(held)

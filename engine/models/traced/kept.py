@@ -36,7 +36,8 @@ class KeptValues(ValuesByName):
         """Keep a value; its memory is shared until it is written to."""
         held = tensor.detach()
         self._values[name] = held
-        self._sharing.setdefault(address_of(held), []).append(name)
+        if address := address_of(held):
+            self._sharing.setdefault(address, []).append(name)
 
     def before_write(self, tensor: torch.Tensor) -> None:
         """Copy a tensor's memory, which is about to be written to, and let what shares it share the copy, laid out as it was."""

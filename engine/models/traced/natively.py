@@ -30,7 +30,12 @@ class ResultsApart:
 
 @torch.no_grad()
 def results_apart(natively: Any, shown: Any) -> ResultsApart | None:
-    """By how much what runs natively differs from what is shown; None where the results do not go together."""
+    """By how much what runs natively differs from what is shown; None where the results do not go together, or cannot be told apart."""
+    result, failed = attempt(lambda: _apart(natively, shown))
+    return None if failed else result
+
+
+def _apart(natively: Any, shown: Any) -> ResultsApart | None:
     pairs = [dict(tensors_within(result)) for result in (natively, shown)]
     if pairs[0].keys() != pairs[1].keys():
         return None
@@ -63,7 +68,7 @@ def _of_tensors(one: torch.Tensor, other: torch.Tensor) -> ResultsApart | None:
 def difference_told(what: str, difference: ResultsApart | None) -> str:
     """`WHAT: it differs from what is shown by up to 2.4e-07`."""
     if difference is None:
-        return f"{what}: its result has other tensors than what is shown"
+        return f"{what}: its result has other tensors than what is shown, or tensors that cannot be compared"
     if not difference.most:
         return f"{what}: its result is what is shown, bit for bit"
     if difference.zeros and difference.elsewhere < difference.most:

@@ -11,6 +11,7 @@ from ...program.arrays import Array
 from ...program.dtypes import DTYPES
 from ...traces.recorded_values import LeftOut
 from .budget import KeptWithin, Remains
+from .storages import NO_STORAGE, has_storage
 
 
 class KeptNumbers(Mapping[str, Array]):
@@ -69,6 +70,8 @@ def left_out(kept: KeptWithin, values: Mapping[str, str]) -> dict[str, LeftOut]:
     for stage, name in values.items():
         if name in kept.left_out:
             why[stage] = given_up(kept.left_out[name], kept.budget)
+        elif name in kept.never:
+            why[stage] = LeftOut(NO_STORAGE)
         elif name not in kept:
             why[stage] = LeftOut("its numbers were not seen")
         elif reason := no_array(kept[name]):
@@ -85,8 +88,10 @@ def no_array(tensor: torch.Tensor) -> str:
     """Why numpy has no array for a tensor; "" where it has one."""
     if tensor.is_meta:
         return "it is on the device meta, which has shapes alone"
+    if not has_storage(tensor):
+        return NO_STORAGE
     if tensor.layout is not torch.strided or tensor.is_nested:
-        return "its layout is not that of an array (nested or sparse)"
+        return "its layout is not that of an array (nested)"
     if tensor.is_quantized:
         return "it is quantised, with a scale of its own"
     name = str(tensor.dtype).removeprefix("torch.")

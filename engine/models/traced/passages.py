@@ -22,9 +22,10 @@ from .frames import line_of_error
 from .kept_beside import AsTheyWere, KeptBeside
 from .lengths import fitted_together
 from .natively import attempt, difference_told, results_apart
-from .numbers import KeptNumbers, left_out, over_budget
+from .numbers import KeptNumbers, left_out, no_array, over_budget
 from .randomness import from_states
 from .stages import Making, operation
+from .storages import shape_of
 from .structures import tensors_within
 from .tracer import Passage
 from .watched import Watcher
@@ -164,7 +165,7 @@ class Taking:
                 + (f", and {corners} of them a corner of their numbers (STAGE{AT}{KEPT})" if corners else " alone")
             )
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
-        given = {name: torch.zeros(t.shape, dtype=t.dtype) if t.is_meta else t for name, t in given.items()}
+        given = {name: _stand_in(tensor) if no_array(tensor) else tensor for name, tensor in given.items()}
         shapes = {stage: shape for stage, (shape, _) in kinds.items()}
         program, inputs = fitted_together(made.program, shapes, made.given, given, self.wanted.word, "recorded")
         return Moment(
@@ -184,3 +185,8 @@ class Taking:
         device = str(floating.device) if floating is not None else "cpu"
         dtype = str(floating.dtype).removeprefix("torch.") if floating is not None else "float32"
         return {"model": type(model).__name__, "family": "recorded module", "device": device, "dtype": dtype}
+
+
+def _stand_in(tensor: torch.Tensor) -> torch.Tensor:
+    """What goes in for a tensor whose numbers are not told: its stage says why it has none."""
+    return torch.zeros(shape_of(tensor), dtype=torch.float32 if tensor.is_quantized else tensor.dtype)

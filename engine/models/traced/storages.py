@@ -13,19 +13,21 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils.weak import WeakIdKeyDictionary
 
+NO_STORAGE = "it has no memory of its own: it is sparse, or stands for others inside torch.vmap or torch.func"
+
 
 @dataclass(slots=True)
 class Memory:
     """One storage: how often it was written to, and the value that now fills it.
 
     Attributes:
-        held: keeps its address from being given to another, though not its numbers from being freed.
+        held: keeps its address from being given to another, though not its numbers from being freed; None of a tensor without storage.
         version: how often it was written to.
         whole: a value that fills it from the first number to the last, in order; "" where none does.
         kind: the shape and dtype of that.
     """
 
-    held: StorageWeakRef
+    held: StorageWeakRef | None
     version: int = 0
     whole: str = ""
     kind: tuple[tuple[int, ...], torch.dtype] = ((), torch.float32)
@@ -65,6 +67,7 @@ class Storages:
         self._emit = emit
         self._known = WeakIdKeyDictionary()  # a tensor -> Known; it lives no longer for being known
         self._memories: dict[int, Memory] = {}  # by the address of the storage
+        self._alone = WeakIdKeyDictionary()  # a tensor without storage, known by identity alone -> Memory
 
     def give_name(self, tensor: torch.Tensor, name: str) -> None:
         """Give a tensor a name, and its memory, if it fills that and nothing did."""
@@ -108,16 +111,27 @@ class Storages:
         return self._emit("encoder_tui.read_from", (memory.whole, *place), tensor)
 
     def _memory(self, tensor: torch.Tensor) -> Memory:
-        storage = tensor.untyped_storage()
         address = address_of(tensor)
+        if not address:
+            return cast(Memory, self._alone.setdefault(tensor, Memory(None)))  # pyright: ignore[reportUnknownMemberType] # a dict without types
         if address not in self._memories:
-            self._memories[address] = Memory(StorageWeakRef(storage))
+            self._memories[address] = Memory(StorageWeakRef(tensor.untyped_storage()))
         return self._memories[address]
 
 
 def address_of(tensor: torch.Tensor) -> int:
-    """The address of a tensor's storage itself, which is its own even where it holds no numbers."""
-    return tensor.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
+    """The address of a tensor's storage itself, which is its own even where it holds no numbers; 0 where there is none."""
+    return tensor.untyped_storage()._cdata if has_storage(tensor) else 0  # pyright: ignore[reportPrivateUsage]
+
+
+def has_storage(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has a storage: those have none that are sparse, or stand for others inside torch.vmap and torch.func."""
+    return torch._C._has_storage(tensor)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]
+
+
+def share_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether what is written into one tensor is written into another."""
+    return one is other or address_of(one) == address_of(other) != 0
 
 
 def version(tensor: torch.Tensor) -> int:
@@ -127,7 +141,9 @@ def version(tensor: torch.Tensor) -> int:
 
 def fills(tensor: torch.Tensor) -> bool:
     """Whether a tensor is all of its memory, in order."""
-    return not tensor.is_nested and tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
+    if tensor.is_nested or not has_storage(tensor):
+        return False
+    return tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
@@ -140,6 +156,8 @@ def is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one is other or (
         one.layout is other.layout is torch.strided
         and not (one.is_nested or other.is_nested)
+        and has_storage(one)
+        and has_storage(other)
         and one.data_ptr() == other.data_ptr() != 0
         and (one.shape, one.stride(), one.dtype) == (other.shape, other.stride(), other.dtype)
         and (one.is_conj(), one.is_neg()) == (other.is_conj(), other.is_neg())  # the memory is that of its conjugate

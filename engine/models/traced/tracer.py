@@ -26,7 +26,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import ArgumentPlace, Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
-from .storages import Storages, address_of, is_same, shape_of
+from .storages import Storages, has_storage, is_same, shape_of, share_memory
 from .structures import named_tensors, tensors_within
 
 # What takes a number out of a tensor, where Python goes on with it.
@@ -252,7 +252,7 @@ class Tracer(SchemaCheckMode):
         self._keep.before_write(tensor)
         for went_in in (self.seen.weights, self.seen.inputs):
             for name, other in went_in.items():
-                if address_of(other) == address_of(tensor):
+                if share_memory(other, tensor):
                     went_in[name] = other.detach().clone()
 
     def _refs(self, argument: Any) -> Any:
@@ -320,7 +320,9 @@ def autocast_dtype(device: str) -> torch.dtype | None:
 
 
 def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`."""
+    """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`; "" inside torch.func."""
+    if not has_storage(args[0]):
+        return ""
     dtype = autocast_dtype(args[0].device.type)
     if dtype is not None:  # tensors are brought to it before they are computed with, and so before torch chooses
         args = [torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for part in args]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from encoder_tui.engine import InputError, open_snapshot, record, save
 from encoder_tui.engine.models.traced.attach import attach
 from encoder_tui.engine.models.traced.structures import tensors_within
 from encoder_tui.engine.traces.run import Run
-from odd_modules import ODD, Two, X, nothing_but
+from odd_modules import ODD, Branching, Two, X, nothing_but, script
 from torch import nn
 
 
@@ -83,6 +84,16 @@ def test_a_patch_does_what_a_hook_would_have_done() -> None:
     wanted = results(module, X)["0"]
     handle.remove()
     assert np.array_equal(fork["output"].numpy(), wanted.numpy())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_module_that_is_all_script_is_run_in_another_dtype() -> None:
+    with warnings.catch_warnings(action="ignore"):
+        encoder = attach(cast(nn.Module, script(Branching())), X)
+        assert encoder.first is not None
+        wide = encoder.otherwise(replace(encoder.settings, dtype="float64")).run(encoder.first.original_inputs)
+    assert (wide["output"].dtype, len(wide.program)) == ("float64", len(encoder.first.program))
+    assert np.allclose(wide["output"].numpy(), encoder.first["output"].numpy(), atol=1e-6)
 
 
 def test_arguments_by_name_alone_and_results_in_each_other() -> None:

@@ -15,6 +15,8 @@ X = torch.linspace(-1, 1, 12).reshape(3, 4)
 NO_MEMORY = "it has no memory of its own"
 func: Any = torch.func
 vmap: Any = torch.vmap
+nested: Any = torch.nested
+sparse: Any = torch.sparse
 
 
 def total(y: torch.Tensor) -> torch.Tensor:
@@ -31,10 +33,10 @@ KINDS: dict[str, Callable[[nn.Module, torch.Tensor], Any]] = {
     "jvp": lambda linear, x: func.jvp(linear, (x,), (x,))[1],
     "hessian": lambda _, x: func.hessian(total)(x),
     "in place": lambda _, x: vmap(doubled)(x),
-    "sparse": lambda linear, x: torch.sparse.mm(linear(x).to_sparse(), x.t()),
+    "sparse": lambda linear, x: sparse.mm(linear(x).to_sparse(), x.t()),
     "csr": lambda _, x: x.to_sparse_csr() @ x.t(),
-    "nested": lambda linear, x: linear(torch.nested.nested_tensor([x, x[:1]])).to_padded_tensor(0.0),
-    "jagged": lambda _, x: torch.nested.nested_tensor([x, x[:1]], layout=torch.jagged).to_padded_tensor(0.0),
+    "nested": lambda linear, x: linear(nested.nested_tensor([x, x[:1]])).to_padded_tensor(0.0),
+    "jagged": lambda _, x: nested.nested_tensor([x, x[:1]], layout=torch.jagged).to_padded_tensor(0.0),
 }
 
 

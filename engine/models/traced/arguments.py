@@ -17,7 +17,7 @@ from ...program.inputs import Inputs, Size
 from ...program.tokens import Tokens
 from ...program.torch_calls import from_numpy
 from ...traces.tensors import to_numpy
-from .structures import named_tensors, with_others
+from .structures import named_tensors, signature_of, with_others
 
 # Parameters of a `forward` by what is given for them where a text is all there is: those of transformers, and those of torch's own modules.
 MASKS_THAT_SHOW, MASKS_THAT_HIDE = ("attention_mask",), ("src_key_padding_mask", "key_padding_mask")
@@ -61,7 +61,7 @@ def arguments_for_tokens(module: nn.Module, tokens: Tokens, device: torch.device
     Raises:
         InputError: something it cannot do without that is no part of a text.
     """
-    parameters = [part for part in inspect.signature(module.forward).parameters.values() if part.name != "self"]
+    parameters = [part for part in signature_of(module).parameters.values() if part.name != "self"]
     ids = _tensor(tokens.ids, device)
     named: dict[str, Any] = {}
     notes: list[str] = []

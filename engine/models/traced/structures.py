@@ -16,10 +16,29 @@ def named_tensors(
 ) -> Iterable[tuple[str, torch.Tensor]]:
     """The tensors a module is called with, by the names of its parameters: `input_ids`, `kwargs.mask`, `batch.0`."""
     try:
-        bound = inspect.signature(module.forward).bind(*arguments, **options).arguments
+        bound = signature_of(module).bind(*arguments, **options).arguments
     except (TypeError, ValueError):
         bound = {str(at): given for at, given in enumerate(arguments)} | dict(options)
     return tensors_within(bound)
+
+
+def signature_of(module: nn.Module) -> inspect.Signature:
+    """What a module's `forward` takes. Of a scripted one torch's own schema says so, as a copy of it, or one from a file, has no other.
+
+    Raises:
+        ValueError: nothing says so.
+    """
+    if not isinstance(module, torch.jit.ScriptModule):
+        return inspect.signature(module.forward)
+    schema: Any = cast(Any, module.forward).schema
+    return inspect.Signature([
+        inspect.Parameter(
+            part.name,
+            inspect.Parameter.KEYWORD_ONLY if part.kwarg_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=part.default_value if part.has_default_value() else inspect.Parameter.empty,
+        )
+        for part in schema.arguments[1:]
+    ])  # fmt: skip
 
 
 def tensors_within(result: Any, path: str = "") -> Iterable[tuple[str, torch.Tensor]]:

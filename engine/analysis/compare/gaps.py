@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ...program.dtypes import FLOATS, coarser
 from ...program.stage import Stage
@@ -41,24 +42,38 @@ class Allowance:
         return self.given if self.given is not None else allowed(stage, layers, grain)
 
 
-def made_of(trace: Trace) -> str:
-    """The dtype that most of a trace's values are of; "" where they hold whole numbers alone."""
-    counted = Counter(dtype for stage in trace.program if (dtype := trace.value(stage.name).dtype) in FLOATS)
-    return counted.most_common(1)[0][0] if counted else ""
+@dataclass(frozen=True)
+class TraceGrains:
+    """What the values of a trace are good to, worked out once for all that is held against it."""
 
+    trace: Trace
 
-def good_to(trace: Trace) -> dict[str, str]:
-    """What each value is good to, where something is rounded on the way as well: see `grains`."""
-    own = grains(trace)
-    for stage in trace.program:
-        if own[stage.name]:
-            for grain in (getattr(stage.op, "grain", ""), *(own[name] for name in stage.inputs)):
-                own[stage.name] = coarser(own[stage.name], grain) if grain else own[stage.name]
-    return own
+    @cached_property
+    def each(self) -> Mapping[str, str]:
+        """Of each stage: see `grains`."""
+        return grains(self.trace)
+
+    @cached_property
+    def on_the_way(self) -> Mapping[str, str]:
+        """The same, where something is rounded on the way as well."""
+        own = dict(self.each)
+        for stage in self.trace.program:
+            if own[stage.name]:
+                for grain in (getattr(stage.op, "grain", ""), *(own[name] for name in stage.inputs)):
+                    own[stage.name] = coarser(own[stage.name], grain) if grain else own[stage.name]
+        return own
+
+    @cached_property
+    def commonest(self) -> str:
+        """The dtype that most of its values are of; "" where they hold whole numbers alone."""
+        counted = Counter(
+            dtype for stage in self.trace.program if (dtype := self.trace.value(stage.name).dtype) in FLOATS
+        )
+        return counted.most_common(1)[0][0] if counted else ""
 
 
 def rows_between(
-    ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, before: Trace | None = None
+    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None
 ) -> Iterator[StageGap]:
     """How far apart the stages are that both have; each is computed when it is asked for.
 
@@ -66,19 +81,19 @@ def rows_between(
         before: ours before it was edited: in whose order they are gone through, whatever has been wired otherwise since, and how good
             its values are. What an edit rounds is no excuse for the edit.
     """
-    order, own = (before or ours).program, good_to(before or ours)
-    walk = Walk(ours, theirs, alignment, parts=False)
-    whole = made_of(theirs)
-    for position, known in enumerate(order):
+    before, whole, layers = before or TraceGrains(ours), theirs.commonest, ours.program.layers
+    own = before.on_the_way
+    walk, there = Walk(ours, theirs.trace, alignment, parts=False, their_grains=theirs.each), theirs.trace
+    for position, known in enumerate(before.trace.program):
         name, stage = known.name, ours.program[known.name]
-        other = counterpart(stage, theirs.program)
-        if other is None or name == ONE_HOT or not (ours.has(name) and theirs.has(name)):
+        other = counterpart(stage, there.program)
+        if other is None or name == ONE_HOT or not (ours.has(name) and there.has(name)):
             continue
-        if stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
-            yield OtherShape(name, position, stage.axes, ours.shapes[name], theirs.shapes[name])
+        if stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], there.shapes[name]):
+            yield OtherShape(name, position, stage.axes, ours.shapes[name], there.shapes[name])
             continue
         grain = coarser(own[name], whole) if own[name] and whole else own[name]
-        row = walk.difference(stage, position, limit.at(stage, ours.program.layers, grain), False)
+        row = walk.difference(stage, position, limit.at(stage, layers, grain), False)
         yield row if grain else replace(row, tolerance=0.0 if stage.card.given or not stage.inputs else row.tolerance)
 
 
@@ -110,7 +125,9 @@ class Reach:
         return math.inf if self.first is None else self.first.position
 
 
-def reach(ours: Trace, theirs: Trace, alignment: Alignment, limit: Allowance, before: Trace | None = None) -> Reach:
+def reach(
+    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None
+) -> Reach:
     """How far two traces agree; nothing after the first stage that is apart is computed.
 
     Args:

@@ -12,7 +12,7 @@ from ...messages.visible import quoted
 from ...program.trace import Trace
 from .align import align_traces
 from .comparison import Difference
-from .gaps import Allowance, is_apart, rows_between, size_of_gap
+from .gaps import Allowance, TraceGrains, is_apart, rows_between, size_of_gap
 
 SHOWN = 5
 LENGTHS = (3, 5, 8, 16, 32, 64, 128, 256, 512)
@@ -89,7 +89,7 @@ def texts_in(path: str) -> list[str]:
 def gap_of(ours: Trace, theirs: Trace, text: str, tolerance: float | None) -> TextGap:
     """Where one text begins to differ and how far apart it ends."""
     first, gap, end = "", 0.0, 0.0
-    for row in rows_between(ours, theirs, align_traces(ours, theirs), Allowance(tolerance)):
+    for row in rows_between(ours, TraceGrains(theirs), align_traces(ours, theirs), Allowance(tolerance)):
         if is_apart(row) and not first:
             first, gap = row.name, size_of_gap(row)
         if not isinstance(row, Difference) or row.dtype:  # of ids and positions the share that differs says nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -99,13 +99,20 @@ def may_be_exact(ours: Trace, theirs: Trace) -> bool:
 
 
 class Walk:
-    """What stays the same from stage to stage."""
+    """What stays the same from stage to stage; `their_grains` is what theirs is good to, where that is known."""
 
-    def __init__(self, ours: Trace, theirs: Trace, alignment: Alignment, parts: bool) -> None:
+    def __init__(
+        self,
+        ours: Trace,
+        theirs: Trace,
+        alignment: Alignment,
+        parts: bool,
+        their_grains: Mapping[str, str] | None = None,
+    ) -> None:
         self.ours, self.theirs, self.alignment, self.parts = ours, theirs, alignment, parts
         self.added = Added(ours, theirs)
         self.layers = ours.program.layers
-        self.grains = grains(ours), grains(theirs)
+        self.grains = grains(ours), their_grains if their_grains is not None else grains(theirs)
         self.padded = alignment.same and alignment.padded
         self.sizes: dict[str, float] = {}  # largest magnitudes of the reference's values so far
         self.broken: tuple[set[str], set[str]] = (set(), set())  # stages with an infinity or NaN on that side alone

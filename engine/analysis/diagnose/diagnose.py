@@ -14,7 +14,7 @@ from ...program.stage import Stage
 from ...program.trace import Trace
 from ..compare.added_error import counterpart
 from ..compare.align import Alignment, align_traces
-from ..compare.gaps import Allowance, Reach, StageGap, reach, size_of_gap
+from ..compare.gaps import Allowance, Reach, StageGap, TraceGrains, reach, size_of_gap
 from ..compare.walk import may_be_exact
 from .case import Case
 from .causes import CAUSES, KindsOfCause
@@ -38,7 +38,7 @@ class Cause:
         kind, cause, ours, theirs: as of `Hypothesis`.
         first: the stage where it was to be seen.
         stages: where it is so.
-        before: the gap at `first`, as a share of the reference's largest magnitude; infinite where shapes differed.
+        before: the gap at `first`, as a share of the reference's largest magnitude; infinite where shapes differed, or numbers that are none.
         after: the largest gap up to the next stage that is apart, with the edit.
         then: the next stage that is apart, "" where none is: the gap is closed all the way down.
         line: where theirs does it, `my_model.py:42`; "" where that is not known.
@@ -101,6 +101,7 @@ class _Search:
     causes: list[Cause] = field(default_factory=list[Cause])
     tried: list[str] = field(default_factory=list[str])
     last: KindsOfCause | None = None
+    known: dict[Trace, TraceGrains] = field(default_factory=dict[Trace, TraceGrains])
 
     def run(self, ours: Run) -> StageGap | None:
         """Find causes until nothing is apart, or nothing closes the gap; what is left."""
@@ -108,6 +109,7 @@ class _Search:
         now = self.reach(ours, theirs)
         while now.first is not None and len(list(merged(self.causes))) < MOST:
             self.tried.clear()
+            self.known.clear()
             best = self._closing(ours, theirs, now)
             if best is None:
                 return now.first
@@ -120,7 +122,12 @@ class _Search:
         return now.first
 
     def reach(self, ours: Run, theirs: Trace, before: Run | None = None) -> Reach:
-        return reach(ours, theirs, self.aligned(ours, theirs), self.limit, before)
+        known = self.grains_of(before) if before is not None else None
+        return reach(ours, self.grains_of(theirs), self.aligned(ours, theirs), self.limit, known)
+
+    def grains_of(self, trace: Trace) -> TraceGrains:
+        """What a trace is good to, worked out once for all the edits that are held against it."""
+        return self.known.setdefault(trace, TraceGrains(trace))
 
     def aligned(self, ours: Run, theirs: Trace) -> Alignment:
         """Which token belongs to which: where an edit took theirs, each to itself, and no longer to what it was paired with."""

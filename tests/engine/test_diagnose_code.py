@@ -185,6 +185,7 @@ OF_FAMILIES = {
     "positions without offset": ("RoBERTa", "embeddings.position", "position offset", "theirs counts positions from 0, ours from 2"),
     "scaled": ("T5", "layers.0.attention.biased", "scale ours has not", "theirs multiplies the scores by 1/√8, ours by nothing"),
     "base": ("ModernBERT", "rotary.global.cos", "rotary base", "theirs turns by the base 10000, ours by 160000"),
+    "interleaved": ("ModernBERT", "layers.0.attention.query_rotated", "rotary pairs", "theirs turns pairs of neighbours (interleaved), ours halves"),
     "window": ("ModernBERT", "mask.local", "window", "theirs sees keys up to 7 places away, ours up to 8"),
 }  # fmt: skip
 
@@ -202,7 +203,12 @@ def diagnosed(family: str, fault: str, *, live: bool) -> Diagnosis:
     return diagnose(run, theirs)
 
 
-@pytest.mark.parametrize("fault", OF_FAMILIES)
+SLOW = ("interleaved",)  # five hundred edits are tried before
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[pytest.mark.sweep] * (fault in SLOW)) for fault in OF_FAMILIES]
+)
 @pytest.mark.parametrize("live", [True, False], ids=["module", "recording"])
 def test_what_a_port_of_another_family_does_otherwise_is_named(fault: str, live: bool) -> None:
     family, stage, kind, words = OF_FAMILIES[fault]

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import family_bert
 import pytest
+import torch
 from encoder_tui.engine import Encoder, load
 from encoder_tui.engine.analysis.diagnose import diagnose
+from family_kit import random_model
 from faulty import Copies
+from safetensors.torch import load_file, save_file
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat sat."]
 Json = dict[str, Any]
@@ -81,3 +85,44 @@ def test_words_of_another_vocabulary_are_no_matter_of_case(copies: Copies, ours:
     theirs = load(edited(copies.make("other words"), {"tokenizer.json": change}))
     (cause,) = diagnose(ours.run(TEXTS), theirs.run(TEXTS)).causes
     assert (cause.kind, cause.then) == ("other tokens", "")
+
+
+def test_scores_beyond_float16_are_named(copies: Copies) -> None:
+    def change(weights: dict[str, torch.Tensor]) -> None:
+        for side in ("query", "key"):
+            weights[f"encoder.layer.1.attention.self.{side}.weight"] *= 120
+
+    there = copies.make("large", change)
+    (cause,) = diagnose(load(there).run(TEXTS), load(there, dtype="float16").run(TEXTS)).causes
+    assert (cause.kind, cause.first, cause.then) == ("float16 overflow", "layers.1.attention.scores", "")
+    assert "theirs keeps scores in float16, which ends at 65504" in cause.cause
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Encoder]:
+    """A small BERT that predicts words, its decoder tied; and the same, its decoder stored apart and different."""
+    model: Any = random_model(family_bert.SAMPLE, head="words", tie_word_embeddings=True)
+    tied, untied = (tmp_path_factory.mktemp(name) for name in ("tied", "untied"))
+    for there in (tied, untied):
+        model.save_pretrained(there)
+    weights = load_file(untied / "model.safetensors")
+    table = weights["bert.embeddings.word_embeddings.weight"]
+    other = table + 0.05 * torch.randn(table.shape, generator=torch.Generator().manual_seed(0))
+    apart = {
+        "cls.predictions.decoder.weight": other,
+        "cls.predictions.decoder.bias": weights["cls.predictions.bias"].clone(),
+    }
+    save_file(weights | apart, untied / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((untied / "config.json").read_text())
+    (untied / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    return load(tied, "cpu"), load(untied, "cpu")
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["not tied", "tied"])
+def test_a_decoder_that_is_not_the_table_is_named(decoders: tuple[Encoder, Encoder], turned: bool) -> None:
+    ours, theirs = decoders[::-1] if turned else decoders
+    ids = [[5, 6, 7, 8, 9, 1, 2, 3]]
+    (cause,) = diagnose(ours.run_ids(ids), theirs.run_ids(ids)).causes
+    assert (cause.kind, cause.first) == ("decoder tied" if turned else "decoder not tied", "head.words.logits")
+    assert "the table embeddings.word_embeddings.weight (tied)" in cause.cause
+    assert (cause.after, cause.then) == (0.0, "")

@@ -56,7 +56,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _shown(cause: Cause) -> str:
-    before = "shapes that differ" if math.isinf(cause.before) else f"{cause.before:.3g} of the largest value"
+    before = "infinite" if math.isinf(cause.before) else f"{cause.before:.3g} of the largest value"
     after = "0" if not cause.after else f"{cause.after:.3g}"
     then = f"the next that is apart is {cause.then}" if cause.then else "no stage is apart any more"
     return f"with the same in ours the gap falls from {before} to {after}, and {then}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,24 +31,36 @@ class WeightApart:
 
 
 def described(
-    name: str, ours: torch.Tensor, theirs: torch.Tensor, all_ours: Mapping[str, torch.Tensor], *, tied: bool = False
+    name: str,
+    ours: torch.Tensor,
+    theirs: torch.Tensor,
+    all_ours: Mapping[str, torch.Tensor],
+    tables: Sequence[str] = (),
+    tied: str = "",
 ) -> WeightApart:
-    """Say in what theirs is different from ours, of one shape and dtype."""
-    kind, cause = (
-        ("decoder not tied", f"theirs has weights of its own where ours has the table {name} (tied)")
-        if tied
-        else _of_vector(name, ours, theirs)
-        if ours.ndim == 1
-        else _of_matrix(name, ours, theirs)
-    )
-    if kind.startswith("other "):
-        same = _twin(name, ours, theirs, all_ours)
-        if same:
-            kind, cause = "another weight of ours", f"{name} of theirs is {same} of ours"
-    return WeightApart(kind, cause, theirs, tied)
+    """Say in what theirs is different from ours, of one shape and dtype.
+
+    Args:
+        all_ours: every weight of ours, as theirs may be another of them.
+        tables: those of ours that are looked up, where this one is multiplied with.
+        tied: which of the tables ours is; "" for none.
+    """
+    if tied:
+        kind, cause = (
+            "decoder not tied",
+            f"theirs has weights of its own, {name}, where ours has the table {tied} (tied)",
+        )
+        return WeightApart(kind, cause, theirs, tied=True)
+    kind, cause = _of_vector(name, ours, theirs) if ours.ndim == 1 else _of_matrix(name, ours, theirs)
+    same = _twin(name, theirs, all_ours) if kind.startswith("other ") else ""
+    if same in tables:
+        kind, cause = "decoder tied", f"theirs has the table {same} (tied) where ours has weights of its own, {name}"
+    elif same:
+        kind, cause = "another weight of ours", f"{name} of theirs is {same} of ours"
+    return WeightApart(kind, cause, theirs)
 
 
-def _twin(name: str, ours: torch.Tensor, theirs: torch.Tensor, all_ours: Mapping[str, torch.Tensor]) -> str:
+def _twin(name: str, theirs: torch.Tensor, all_ours: Mapping[str, torch.Tensor]) -> str:
     """Which other weight of ours theirs is; "" for none."""
     for other in all_ours:
         if other != name and all_ours[other].shape == theirs.shape and torch.equal(all_ours[other], theirs):

@@ -55,13 +55,29 @@ def _apart(case: Case, stage: Stage) -> dict[str, WeightApart]:
         if mine.ndim == 2 and mine.shape == other.T.shape != other.shape:
             other = other.T  # stored the other way, as a Conv1D has it
         if mine.shape == other.shape and not torch.equal(mine, other):
-            unlike[name] = described(name, mine, other, case.ours.weights, tied=is_tied(case, stage, name))
+            unlike[name] = described(
+                name,
+                mine,
+                other,
+                case.ours.weights,
+                _tables(case) if stage.kind == "Linear" else (),
+                tied_to(case, stage, name),
+            )
     return unlike
 
 
-def is_tied(case: Case, stage: Stage, name: str) -> bool:
-    """Whether a product's weight is a table that is looked up as well."""
-    return stage.kind == "Linear" and any(name in each.weights for each in case.ours.program if each.card.looks_up)
+def _tables(case: Case) -> list[str]:
+    """Our weights that are looked up."""
+    return [name for stage in case.ours.program if stage.card.looks_up for name in stage.weights]
+
+
+def tied_to(case: Case, stage: Stage, name: str) -> str:
+    """The table that a product's weight is, under whatever name; "" for none."""
+    import torch
+
+    mine, tables = case.ours.weights[name], _tables(case) if stage.kind == "Linear" else []
+    same = (table for table in tables if case.ours.weights[table].shape == mine.shape)
+    return next((table for table in same if table == name or torch.equal(case.ours.weights[table], mine)), "")
 
 
 def _of_weights(case: Case, suspect: Stage, theirs: tuple[torch.Tensor, ...]) -> Iterator[Hypothesis]:

@@ -66,6 +66,10 @@ def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
             del words[-2:]
         else:
             break
+    if texts and (everything or diagnosed):
+        raise InputError(
+            f"`{'diagnose' if diagnosed else 'all'}` is of one text, and `texts {texts}` of many; leave one of them out"
+        )
     if texts:
         return over_texts_request(session, words, texts, tolerance)
     return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed, line)

@@ -105,6 +105,8 @@ def test_a_shape_that_differs_is_infinitely_far() -> None:
         ("compare dtype float64 texts {there}/none.txt", "cannot read texts from"),
         ("compare dtype float64 texts {there}/empty.txt", "has no text in it; give a file with a text a line"),
         ("compare dtype float64 texts {there}/latin.txt", "cannot read texts from"),
+        ("compare dtype float64 texts {there}/good.txt all", "`all` is of one text, and `texts "),
+        ("compare dtype float64 texts {there}/good.txt diagnose", "`diagnose` is of one text, and `texts "),
         ("compare fork 0 texts {there}/empty.txt", "'fork 0' is of its own texts; over a file of texts compare model"),
         ("compare model {there}/none texts {there}/good.txt", "none"),
     ],

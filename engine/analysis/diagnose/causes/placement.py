@@ -14,7 +14,7 @@ HALVES = ("attention", "ffn")
 
 
 @dataclass(frozen=True)
-class Block:
+class WiredBlock:
     """One half of a layer, as it is wired.
 
     Attributes:
@@ -49,9 +49,9 @@ def placement(case: Case) -> Iterator[Hypothesis]:
     )  # fmt: skip
 
 
-def _blocks(stages: Mapping[str, Stage], layers: int) -> list[Block]:
+def _blocks(stages: Mapping[str, Stage], layers: int) -> list[WiredBlock]:
     """Every block in order; [] where one has no norm, or not one value that goes round it."""
-    blocks: list[Block] = []
+    blocks: list[WiredBlock] = []
     for name in (f"layers.{layer}.{half}." for layer in range(layers) for half in HALVES):
         norm, total = stages.get(f"{name}norm"), stages.get(f"{name}residual")
         if norm is None or total is None or len(total.inputs) != 2:
@@ -59,11 +59,11 @@ def _blocks(stages: Mapping[str, Stage], layers: int) -> list[Block]:
         outside = [each for each in total.inputs if not each.startswith(name)]  # of the two what was not made in it
         if len(outside) != 1:
             return []
-        blocks.append(Block(name, norm, total, outside[0]))
+        blocks.append(WiredBlock(name, norm, total, outside[0]))
     return blocks
 
 
-def _before(stages: Mapping[str, Stage], blocks: Sequence[Block]) -> dict[str, Stage]:
+def _before(stages: Mapping[str, Stage], blocks: Sequence[WiredBlock]) -> dict[str, Stage]:
     """What is normed after each sum, normed before each block instead."""
     wired: dict[str, Stage] = {}
     stream = blocks[0].around
@@ -76,7 +76,7 @@ def _before(stages: Mapping[str, Stage], blocks: Sequence[Block]) -> dict[str, S
     return wired | _at_the_end(stages, blocks[-1].norm.name, stream)
 
 
-def _after(stages: Mapping[str, Stage], blocks: Sequence[Block]) -> dict[str, Stage]:
+def _after(stages: Mapping[str, Stage], blocks: Sequence[WiredBlock]) -> dict[str, Stage]:
     """What is normed before each block, normed after each sum instead."""
     wired: dict[str, Stage] = {}
     stream = blocks[0].around
@@ -96,7 +96,7 @@ def _at_the_end(stages: Mapping[str, Stage], was: str, now: str) -> dict[str, St
     }
 
 
-def _users(stages: Mapping[str, Stage], name: str, block: Block) -> list[Stage]:
+def _users(stages: Mapping[str, Stage], name: str, block: WiredBlock) -> list[Stage]:
     """Who takes a value in a block, but for the sum."""
     inside = (
         stage for stage in stages.values() if stage.name.startswith(block.name) and stage.name != block.total.name

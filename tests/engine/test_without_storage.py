@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 import torch
 from encoder_tui.engine import InputError, attach, open_snapshot, record, save
+from encoder_tui.engine.models.traced.budget import KeptWithin
 from torch import nn
 
 X = torch.linspace(-1, 1, 12).reshape(3, 4)
@@ -110,3 +111,20 @@ def test_a_module_that_is_called_inside_vmap_is_recorded() -> None:
         result = vmap(module)(X)
     assert torch.equal(result, module(X))
     assert len(run.program) > 1
+
+
+def test_a_fault_of_ours_ends_what_is_seen_and_not_the_passage(monkeypatch: pytest.MonkeyPatch) -> None:
+    put = KeptWithin.put
+
+    def broken(kept: KeptWithin, name: str, tensor: torch.Tensor) -> None:
+        if name == "relu":
+            raise NotImplementedError("no such thing")
+        put(kept, name, tensor)
+
+    monkeypatch.setattr(KeptWithin, "put", broken)
+    module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    with record(module) as run:
+        result = module(X)
+    assert torch.equal(result, module(X))
+    assert run.notes[0] == "nothing was seen after relu, for a fault of ours: NotImplementedError: no such thing"
+    assert run["0"].numpy().shape == (3, 4)

@@ -157,7 +157,13 @@ class Taking:
             for shape in (graph.inputs[value] if value in graph.inputs else graph.by_name[value],)
         } | beside.kinds
         lacking = left_out(kept, made.values) | beside.left_out
-        notes = [*self._notes, *notes_of_passage(self.module, passage, self.before), *told_of_opened(made.opened)]
+        blind = [self.watcher.blind] if self.watcher.blind else []
+        notes = [
+            *blind,
+            *self._notes,
+            *notes_of_passage(self.module, passage, self.before),
+            *told_of_opened(made.opened),
+        ]
         if over := [left for left in lacking.values() if left.why == over_budget(kept.budget)]:
             corners = sum(left.corner is not None for left in over)
             notes.append(

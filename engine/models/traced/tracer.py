@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -20,13 +20,13 @@ import torch
 from torch import nn
 from torch._dispatch.python import enable_pre_dispatch, enable_python_dispatcher
 from torch._subclasses.schema_check_mode import SchemaCheckMode
-from torch.nn.attention import SDPBackend
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import ArgumentPlace, Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
-from .storages import Storages, has_storage, is_same, shape_of, share_memory
+from .kernels import autocast_dtype, fused_kernel
+from .storages import Storages, is_same, shape_of, share_memory
 from .structures import named_tensors, tensors_within
 
 # What takes a number out of a tensor, where Python goes on with it.
@@ -86,6 +86,23 @@ class Seen:
     modules: dict[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that is asked for, and has not been done.
+
+    Attributes:
+        call: it, before it is known what it gives.
+        word: its name as torch has it, `_` and all.
+        writes: whether its results are what it was given, written to.
+        state: of the random numbers, where it may draw some.
+    """
+
+    call: TorchCall
+    word: str
+    writes: bool
+    state: torch.Tensor | None
+
+
 class Tracer(SchemaCheckMode):
     """Watches one passage of a module, from the call of its `forward` to its return.
 
@@ -97,8 +114,10 @@ class Tracer(SchemaCheckMode):
 
     Attributes:
         compiled: whether torch.compile had compiled the module or a part of it, which is put aside while it is watched.
+        blind: why nothing more is seen; "" while all is well.
     """
 
+    blind = ""
     _dispatch_key = torch._C.DispatchKey.PreDispatch  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
     def __init__(self, module: nn.Module, keep: Keep) -> None:
@@ -201,8 +220,21 @@ class Tracer(SchemaCheckMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """See an operation, have it done, and name what it gives."""
+        """See an operation, have it done, and name what it gives; what it raises itself is the module's, what seeing it raises is ours."""
         options = dict(kwargs or {})
+        before = None if self.blind else self._seen_by(self._ask, func, args, options)
+        with torch._C._DisablePythonDispatcher():  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue] # the kernels that run otherwise, no Python in their place
+            result = func(*args, **options)
+        if before is not None:
+            self._seen_by(self._answer, before, args, options, result)
+        return result
+
+    def _seen_by(self, look: Callable[..., Any], *given: Any) -> Any:
+        """What a part of ours makes of an operation; see `Watcher` for what becomes of an error in it."""
+        return look(*given)
+
+    def _ask(self, func: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Asked:
+        """What is asked for, and what is about to be written over."""
         arguments, named = self._refs(tuple(args)), self._refs(options)
         word, writes, random = _known_of(func)
         written, secretly = _written(word, writes, args, options)
@@ -211,17 +243,19 @@ class Tracer(SchemaCheckMode):
         call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
         call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
-        with torch._C._DisablePythonDispatcher():  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue] # the kernels that run otherwise, no Python in their place
-            result = func(*args, **options)
+        return Asked(call, word, bool(written), state)
+
+    def _answer(self, asked: Asked, args: Sequence[Any], options: Mapping[str, Any], result: Any) -> None:
+        """What it gave."""
+        call = asked.call
         if not _has_tensors(result):
-            if word in TAKEN_OUT and (refs := list(references(arguments))):
-                self.seen.decisions.append(Decision(refs[0].name, result, str(func), call.lines))
-            return result
-        names = [] if written else self._name(call, (args, options), result)
-        names += self._write(call, {place: _at(place, args, options) for place in (*written, *secretly)})
-        if state is not None and not torch.equal(state, torch.get_rng_state()):
-            self.seen.draws.update(dict.fromkeys(names, state))
-        return result
+            if asked.word in TAKEN_OUT and (refs := list(references((call.arguments, dict(call.options))))):
+                self.seen.decisions.append(Decision(refs[0].name, result, call.target, call.lines))
+            return
+        names = [] if asked.writes else self._name(call, (args, options), result)
+        names += self._write(call, {place: _at(place, args, options) for place in call.scribbles})
+        if asked.state is not None and not torch.equal(asked.state, torch.get_rng_state()):
+            self.seen.draws.update(dict.fromkeys(names, asked.state))
 
     def _name(self, call: TorchCall, given: Any, result: Any) -> list[str]:
         """Name the tensors that an operation gave, those apart that it had been given."""
@@ -311,30 +345,6 @@ class Tracer(SchemaCheckMode):
         self.seen.calls.append(replace(call, name=name, shape=shape_of(result), dtype=dtype, autocast=autocast))
         self._keep.put(name, result)
         return name
-
-
-def autocast_dtype(device: str) -> torch.dtype | None:
-    """What autocast brings tensors to on a kind of device; None where it does not."""
-    known = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-    return torch.get_autocast_dtype(device) if known else None
-
-
-def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Which kernel torch chooses for a fused attention of these tensors: `flash`, `efficient`, `cudnn`, `math`; "" inside torch.func."""
-    if not has_storage(args[0]):
-        return ""
-    dtype = autocast_dtype(args[0].device.type)
-    if dtype is not None:  # tensors are brought to it before they are computed with, and so before torch chooses
-        args = [torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for part in args]
-        options = {
-            name: torch.empty_like(part, dtype=dtype) if _is_floating(part) else part for name, part in options.items()
-        }
-    chosen = torch.ops.aten._fused_sdp_choice.default(*args, **options)
-    return SDPBackend(chosen).name.lower().removesuffix("_attention")
-
-
-def _is_floating(part: Any) -> bool:
-    return isinstance(part, torch.Tensor) and part.is_floating_point()
 
 
 def _has_tensors(result: Any) -> bool:

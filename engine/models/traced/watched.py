@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import nn
 
+from ...messages.errors import one_line
 from .budget import KeptWithin
 from .storages import version
 from .structures import tensors_within
@@ -50,8 +52,20 @@ class Watcher(Tracer):
         if name in self.seen.inputs:
             self.values.put(name, tensor)
 
+    def _seen_by(self, look: Callable[..., Any], *given: Any) -> Any:
+        """A fault of ours in the middle of somebody's forward is none of theirs: it ends what is seen, is told, and the passage goes on."""
+        try:
+            return look(*given)
+        except Exception as error:
+            last = f" after {self.seen.calls[-1].name}" if self.seen.calls else ""
+            self.blind = f"nothing was seen{last}, for a fault of ours: {type(error).__name__}: {one_line(error)}"
+            return None
+
     def left(self, module: nn.Module, given: Any, result: Any) -> None:
         """It has computed, or raised."""
+        self._seen_by(self._left, module, given, result)
+
+    def _left(self, module: nn.Module, given: Any, result: Any) -> None:
         if self._at and result is not None:
             first = next((tensor for _, tensor in tensors_within(result)), None)
             name = self._storages.name(first) if first is not None else None

@@ -181,7 +181,7 @@ class Session:
         """
         if self.reference is None:
             raise InputError(
-                "nothing to compare with yet; `compare model M` (or text, dtype, device, snapshot, fork) first"
+                "nothing to compare with yet; `compare model M` first, or another reference: `help compare` lists them"
             )
         return self.reference
 

@@ -37,9 +37,14 @@ class Op(ABC):
     rows: ClassVar[tuple[bool, ...] | None] = None
     windows: ClassVar[bool] = False
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, recorded: bool = True) -> None:
+        """Hold a subclass to what it must have, and put it into the table of those that recordings name.
+
+        Args:
+            recorded: whether a recording may name it; not what only stands in for another to try something.
+        """
         super().__init_subclass__()
-        if ABC in cls.__bases__:
+        if ABC in cls.__bases__ or not recorded:
             return
         card = cls.__dict__.get("card")  # its own: an inherited one would be true of another operation
         if not isinstance(card, Card):

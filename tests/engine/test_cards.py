@@ -137,13 +137,13 @@ class Known:
 
 
 def operations() -> list[type[Op]]:
-    """Every operation there is, each class once."""
+    """Every operation that a program or a recording may have, each class once; what only tries a cause is none."""
     waiting: list[type[Op]] = [Op]
     every: dict[str, type[Op]] = {}
     while waiting:
         for kind in waiting.pop().__subclasses__():
             waiting.append(kind)
-            if kind.__module__.startswith("encoder_tui.") and "card" in kind.__dict__:
+            if kind.__module__.startswith("encoder_tui.engine.ops.") and "card" in kind.__dict__:
                 every[kind.__name__] = kind
     return list(every.values())
 

@@ -153,7 +153,7 @@ PLACEHOLDERS: dict[str, Callable[[Random], str]] = {
     "D": lambda random: random.choice(["float16", "float64", "cpu", "cuda:9", word(random)]),
     "COMMAND": lambda random: random.choice(["print", "break", "step", word(random)]), "CMD": lambda random: line(random), "SIZE": lambda random: random.choice(["1", "1KB", "512MiB", "2GB", "0", *NUMBERS]),
     "MODEL": lambda random: random.choice(["{model}", "preset:gpt3-width", "org/none", "{fifo}", word(random)]), "RATE": lambda random: random.choice(NUMBERS),
-    "FILE": lambda random: random.choice(["{script}", "{place}/none", word(random)]), "NAME": word, "IDS": lambda random: random.choice(["1 2 3", "{place}/rows.npy", *NUMBERS]),
+    "DIR": path, "FILE": lambda random: random.choice(["{script}", "{place}/none", word(random)]), "NAME": word, "IDS": lambda random: random.choice(["1 2 3", "{place}/rows.npy", *NUMBERS]),
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ Function = Callable[[Sequence["torch.Tensor"], Sequence["torch.Tensor"]], "torch
 
 
 @dataclass(frozen=True)
-class Otherwise(Op):
+class Otherwise(Op, recorded=False):
     """A function in the place of an operation; it is known as what it stands for.
 
     Attributes:

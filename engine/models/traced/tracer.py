@@ -87,7 +87,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingCall:
     """An operation that is asked for, and has not been done.
 
     Attributes:
@@ -233,7 +233,7 @@ class Tracer(SchemaCheckMode):
         """What a part of ours makes of an operation; see `Watcher` for what becomes of an error in it."""
         return look(*given)
 
-    def _ask(self, func: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Asked:
+    def _ask(self, func: Any, args: Sequence[Any], options: Mapping[str, Any]) -> PendingCall:
         """What is asked for, and what is about to be written over."""
         arguments, named = self._refs(tuple(args)), self._refs(options)
         word, writes, random = _known_of(func)
@@ -243,9 +243,9 @@ class Tracer(SchemaCheckMode):
         call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
         call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
-        return Asked(call, word, bool(written), state)
+        return PendingCall(call, word, bool(written), state)
 
-    def _answer(self, asked: Asked, args: Sequence[Any], options: Mapping[str, Any], result: Any) -> None:
+    def _answer(self, asked: PendingCall, args: Sequence[Any], options: Mapping[str, Any], result: Any) -> None:
         """What it gave."""
         call = asked.call
         if not _has_tensors(result):

@@ -123,7 +123,9 @@ def test_forms_of_a_token_stand_in_one_list():
         str(path) for folder in ("engine", "tui") for path in (root / folder).rglob("*.py")
         if path.name != "token_names.py" and any(mark in path.read_text("utf-8") for mark in ('"▁', '"Ġ', '"##', "'##"))
     ]  # fmt: skip
-    assert not [path for path in drifting if not path.endswith(("bars.py", "as_markdown.py"))]  # where ▁ is a bar, and ## a heading
+    assert not [
+        path for path in drifting if not path.endswith(("bars.py", "as_markdown.py"))
+    ]  # where ▁ is a bar, and ## a heading
 
 
 def test_a_word_at_the_beginning_of_a_text_and_within_it_is_one_word():

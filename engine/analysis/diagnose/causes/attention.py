@@ -33,11 +33,10 @@ def _heads(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
     for other in _counts(case, suspect, heads, hidden):
 
         def edit(stage: Stage, other: int = other) -> Edit | None:
-            if stage.kind == "SplitHeads" and stage.options["heads"] == heads:
-                return Edit({stage.name: with_options(stage, heads=other)})
-            if stage.kind == "Scale" and stage.options["head_dim"] == hidden // heads:
-                return Edit({stage.name: with_options(stage, head_dim=hidden // other)})
-            return None
+            if stage.kind != "SplitHeads" or stage.options["heads"] != heads:
+                return None
+            return Edit({each.name: _with_heads(each, other, hidden) for each in case.ours.program
+                         if _goes_by_heads(each, stage, heads, hidden)})  # fmt: skip
 
         yield Hypothesis(
             "number of heads", f"theirs has {other} heads, ours {heads}", suspect.name, edit,
@@ -45,6 +44,22 @@ def _heads(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
         )  # fmt: skip
     for joined in (True, False):
         yield _dealt(suspect, heads, joined=joined)
+
+
+def _goes_by_heads(stage: Stage, split: Stage, heads: int, hidden: int) -> bool:
+    """Whether a stage is of the same attention, or of the tables for all, and goes by the number of heads: they are one number."""
+    if stage.kind == "SplitHeads":
+        return stage.block == split.block and stage.options["heads"] == heads
+    within = stage.block == split.block if stage.kind == "Scale" else stage.kind == "RotaryTable"
+    return within and stage.options["head_dim"] == hidden // heads
+
+
+def _with_heads(stage: Stage, other: int, hidden: int) -> Stage:
+    return (
+        with_options(stage, heads=other)
+        if stage.kind == "SplitHeads"
+        else with_options(stage, head_dim=hidden // other)
+    )
 
 
 def _counts(case: Case, suspect: Stage, heads: int, hidden: int) -> list[int]:

@@ -130,14 +130,19 @@ def _safetensors(path: Path) -> Iterator[ForeignTensor]:
 
 def _torch(path: Path, front: str) -> Iterator[ForeignTensor]:
     import pickle
+    import warnings
 
     import torch
 
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, TypeError, AttributeError) as error:
+        with warnings.catch_warnings():  # torch speaks of pickle's protocol where it is about to refuse the file
+            warnings.simplefilter("ignore")
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(f"{path} holds more than tensors, and nothing in it is run; save a dict of tensors") from None
+    except (EOFError, RuntimeError, TypeError, AttributeError, ValueError, LookupError) as error:
         raise InputError(
-            f"{path} holds more than tensors, and nothing in it is run ({one_line(error)[:120]}); save a dict of tensors"
+            f"cannot read {path}: {one_line(error)[:120] or 'it is empty'}; save a dict of tensors"
         ) from None
     for name, tensor in _within(loaded, front):
         plain = tensor.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -343,3 +344,18 @@ def test_figures_that_others_give_are_those_of_float64(ours: Run, tmp_path: Path
     assert row.relative_length == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(b), rel=1e-5)
     assert row.turned == pytest.approx(1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b), rel=1e-3)
     assert row.decibels == pytest.approx(-20 * np.log10(row.relative_length))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "EOFError"), (b"PK\x03\x04 cut short", "cannot read"), (b"\x80\x04cposix\nsystem\n.", "nothing in it is run")],
+)  # fmt: skip
+def test_a_file_of_torch_that_is_none_is_refused_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "theirs.pt"
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputError) as refused:
+            read_dump(str(path))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)

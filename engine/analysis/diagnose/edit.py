@@ -97,7 +97,7 @@ def edited(run: Run, edit: Edit) -> Run:
         InputError: its patches cannot be put upon that.
     """
     from ...traces.run import Run
-    from .trial import Trial
+    from .fitting import FittingComputation
 
     known, before = run.computation, run.program
     shapes = {**before.weights, **{name: tuple(weight.shape) for name, weight in edit.weights.items()}}
@@ -107,7 +107,7 @@ def edited(run: Run, edit: Edit) -> Run:
     )  # fmt: skip
     weights = Overlaid(run.weights, edit.weights)
     inputs = edit.inputs if edit.inputs is not None else run.original_inputs
-    computation = Trial(program, weights, inputs, run.device, known.dtype_given, run.budget)
+    computation = FittingComputation(program, weights, inputs, run.device, known.dtype_given, run.budget)
     otherwise = Run(computation, inputs, run.about, None, run.named)
     if run.patches:
         otherwise.set_patches(run.patches)

@@ -10,7 +10,7 @@ from ...program.stage import Stage
 from ...traces.compute import Computation
 
 
-class Trial(Computation):
+class FittingComputation(Computation):
     """Computes values, and sees that each has the shape that its operation says."""
 
     def _result(self, stage: Stage, inputs: Sequence[torch.Tensor]) -> torch.Tensor:

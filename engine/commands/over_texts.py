@@ -41,7 +41,7 @@ def over_texts_request(session: Session, words: Sequence[str], path: str, tolera
     """Read the file, and open the reference once for all texts.
 
     Raises:
-        InputError: the file cannot be read, or the reference is not one that other texts can go through.
+        InputError: the file cannot be read, the reference is not one that other texts can go through, or this run is patched.
     """
     from ..analysis.compare.over_texts import texts_in
 
@@ -50,6 +50,10 @@ def over_texts_request(session: Session, words: Sequence[str], path: str, tolera
     if kind not in KINDS or not rest:
         raise InputError(
             f"{' '.join(words)!r} is of its own texts; over a file of texts compare {' or '.join(f'{k} ...' for k in KINDS)}"
+        )
+    if session.trace.patched:
+        raise InputError(
+            f"texts go through the models as they are, without what is patched here ({', '.join(sorted(session.trace.patched))}); undo that first"
         )
     texts = tuple(texts_in(path))
     if kind == "model":

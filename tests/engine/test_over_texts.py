@@ -119,3 +119,11 @@ def test_what_cannot_be_compared_so_is_refused(session: Session, tmp_path: Path,
         TABLE.execute(session, line.format(there=tmp_path))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_patched_here_is_not_left_out_in_silence(session: Session, texts: Path) -> None:
+    TABLE.execute(session, "patch embeddings.norm = x * 2")
+    with pytest.raises(InputError, match=r"without what is patched here \(embeddings.norm\); undo that first"):
+        TABLE.execute(session, f"compare dtype float64 texts '{texts}'")
+    TABLE.execute(session, "undo")
+    assert TABLE.execute(session, f"compare dtype float64 texts '{texts}'").verdict.startswith("equal")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 CORES = os.cpu_count() or 1
 WORKERS = min(CORES, 4)  # each of them loads torch and the models it needs
-TYPES = ("pyright", "--pythonpath", sys.executable)
+TYPES = ("pyright", "--threads", str(CORES), "--pythonpath", sys.executable)
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),

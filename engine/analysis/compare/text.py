@@ -15,6 +15,8 @@ from .rounding import PER_LAYER
 HEADER = ("", "stage", "largest", "relative", "added", "inherited", "ulps", "mean", "at")
 FIGURES = ("cosine", "relative L2", "SNR")  # figures that others give, after those of ours
 SHOWN = 3
+OF_BERT = -10_000.0  # what the first BERT hid keys by
+NEAR = 0.01  # apart by scores that a mask is put on, and by how bfloat16 rounds
 
 
 def write_comparison(comparison: Comparison, *, everything: bool = False) -> str:
@@ -201,16 +203,30 @@ def _aside(comparison: Comparison) -> list[str]:
         lines.append(
             f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
         )
-    masks = [row for row in comparison.rows if row.hides and row.name.startswith("mask.")]
-    if masks and comparison.ours.get("dtype") == comparison.theirs.get("dtype"):
-        ours, theirs = masks[0].hides or (0.0, 0.0)
-        lines.append(f"{masks[0].name} hides keys by {ours:.6g} in ours and by {theirs:.6g} in theirs: both hide them")
+    lines += _hidden_by(comparison)
     lost = [row for row in comparison.rows if row.lost]
     if lost:
         lines.append(
             f"NaN on both sides, which says nothing: {len(lost)} stages, the first is {lost[0].name} ({lost[0].lost:,} numbers)"
         )
     return lines
+
+
+def _hidden_by(comparison: Comparison) -> list[str]:
+    """By which numbers the two hide keys, where those differ: at the mask, or at the first scores that it is put on."""
+    if comparison.ours.get("dtype") != comparison.theirs.get("dtype"):
+        return []  # each hides by the lowest number of its dtype
+    pairs = {
+        row.name: row.hides for row in comparison.rows if row.hides and abs(row.hides[0] / row.hides[1] - 1) > NEAR
+    }
+    name = next((name for name in pairs if name.startswith("mask.")), next(iter(pairs), ""))
+    if not name:
+        return []
+    ours, theirs = pairs[name]
+    twice = [
+        f"; {number:.6g} is {OF_BERT:g} twice" for number in (ours, theirs) if abs(number / OF_BERT / 2 - 1) < NEAR
+    ]
+    return [f"{name} hides keys by {ours:.6g} in ours and by {theirs:.6g} in theirs: both hide them{''.join(twice)}"]
 
 
 def _referee(comparison: Comparison) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 
 ROWS = 0.02  # share of the rows that may be others for it to be a matter of rows
 CLOSE = 1e-3
+LARGEST_HEAD = 256  # head_dim of any encoder: larger roots are too near to one another to tell
 LOW = 1e-3  # of the largest singular value: what counts as none
 LARGEST = 1 << 23  # elements of a matrix whose rank is looked for
 
@@ -96,7 +97,7 @@ def _of_matrix(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> tuple[str
             return f"few {word}s", _of_lines(name, a.T if axis else a, b.T if axis else b, word, lines)
     factor = float((a * b).sum() / (a * a).sum().clamp_min(1e-300))
     if factor and float((b - factor * a).abs().max()) <= CLOSE * float(b.abs().max()):
-        return "weights times a factor", f"{name} of theirs is ours times {factor:.4g}"
+        return "weights times a factor", f"{name} of theirs is ours times {_as_root(factor)}"
     for shift in (1, -1, 2, -2):
         if torch.equal(a.roll(shift, 0)[abs(shift) : -abs(shift)], b[abs(shift) : -abs(shift)]):
             return "rows moved", f"the rows of {name} are moved by {shift} in theirs"
@@ -109,6 +110,15 @@ def _of_matrix(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> tuple[str
             f"{name} of theirs differs by a matrix of rank {rank}, as a LoRA update merged once more or once less",
         )
     return "other weights", f"{name} is another: {_how_far(a, b)}"
+
+
+def _as_root(factor: float) -> str:
+    """`0.3536 (1/√8)`: with the root that it is, where it is one of a size that heads have."""
+    for written, square in (("√", factor**2), ("1/√", factor**-2)):
+        size = round(square)
+        if 2 <= size <= LARGEST_HEAD and abs(square / size - 1) < CLOSE:
+            return f"{factor:.4g} ({written}{size})"
+    return f"{factor:.4g}"
 
 
 def _of_lines(name: str, a: torch.Tensor, b: torch.Tensor, word: str, lines: list[int]) -> str:

@@ -13,6 +13,7 @@ from ..case import Case, Float64s
 from ..edit import Edit
 from ..hypothesis import Hypothesis
 from ..otherwise import Otherwise, op_of, plainly, with_options
+from ..settings import config_line
 
 if TYPE_CHECKING:
     import torch
@@ -39,25 +40,9 @@ def masks(case: Case) -> Iterator[Hypothesis]:
 
 
 def _windows(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
-    window = suspect.options.get("window")
-    longest = case.ours.tokens.shape[1]
-    others: list[int | None] = []
+    window: int | None = suspect.options.get("window")
     if window is not None:
-        others = [window + by for by in WINDOWS] + [window * 2, window // 2, None]
-    for other in others:
-        if other is not None and not 0 <= other < longest:
-            continue
-
-        def edit(stage: Stage, other: int | None = other) -> Edit | None:
-            if stage.kind != "AdditiveMask" or stage.options.get("window") != window:
-                return None
-            return Edit({stage.name: with_options(stage, window=other)})
-
-        says = f"keys up to {other} places away" if other is not None else "every key"
-        yield Hypothesis(
-            "window", f"theirs sees {says}, ours up to {window}", suspect.name, edit,
-            ours=f"a window of {other} places to either side", theirs=f"|query − key| ≤ {window}",
-        )  # fmt: skip
+        yield from _of_another_width(case, suspect, window)
     if not suspect.options.get("causal"):
 
         def causal(stage: Stage) -> Edit | None:
@@ -69,6 +54,33 @@ def _windows(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
             "causal", "theirs hides the keys after each query (causal), ours does not", suspect.name, causal,
             ours="--causal", theirs="no causal mask",
         )  # fmt: skip
+
+
+def _of_another_width(case: Case, suspect: Stage, window: int) -> Iterator[Hypothesis]:
+    longest = case.ours.tokens.shape[1]
+    for other in (*(window + by for by in WINDOWS), window * 2, window // 2, None):
+        if other is not None and not 0 <= other < longest:
+            continue
+
+        def edit(stage: Stage, other: int | None = other) -> Edit | None:
+            if stage.kind != "AdditiveMask" or stage.options.get("window") != window:
+                return None
+            return Edit({stage.name: with_options(stage, window=other)})
+
+        says = f"keys up to {other} places away" if other is not None else "every key"
+        yield Hypothesis(
+            "window", f"theirs sees {says}, ours up to {window}", suspect.name, edit,
+            ours=_window_line(case, window, other), theirs=f"|query − key| ≤ {window}",
+        )  # fmt: skip
+
+
+def _window_line(case: Case, window: int, other: int | None) -> str:
+    """Where a config says how far is seen to either side, or to both together."""
+    if other is not None and "sliding_window" in case.settings:
+        return config_line(case.settings, ("sliding_window",), window, other)
+    if other is not None and "local_attention" in case.settings:
+        return config_line(case.settings, ("local_attention",), 2 * window, 2 * other)
+    return f"a window of {other} places to either side" if other is not None else "no window"
 
 
 def _made(suspect: Stage) -> Iterator[Hypothesis]:

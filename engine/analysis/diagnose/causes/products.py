@@ -28,10 +28,10 @@ def products(case: Case) -> Iterator[Hypothesis]:
     for suspect in case.suspects:
         if not suspect.weights:
             continue
-        theirs = case.their_weights(suspect)
-        if theirs is not None:
-            yield from _of_weights(case, suspect, theirs)
-            continue
+        apart = _apart(case, suspect)
+        if apart:
+            yield from _of_weights(case, suspect, apart)
+            continue  # else theirs does something besides: an adapter that is added to the same product
         if suspect.kind == "Linear":
             yield from _transposed(case, suspect)
             yield from _of_rows(case, suspect)
@@ -80,10 +80,7 @@ def tied_to(case: Case, stage: Stage, name: str) -> str:
     return next((table for table in same if table == name or torch.equal(case.ours.weights[table], mine)), "")
 
 
-def _of_weights(case: Case, suspect: Stage, theirs: tuple[torch.Tensor, ...]) -> Iterator[Hypothesis]:
-    apart = _apart(case, suspect)
-    if not apart:
-        return
+def _of_weights(case: Case, suspect: Stage, apart: dict[str, WeightApart]) -> Iterator[Hypothesis]:
     first = next(iter(apart.values()))
 
     def edit(stage: Stage) -> Edit | None:

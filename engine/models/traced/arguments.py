@@ -77,7 +77,7 @@ def arguments_for_tokens(module: nn.Module, tokens: Tokens, device: torch.device
             named[part.name] = _tensor(tokens.mask, device)
         elif part.name in MASKS_THAT_HIDE:
             named[part.name] = _tensor(tokens.mask, device) == 0
-        elif part.name in OF_TOKENS and part.default is inspect.Parameter.empty:
+        elif part.name in OF_TOKENS and (part.default is inspect.Parameter.empty or _are_said(tokens, OF_TOKENS[part.name])):
             named[part.name] = _tensor(getattr(tokens, OF_TOKENS[part.name]), device)
         elif part.default is inspect.Parameter.empty and part.kind not in (part.VAR_POSITIONAL, part.VAR_KEYWORD):
             raise InputError(
@@ -88,6 +88,11 @@ def arguments_for_tokens(module: nn.Module, tokens: Tokens, device: torch.device
                 "forward takes a 'mask', which was not given: whether 1 shows or hides is not known; padding is not hidden"
             )
     return Arguments((ids,), named), notes
+
+
+def _are_said(tokens: Tokens, part: str) -> bool:
+    """Whether a text has parts of its own, which nobody takes for given: segments of a pair; positions each module counts itself."""
+    return part == "segments" and bool(tokens.segments.any())
 
 
 def module_factory(name: str) -> str:

@@ -120,11 +120,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class OtherShape:
-    """A stage of both that cannot be compared, since its sizes differ for another reason than the tokens.
+    """A stage of both that cannot be compared, since its sizes differ along an axis that is not paired by tokens.
 
     Attributes:
         name, position, axes: the stage, where it is in our program, and its axes.
         ours, theirs: the two shapes.
+        by_tokens: whether ours would have their shape with as many tokens as theirs: a table of distances, cut to the text.
     """
 
     name: str
@@ -132,6 +133,7 @@ class OtherShape:
     axes: tuple[str, ...]
     ours: Shape
     theirs: Shape
+    by_tokens: bool = False
 
     @property
     def counts(self) -> str:
@@ -186,8 +188,13 @@ class Comparison(InNotebooks):
     @property
     def equal(self) -> bool:
         """Whether nothing is beyond tolerance, without a partner, or of another shape, and both have as many layers."""
-        alike = not self.unlike_shapes and self.layers[0] == self.layers[1]
+        alike = not self.other_shapes and self.layers[0] == self.layers[1]
         return self.first is None and alike and self.alignment.complete
+
+    @property
+    def other_shapes(self) -> tuple[OtherShape, ...]:
+        """Stages that have another shape though the tokens are as many."""
+        return tuple(shape for shape in self.unlike_shapes if not shape.by_tokens)
 
     @property
     def overflow(self) -> Difference | None:
@@ -197,7 +204,7 @@ class Comparison(InNotebooks):
     @property
     def shape_first(self) -> OtherShape | None:
         """The first stage that has another shape, where that comes before any that is beyond tolerance."""
-        shape, first = next(iter(self.unlike_shapes), None), self.first
+        shape, first = next(iter(self.other_shapes), None), self.first
         return shape if shape is not None and (first is None or shape.position < first.position) else None
 
     @property

@@ -14,6 +14,7 @@ from ...program.trace import Trace
 from .added_error import counterpart, same_shapes
 from .align import Alignment
 from .comparison import Difference, OtherShape
+from .other_shape import other_shape
 from .rounding import allowed, grains
 from .walk import ONE_HOT, Walk
 
@@ -89,8 +90,12 @@ def rows_between(
         other = counterpart(stage, there.program)
         if other is None or name == ONE_HOT or not (ours.has(name) and there.has(name)):
             continue
-        if stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], there.shapes[name]):
-            yield OtherShape(name, position, stage.axes, ours.shapes[name], there.shapes[name])
+        if stage.axes != other.axes:
+            continue  # somebody's own layout: what is made of it tells whether it is the same
+        if not same_shapes(stage, ours.shapes[name], there.shapes[name]):
+            unlike = other_shape(ours, there, stage, position)
+            if not unlike.by_tokens:
+                yield unlike
             continue
         grain = coarser(own[name], whole) if own[name] and whole else own[name]
         row = walk.difference(stage, position, limit.at(stage, layers, grain), False)

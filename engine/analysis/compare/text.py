@@ -74,14 +74,14 @@ def _reasons(comparison: Comparison) -> list[str]:
     if shape is not None:
         counts = f": {shape.counts}" if shape.counts else ""
         reasons.append(f"the first that differs is {shape.name}, by its shape{counts}")
-    if comparison.unlike_shapes:
-        reasons.append(f"{len(comparison.unlike_shapes)} stages have another shape")
+    if comparison.other_shapes:
+        reasons.append(f"{len(comparison.other_shapes)} stages have another shape")
     if first is not None:
         beyond = sum(row.beyond for row in comparison.rows)
         after = f"the first is {first.name}" if shape is None else f"of those of one shape the first is {first.name}"
         reasons.append(f"{beyond} of {len(comparison.rows)} stages are beyond tolerance, {after}{_whose(first)}")
         passing = comparison.passing
-        alike = not comparison.unlike_shapes and comparison.layers[0] == comparison.layers[1]
+        alike = not comparison.other_shapes and comparison.layers[0] == comparison.layers[1]
         would = (
             f"`tolerance {passing:.2g}` would pass" if alike and passing < float("inf") else "no tolerance would pass"
         )

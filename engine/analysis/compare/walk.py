@@ -21,6 +21,7 @@ from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, may_hide
 from .measure import Gap, ulps
 from .notes import notes
+from .other_shape import other_shape
 from .rounding import allowed, cancelling, expected, grains
 from .text_gaps import TextGaps
 
@@ -72,7 +73,7 @@ def compare(
         if other is None:
             only_ours.append(name)
         elif stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
-            shapes.append(OtherShape(name, position, stage.axes, ours.shapes[name], theirs.shapes[name]))
+            shapes.append(other_shape(ours, theirs, stage, position))
         elif not (ours.has(name) and theirs.has(name)):
             lost.append(name)
         else:
@@ -128,7 +129,10 @@ class Walk:
         masks = self._masks(stage)
         for block in blocks:
             alone = next(results) if results is not None else None
-            window = _Windows(self.ours, self.theirs, stage, whole(mine.shape, *block) if self.alignment.same else None)
+            at_once = (
+                self.alignment.same and mine.shape == other.shape
+            )  # else what one side has once is read for each text
+            window = _Windows(self.ours, self.theirs, stage, whole(mine.shape, *block) if at_once else None)
             for piece in pieces(self.alignment, stage, mine.shape, other.shape, [block], _free(stage)):
                 a, b = window.pair(piece)
                 apart.add(piece.text, a, b, (piece, a.shape), _covers(masks, piece, a, b))
@@ -139,7 +143,7 @@ class Walk:
                     else:
                         added.add(piece.text, c, b, None, _covers(masks, piece, c, b))
                         inherited.add(piece.text, a, c, None, _covers(masks, piece, a, c))
-            if self.padded:
+            if self.padded and window.block is not None:
                 self._padding(stage, window, padding, masks)
         if itself:
             added = apart

@@ -64,8 +64,9 @@ class Case:
         return (stage for stage in self.suspects if stage.kind in kinds)
 
     def is_known(self, name: str) -> bool:
-        """Whether theirs has a value for a stage."""
-        return counterpart(self.ours.program[name], self.theirs.program) is not None and self.theirs.has(name)
+        """Whether theirs has a value for a stage, laid out as ours is."""
+        other = counterpart(self.ours.program[name], self.theirs.program)
+        return other is not None and other.axes == self.ours.program[name].axes and self.theirs.has(name)
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 

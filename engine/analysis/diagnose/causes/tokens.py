@@ -86,14 +86,22 @@ def _described(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
     rows = range(min(len(mine.ids), len(other.ids)))
     real = [(mine.ids[row][mine.mask[row] != 0], other.ids[row][other.mask[row] != 0]) for row in rows]
     if all(np.array_equal(a, b) for a, b in real):
-        left = bool((other.mask[:, 0] == 0).any())
-        side, ours = ("left", "right") if left else ("right", "left")
-        return "padding side", f"theirs pads on the {side}, ours on the {ours}", f'"padding_side": "{ours}"'
+        return _padded(mine, other)
     if all(len(a) > len(b) and _within(b, a) for a, b in real):
         return _shorter("theirs", mine, real)
     if all(len(b) > len(a) and _within(a, b) for a, b in real):
         return _shorter("ours", other, [(b, a) for a, b in real])
     return _cased(mine, other)
+
+
+def _padded(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
+    """The same tokens among other padding."""
+    ours, theirs = ("left" if (tokens.mask[:, 0] == 0).any() else "right" for tokens in (mine, other))
+    if ours != theirs:
+        return "padding side", f"theirs pads on the {theirs}, ours on the {ours}", f'"padding_side": "{ours}"'
+    return (
+        "padding", f"theirs pads to {other.shape[1]} tokens, ours to {mine.shape[1]}, and what is padding is not hidden", "hide what is padding"
+    )  # fmt: skip
 
 
 def _other_ids(mine: Tokens, other: Tokens) -> tuple[str, str, str]:

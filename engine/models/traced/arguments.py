@@ -77,7 +77,9 @@ def arguments_for_tokens(module: nn.Module, tokens: Tokens, device: torch.device
             named[part.name] = _tensor(tokens.mask, device)
         elif part.name in MASKS_THAT_HIDE:
             named[part.name] = _tensor(tokens.mask, device) == 0
-        elif part.name in OF_TOKENS and (part.default is inspect.Parameter.empty or _are_said(tokens, OF_TOKENS[part.name])):
+        elif part.name in OF_TOKENS and (
+            part.default is inspect.Parameter.empty or _are_said(tokens, OF_TOKENS[part.name])
+        ):
             named[part.name] = _tensor(getattr(tokens, OF_TOKENS[part.name]), device)
         elif part.default is inspect.Parameter.empty and part.kind not in (part.VAR_POSITIONAL, part.VAR_KEYWORD):
             raise InputError(

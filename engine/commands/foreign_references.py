@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 MAP, MAP_OUT = "map", "map-out"
+Through = Callable[[Trace], Trace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +93,30 @@ def _is_ours(theirs: Trace, ours: Trace) -> bool:
     return len(own) > len(theirs.program) // 2
 
 
-def against_module(session: Session, rest: Sequence[str]) -> Trace:
-    """Somebody's own module on the same tokens: attached, so that it has weights and formulas, or else recorded."""
+def module_through(session: Session, rest: Sequence[str]) -> Through:
+    """Somebody's own module, for the tokens of any trace of ours: attached, so that it has weights and formulas, or else recorded."""
     from ..analysis.matching import match_trace
     from ..models.traced.on_inputs import module_on
     from ..models.traced.user_file import module_from
 
     wanted = read_request(rest, "module FILE.py:NAME [map FILE] [map-out FILE]")
     own, given = module_from(wanted.place)
-    theirs = module_on(own, given, session.trace.original_inputs, name=wanted.place.rpartition("/")[2])
-    return _kept(
-        match_trace(session.trace, theirs, title=f"module {wanted.place}", named=wanted.named, stopped=session.stopped),
-        wanted,
-    )
+
+    meant: dict[str, str] = {}
+
+    def through(ours: Trace) -> Trace:
+        theirs, title = (
+            module_on(own, given, ours.original_inputs, name=wanted.place.rpartition("/")[2]),
+            f"module {wanted.place}",
+        )
+        matched = match_trace(ours, theirs, title=title, named=wanted.named, meant=meant, stopped=session.stopped)
+        return _kept(_remembered(matched, meant), wanted, ours is session.trace)
+
+    return through
 
 
-def against_onnx(session: Session, rest: Sequence[str]) -> Trace:
-    """An ONNX graph on the same tokens, node by node; `optimised` after its path for what the runtime makes of it."""
+def onnx_through(session: Session, rest: Sequence[str]) -> Through:
+    """An ONNX graph, for the tokens of any trace of ours, node by node; `optimised` after its path for what the runtime makes of it."""
     from ..analysis.matching import match_tensors
     from ..models.onnx_graph import onnx_passage
 
@@ -115,15 +124,23 @@ def against_onnx(session: Session, rest: Sequence[str]) -> Trace:
     wanted = read_request(
         [word for at, word in enumerate(rest) if not at or word != "optimised"], "onnx MODEL.onnx [optimised]"
     )
-    passage = onnx_passage(Path(os.path.expanduser(wanted.place)), session.trace.original_tokens, optimised=optimised)
     title = f"onnx {wanted.place}" + " optimised" * optimised
-    matched = match_tensors(session.trace, passage.tensors, title=title, named=wanted.named, stopped=session.stopped)
-    matched.model_notes = (*passage.notes, *matched.model_notes)
-    return _kept(matched, wanted)
+
+    meant: dict[str, str] = {}
+
+    def through(ours: Trace) -> Trace:
+        passage = onnx_passage(Path(os.path.expanduser(wanted.place)), ours.original_tokens, optimised=optimised)
+        matched = match_tensors(
+            ours, passage.tensors, title=title, named=wanted.named, meant=meant, stopped=session.stopped
+        )
+        matched.model_notes = (*passage.notes, *matched.model_notes)
+        return _kept(_remembered(matched, meant), wanted, ours is session.trace)
+
+    return through
 
 
-def against_attention(session: Session, rest: Sequence[str]) -> Trace:
-    """What transformers gives with another of its ways to attend, on the same tokens."""
+def attention_through(session: Session, rest: Sequence[str]) -> Through:
+    """What transformers gives with another of its ways to attend, for the tokens of any trace of ours."""
     from ..analysis.matching import match_trace
     from ..models.traced.by_transformers import ATTENTION
     from ..models.traced.on_inputs import module_on
@@ -134,34 +151,46 @@ def against_attention(session: Session, rest: Sequence[str]) -> Trace:
             f"attention {' '.join(rest)!r} is none of {', '.join(ATTENTION)}; write `attention {'|'.join(ATTENTION)}`"
         )
     module, name, notes = _module_of(session, "attention", wanted)
-    theirs = module_on(module, None, session.trace.original_inputs, name=name, notes=tuple(notes))
-    matched = match_trace(session.trace, theirs, title=f"attention {wanted}", stopped=session.stopped)
-    matched.model_notes = (f"{name} as transformers runs it with attention {wanted!r}", *notes, *matched.model_notes)
-    return matched
+
+    meant: dict[str, str] = {}
+
+    def through(ours: Trace) -> Trace:
+        theirs = module_on(module, None, ours.original_inputs, name=name, notes=tuple(notes))
+        matched = match_trace(ours, theirs, title=f"attention {wanted}", meant=meant, stopped=session.stopped)
+        _remembered(matched, meant)
+        said = f"{name} as transformers runs it with attention {wanted!r}"
+        matched.model_notes = (said, *notes, *matched.model_notes)
+        return matched
+
+    return through
 
 
-def against_compiled(session: Session, rest: Sequence[str]) -> Trace:
-    """What torch.compile makes of the module: its parts' results, on the same tokens."""
+def compiled_through(session: Session, rest: Sequence[str]) -> Through:
+    """What torch.compile makes of the module: its parts' results, for the tokens of any trace of ours."""
     from ..analysis.matching import match_tensors
     from ..models.traced.compiled import compiled_results
 
     if rest:
         raise InputError(f"{' '.join(rest)!r} is more than `compile` takes")
     module, name, notes = _module_of(session, "compile", "")
-    results = compiled_results(module, session.trace.original_inputs, name)
-    matched = match_tensors(session.trace, results, title=f"torch.compile of {name}", stopped=session.stopped)
-    matched.model_notes = (
-        f"{name} as torch.compile makes it, {len(results)} results of its modules",
-        *notes,
-        *matched.model_notes,
-    )
-    return matched
+
+    def through(ours: Trace) -> Trace:
+        results = compiled_results(copy.deepcopy(module), ours.original_inputs, name)
+        matched = match_tensors(ours, results, title=f"torch.compile of {name}", stopped=session.stopped)
+        said = f"{name} as torch.compile makes it, {len(results)} results of its modules"
+        matched.model_notes = (said, *notes, *matched.model_notes)
+        return matched
+
+    return through
+
+
+def on_these(through: Callable[[Session, Sequence[str]], Through]) -> Callable[[Session, Sequence[str]], Trace]:
+    """The same for the tokens of the session's trace."""
+    return lambda session, rest: through(session, rest)(session.trace)
 
 
 def _module_of(session: Session, kind: str, attention: str) -> tuple[nn.Module, str, list[str]]:
     """The module to look at: a copy of one's own, or the model as transformers opens it."""
-    import copy
-
     from ..models.hub import locate
     from ..models.traced.attach import ModuleEncoder
     from ..models.traced.by_transformers import attending, transformers_module
@@ -182,9 +211,15 @@ def _module_of(session: Session, kind: str, attention: str) -> tuple[nn.Module, 
     return module.to(device=encoder.device, dtype=encoder.dtype), name, notes
 
 
-def _kept(matched: Matched, wanted: ForeignRequest) -> Matched:
-    """Write the map that was found, if that is asked for."""
-    if wanted.written:
+def _remembered(matched: Matched, meant: dict[str, str]) -> Matched:
+    """Keep which tensor is which stage, so that on other tokens, of which there may be few, it is the same one."""
+    meant.update({match.theirs: match.stage for match in matched.matches if match.how != "moved"})
+    return matched
+
+
+def _kept(matched: Matched, wanted: ForeignRequest, first: bool = True) -> Matched:
+    """Write the map that was found, if that is asked for, and these tokens are those it was asked for with."""
+    if wanted.written and first:
         from ..analysis.matching import write_map
 
         write_map(

@@ -14,6 +14,19 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from faulty import Copies
 
+PORT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from hand_written import HandWritten
+MODEL = Path({{model!r}})
+
+def right():
+    return HandWritten(MODEL)
+
+def wrong():
+    return HandWritten(MODEL, "tanh")
+""".format(tests=str(Path(__file__).parent.parent))
 TEXTS = ["The animal was tired", "A dog", "The cat sat on the mat and then it ran in the park"]
 
 
@@ -71,6 +84,16 @@ def test_padding_on_the_left_is_seen_beside_padding_alone(copies: Copies, sessio
     config.write_text(json.dumps(settings))
     reply = TABLE.execute(session, f"compare model '{there}' texts '{texts}'")
     assert reply.verdict.startswith("different: none of 3 texts as they are, but beside padding from ")
+
+
+def test_a_module_is_called_with_every_text(small: Encoder, small_dir: Path, texts: Path, tmp_path: Path) -> None:
+    """Also one whose stages were told by their numbers on this text: on a shorter one they are the same stages."""
+    path, session = tmp_path / "port.py", Session(small.run(TEXTS[0]), small)
+    path.write_text(PORT.format(model=str(small_dir)))
+    reply = TABLE.execute(session, f"compare module {path}:right texts '{texts}'")
+    assert reply.verdict == "equal within what rounding explains: 3 texts"
+    reply = TABLE.execute(session, f"compare module {path}:wrong texts '{texts}'")
+    assert "first      layers.0.ffn.activation: 3 of 3 texts" in reply.text
 
 
 def test_it_is_read_once_for_all_texts(ours: Encoder) -> None:

@@ -67,9 +67,15 @@ def match_tensors(
 
 
 def match_trace(
-    ours: Trace, theirs: Trace, *, title: str, named: NameMap | None = None, stopped: Callable[[], bool] = lambda: False
+    ours: Trace,
+    theirs: Trace,
+    *,
+    title: str,
+    named: NameMap | None = None,
+    meant: Mapping[str, str] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Matched:
-    """A trace of somebody's module or recording over our program: its stages are tensors by their names."""
+    """A trace of somebody's module or recording over our program: its stages are tensors by their names; see `match_tensors`."""
     tensors = {
         stage.name: ForeignTensor(
             stage.name, theirs.shapes[stage.name], theirs.value(stage.name).dtype, _reading(theirs, stage.name)
@@ -77,7 +83,7 @@ def match_trace(
         for stage in theirs.program
         if theirs.has(stage.name) and stage.name != "tokens.one_hot" and stage.name not in theirs.program.shown
     }
-    return match_tensors(ours, tensors, title=title, named=named, origin=theirs, stopped=stopped)
+    return match_tensors(ours, tensors, title=title, named=named, meant=meant, origin=theirs, stopped=stopped)
 
 
 def _reading(trace: Trace, name: str) -> Callable[[], Array]:

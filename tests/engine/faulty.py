@@ -50,7 +50,7 @@ class Copies:
         save_file({key: weight.contiguous() for key, weight in weights.items()}, there / "rest.safetensors")
         (there / "words.safetensors").symlink_to(self.words)
         places = dict.fromkeys(weights, "rest.safetensors") | {WORDS: "words.safetensors"}
-        (there / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+        (there / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
         return there
 
 

@@ -35,8 +35,10 @@ def spans(ours: Trace, theirs: Trace, stage: Stage) -> list[Span]:
         if isinstance(trace, LiveTrace) and trace.is_windowed(stage.name) and trace.shapes[stage.name] == shape:
             return [(start, stop) for start, stop in trace.row_blocks(stage.name)]
     rows = shape[-2] if len(shape) > 1 else 1
-    if len(shape) < 2 or stage.axes[-2] not in TOKEN_AXES:
+    if len(shape) < 2:
         return [(0, rows)]
+    if stage.axes[-2] not in TOKEN_AXES:  # of texts, for instance, for all of which either side may have one row
+        return [(0, max(rows, ours.shapes[stage.name][-2]))]
     step = max(1, SPAN_BYTES // max(1, 4 * math.prod(shape) // max(1, rows)))
     return [(start, min(start + step, rows)) for start in range(0, rows, step)] or [(0, 0)]
 
@@ -87,13 +89,20 @@ class Added:
             else {n: self._input(n) for n, cut in zip(stage.inputs, op.rows, strict=True) if not cut}
         )
         if op.rows is None or len(blocks) == 1:
-            result = _plain(self._compute(stage, [self._input(name) for name in stage.inputs]))
+            result = self._for_every_text(stage, _plain(self._compute(stage, [self._input(n) for n in stage.inputs])))
             for start, stop in blocks:
                 yield result[..., start:stop, :] if len(blocks) > 1 else result
             return
         for span in blocks:
             inputs = [whole[name] if name in whole else self._input(name, span) for name in stage.inputs]
-            yield _plain(self._compute(stage, inputs, span))
+            yield self._for_every_text(stage, _plain(self._compute(stage, inputs, span)))
+
+    def _for_every_text(self, stage: Stage, result: Array) -> Array:
+        """The same for each text, where theirs has one row of what goes in for all of them and spreads it out afterwards."""
+        at, shape = stage.axes.index("batch") if "batch" in stage.axes else -1, self.theirs.shapes[stage.name]
+        if at < 0 or result.shape[at] != 1 or shape[at] < 2:
+            return result
+        return np.broadcast_to(result, (*result.shape[:at], shape[at], *result.shape[at + 1 :]))
 
     def _compute(self, stage: Stage, inputs: list[torch.Tensor], span: Span | None = None) -> torch.Tensor:
         run, op = expect_live(self.ours), cast("Op", stage.op)
@@ -106,7 +115,10 @@ class Added:
         """Memory for one result at a time; fresh memory costs more than the arithmetic."""
         import torch
 
-        run, shape = expect_live(self.ours), self.theirs.shapes[stage.name]
+        run, op = expect_live(self.ours), cast("Op", stage.op)
+        shape = op.shape(
+            [tuple(tensor.shape) for tensor in inputs], [tuple(run.weights[name].shape) for name in stage.weights]
+        )
         if self._blocks > 1 or any(tensor.device != run.device for tensor in inputs):
             return None
         key = (shape, run.dtype(stage.name))

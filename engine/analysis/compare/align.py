@@ -229,7 +229,7 @@ def pieces(
     shared = "batch" not in axes or {ours[axes.index("batch")], theirs[axes.index("batch")]} == {1}
     if shared and alignment.same and len(alignment.pairs) != 1:
         for start, stop in spans:
-            yield whole(ours, start, stop)
+            yield whole(ours, theirs, start, stop)
         return
     for text, pair in enumerate(alignment.pairs[:1] if shared else alignment.pairs):
         if not (alignment.ours.mask[pair.row].any() and alignment.theirs.mask[pair.other].any()):
@@ -240,12 +240,13 @@ def pieces(
                 yield piece
 
 
-def whole(shape: Shape, start: int, stop: int) -> Piece:
-    """All texts at once, padding included, from one place of the last axis but one to another."""
-    index = [slice(0, size) for size in shape]
-    if len(index) > 1:
-        index[-2] = slice(start, stop)
-    return Piece(0, tuple(index), tuple(index))
+def whole(ours: Shape, theirs: Shape, start: int, stop: int) -> Piece:
+    """All texts at once, padding included, from one place of the last axis but one to another; a side may have one row for all texts."""
+    index = [[slice(0, size) for size in shape] for shape in (ours, theirs)]
+    for side in index:
+        if len(side) > 1:
+            side[-2] = slice(start, stop)
+    return Piece(0, tuple(index[0]), tuple(index[1]))
 
 
 def _piece(

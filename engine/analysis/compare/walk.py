@@ -129,10 +129,8 @@ class Walk:
         masks = self._masks(stage)
         for block in blocks:
             alone = next(results) if results is not None else None
-            at_once = (
-                self.alignment.same and mine.shape == other.shape
-            )  # else what one side has once is read for each text
-            window = _Windows(self.ours, self.theirs, stage, whole(mine.shape, *block) if at_once else None)
+            at_once = whole(mine.shape, other.shape, *block) if self.alignment.same else None
+            window = _Windows(self.ours, self.theirs, stage, at_once)
             for piece in pieces(self.alignment, stage, mine.shape, other.shape, [block], _free(stage)):
                 a, b = window.pair(piece)
                 apart.add(piece.text, a, b, (piece, a.shape), _covers(masks, piece, a, b))

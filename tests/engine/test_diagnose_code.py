@@ -13,6 +13,7 @@ import pytest
 import torch
 from encoder_tui.engine import Encoder, Run, attach, load, record
 from encoder_tui.engine.analysis.diagnose import Diagnosis, diagnose
+from encoder_tui.engine.analysis.matching import match_trace
 from encoder_tui.engine.models.notes import silent
 from family_kit import open_pair, random_model, random_tokens, sample_of
 from faulty import Copies
@@ -111,6 +112,15 @@ KNOWN_TO_BE_SLOW = {
 @pytest.mark.parametrize("live", [True, False], ids=["module", "recording"])
 def test_what_the_code_does_otherwise_is_named(fault: str, live: bool, known: Known) -> None:
     expect_named(known.diagnosed(known.port(fault), live=live), FAULTS[fault])
+
+
+@pytest.mark.parametrize("fault", ["dropout", "dropout of weights"])
+def test_dropout_is_named_of_what_was_matched_as_well(fault: str, known: Known) -> None:
+    """As `diagnose module` has it: over our program, where what was dropped is no stage."""
+    with torch.no_grad():
+        theirs = attach(known.port(fault), *known.inputs, tell=silent).first
+    assert theirs is not None
+    expect_named(diagnose(known.run, match_trace(known.run, theirs, title="port")), FAULTS[fault])
 
 
 @pytest.mark.sweep

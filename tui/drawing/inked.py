@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from rich.style import Style
 from textual.widget import Widget
 
+from .laid_once import LaidOnce
 
-class InkedWidget(Widget):
+
+class InkedWidget(LaidOnce, Widget):
     """A widget that keeps the styles it draws with until they change.
 
     Textual works out a widget's own style anew each time it is asked for, and forgets those of its components whenever a line

@@ -14,6 +14,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from ..drawing.laid_once import LaidOnce
 from ..drawing.text import cut, letters_of, plain
 from ..state.completion import Completion
 from .command_line import CommandLine
@@ -97,7 +98,7 @@ class Scrollback(Lines[Said]):
         return [(f"said--{kind}", mark + text)]
 
 
-class Console(Vertical):
+class Console(LaidOnce, Vertical):
     """Scrollback and command line.
 
     Args:

@@ -13,6 +13,7 @@ from textual.message import Message
 
 from ...engine.commands.screen import SEEKS, VIEWS
 from ...engine.program.addresses import AT
+from ..drawing.laid_once import LaidOnce
 from ..drawing.numbers import exact
 from ..reading.copying import read_copy
 from ..reading.seek import seek
@@ -78,7 +79,7 @@ def applies(view: str, subject: Subject) -> bool:
     return in_window or WIDGETS[view].applies(subject)
 
 
-class Inspector(Vertical):
+class Inspector(LaidOnce, Vertical):
     """Shows what the app's state points at; holds no state of its own but scroll positions.
 
     Args:

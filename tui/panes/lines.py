@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from rich.segment import Segment
 from textual.cache import LRUCache
 from textual.events import MouseEvent
 from textual.geometry import Offset, Region, Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from ..drawing.inked import InkedWidget
+from ..drawing.laid_once import LaidOnce
+
+if TYPE_CHECKING:
+    from textual import getters
+    from textual.app import App
 
 Face = TypeVar("Face", bound=Hashable)
 Spans = Sequence[tuple[str, str]]
+
+
+class LinesBar(LaidOnce, ScrollBar):
+    """The scroll bar beside lines."""
 
 
 class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
@@ -29,10 +39,14 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
     """
     ALLOW_SELECT: ClassVar[bool] = False
 
+    if TYPE_CHECKING:
+        app = getters.app(App[Any])  # Textual leaves open what running it returns
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.faces: list[Face] = []
-        self._title = ""
+        self._title: str = ""
+        self._rows_to_be = 0
         self._scrolled: tuple[Size, Size, Offset] | None = None
         self._strips: LRUCache[tuple[Face, int], Strip] = LRUCache(1024)
 
@@ -49,12 +63,27 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
         """Show these lines."""
         before, self.faces = self.faces, list(faces)
         if len(before) != len(self.faces):
-            self.virtual_size = Size(0, len(self.faces))
+            self._count()
             self.refresh()
             return
         for line, (old, new) in enumerate(zip(before, self.faces, strict=True)):
             if old != new:
                 self.refresh_lines(line)
+
+    def _count(self) -> None:
+        """Have another number of lines. Only where that is its height does Textual lay out the screen for it."""
+        size = Size(0, len(self.faces))
+        if self.styles.auto_dimensions:
+            self.virtual_size = size
+        else:
+            self.set_reactive(cast(Any, Lines).virtual_size, size)
+            self._scroll_update(size)
+
+    def expect(self, rows: int) -> None:
+        """Know how many rows a layout is about to give it: a scroll bar that comes or goes with them is laid out with them."""
+        if self.container_size:
+            self._rows_to_be = rows
+            self._refresh_scrollbars()
 
     def reveal(self, line: int, margin: int = 1) -> None:
         """Scroll as little as shows a line with a few around it; what is far away comes to the middle."""
@@ -104,6 +133,27 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
         if scrolled != self._scrolled:
             self._scrolled = scrolled
             super()._scroll_update(virtual_size)
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The scroll bar, which Textual asks for only where there is one."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = LinesBar(name="vertical")
+            self._vertical_scrollbar.display = False
+            cast(Any, self.app)._start_widget(self, self._vertical_scrollbar)
+        return self._vertical_scrollbar
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """Called by Textual with every layout: what was expected has come, or will not."""
+        self._rows_to_be = 0
+        return super()._size_updated(size, virtual_size, container_size, layout)
+
+    def _refresh_scrollbars(self) -> None:
+        """Called by Textual to show or hide the scroll bar; its own lays out the screen for one that stays as well."""
+        rows = self._rows_to_be or self.container_size.height
+        shows = bool(cast(Any, self.styles).overflow_y != "hidden") and self.virtual_size.height > rows
+        if self.container_size and shows != self.show_vertical_scrollbar:
+            self.show_vertical_scrollbar = self.vertical_scrollbar.display = shows
 
     def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
         """Draw some lines anew; counted in lines of content."""

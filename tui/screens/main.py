@@ -16,6 +16,7 @@ from textual.widgets import Static
 from ...engine.messages.translation import language, tr
 from ...engine.program.index import TOKEN_AXES
 from ...engine.program.stage import MAIN
+from ..drawing.laid_once import LaidOnce
 from ..drawing.text import cell_len
 from ..panes.breakpoint_list import BreakpointList
 from ..panes.console import MARKS, Console
@@ -31,6 +32,7 @@ from ..state.plane import paged, plane_at, within_plane
 from ..state.position import Position
 from ..state.subject import Subject, subject_of, window_at
 from ..state.view_state import ViewState
+from .frames import FramedScreen
 
 if TYPE_CHECKING:
     from ...engine.commands import CommandTable
@@ -45,19 +47,23 @@ MARKED = {  # the panes that a class is about, as in app.tcss
 }  # fmt: skip
 
 
-class _Column(Vertical):
+class _Column(LaidOnce, Vertical):
     """Panes one above the other. They cover it: Textual need not ask, for each frame, how each of its lines looks."""
 
     BLANK = True
 
 
-class _Row(Horizontal):
+class _Row(LaidOnce, Horizontal):
     """Panes side by side, which cover it."""
 
     BLANK = True
 
 
-class MainScreen(Screen[None]):
+class _Room(LaidOnce, Vertical):
+    """Where the inspector is, with a border around it."""
+
+
+class MainScreen(FramedScreen, Screen[None]):
     """Lays the panes out and hands each what it shows. Decides nothing.
 
     Args:
@@ -91,7 +97,7 @@ class MainScreen(Screen[None]):
         self.explanation = ExplanationPane(id="explanation")
         self.footer = Footer(id="footer")
         self._rule, self._below_rule = Rule(id="rule"), Rule("┼", id="below-rule")
-        self._room, self._below = Vertical(id="room"), _Row(id="below")
+        self._room, self._below = _Room(id="room"), _Row(id="below")
         self._panes = {pane.id: pane for pane in (self.program, self._rule, self._below, self.explanation)}
         self._marks: set[str] = set()
         self._zoomed = self._explained = False
@@ -244,20 +250,21 @@ class MainScreen(Screen[None]):
         if self._loading.display:
             self._loading.display, self.inspector.display = False, True
         self.title_line.describe(position)
-        self.program.show(position, state.stage)
-        self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
         self.breakpoints.show(position)
         self._lay(state)
+        self._mark("-touring", position.tour is not None)
+        room = self._room_beside()
+        self.program.expect(room.height)
+        self.program.show(position, state.stage)
+        self.program.entitle(f" {tr('program')} {position.cursor + 1}/{len(position.world.program)} ")
         asked = position.tour.stop if position.tour is not None and position.covers(state) else 0
         self.tokens.show(StripTokens() if asked == 1 else tokens_of(state, position))  # into which the text is cut
-        self._mark("-touring", position.tour is not None)
         self._below_rule.join("┬" if state.explained else "┼")
         self.console.heading.join(
             -1 if state.explained or state.zoomed or not self.breakpoints.is_empty else self._rule.region.x
         )
-        self.inspector.show(
-            state, self._subject_of(state, position), position, self._room_beside()
-        )  # the picture first: its numbers are waited for
+        # the picture first: its numbers are waited for
+        self.inspector.show(state, self._subject_of(state, position), position, room)
         lines = "window" if window_at(position.world.program, state.stage) is not None else "lines"
         self._show_keys(
             lines if state.view == "lines" else state.view,

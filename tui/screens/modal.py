@@ -10,22 +10,19 @@ from textual.app import App, ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.worker import Worker
 
 from ..panes.lines import Lines
+from .frames import FramedScreen
 
 if TYPE_CHECKING:
     from textual import getters
 
-    Below = Screen[Any]  # what it is mixed into is one
-else:
-    Below = object  # two screens to inherit from would be two styles to inherit
-
 PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 
 
-class Modal(Below):
+class Modal(FramedScreen):
     """Mixed into a screen that is over another one until it is dismissed, once."""
 
     if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from faulty import Copies
 
-PORT = """
+PORT = f"""
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from hand_written import HandWritten
 MODEL = Path({{model!r}})
 
@@ -26,7 +26,7 @@ def right():
 
 def wrong():
     return HandWritten(MODEL, "tanh")
-""".format(tests=str(Path(__file__).parent.parent))
+"""
 TEXTS = ["The animal was tired", "A dog", "The cat sat on the mat and then it ran in the park"]
 
 

@@ -26,6 +26,7 @@ from ..settings import Settings
 from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, with_arrays
 from .frames import line_of_error
 from .kept import KeptValues
+from .higher_order import TARGET
 from .lengths import fitted_together
 from .program import Made, program_of
 from .randomness import RandomStates, from_states
@@ -175,6 +176,12 @@ class ModuleEncoder(Encoder):
             InputError: the module is given, has or makes one.
         """
         lines = {call.name: call.lines for call in passage.graph.calls}
+        for call in passage.graph.calls:
+            if call.target.startswith(TARGET):
+                at = f" at {_short(call.lines)}" if call.lines else ""
+                raise InputError(
+                    f"{self.name} computes with torch's {call.word}{at}, which is given functions, and no program is made of that; `record` it, which shows all else"
+                )
         for name, tensor in (*passage.inputs.items(), *passage.weights.items(), *kept.items()):
             if tensor.is_nested or not has_storage(tensor):
                 kind = "nested" if tensor.is_nested else "sparse, or inside torch.vmap or torch.func"

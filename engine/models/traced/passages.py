@@ -162,6 +162,7 @@ class Taking:
             *blind,
             *self._notes,
             *notes_of_passage(self.module, passage, self.before),
+            *_told_of_unwrapped(passage),
             *told_of_opened(made.opened),
         ]
         if over := [left for left in lacking.values() if left.why == over_budget(kept.budget)]:
@@ -191,6 +192,15 @@ class Taking:
         device = str(floating.device) if floating is not None else "cpu"
         dtype = str(floating.dtype).removeprefix("torch.") if floating is not None else "float32"
         return {"model": type(model).__name__, "family": "recorded module", "device": device, "dtype": dtype}
+
+
+def _told_of_unwrapped(passage: Passage) -> list[str]:
+    """That what comes out of torch.vmap or torch.func is shown as if it had been given."""
+    if not passage.unwrapped:
+        return []
+    return [
+        f"inside torch.vmap and torch.func values have no numbers to keep, and what comes out of there is shown as given: {', '.join(passage.unwrapped)}"
+    ]
 
 
 def _stand_in(tensor: torch.Tensor) -> torch.Tensor:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, cast
 
 from torch import nn
 
-from ...messages.errors import InputError
+from ...messages.errors import InputError, one_line
 from ...traces.in_memory import MemoryRecording, Moment
 from ..notes import warn
 from .passages import DEFAULT_BUDGET, RecordingWish, Taking
@@ -77,6 +77,7 @@ class ModuleRecording(MemoryRecording):
         self._stack = ExitStack()
         self._taking: Taking | None = None
         self._make: Callable[[], Moment] | None = None
+        self._fault = ""
 
     # -- a block, or a call --------------------------------------------------------------------------------------------
 
@@ -119,8 +120,12 @@ class ModuleRecording(MemoryRecording):
         Args:
             told: whether somebody else tells which modules compute.
         """
+        self._guarded(self._begin, arguments, options, outermost, self._waiting is None and not told)
+
+    def _begin(
+        self, arguments: Sequence[Any], options: Mapping[str, Any], outermost: FrameType | None, hooks: bool
+    ) -> None:
         self._taking = Taking(self._module, self._wanted, arguments, options)
-        hooks = self._waiting is None and not told
         self._stack.enter_context(self._taking.watcher.watching(arguments, options, outermost, hooks=hooks))
 
     def entered(self, module: nn.Module) -> None:
@@ -135,16 +140,36 @@ class ModuleRecording(MemoryRecording):
 
     def end(self, result: Any) -> None:
         """Be the recording of a passage that gave something back."""
-        self._stack.close()
-        assert self._taking is not None
         self.result = result
-        self._make, self._taking = self._taking.ended(result), None
+        self._guarded(self._over, lambda: self._watched.ended(result))
 
     def broke(self, error: BaseException) -> None:
         """Be the recording of a passage that raised, as far as it came."""
+        self._guarded(self._over, lambda: self._watched.broken(error))
+
+    def _over(self, take: Callable[[], Callable[[], Moment]]) -> None:
         self._stack.close()
+        if self._taking is not None:  # else it came to a fault when it began
+            self._make = take()
+        self._taking = None
+
+    @property
+    def _watched(self) -> Taking:
         assert self._taking is not None
-        self._make, self._taking = self._taking.broken(error), None
+        return self._taking
+
+    def _guarded(self, part: Callable[..., None], *given: Any) -> None:
+        """A fault of ours in a part of it is none of the program's that is recorded: that goes on, and whoever looks is told."""
+        try:
+            part(*given)
+        except InputError:
+            raise
+        except Exception as error:
+            self._taking = None
+            with suppress(Exception):
+                self._stack.close()
+            self._fault = f"nothing is recorded, for a fault of ours: {type(error).__name__}: {one_line(error)}"
+            warn(self._fault)
 
     # -- when it is looked at ------------------------------------------------------------------------------------------
 
@@ -171,7 +196,8 @@ class ModuleRecording(MemoryRecording):
             return getattr(self, name)
         if name in NOT_YET:
             raise InputError(
-                f"nothing is recorded: {self._called} has not been called in the block; call the module itself, not its forward or a part of it"
+                self.__dict__.get("_fault")
+                or f"nothing is recorded: {self._called} has not been called in the block; call the module itself, not its forward or a part of it"
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

@@ -124,6 +124,11 @@ def address_of(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage()._cdata if has_storage(tensor) else 0  # pyright: ignore[reportPrivateUsage]
 
 
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Whether it stands for numbers that torch.vmap or torch.func holds elsewhere."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))  # pyright: ignore
+
+
 def has_storage(tensor: torch.Tensor) -> bool:
     """Whether a tensor has a storage: those have none that are sparse, or stand for others inside torch.vmap and torch.func."""
     return torch._C._has_storage(tensor)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportUnknownVariableType, reportAttributeAccessIssue]

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from types import FrameType
 from typing import Any, Protocol, cast
 
@@ -25,16 +24,15 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import ArgumentPlace, Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
+from .higher_order import take_operators
 from .kernels import autocast_dtype, fused_kernel
-from .storages import Storages, is_same, shape_of, share_memory
+from .storages import Storages, is_same, is_wrapped, shape_of, share_memory
 from .structures import named_tensors, tensors_within
+from .written import argument_at, known_of, written_places
 
 # What takes a number out of a tensor, where Python goes on with it.
 TAKEN_OUT = frozenset({"item", "_local_scalar_dense", "is_nonzero", "equal", "allclose"})
-# What norms over batches count in training, which torch does not say of them: where it stands, and where whether it is training.
-SECRETLY, TRAINING = {"batch_norm": (3, 4), "instance_norm": (3, 4)}, 5
 FUSED = "scaled_dot_product_attention"
-UNWRITTEN = frozenset({"detach_", "requires_grad_"})  # in place, and no number changes
 
 
 class Keep(Protocol):
@@ -61,6 +59,7 @@ class Passage:
         result: what the module gave back.
         training: the modules that were in training mode, by their paths.
         grad: whether gradients were kept.
+        unwrapped: names of tensors that were first met after torch.vmap or torch.func had been inside: what comes out of there, most likely.
         compiled: whether torch.compile had compiled the module or a part of it, which was put aside for the passage.
     """
 
@@ -72,6 +71,7 @@ class Passage:
     training: Sequence[str] = ()
     grad: bool = False
     compiled: bool = False
+    unwrapped: Sequence[str] = ()
 
 
 @dataclass
@@ -84,6 +84,7 @@ class Seen:
     draws: dict[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     decisions: list[Decision] = field(default_factory=list[Decision])
     modules: dict[str, str] = field(default_factory=dict[str, str])
+    unwrapped: list[str] | None = None  # None until torch.vmap or torch.func has been inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,9 @@ class Tracer(SchemaCheckMode):
             tuple(seen.calls), {name: _leaf(name, tensor) for name, tensor in seen.inputs.items()},
             {name: _leaf(name, tensor) for name, tensor in seen.weights.items()}, outputs, seen.modules, tuple(seen.decisions),
         )  # fmt: skip
-        return Passage(graph, seen.weights, seen.inputs, seen.draws, result, self._training, self._grad, self.compiled)
+        return Passage(
+            graph, seen.weights, seen.inputs, seen.draws, result, self._training, self._grad, self.compiled, seen.unwrapped or ()
+        )  # fmt: skip
 
     def _enter_value(self, name: str, tensor: torch.Tensor) -> None:
         if self._storages.name(tensor) is None and id(tensor) not in self._weights:
@@ -206,13 +209,15 @@ class Tracer(SchemaCheckMode):
 
     def entered(self, module: nn.Module, given: Any = None) -> None:
         """A module begins to compute."""
+        if torch.compiler.is_compiling():  # it is read by torch, for the branches of `torch.cond`, and computes nothing
+            return
         path = self._paths.get(id(module), self._at[-1] if self._at else "")
         self._at.append(path)
         self.seen.modules.setdefault(path, type(module).__name__)
 
     def left(self, module: nn.Module, given: Any, result: Any) -> None:
         """It has computed, or raised."""
-        if self._at:
+        if self._at and not torch.compiler.is_compiling():
             self._at.pop()
 
     # -- each operation ----------------------------------------------------------------------------------------------
@@ -229,6 +234,18 @@ class Tracer(SchemaCheckMode):
             self._seen_by(self._answer, before, args, options, result)
         return result
 
+    def seen_whole(self, target: str, compute: Callable[[], Any], given: Sequence[Any]) -> Any:
+        """See an operator that is given functions as one operation on tensors: inside it nothing is seen."""
+        tensors = tuple(parts_of(given, torch.Tensor))
+        before = None if self.blind else self._seen_by(self._ask_whole, target, tensors)
+        result = compute()
+        if before is not None:
+            self._seen_by(self._answer, before, tensors, {}, result)
+        return result
+
+    def _ask_whole(self, target: str, tensors: Sequence[Any]) -> PendingCall:
+        return PendingCall(self._call(target, self._refs(tuple(tensors))), target, False, None)
+
     def _seen_by(self, look: Callable[..., Any], *given: Any) -> Any:
         """What a part of ours makes of an operation; see `Watcher` for what becomes of an error in it."""
         return look(*given)
@@ -236,10 +253,10 @@ class Tracer(SchemaCheckMode):
     def _ask(self, func: Any, args: Sequence[Any], options: Mapping[str, Any]) -> PendingCall:
         """What is asked for, and what is about to be written over."""
         arguments, named = self._refs(tuple(args)), self._refs(options)
-        word, writes, random = _known_of(func)
-        written, secretly = _written(word, writes, args, options)
+        word, writes, random = known_of(func)
+        written, secretly = written_places(word, writes, args, options)
         for place in (*written, *secretly):
-            self._before_write(_at(place, args, options))
+            self._before_write(argument_at(place, args, options))
         call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
         call = replace(call, scribbles=(*written, *secretly))
         state = torch.get_rng_state() if random else None
@@ -253,7 +270,7 @@ class Tracer(SchemaCheckMode):
                 self.seen.decisions.append(Decision(refs[0].name, result, call.target, call.lines))
             return
         names = [] if asked.writes else self._name(call, (args, options), result)
-        names += self._write(call, {place: _at(place, args, options) for place in call.scribbles})
+        names += self._write(call, {place: argument_at(place, args, options) for place in call.scribbles})
         if asked.state is not None and not torch.equal(asked.state, torch.get_rng_state()):
             self.seen.draws.update(dict.fromkeys(names, asked.state))
 
@@ -308,6 +325,10 @@ class Tracer(SchemaCheckMode):
         else:
             self._words["constant"] += 1
             name = f"constant_{self._words['constant']}"
+            if is_wrapped(tensor):
+                self.seen.unwrapped = self.seen.unwrapped or []
+            elif self.seen.unwrapped is not None:
+                self.seen.unwrapped.append(name)
         self.seen.weights[name] = tensor
         self._storages.give_name(tensor, name)
         return Ref(name, tensor.requires_grad)
@@ -347,36 +368,11 @@ class Tracer(SchemaCheckMode):
         return name
 
 
+take_operators(Tracer)
+
+
 def _has_tensors(result: Any) -> bool:
     return isinstance(result, torch.Tensor | list | tuple)
-
-
-@cache
-def _known_of(func: Any) -> tuple[str, tuple[ArgumentPlace, ...], bool]:
-    """Of an operation its name, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
-    places = tuple(
-        part.name if part.kwarg_only else place for place, part in enumerate(func._schema.arguments)
-        if part.alias_info is not None and part.alias_info.is_write
-    )  # fmt: skip
-    return func._schema.name.rpartition("::")[2], places, torch.Tag.nondeterministic_seeded in func.tags
-
-
-def _written(
-    word: str, writes: Sequence[ArgumentPlace], args: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[list[ArgumentPlace], list[ArgumentPlace]]:
-    """The places among the arguments of the tensors that are written to: of which torch says so, and of which it does not."""
-    if word in UNWRITTEN:
-        return [], []
-    if word in SECRETLY and len(args) > TRAINING and args[TRAINING]:
-        return [], [place for place in SECRETLY[word] if isinstance(args[place], torch.Tensor)]
-    return [place for place in writes if isinstance(_at(place, args, options), torch.Tensor)], []
-
-
-def _at(place: ArgumentPlace, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-    """What stands at a place among arguments, or under a name among options (`out`); None where nothing was given."""
-    if isinstance(place, str):
-        return options.get(place)
-    return args[place] if place < len(args) else None
 
 
 def _uncompiled(path: str) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ...messages.errors import one_line
 from .budget import KeptWithin
+from .higher_order import take_operators
 from .storages import version
 from .structures import tensors_within
 from .tracer import Tracer
@@ -63,7 +64,8 @@ class Watcher(Tracer):
 
     def left(self, module: nn.Module, given: Any, result: Any) -> None:
         """It has computed, or raised."""
-        self._seen_by(self._left, module, given, result)
+        if not torch.compiler.is_compiling():
+            self._seen_by(self._left, module, given, result)
 
     def _left(self, module: nn.Module, given: Any, result: Any) -> None:
         if self._at and result is not None:
@@ -72,3 +74,6 @@ class Watcher(Tracer):
             if name is not None:
                 self.outputs[self._at[-1]] = name
         super().left(module, given, result)
+
+
+take_operators(Watcher)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -74,13 +74,15 @@ class TraceGrains:
 
 
 def rows_between(
-    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None
-) -> Iterator[StageGap]:
+    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None,
+    left_out: Container[str] = (),
+) -> Iterator[StageGap]:  # fmt: skip
     """How far apart the stages are that both have; each is computed when it is asked for.
 
     Args:
         before: ours before it was edited: in whose order they are gone through, whatever has been wired otherwise since, and how good
             its values are. What an edit rounds is no excuse for the edit.
+        left_out: names of stages that are not asked for.
     """
     before, whole, layers = before or TraceGrains(ours), theirs.commonest, ours.program.layers
     own = before.on_the_way
@@ -88,7 +90,7 @@ def rows_between(
     for position, known in enumerate(before.trace.program):
         name, stage = known.name, ours.program[known.name]
         other = counterpart(stage, there.program)
-        if other is None or name == ONE_HOT or not (ours.has(name) and there.has(name)):
+        if other is None or name == ONE_HOT or name in left_out or not (ours.has(name) and there.has(name)):
             continue
         if stage.axes != other.axes:
             continue  # somebody's own layout: what is made of it tells whether it is the same
@@ -118,11 +120,16 @@ class Reach:
 
     Attributes:
         first: the first stage that is apart; None where none is.
-        rest: the largest gap of those before it.
+        gaps: of those before it.
     """
 
     first: StageGap | None
-    rest: float
+    gaps: Mapping[str, float]
+
+    @property
+    def rest(self) -> float:
+        """The largest gap before it."""
+        return max(self.gaps.values(), default=0.0)
 
     @property
     def position(self) -> float:
@@ -131,18 +138,20 @@ class Reach:
 
 
 def reach(
-    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None
-) -> Reach:
+    ours: Trace, theirs: TraceGrains, alignment: Alignment, limit: Allowance, before: TraceGrains | None = None,
+    known: Mapping[str, float] | None = None,
+) -> Reach:  # fmt: skip
     """How far two traces agree; nothing after the first stage that is apart is computed.
 
     Args:
         before: ours before it was edited: in whose order they are gone through, and how good its values are. What an edit rounds is no
             excuse for the edit.
+        known: the gaps of stages that are as they were before the edit, none of which is apart.
     """
-    rest = 0.0
-    for row in rows_between(ours, theirs, alignment, limit, before):
+    gaps = dict(known or {})
+    for row in rows_between(ours, theirs, alignment, limit, before, gaps):
         if is_apart(row):
-            return Reach(row, rest)
+            return Reach(row, gaps)
         if isinstance(row, Difference) and row.dtype:  # of ids and positions the share that differs says nothing
-            rest = max(rest, row.relative)
-    return Reach(None, rest)
+            gaps[row.name] = row.relative
+    return Reach(None, gaps)

@@ -121,9 +121,11 @@ class _Search:
             self.causes.append(cause)
         return now.first
 
-    def reach(self, ours: Run, theirs: Trace, before: Run | None = None) -> Reach:
-        known = self.grains_of(before) if before is not None else None
-        return reach(ours, self.grains_of(theirs), self.aligned(ours, theirs), self.limit, known)
+    def reach(
+        self, ours: Run, theirs: Trace, before: Run | None = None, known: Mapping[str, float] | None = None
+    ) -> Reach:
+        grains = self.grains_of(before) if before is not None else None
+        return reach(ours, self.grains_of(theirs), self.aligned(ours, theirs), self.limit, grains, known)
 
     def grains_of(self, trace: Trace) -> TraceGrains:
         """What a trace is good to, worked out once for all the edits that are held against it."""
@@ -173,7 +175,9 @@ class _Search:
         """Ours with an edit, where that closes the gap; None where it does not, or cannot be computed."""
         try:
             run = edited(before.run, edit)
-            then = self.reach(run, before.theirs, before.run)
+            touched = edit.touched(run.program)
+            untouched = {name: gap for name, gap in before.then.gaps.items() if name not in touched}
+            then = self.reach(run, before.theirs, before.run, untouched)
             if not closes(before.then, then):
                 return None
             theirs = self.pairing.under_names_of(run)

@@ -23,7 +23,9 @@ CLOSE = 1e-4  # of the largest number: how near two values must come to be one
 HIDDEN = 1e4  # a score that is as negative as this is hidden, however much more negative it is
 LARGEST = 1 << 22  # elements of a value that is looked for
 LOOKS = 16  # numbers of it that are looked at first
-RESULTS = ("sentence", "output")
+SENTENCE = "sentence"
+HEAD = "head.sentence."  # what its stages begin with
+RESULTS = (SENTENCE, "output")
 
 
 class Paired(Trace):
@@ -43,7 +45,7 @@ class Paired(Trace):
 
         def renamed(stage: Stage) -> Stage:
             name = new.get(stage.name, stage.name)
-            like = ours.program[name] if name in shared else stage
+            like = ours.program[name] if name in shared and name in ours.program else stage
             return replace(
                 stage, name=name, inputs=tuple(new.get(each, each) for each in stage.inputs), axes=like.axes, sequences=like.sequences
             )  # fmt: skip
@@ -130,14 +132,17 @@ class Pairing:
         for ends in self._results(ours, [stage.name for stage in lacking if stage.name not in called], own):
             called[ends[0]], fitted[ends[0]] = ends[1], ours.shapes[ends[0]]
             break
+        self._pair_sentences(ours, called, fitted)
         if not called and not fitted and "tokens.ids" in self.theirs.program:
             return self.theirs
         return Paired(self.theirs, called, fitted, ours)
 
     def holding(self, ours: Trace, name: str) -> str:
-        """Which stage of theirs holds what a stage of ours does; "" for none."""
-        stage = ours.program[name]
-        return next((each.name for each in self.theirs.program if self._same(ours, stage, each.name)), "")
+        """Which stage of theirs holds what a stage of ours does, rather one that their result is made of; "" for none."""
+        stage, known = ours.program[name], self.theirs.program
+        leads = {*known.upstream(known.aliases["output"])} if "output" in known.aliases else set[str]()
+        candidates = sorted((each.name for each in known), key=lambda each: each not in leads)
+        return next((each for each in candidates if self._same(ours, stage, each)), "")
 
     def _is_called(self, name: str) -> bool:
         return name in self.theirs.program and self.theirs.program[name].name == name
@@ -149,6 +154,23 @@ class Pairing:
             name = ours.program.aliases.get(alias)
             if name in lacking and end in own and self.theirs.shapes[end] == ours.shapes[name]:
                 yield name, end
+
+    def _pair_sentences(self, ours: Trace, called: dict[str, str], fitted: dict[str, Shape]) -> None:
+        """The embedding of a text is one value, whatever it is called and however it is made: pooled, or brought to length 1 as well."""
+        mine, known = ours.program.aliases.get(SENTENCE), self.theirs.program
+        said = known.aliases.get(SENTENCE)
+        end = said or known.aliases.get("output")  # of somebody's module, where that is a vector for each text
+        if mine is None or end is None or (not said and self.theirs.shapes[end] != ours.shapes[mine]):
+            return
+        paired = next((name for name, other in called.items() if other == end), end if end in ours.program else "")
+        if paired == mine or not (said or paired.startswith(HEAD)):
+            return  # it is so, or somebody's module ends in what has another name of ours: what a pooler gives
+        for name in (paired, mine):
+            called.pop(name, None)
+            fitted.pop(name, None)
+        called[mine] = end
+        if self._is_called(mine):
+            called[f"{mine}_of_theirs"] = mine
 
     def _same(self, ours: Trace, stage: Stage, name: str) -> bool:
         """Whether a stage of theirs holds what one of ours does, up to rounding and to axes that it lacks."""

@@ -22,11 +22,12 @@ from .precision import kept_in_half
 from .products import products
 from .rotary import rotations
 from .scales import scales
+from .sentence import sentence_heads
 from .sums import summands
 from .tokens import token_ids
 
 KindsOfCause = Callable[[Case], Iterator[Hypothesis]]
 CAUSES: tuple[KindsOfCause, ...] = (
-    token_ids, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
+    token_ids, sentence_heads, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
     other_layers, products, dropout_left_on, kept_in_half,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ....program.inputs import Inputs
 from ....program.stage import MAIN
@@ -17,6 +18,7 @@ from ..hypothesis import Hypothesis, only_at
 from ..otherwise import Otherwise, op_of, plainly
 from .positions import nearest_rows
 
+Row = npt.NDArray[np.int64]
 FEW = 3
 SHIFTS = (1, -1, 2, -2)
 
@@ -87,9 +89,9 @@ def _described(mine: Tokens, other: Tokens) -> tuple[str, str, str]:
     real = [(mine.ids[row][mine.mask[row] != 0], other.ids[row][other.mask[row] != 0]) for row in rows]
     if all(np.array_equal(a, b) for a, b in real):
         return _padded(mine, other)
-    if all(len(a) > len(b) and _within(b, a) for a, b in real):
+    if all(_within(b, a) for a, b in real):
         return _shorter("theirs", mine, real)
-    if all(len(b) > len(a) and _within(a, b) for a, b in real):
+    if all(_within(a, b) for a, b in real):
         return _shorter("ours", other, [(b, a) for a, b in real])
     return _cased(mine, other)
 
@@ -151,26 +153,59 @@ def _words(tokens: Tokens) -> dict[tuple[int, int], tuple[str, str]]:
     return words
 
 
-def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[str, str, str]:
-    """What one side lacks of the other's tokens."""
-    a, b = np.asarray(real[0][0]), np.asarray(real[0][1])
-    words = np.asarray(longer.strings[0], object)[longer.mask[0] != 0]
-    start = next((at for at in range(len(a) - len(b) + 1) if np.array_equal(a[at : at + len(b)], b)), None)
-    missing = words if start is None else np.concatenate([words[:start], words[start + len(b) :]])
+def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Row, Row]]) -> tuple[str, str, str]:
+    """What one side lacks of the other's tokens.
+
+    Args:
+        longer: the other's.
+        real: for each text the tokens of the longer side and of the shorter, without padding.
+    """
+    row = next(row for row, (a, b) in enumerate(real) if len(a) > len(b))
+    (a, b), words = real[row], np.asarray(longer.strings[row], object)[longer.mask[row] != 0]
+    before, after = _alike(a, b)
+    inside = next((at for at in range(len(a) - len(b) + 1) if np.array_equal(a[at : at + len(b)], b)), None)
+    gone = range(before, len(a) - after) if before + after >= len(b) else range(0)  # in one piece
+    missing = (
+        words[gone.start : gone.stop]
+        if len(gone) or inside is None
+        else words[[*range(inside), *range(inside + len(b), len(a))]]
+    )
+    if not len(missing):  # here and there
+        missing = words
     shown = " ".join(map(str, missing[:FEW])) + (" ..." if len(missing) > FEW else "")
     change = "the tokenizer's special tokens" if who == "theirs" else "without them"
-    if all(str(word).startswith(("[", "<")) for word in missing):
+    if all(_special(word) for word in missing):
         return "special tokens missing", f"{who} has no {shown}", change
-    if start is not None and start <= 1 and len(missing) > 2:
+    prompt = longer.prompt_length
+    if prompt and len(gone) and gone.stop <= prompt:
         return (
-            "text cut",
-            f"{who} cuts the text: {len(missing)} tokens are missing, from {missing[0]!r} on",
-            "max_length",
+            "prompt missing",
+            f"{who} puts no prompt before the text: it lacks {shown}",
+            "the prompt that the model was trained with",
         )
+    if len(gone) and all(map(_special, words[gone.stop :])):
+        end = f"{who} cuts the text to {len(b)} tokens: {len(gone)} are missing, from {missing[0]!r} on"
+        return "text cut", end, "max_length, and max_seq_length in sentence_bert_config.json"
+    if len(gone) and all(map(_special, words[: gone.start])):
+        start = f"{who} lacks the first {len(gone)} tokens, up to {missing[-1]!r}: a prompt, or what was cut at the beginning"
+        return "beginning missing", start, "the prompt that the model was trained with, or truncation_side"
     return "tokens missing", f"{who} lacks {shown}", change
 
 
-def _within(few: Sequence[int], many: Sequence[int]) -> bool:
+def _alike(a: Row, b: Row) -> tuple[int, int]:
+    """How many tokens are the same at the beginning, and of the rest at the end."""
+    short = min(len(a), len(b))
+    before = next((at for at in range(short) if a[at] != b[at]), short)
+    after = next((at for at in range(short - before) if a[-1 - at] != b[-1 - at]), short - before)
+    return before, after
+
+
+def _special(word: object) -> bool:
+    """Whether a token is none of a text."""
+    return str(word).startswith(("[", "<"))
+
+
+def _within(few: Row, many: Row) -> bool:
     """Whether the ones stand in the others in that order."""
     rest = iter(many)
     return all(any(one == other for other in rest) for one in few)

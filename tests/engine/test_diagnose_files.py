@@ -87,15 +87,45 @@ def test_words_of_another_vocabulary_are_no_matter_of_case(copies: Copies, ours:
     assert (cause.kind, cause.then) == ("other tokens", "")
 
 
-def test_scores_beyond_float16_are_named(copies: Copies) -> None:
+def enlarge(name: str, by: float) -> Callable[[dict[str, torch.Tensor]], None]:
     def change(weights: dict[str, torch.Tensor]) -> None:
-        for side in ("query", "key"):
-            weights[f"encoder.layer.1.attention.self.{side}.weight"] *= 120
+        for part in ("query", "key") if name.endswith("self") else ("dense",):
+            weights[f"encoder.layer.1.{name}.{part}.weight"] *= by
 
-    there = copies.make("large", change)
+    return change
+
+
+SCORES, UP = enlarge("attention.self", 120), enlarge("intermediate", 2e4)
+
+
+def test_scores_beyond_float16_are_named(copies: Copies) -> None:
+    there = copies.make("large", SCORES)
     (cause,) = diagnose(load(there).run(TEXTS), load(there, dtype="float16").run(TEXTS)).causes
     assert (cause.kind, cause.first, cause.then) == ("float16 overflow", "layers.1.attention.scores", "")
     assert "theirs keeps scores in float16, which ends at 65504" in cause.cause
+
+
+@pytest.mark.few(3)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("part", ["attention.scores", "ffn.up"])
+def test_what_overflows_in_ours_is_named(part: str, dtype: str, copies: Copies) -> None:
+    """Where, which number, where the dtype ends, and what would help; the rest of ours in float16 is as good as it may be."""
+    there = copies.make(f"beyond {part} {dtype}", SCORES if part == "attention.scores" else UP)
+    theirs = load(there, dtype=dtype).run(TEXTS)
+    diagnosis = diagnose(load(there, dtype="float16").run(TEXTS), theirs)
+    assert [(cause.kind, cause.first) for cause in diagnosis.causes] == [("float16 overflow", f"layers.1.{part}")]
+    (cause,) = diagnosis.causes
+    value = theirs[cause.first].numpy().astype("float64")
+    assert f"ours keeps {part.rpartition('.')[2]} in float16, which ends at 65504: " in cause.cause
+    assert f"is {value.flat[abs(value).argmax()]:.4g} in theirs" in cause.cause
+    assert "--dtype float32 or bfloat16" in cause.ours
+    assert ("scale before the product" in cause.ours) == (part == "attention.scores")
+    assert (cause.then, diagnosis.left) == ("", None)
+
+
+def test_what_is_large_and_within_float16_is_no_overflow(copies: Copies) -> None:
+    there = copies.make("within", enlarge("intermediate", 2e2))
+    assert diagnose(load(there, dtype="float16").run(TEXTS), load(there).run(TEXTS)).nothing
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,14 @@ NORM: Module = ("LayerNorm", {"dimension": 32})
 Make = Callable[..., Encoder]
 
 
+def sizes_of(kind: str, said: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Of a module's weights."""
+    if kind == "LayerNorm":
+        return {"norm.weight": (32,), "norm.bias": (32,)}
+    out = said.get("out_features", 0)
+    return {"linear.weight": (out, 32), "linear.bias": (out,)} if kind == "Dense" else {}
+
+
 def pooled(mode: str, **more: Any) -> Module:
     return "Pooling", {"pooling_mode": mode, **more}
 
@@ -63,10 +71,8 @@ def make(small_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
         for path, (kind, said) in zip(paths[1:], modules, strict=True):
             (there / path).mkdir()
             (there / path / "config.json").write_text(json.dumps(said))
-            shapes = {"Dense": {"linear.weight": (said.get("out_features"), 32), "linear.bias": (said.get("out_features"),)},
-                      "LayerNorm": {"norm.weight": (32,), "norm.bias": (32,)}}.get(kind, {})  # fmt: skip
-            if shapes:
-                weights = {name: torch.randn(*shape, generator=draw) for name, shape in shapes.items()}  # pyright: ignore
+            weights = {name: torch.randn(size, generator=draw) for name, size in sizes_of(kind, said).items()}
+            if weights:
                 save_file(weights, there / path / "model.safetensors")
         return load(there, "cpu")
 

@@ -16,6 +16,7 @@ from .dropout import dropout_left_on
 from .layers import other_layers
 from .masks import masks
 from .norms import norms
+from .overflow import overflows
 from .placement import placement
 from .positions import positions
 from .precision import kept_in_half
@@ -29,5 +30,5 @@ from .tokens import token_ids
 KindsOfCause = Callable[[Case], Iterator[Hypothesis]]
 CAUSES: tuple[KindsOfCause, ...] = (
     token_ids, sentence_heads, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
-    other_layers, products, dropout_left_on, kept_in_half,
+    other_layers, products, dropout_left_on, overflows, kept_in_half,
 )  # fmt: skip

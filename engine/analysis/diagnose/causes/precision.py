@@ -4,59 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ....program.dtypes import FLOATS
 from ....program.stage import Stage
-from ....program.torch_calls import from_numpy
 from ..case import Case, Float64s
 from ..edit import Edit, put_between
-from ..hypothesis import Hypothesis, only_at
+from ..hypothesis import Hypothesis
 from ..otherwise import Otherwise, followed_by, op_of
 
-if TYPE_CHECKING:
-    import torch
-
 FEWEST = 32
-ENDS = -FLOATS["float16"].lowest  # the largest number of float16
-NEAR = 0.02  # how near that rounding decides whether a number is beyond it
 
 
 def kept_in_half(case: Case) -> Iterator[Hypothesis]:
     """A value every number of which is one of half precision in theirs, as far as it is known, and not in ours."""
     for suspect in case.suspects:
-        yield from _overflow(case, suspect)
         yield from _narrow(case, suspect)
         for name in suspect.inputs:
             if case.is_known(name) and not case.ours.program[name].card.whole_numbers:
                 yield from _on_the_way(case, suspect, name)
-
-
-def _overflow(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
-    """Theirs is infinite where ours, kept in a wider dtype, is larger than float16 goes, up to rounding, and nowhere else."""
-    other, mine = case.others(suspect.name), np.abs(case.mine(suspect.name))
-    if other is None or not np.isinf(other).any() or not np.isfinite(mine).all():
-        return
-    lost = np.isinf(other)
-    if mine[lost].min() < ENDS * (1 - NEAR) or mine[~lost].max(initial=0.0) > ENDS * (1 + NEAR):
-        return
-
-    def leave(x: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        places = from_numpy(lost).to(x.device)
-        return torch.where(places, torch.copysign(torch.full_like(x, torch.inf), x), x)
-
-    edit = Edit(
-        {suspect.name: replace(suspect, op=followed_by(suspect, f"{suspect.part} beyond {ENDS:.0f}", leave, "float16"))}
-    )
-    yield Hypothesis(
-        "float16 overflow",
-        f"theirs keeps {suspect.part} in float16, which ends at {ENDS:.0f}: {int(lost.sum())} of {lost.size} are larger, and infinite there",
-        suspect.name, only_at(suspect.name, edit), theirs="--dtype float32 or bfloat16, or scale before the product", spreads=False,
-    )  # fmt: skip
 
 
 def _narrow(case: Case, suspect: Stage) -> Iterator[Hypothesis]:

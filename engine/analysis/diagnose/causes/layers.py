@@ -41,11 +41,27 @@ def other_layers(case: Case) -> Iterator[Hypothesis]:
             "weights of another layer", f"theirs has in layer {here} the weights that ours has in layer {other}", suspect.name,
             only_at(suspect.name, Edit(weights=one)), theirs=f"load layer {here}", spreads=False,
         )  # fmt: skip
-        if (off := _off_by_one(case, here, other)) is not None:
+        for which, order in _off_by_one(here, other, case.ours.program.layers - 1):
+            edit = Edit()
+            for layer, there in order.items():
+                edit = edit | Edit(weights=_weights_of(case, layer, there))
             yield Hypothesis(
-                "layers off by one", f"theirs has from layer {here} on the weights of the layer {'after' if other > here else 'before'}",
-                suspect.name, only_at(suspect.name, off), theirs="begin to count layers where ours does", spreads=False,
+                "layers off by one", f"theirs has from layer {here} on the weights of the layer {which}", suspect.name,
+                only_at(suspect.name, edit), theirs="begin to count layers where ours does", spreads=False,
             )  # fmt: skip
+
+
+def _off_by_one(here: int, other: int, last: int) -> Iterator[tuple[str, dict[int, int]]]:
+    """From a layer on whose weights each has, where the first of them has those of another: in words, and layer by layer."""
+    after = {layer: layer + 1 for layer in range(here, last)}
+    before = {layer: layer - 1 for layer in range(here + 1, last + 1)}
+    if other == here + 1:
+        yield "after", after
+        yield f"after, and in the last those of layer {here}", {**after, last: here}
+    if other == here - 1:
+        yield "before", {here: other, **before}
+    if other == last > here + 1:
+        yield f"before, and in layer {here} those of the last", {here: last, **before}
 
 
 def _fits(case: Case, suspect: Stage, other: int) -> bool:
@@ -81,14 +97,3 @@ def _weights_of(case: Case, here: int, other: int) -> dict[str, torch.Tensor]:
             continue
         weights[name] = case.ours.weights[twin]
     return weights
-
-
-def _off_by_one(case: Case, here: int, other: int) -> Edit | None:
-    if abs(other - here) != 1:
-        return None
-    edit = Edit()
-    for layer in range(here, case.ours.program.layers):
-        there = layer + other - here
-        if 0 <= there < case.ours.program.layers:
-            edit = edit | Edit(weights=_weights_of(case, layer, there))
-    return edit

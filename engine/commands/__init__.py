@@ -14,6 +14,7 @@ from . import (
     explaining,
     files,
     looking,
+    minimising,
     motion,
     picture,
     reporting,
@@ -25,7 +26,7 @@ from . import (
 from .table import Command, CommandTable, Key, Reply, Request
 
 KINDS = (
-    motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, checking, cost, files, reporting, screen,
+    motion, breaking, looking, explaining, touring, picture, why, words, changing, comparing, minimising, checking, cost, files, reporting, screen,
 )  # fmt: skip
 TABLE = CommandTable(command for kind in KINDS for command in kind.COMMANDS)
 

@@ -44,11 +44,28 @@ class CompareRequest:
     line: str = ""
 
 
-def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
-    """Read `model M tolerance 1e-5 all` and get the reference ready.
+@dataclass(frozen=True, slots=True)
+class CompareLine:
+    """What stands after `compare`, of which nothing is opened yet.
+
+    Attributes:
+        words: the reference: a kind and its argument.
+        tolerance, everything, diagnosed: as of `CompareRequest`.
+        texts: the file of texts; "" for none.
+    """
+
+    words: tuple[str, ...]
+    tolerance: float | None
+    everything: bool
+    diagnosed: bool
+    texts: str
+
+
+def read_compare_line(line: str) -> CompareLine:
+    """Read `model M tolerance 1e-5 all`.
 
     Raises:
-        InputError: it cannot be read, or there is no such reference.
+        InputError: it cannot be read.
     """
     words, tolerance, everything, diagnosed, texts = shell_words(line, COMPARE), None, False, False, ""
     while len(words) > 2:
@@ -66,13 +83,24 @@ def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
             del words[-2:]
         else:
             break
-    if texts and (everything or diagnosed):
+    return CompareLine(tuple(words), tolerance, everything, diagnosed, texts)
+
+
+def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:
+    """Read `model M tolerance 1e-5 all` and get the reference ready.
+
+    Raises:
+        InputError: it cannot be read, or there is no such reference.
+    """
+    read = read_compare_line(line)
+    if read.texts and (read.everything or read.diagnosed):
         raise InputError(
-            f"`{'diagnose' if diagnosed else 'all'}` is of one text, and `texts {texts}` of many; leave one of them out"
+            f"`{'diagnose' if read.diagnosed else 'all'}` is of one text, and `texts {read.texts}` of many; leave one of them out"
         )
-    if texts:
-        return over_texts_request(session, words, texts, tolerance)
-    return CompareRequest(" ".join(words), reference(session, words), tolerance, everything, diagnosed, line)
+    if read.texts:
+        return over_texts_request(session, read.words, read.texts, read.tolerance)
+    theirs = reference(session, read.words)
+    return CompareRequest(" ".join(read.words), theirs, read.tolerance, read.everything, read.diagnosed, line)
 
 
 def _tolerance(word: str) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 MAP, MAP_OUT = "map", "map-out"
-Through = Callable[[Trace], Trace]
+ComputedAnew = Callable[[Trace], Trace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _is_ours(theirs: Trace, ours: Trace) -> bool:
     return len(own) > len(theirs.program) // 2
 
 
-def module_through(session: Session, rest: Sequence[str]) -> Through:
+def module_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     """Somebody's own module, for the tokens of any trace of ours: attached, so that it has weights and formulas, or else recorded."""
     from ..analysis.matching import match_trace
     from ..models.traced.on_inputs import module_on
@@ -115,7 +115,7 @@ def module_through(session: Session, rest: Sequence[str]) -> Through:
     return through
 
 
-def onnx_through(session: Session, rest: Sequence[str]) -> Through:
+def onnx_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     """An ONNX graph, for the tokens of any trace of ours, node by node; `optimised` after its path for what the runtime makes of it."""
     from ..analysis.matching import match_tensors
     from ..models.onnx_graph import onnx_passage
@@ -139,7 +139,7 @@ def onnx_through(session: Session, rest: Sequence[str]) -> Through:
     return through
 
 
-def attention_through(session: Session, rest: Sequence[str]) -> Through:
+def attention_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     """What transformers gives with another of its ways to attend, for the tokens of any trace of ours."""
     from ..analysis.matching import match_trace
     from ..models.traced.by_transformers import ATTENTION
@@ -165,7 +165,7 @@ def attention_through(session: Session, rest: Sequence[str]) -> Through:
     return through
 
 
-def compiled_through(session: Session, rest: Sequence[str]) -> Through:
+def compiled_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     """What torch.compile makes of the module: its parts' results, for the tokens of any trace of ours."""
     from ..analysis.matching import match_tensors
     from ..models.traced.compiled import compiled_results
@@ -184,9 +184,9 @@ def compiled_through(session: Session, rest: Sequence[str]) -> Through:
     return through
 
 
-def on_these(through: Callable[[Session, Sequence[str]], Through]) -> Callable[[Session, Sequence[str]], Trace]:
+def on_these(made: Callable[[Session, Sequence[str]], ComputedAnew]) -> Callable[[Session, Sequence[str]], Trace]:
     """The same for the tokens of the session's trace."""
-    return lambda session, rest: through(session, rest)(session.trace)
+    return lambda session, rest: made(session, rest)(session.trace)
 
 
 def _module_of(session: Session, kind: str, attention: str) -> tuple[nn.Module, str, list[str]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..program.trace import Trace
+from .anew import computed_anew, expect_anew, text_encoder
 from .session import Session
-from .through import expect_through, text_encoder, through
 
 if TYPE_CHECKING:
     from ..analysis.compare.over_texts import OverTexts
@@ -41,9 +41,9 @@ def over_texts_request(session: Session, words: Sequence[str], path: str, tolera
     from ..analysis.compare.over_texts import texts_in
 
     text_encoder(session)
-    expect_through(session, words, "over a file of texts compare")
+    expect_anew(session, words, "over a file of texts compare")
     texts = tuple(texts_in(path))  # first, as to open the other one may take its time
-    return OverTextsRequest(" ".join(words), texts, through(session, words), tolerance)
+    return OverTextsRequest(" ".join(words), texts, computed_anew(session, words), tolerance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def trace_through(encoder: Encoder, trace: Trace, asked: str | None) -> Trace:
     habits = encoder.checkpoint.reader.habits if encoder.side == "text" else None
     prompt = asked if asked == "" or (habits and asked in habits.prompts) else None
     texts = () if images else list(tokens.texts)
-    return encoder.trace(texts, tokens.pair, _limit(trace), images=images, prompt=prompt)
+    return encoder.trace(texts, tokens.pair, cut_of(trace), images=images, prompt=prompt)
 
 
 def _of_recording(trace: Trace) -> Settings:
@@ -138,8 +138,8 @@ def _vectors(trace: Trace, size: int) -> Tokens:
     return vector_tokens(given, trace.original_tokens.mask, size=size)
 
 
-def _limit(trace: Trace) -> int | None:
-    """What `--max-length` was, if it cut a text."""
+def cut_of(trace: Trace) -> int | None:
+    """How many tokens texts were cut to, where `--max-length` cut one; None where nothing was cut."""
     tokens = trace.tokens
     for row, text in enumerate(tokens.texts):
         end = max((stop for _, stop in tokens.places[row]), default=0) if row < len(tokens.places) else 0
@@ -199,10 +199,10 @@ REFERENCES: dict[str, Callable[[Session, Sequence[str]], Trace]] = {
     "device": _device,
     "snapshot": _snapshot,
     "fork": _fork,
-    "module": foreign_references.on_these(foreign_references.module_through),
+    "module": foreign_references.on_these(foreign_references.module_anew),
     "recording": foreign_references.against_recording,
     "tensors": foreign_references.against_tensors,
-    "onnx": foreign_references.on_these(foreign_references.onnx_through),
-    "attention": foreign_references.on_these(foreign_references.attention_through),
-    "compile": foreign_references.on_these(foreign_references.compiled_through),
+    "onnx": foreign_references.on_these(foreign_references.onnx_anew),
+    "attention": foreign_references.on_these(foreign_references.attention_anew),
+    "compile": foreign_references.on_these(foreign_references.compiled_anew),
 }

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 from ...program.tokens import Tokens
 
-Span = tuple[int, int]
+TextSpan = tuple[int, int]
 WORD = re.compile(r"\S+")
 
 
-def spans_of_words(text: str) -> list[Span]:
+def spans_of_words(text: str) -> list[TextSpan]:
     """Where the words of a text stand, as spaces part them."""
     return [word.span() for word in WORD.finditer(text)]
 
 
-def spans_of_tokens(tokens: Tokens, row: int, *, second: bool = False) -> list[Span]:
+def spans_of_tokens(tokens: Tokens, row: int, *, second: bool = False) -> list[TextSpan]:
     """Where the tokens of a text stand in it, each place once; special ones and those of a prompt stand nowhere.
 
     Args:
@@ -24,7 +24,7 @@ def spans_of_tokens(tokens: Tokens, row: int, *, second: bool = False) -> list[S
     """
     if row >= len(tokens.places):
         return []
-    prompt, spans = tokens.prompt[row], list[Span]()
+    prompt, spans = tokens.prompt[row], list[TextSpan]()
     for at, (start, stop) in enumerate(tokens.places[row]):
         if start >= stop or not tokens.mask[row, at] or prompt[at] or tokens.is_second(row, at) is not second:
             continue
@@ -35,7 +35,7 @@ def spans_of_tokens(tokens: Tokens, row: int, *, second: bool = False) -> list[S
     return spans
 
 
-def cut_to(text: str, spans: Sequence[Span]) -> str:
+def joined_text(text: str, spans: Sequence[TextSpan]) -> str:
     """What stands at some places of a text, in their order. Where white space stood between two of them, one space does."""
     pieces: list[str] = []
     end: int | None = None

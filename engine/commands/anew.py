@@ -1,4 +1,4 @@
-"""References that anything else can go through than what was compared: other texts, shorter ones."""
+"""References that can be computed anew of something else than what was compared: of other texts, of shorter ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..messages.errors import InputError
 from . import foreign_references
-from .foreign_references import Through
-from .references import other_model, prompt_of, trace_through
+from .foreign_references import ComputedAnew
+from .references import USAGE, other_model, prompt_of, trace_through
 from .session import Session
 
 if TYPE_CHECKING:
@@ -17,39 +17,40 @@ if TYPE_CHECKING:
     from ..models.settings import Settings
 
 
-def _model(session: Session, rest: Sequence[str]) -> Through:
+def _model(session: Session, rest: Sequence[str]) -> ComputedAnew:
     other, prompt = other_model(session, rest), prompt_of(session)
     return lambda trace: trace_through(other, trace, prompt)
 
 
-def _dtype(session: Session, rest: Sequence[str]) -> Through:
+def _dtype(session: Session, rest: Sequence[str]) -> ComputedAnew:
     encoder = text_encoder(session)
     return _otherwise(encoder, replace(encoder.settings, dtype=rest[0]))
 
 
-def _device(session: Session, rest: Sequence[str]) -> Through:
+def _device(session: Session, rest: Sequence[str]) -> ComputedAnew:
     encoder = text_encoder(session)
     return _otherwise(encoder, replace(encoder.settings, device=rest[0]))
 
 
-def _otherwise(encoder: Encoder, settings: Settings) -> Through:
+def _otherwise(encoder: Encoder, settings: Settings) -> ComputedAnew:
     other = encoder.otherwise(settings)
     return lambda trace: other.run(trace.original_inputs)
 
 
-THROUGH: dict[str, Callable[[Session, Sequence[str]], Through]] = {
+ANEW: dict[str, Callable[[Session, Sequence[str]], ComputedAnew]] = {
     "model": _model,
     "dtype": _dtype,
     "device": _device,
-    "module": foreign_references.module_through,
-    "onnx": foreign_references.onnx_through,
-    "attention": foreign_references.attention_through,
-    "compile": foreign_references.compiled_through,
+    "module": foreign_references.module_anew,
+    "onnx": foreign_references.onnx_anew,
+    "attention": foreign_references.attention_anew,
+    "compile": foreign_references.compiled_anew,
 }
+USAGE_ANEW = " | ".join(part for part in USAGE.split(" | ") if part.split()[0] in ANEW)
 
 
-def expect_through(session: Session, words: Sequence[str], what: str) -> None:
-    """Refuse a reference that nothing else can go through, before anything is opened.
+def expect_anew(session: Session, words: Sequence[str], what: str) -> None:
+    """Refuse a reference that cannot be computed of anything else, before anything is opened.
 
     Args:
         words: a kind and its argument: `["model", "./port"]`.
@@ -59,8 +60,8 @@ def expect_through(session: Session, words: Sequence[str], what: str) -> None:
         InputError: it is of its own texts, or this run is patched.
     """
     kind, *rest = words or [""]
-    if kind not in THROUGH or not (rest or kind == "compile"):
-        kinds = " or ".join(f"{each} ..." if each != "compile" else each for each in THROUGH)
+    if kind not in ANEW or not (rest or kind == "compile"):
+        kinds = " or ".join(f"{each} ..." if each != "compile" else each for each in ANEW)
         raise InputError(f"{' '.join(words)!r} is of its own texts; {what} {kinds}")
     if session.trace.patched:
         raise InputError(
@@ -68,13 +69,13 @@ def expect_through(session: Session, words: Sequence[str], what: str) -> None:
         )
 
 
-def through(session: Session, words: Sequence[str]) -> Through:
+def computed_anew(session: Session, words: Sequence[str]) -> ComputedAnew:
     """What gives the reference's trace of what went into any of ours; it is opened once.
 
     Raises:
         InputError: it cannot be opened.
     """
-    return THROUGH[words[0]](session, words[1:])
+    return ANEW[words[0]](session, words[1:])
 
 
 def text_encoder(session: Session) -> Encoder:

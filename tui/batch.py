@@ -67,6 +67,7 @@ def run_batch(
         check_report_path(report)
     reply = Reply()
     session = start(_say if sys.stderr is not None and sys.stderr.isatty() else lambda _: None)
+    session.tell = _say
     for note in session.notes:
         _say(note)
     unknown = unknown_words(session.trace.tokens)

@@ -10,7 +10,7 @@ from ..program.element import write_place
 from ..traces.matched import Matched
 from .diagnosing import diagnosed
 from .over_texts import OverTextsRequest, TextsCompared, compare_over_texts, over_texts_request
-from .references import REFERENCES, USAGE, reference
+from .references import ALONE, REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
 
@@ -68,17 +68,18 @@ def read_compare_line(line: str) -> CompareLine:
         InputError: it cannot be read.
     """
     words, tolerance, everything, diagnosed, texts = shell_words(line, COMPARE), None, False, False, ""
-    while len(words) > 2:
+    least = 1 if words[:1] and words[0] in ALONE else 2  # what names the reference itself
+    while len(words) > least:
         if words[-1] == "all":
             everything = True
             words.pop()
         elif words[-1] in ("diagnose", "--diagnose"):
             diagnosed = True
             words.pop()
-        elif len(words) > 3 and words[-2] == "tolerance":
+        elif len(words) > least + 1 and words[-2] == "tolerance":
             tolerance = _tolerance(words[-1])
             del words[-2:]
-        elif len(words) > 3 and words[-2] == "texts":
+        elif len(words) > least + 1 and words[-2] == "texts":
             texts = words[-1]
             del words[-2:]
         else:
@@ -158,7 +159,9 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
         Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation),
         wanted.line,
     )
-    before = asides_of(session.trace, wanted.trace, everything=wanted.everything)
+    before = asides_of(session.trace, wanted.trace, everything=wanted.everything) + _of_the_way(
+        comparison, wanted.trace
+    )
     text = before + write_comparison(comparison, everything=wanted.everything)
     diagnosis = diagnosed(session, wanted.tolerance) if wanted.diagnosed and not comparison.equal else None
     if diagnosis is not None:
@@ -187,6 +190,22 @@ def _how_matched(theirs: Trace, everything: bool) -> list[str]:
     from ..analysis.matching import write_matches
 
     return write_matches(theirs, everything=everything)
+
+
+def _of_the_way(comparison: Comparison, theirs: Trace) -> str:
+    """A line on how much it changes that theirs was computed another way, so that nobody hunts last bits; "" where it was not."""
+    way = theirs.way if isinstance(theirs, Matched) else ""
+    if not way:
+        return ""
+    floats = [row for row in comparison.rows if row.dtype]
+    most = max(floats, key=lambda row: row.relative, default=None)
+    if not comparison.equal:
+        said = "changes more than rounding may: it is not the same computation, or there is a fault"
+    elif most is None or not any(row.differing for row in floats):
+        said = "changes no bit"
+    else:
+        said = f"changes numbers by up to {most.relative:.2g} of a stage's largest, at {most.name}: that is rounding, and no fault"
+    return f"{'way':<11}{way} {said}\n"
 
 
 def _patches_of(ours: Trace, theirs: Trace) -> str:

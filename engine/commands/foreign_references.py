@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,8 @@ def onnx_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
 def attention_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     """What transformers gives with another of its ways to attend, for the tokens of any trace of ours."""
     from ..analysis.matching import match_trace
-    from ..models.traced.by_transformers import ATTENTION
+    from ..models.traced.by_transformers import ATTENTION, FLASH, has_flash_attention
+    from ..models.traced.kernels import NO_KERNEL, kernels_of, only_flash
     from ..models.traced.on_inputs import module_on
 
     wanted = rest[0]
@@ -155,11 +157,20 @@ def attention_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     meant: dict[str, str] = {}
 
     def through(ours: Trace) -> Trace:
-        theirs = module_on(module, None, ours.original_inputs, name=name, notes=tuple(notes))
+        try:
+            with only_flash() if wanted == FLASH and not has_flash_attention() else nullcontext():
+                theirs = module_on(module, None, ours.original_inputs, name=name, notes=tuple(notes))
+        except InputError as error:
+            if NO_KERNEL not in str(error):
+                raise
+            where = f"{ours.about.get('dtype', '')} on {ours.about.get('device', '')}"
+            refused = f"torch has no flash kernel for the attention of {name} in {where}"
+            raise InputError(f"{refused}; write `attention sdpa`, which lets it choose") from None
+        kernels = kernels_of(theirs.program)
         matched = match_trace(ours, theirs, title=f"attention {wanted}", meant=meant, stopped=session.stopped)
         _remembered(matched, meant)
-        said = f"{name} as transformers runs it with attention {wanted!r}"
-        matched.model_notes = (said, *notes, *matched.model_notes)
+        matched.way = f"attention by torch's kernel {' and '.join(kernels)}" if kernels else f"attention {wanted}"
+        matched.model_notes = (f"{name} as transformers opens it", *notes, *matched.model_notes)
         return matched
 
     return through
@@ -173,10 +184,12 @@ def compiled_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
     if rest:
         raise InputError(f"{' '.join(rest)!r} is more than `compile` takes")
     module, name, notes = _module_of(session, "compile", "")
+    session.tell(f"torch.compile of {name}: the first time this takes minutes, as C++ is written and compiled")
 
     def through(ours: Trace) -> Trace:
-        results = compiled_results(copy.deepcopy(module), ours.original_inputs, name)
+        results = compiled_results(copy.deepcopy(module), ours.original_inputs, name, stopped=session.stopped)
         matched = match_tensors(ours, results, title=f"torch.compile of {name}", stopped=session.stopped)
+        matched.way = "what torch.compile makes of it"
         said = f"{name} as torch.compile makes it, {len(results)} results of its modules"
         matched.model_notes = (said, *notes, *matched.model_notes)
         return matched

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ class Session:
         begun: the command line that begins such a session, its name first; () where none does.
         compared_line: what it was last compared with, as it was typed: `model './my port' tolerance 1e-5`.
         cancel: stops the order that is being carried out.
+        tell: who is told in a line, before an order that takes long has ended, that it does.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
@@ -57,6 +59,7 @@ class Session:
         self.why_path: list[Explanation] = []
         self.tour: TourPlace | None = None
         self.cancel = CancelToken()
+        self.tell: Callable[[str], object] = lambda line: None
         self.opened = time()
         self.begun: tuple[str, ...] = ()
         self.compared_line = ""

@@ -76,7 +76,10 @@ class Matched(Trace):
     Attributes:
         tensors, origin, matches, unmatched: as given.
         by_stage: the match of each stage that has one.
+        way: how theirs was computed, where it is ours computed another way: `attention by torch's kernel flash`; "" for anything else.
     """
+
+    way = ""
 
     def __init__(
         self,

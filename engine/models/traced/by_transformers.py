@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from ...messages.errors import InputError, one_line
 
 FEW = 3
+FLASH = "flash"
 # Ways to attend, as one asks for them -> as transformers calls them.
-ATTENTION = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
+ATTENTION = {"sdpa": "sdpa", "eager": "eager", FLASH: "flash_attention_2"}
+
+
+def implementation(attention: str) -> str:
+    """As transformers calls a way to attend: `flash` is torch's own fused attention where the package flash-attn is not, as on a CPU."""
+    if attention == FLASH and not has_flash_attention():
+        return ATTENTION["sdpa"]
+    return ATTENTION[attention]
+
+
+def has_flash_attention() -> bool:
+    """Whether transformers can take the package flash-attn here."""
+    try:
+        from transformers import utils
+    except ImportError:
+        return False
+    return bool(cast(Any, utils).is_flash_attn_2_available())
 
 
 def transformers_module(directory: Path, attention: str = "") -> tuple[nn.Module, list[str]]:
@@ -30,7 +47,7 @@ def transformers_module(directory: Path, attention: str = "") -> tuple[nn.Module
     except ImportError:
         raise InputError("--via transformers needs transformers: pip install transformers") from None
     automatic: Any = transformers.AutoModel
-    more = {"attn_implementation": ATTENTION[attention]} if attention else {}
+    more = {"attn_implementation": implementation(attention)} if attention else {}
     try:
         with _quiet(transformers.utils.logging):
             module, loaded = automatic.from_pretrained(
@@ -51,10 +68,10 @@ def attending(module: nn.Module, attention: str) -> nn.Module:
     if choose is None:
         raise InputError(f"{type(module).__name__} is no model of transformers, which alone can be told how to attend")
     try:
-        choose(ATTENTION[attention])
+        choose(implementation(attention))
     except Exception as error:  # whatever transformers raises
         raise InputError(
-            f"{type(module).__name__} cannot attend by {ATTENTION[attention]}: {one_line(error)}"
+            f"{type(module).__name__} cannot attend by {implementation(attention)}: {one_line(error)}"
         ) from None
     return module
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import torch
-from torch.nn.attention import SDPBackend
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...program.program import Program
 from .storages import has_storage
+
+NO_KERNEL = "No viable backend"  # how torch begins to say that none of the kernels it may take can do it
 
 
 def autocast_dtype(device: str) -> torch.dtype | None:
@@ -29,6 +33,17 @@ def fused_kernel(args: Sequence[Any], options: Mapping[str, Any]) -> str:
         }
     chosen = torch.ops.aten._fused_sdp_choice.default(*args, **options)
     return SDPBackend(chosen).name.lower().removesuffix("_attention")
+
+
+def only_flash() -> AbstractContextManager[None]:
+    """Torch's fused attention by its flash kernel, or not at all."""
+    return cast("AbstractContextManager[None]", sdpa_kernel(SDPBackend.FLASH_ATTENTION))
+
+
+def kernels_of(program: Program) -> tuple[str, ...]:
+    """The kernels that torch took for the fused attentions of a module, each once."""
+    steps = (step for stage in program for step in getattr(stage.op, "steps", ()))
+    return tuple(dict.fromkeys(kernel for step in steps if (kernel := str(getattr(step, "kernel", "")))))
 
 
 def _is_floating(part: Any) -> bool:

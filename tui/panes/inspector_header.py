@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from ...engine.commands.screen import VIEW_KEYS
 from ...engine.messages.translation import language, tr
-from ..drawing.inked import InkedWidget
+from ..drawing.linewise import LinewiseWidget
 from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
 from ..state.subject import Subject
@@ -23,7 +23,7 @@ Applies = Callable[[str, Subject], bool]
 TALL, MIDDLE, LOW = 22, 18, 8  # heights of the inspector from which the header has five, four, three lines
 
 
-class InspectorHeader(InkedWidget):
+class InspectorHeader(LinewiseWidget):
     """What is shown, in one to five lines.
 
     Args:
@@ -59,7 +59,7 @@ class InspectorHeader(InkedWidget):
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Another state, another subject."""
         if (subject, _seen(state)) != (self._subject, _seen(self._state)):
-            self.refresh()
+            self.redraw()
         self._state, self._subject = state, subject
 
     def fit_into(self, height: int, wanted: int = 0) -> int:
@@ -77,7 +77,7 @@ class InspectorHeader(InkedWidget):
 
     # -- painting --------------------------------------------------------------------------------------------
 
-    def render_line(self, y: int) -> Strip:
+    def draw_line(self, y: int) -> Strip:
         """One line, exactly as wide as the widget."""
         width, height = self.size
         written = self._subject, self._state, width, height, language()

@@ -95,12 +95,12 @@ class HeadGallery(ValueView):
     def changed(self, shown: Shown, before: ViewState) -> None:
         if before.gain != self.state.gain:
             self.arrived(shown)
-            self.refresh()
+            self.redraw()
             return
         first = self._first
         self._scroll()
         if self._first != first or self._layout is None:
-            self.refresh()
+            self.redraw()
             return
         # only the frames: most of the cost of a line is in sending its colours
         heads = (max(0, min(before.head, len(self._codes) - 1)), self._head)

@@ -109,12 +109,12 @@ class HeatMap(ValueView):
             return
         if shown.plane.row_axis == "batch" and before.row != self.state.row:
             self.arrived(shown)  # another text, other labels
-            self.refresh()
+            self.redraw()
             return
         origin = self._origin_in(shown.plane, layout)
         if origin != self._origin:
             self._origin = origin
-            self.refresh()
+            self.redraw()
             return
         lines = {layout.header + layout.line_of(row - origin[0]) + more for row in (before.row, self.state.row)
                  for more in range(max(1, layout.cell_height))}  # fmt: skip

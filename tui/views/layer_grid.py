@@ -81,7 +81,7 @@ class LayerGrid(PictureChain):
         if subject is None or self.refusal(subject) or not self._fits():
             self._settle()
             self.shown = None
-            self.refresh()
+            self.redraw()
             return True
         plane = self.plane_of(subject)
         self._layout = layout = self._layout_for(subject)
@@ -91,13 +91,13 @@ class LayerGrid(PictureChain):
         if another:
             self._colour()
             self._scroll()
-            self.refresh()
+            self.redraw()
         return another
 
     def came(self, stage: str) -> None:
         """All are on one scale."""
         self._colour()
-        self.refresh()
+        self.redraw()
 
     def _layout_for(self, subject: Subject) -> GridLayout:
         # signs are not known before anything is read: weights have none
@@ -131,7 +131,7 @@ class LayerGrid(PictureChain):
         self._scroll()
         if before.gain != self.state.gain or origin != self._origin or self._layout is None:
             self._strips.clear()
-            self.refresh()
+            self.redraw()
             return
         layers = {self._layer_of(before, shown.subject), self._layer}
         height = self._layout.height

@@ -155,7 +155,7 @@ class LinkView(ValueView):
         same_lines = replace(before, column=self.state.column) == self.state
         if layout is None or seen is None or not same_lines or self._origins_in(shown.plane, layout) != origins:
             self._draw(shown)
-            self.refresh()
+            self.redraw()
             return
         self._seen = self.cell
         keys = {seen[1] - origins[1], self._seen[1] - origins[1]}

@@ -81,7 +81,7 @@ class MapView(PictureChain):
         if subject is None or position is None or not self._fits():
             self._settle()
             self.shown = None
-            self.refresh()
+            self.redraw()
             return True
         program, world = position.world.program, position.world
         if self.state.stage in program and program[self.state.stage].layer is not None:
@@ -102,7 +102,7 @@ class MapView(PictureChain):
             return False
         self._painted = painted
         self._strips.clear()
-        self.refresh()
+        self.redraw()
         return True
 
     def changed(self, shown: Shown, before: ViewState) -> None:

@@ -106,7 +106,7 @@ class NumberGrid(ValueView):
         origin = self._origin_in(shown.plane, self._rows, self._columns)
         if origin != self._origin:
             self._origin = origin
-            self.refresh()
+            self.redraw()
             return
         lines = {0, self.size.height - 1, *(row - origin[0] + 1 for row in (before.row, self.state.row))}
         self.refresh_lines(y for y in lines if 0 <= y < self.size.height)

@@ -140,7 +140,7 @@ class PictureChain(ValueView):
     def _settle(self) -> None:
         if self.late:
             self._strips.clear()
-            self.refresh()
+            self.redraw()
         super()._settle()
 
     def _is_late(self) -> None:

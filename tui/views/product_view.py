@@ -74,6 +74,9 @@ class ProductView(ValueView):
             self._scales = {}  # the engine's thread may still fill the old one
         super().show(state, subject)
 
+    def changed(self, shown: Shown, before: ViewState) -> None:
+        """What is drawn depends on what was asked for alone, and another cell is another picture."""
+
     def arrived(self, shown: Shown) -> None:
         picture: ProductPicture = shown.frame
         inks = {name: self.ink(name) for name in ("label", "label-here", "quiet", "note", "warning", "cursor")}

@@ -89,7 +89,7 @@ class SourceView(ValueView):
                 self._sources = frozenset(stage.source for stage in position.world.program)
             self._position = position
             self._strips.clear()
-            self.refresh()
+            self.redraw()
 
     def show(self, state: ViewState, subject: Subject | None) -> None:
         """Show the line of what the state points at, which can be read where a recording has no numbers."""
@@ -123,13 +123,13 @@ class SourceView(ValueView):
         self._show_from(self._origin + rows.get(where, 0))
         columns = {"left": -ACROSS, "right": ACROSS, "row-start": -self._across}
         self._across = max(0, self._across + columns.get(where, 0))
-        self.refresh()
+        self.redraw()
         return state
 
     def _wheel(self, event: events.MouseEvent, rows: int) -> None:
         event.stop()
         self._show_from(self._origin + rows)
-        self.refresh()
+        self.redraw()
 
     # -- painting --------------------------------------------------------------------------------------------------
 

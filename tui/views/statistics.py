@@ -53,12 +53,12 @@ class Statistics(ValueView):
         page = max(1, self.size.height - 2)
         steps = {"up": -1, "down": 1, "page-up": -page, "page-down": page, "top": -(10**6), "bottom": 10**6}
         self._put_top(self._top + steps.get(where, 0))
-        self.refresh()
+        self.redraw()
         return state
 
     def _wheel(self, event: object, rows: int) -> None:
         self._put_top(self._top + rows)
-        self.refresh()
+        self.redraw()
 
     def _put_top(self, top: int) -> None:
         self._top = max(0, min(top, len(self._lines) - self._room))

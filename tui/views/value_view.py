@@ -18,7 +18,7 @@ from textual.timer import Timer
 
 from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
-from ..drawing.inked import InkedWidget
+from ..drawing.linewise import LinewiseWidget
 from ..drawing.numbers import Scalar, exact
 from ..drawing.text import cell_len, fit
 from ..reading.window import Bounds, Window, all_of
@@ -40,7 +40,7 @@ KEPT_BYTES = 96 << 20
 KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
 
 
-class ValueView(InkedWidget):
+class ValueView(LinewiseWidget):
     """A view of one value. Subclasses say what they need (`request`) and paint lines of it (`paint`).
 
     Args:
@@ -114,8 +114,8 @@ class ValueView(InkedWidget):
         return None
 
     def changed(self, shown: Shown, before: ViewState) -> None:
-        """The state changed and the picture did not: repaint what the change touches. By default everything."""
-        self.refresh()
+        """The state changed and the picture did not: repaint what the change touches. By default every line that differs."""
+        self.redraw()
 
     def arrived(self, shown: Shown) -> None:
         """Another picture is about to be painted."""
@@ -209,7 +209,7 @@ class ValueView(InkedWidget):
             self._settle()
             if self.shown is not None or self._excuses() != self._excused:
                 self.shown = None
-                self.refresh()
+                self.redraw()
             return True
         plane = self.plane_of(subject)
         request = self.request(subject, plane)
@@ -274,7 +274,7 @@ class ValueView(InkedWidget):
         if self.shown is not None:
             self._strips.clear()
             self.arrived(self.shown)
-        self.refresh()
+        self.redraw()
         return True
 
     def _settle(self) -> None:
@@ -315,7 +315,7 @@ class ValueView(InkedWidget):
         state = within_plane(self.state, self.shown.plane)
         return state.row, state.column
 
-    def render_line(self, y: int) -> Strip:
+    def draw_line(self, y: int) -> Strip:
         """One line of the widget, exactly as wide as it is."""
         width = self.size.width
         if width <= 0:

@@ -69,7 +69,7 @@ class WhyView(ValueView):
 
     def changed(self, shown: Shown, before: ViewState) -> None:
         self._scroll(shown.frame)
-        self.refresh()
+        self.redraw()
 
     def _scroll(self, why: Why) -> None:
         if self._page is not None:

@@ -1,0 +1,63 @@
+"""A widget that draws those of its lines that look otherwise than on the screen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from .inked import InkedWidget
+
+
+class LinewiseWidget(InkedWidget):
+    """A widget whose lines are compared with those on the screen before they are composed, filtered and sent.
+
+    That a line looks the same is found out by painting it, which is cheap beside all that Textual does with a line then.
+    Subclasses paint in `draw_line`, and call `redraw` where they would call `refresh`.
+    """
+
+    def __init__(self, *children: Widget, **named: Any) -> None:
+        super().__init__(*children, **named)
+        self._seen_lines: dict[int, Strip] = {}
+        self._ready_lines: dict[int, Strip] = {}  # for the frame that is being drawn
+        self._is_outdated = False
+
+    @abstractmethod
+    def draw_line(self, y: int) -> Strip:
+        """One line of the widget, exactly as wide as it is."""
+
+    def redraw(self) -> None:
+        """Have the lines drawn that will look otherwise when the next frame comes."""
+        self._is_outdated = True
+        self.refresh(Region())
+
+    def refresh(self, *regions: Region, **named: Any) -> Self:
+        """Have lines drawn, whether or not they look otherwise."""
+        self._ready_lines.clear()
+        return super().refresh(*regions, **named)
+
+    def render_line(self, y: int) -> Strip:
+        """Called by Textual for each line to be drawn."""
+        painted = self._ready_lines.pop(y, None)
+        strip = self._seen_lines[y] = self.draw_line(y) if painted is None else painted
+        return strip
+
+    def _exchange_repaint_regions(self) -> Any:
+        """Called by Textual for each frame: what is to be drawn in it."""
+        if self._is_outdated:
+            self._is_outdated = False
+            for y in range(self.size.height):
+                strip = self.draw_line(y)
+                if strip != self._seen_lines.get(y):
+                    self._ready_lines[y] = strip
+                    self._set_dirty(Region(0, y, self.size.width, 1))
+        return super()._exchange_repaint_regions()
+
+    def notify_style_update(self) -> None:
+        """Called by Textual when styles change."""
+        super().notify_style_update()
+        self._seen_lines.clear()
+        self._ready_lines.clear()

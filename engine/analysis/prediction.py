@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from ..program.trace import Trace
@@ -46,13 +47,26 @@ def prediction_of(trace: Trace, shares: str, place: Sequence[int], count: int = 
     """
     value = trace.value(shares)
     row = np.asarray(value.read(tuple(place))).astype(np.float64).reshape(-1)
-    order = np.argsort(-row, kind="stable")[:count]
+    order = largest(row, count)
     called = trace.reader(trace.program[shares])
     together = trace.program[shares].card.shares
     rest = float(row.sum() - row[order].sum()) if together else float("nan")
     return Prediction(
         tuple(Guess(called(int(at)), float(row[at])) for at in order), max(rest, 0.0) if together else rest, len(row)
     )
+
+
+def largest(row: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
+    """Where the largest numbers are, in order; equal ones in that of their places, and NaN after all others.
+
+    A vocabulary is not sorted for ten words of it.
+    """
+    if 0 < count < len(row):
+        last = -np.partition(-row, count - 1)[count - 1]
+        places = np.flatnonzero(row >= last)
+        if len(places) >= count:  # else there are fewer numbers, and the last is NaN
+            return places[np.argsort(-row[places], kind="stable")[:count]]
+    return np.argsort(-row, kind="stable")[:count]
 
 
 def way_to(trace: Trace, shares: str) -> tuple[tuple[str, int], ...]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Run, load
-from encoder_tui.engine.analysis.prediction import prediction_of, way_to
+from encoder_tui.engine.analysis.prediction import largest, prediction_of, way_to
 from encoder_tui.engine.ops import Best, Linear, Softmax
 from encoder_tui.engine.ops.activations import Activation
 from encoder_tui.engine.program.predicting import nearest_prediction, predicted_by
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
+from hypothesis import given
+from hypothesis import strategies as st
 
 SHARES = "head.words.probabilities"
 
@@ -42,6 +45,14 @@ def test_the_likeliest_words_in_order(run: Run):
     assert said.count == 8000
     assert math.isclose(said.rest, float(row.sum() - largest.values.sum()), rel_tol=1e-9)
     assert math.isclose(said.rest + sum(guess.share for guess in said.best), 1.0, rel_tol=1e-5)
+
+
+@given(
+    st.lists(st.sampled_from([0.0, -0.0, 0.25, 0.5, math.inf, -math.inf, math.nan]), max_size=12), st.integers(0, 14)
+)
+def test_the_largest_are_those_of_a_whole_sort(numbers: list[float], count: int):
+    row = np.array(numbers)
+    assert largest(row, count).tolist() == np.argsort(-row, kind="stable")[:count].tolist()
 
 
 def test_the_way_from_the_encoder_to_words(run: Run):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from driving import lines_of, press, running
+from encoder_tui.engine.analysis import prediction
+from encoder_tui.engine.analysis.prediction import Prediction, prediction_of
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.engine.ops import Best, Linear, Softmax
 from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.program import Program
 from encoder_tui.engine.program.stage import Stage
+from encoder_tui.engine.program.trace import Trace
 from encoder_tui.engine.program.value import ArrayValue
 from encoder_tui.tui.drawing.text import cell_len
 from encoder_tui.tui.reading.facts import look
@@ -146,3 +150,18 @@ async def test_on_the_whole_screen() -> None:
         assert (state.view, state.row, state.stage) == ("numbers", 5, SHARES)
         await press(pilot, "p")
         assert any('token=5 "t" → word5 50.0%' in line for line in lines_of(app.main.inspector.view))
+
+
+async def test_the_best_word_of_a_token_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lambda progress: predicting(), [f"look {SHARES}", "view words"]) as (app, pilot):
+        read: list[int] = []
+
+        def counted(trace: Trace, shares: str, place: Sequence[int], count: int = 10) -> Prediction:
+            read.append(count)
+            return prediction_of(trace, shares, place, count)
+
+        monkeypatch.setattr(prediction, "prediction_of", counted)
+        before = lines_of(app.main.inspector.view)
+        await press(pilot, "j")
+        assert lines_of(app.main.inspector.view) != before
+        assert read == [10]

@@ -10,7 +10,7 @@ from ...engine.messages.translation import tr
 from ..drawing.bars import across
 from ..drawing.numbers import counted
 from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
-from ..reading.words import WordsPicture, read_words
+from ..reading.words import Firsts, WordsPicture, read_words
 from ..state.plane import Plane, fitted, origin_for, row_labels, within_plane, written_place
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -30,6 +30,7 @@ class WordsView(ValueView):
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
+        self._firsts: Firsts = {}
         self._origin = 0
         self._lines: list[StyledText] = []
 
@@ -40,13 +41,19 @@ class WordsView(ValueView):
     def refusal(self, subject: Subject) -> str:
         return "" if subject.predicts else tr("This stage predicts neither words nor labels.")
 
+    def show(self, state: ViewState, subject: Subject | None) -> None:
+        if subject != self.subject:
+            self._firsts = {}  # the engine's thread may still fill the old one
+        super().show(state, subject)
+
     def request(self, subject: Subject, plane: Plane) -> PictureRequest | None:
         row, height = within_plane(self.state, plane).row, max(1, self.size.height)
         self._origin = origin_for(self._origin, row, height, plane.rows)
         first, last = (self._origin, min(plane.rows, self._origin + height)) if self._beside(plane) else (row, row + 1)
+        firsts = self._firsts
         return PictureRequest(
             (subject, plane, row, first, last),
-            lambda session: read_words(session, plane, subject.predicts, row, first, last),
+            lambda session: read_words(session, plane, subject.predicts, row, first, last, firsts),
             1 << 13,
         )
 

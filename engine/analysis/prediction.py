@@ -47,7 +47,7 @@ def prediction_of(trace: Trace, shares: str, place: Sequence[int], count: int = 
     """
     value = trace.value(shares)
     row = np.asarray(value.read(tuple(place))).astype(np.float64).reshape(-1)
-    order = largest(row, count)
+    order = places_of_largest(row, count)
     called = trace.reader(trace.program[shares])
     together = trace.program[shares].card.shares
     rest = float(row.sum() - row[order].sum()) if together else float("nan")
@@ -56,7 +56,7 @@ def prediction_of(trace: Trace, shares: str, place: Sequence[int], count: int = 
     )
 
 
-def largest(row: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
+def places_of_largest(row: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.intp]:
     """Where the largest numbers are, in order; equal ones in that of their places, and NaN after all others.
 
     A vocabulary is not sorted for ten words of it.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Run, load
-from encoder_tui.engine.analysis.prediction import largest, prediction_of, way_to
+from encoder_tui.engine.analysis.prediction import places_of_largest, prediction_of, way_to
 from encoder_tui.engine.ops import Best, Linear, Softmax
 from encoder_tui.engine.ops.activations import Activation
 from encoder_tui.engine.program.predicting import nearest_prediction, predicted_by
@@ -39,11 +39,11 @@ def test_other_stages_say_no_words(run: Run):
 def test_the_likeliest_words_in_order(run: Run):
     said = prediction_of(run, SHARES, (0, 6), 10)
     row = torch.tensor(run[SHARES].read((0, 6))).double()
-    largest = torch.topk(row, 10)
-    assert [guess.word for guess in said.best] == [run.word(int(at)) for at in largest.indices]
-    assert [guess.share for guess in said.best] == largest.values.tolist()
+    places_of_largest = torch.topk(row, 10)
+    assert [guess.word for guess in said.best] == [run.word(int(at)) for at in places_of_largest.indices]
+    assert [guess.share for guess in said.best] == places_of_largest.values.tolist()
     assert said.count == 8000
-    assert math.isclose(said.rest, float(row.sum() - largest.values.sum()), rel_tol=1e-9)
+    assert math.isclose(said.rest, float(row.sum() - places_of_largest.values.sum()), rel_tol=1e-9)
     assert math.isclose(said.rest + sum(guess.share for guess in said.best), 1.0, rel_tol=1e-5)
 
 
@@ -52,7 +52,7 @@ def test_the_likeliest_words_in_order(run: Run):
 )
 def test_the_largest_are_those_of_a_whole_sort(numbers: list[float], count: int):
     row = np.array(numbers)
-    assert largest(row, count).tolist() == np.argsort(-row, kind="stable")[:count].tolist()
+    assert places_of_largest(row, count).tolist() == np.argsort(-row, kind="stable")[:count].tolist()
 
 
 def test_the_way_from_the_encoder_to_words(run: Run):

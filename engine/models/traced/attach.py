@@ -25,8 +25,8 @@ from ..notes import Tell, warn
 from ..settings import Settings
 from .arguments import Arguments, arguments_for_tokens, tensors_of_inputs, with_arrays
 from .frames import line_of_error
-from .kept import KeptValues
 from .higher_order import TARGET
+from .kept import KeptValues
 from .lengths import fitted_together
 from .program import Made, program_of
 from .randomness import RandomStates, from_states

@@ -18,7 +18,7 @@ from ..hypothesis import Hypothesis, only_at
 from ..otherwise import Otherwise, op_of, plainly
 from .positions import nearest_rows
 
-Row = npt.NDArray[np.int64]
+IdsOfText = npt.NDArray[np.int64]
 FEW = 3
 SHIFTS = (1, -1, 2, -2)
 
@@ -153,7 +153,7 @@ def _words(tokens: Tokens) -> dict[tuple[int, int], tuple[str, str]]:
     return words
 
 
-def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Row, Row]]) -> tuple[str, str, str]:
+def _shorter(who: str, longer: Tokens, real: Sequence[tuple[IdsOfText, IdsOfText]]) -> tuple[str, str, str]:
     """What one side lacks of the other's tokens.
 
     Args:
@@ -192,7 +192,7 @@ def _shorter(who: str, longer: Tokens, real: Sequence[tuple[Row, Row]]) -> tuple
     return "tokens missing", f"{who} lacks {shown}", change
 
 
-def _alike(a: Row, b: Row) -> tuple[int, int]:
+def _alike(a: IdsOfText, b: IdsOfText) -> tuple[int, int]:
     """How many tokens are the same at the beginning, and of the rest at the end."""
     short = min(len(a), len(b))
     before = next((at for at in range(short) if a[at] != b[at]), short)
@@ -205,7 +205,7 @@ def _special(word: object) -> bool:
     return str(word).startswith(("[", "<"))
 
 
-def _within(few: Row, many: Row) -> bool:
+def _within(few: IdsOfText, many: IdsOfText) -> bool:
     """Whether the ones stand in the others in that order."""
     rest = iter(many)
     return all(any(one == other for other in rest) for one in few)

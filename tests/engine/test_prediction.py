@@ -39,11 +39,11 @@ def test_other_stages_say_no_words(run: Run):
 def test_the_likeliest_words_in_order(run: Run):
     said = prediction_of(run, SHARES, (0, 6), 10)
     row = torch.tensor(run[SHARES].read((0, 6))).double()
-    places_of_largest = torch.topk(row, 10)
-    assert [guess.word for guess in said.best] == [run.word(int(at)) for at in places_of_largest.indices]
-    assert [guess.share for guess in said.best] == places_of_largest.values.tolist()
+    largest = torch.topk(row, 10)
+    assert [guess.word for guess in said.best] == [run.word(int(at)) for at in largest.indices]
+    assert [guess.share for guess in said.best] == largest.values.tolist()
     assert said.count == 8000
-    assert math.isclose(said.rest, float(row.sum() - places_of_largest.values.sum()), rel_tol=1e-9)
+    assert math.isclose(said.rest, float(row.sum() - largest.values.sum()), rel_tol=1e-9)
     assert math.isclose(said.rest + sum(guess.share for guess in said.best), 1.0, rel_tol=1e-5)
 
 

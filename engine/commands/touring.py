@@ -25,7 +25,9 @@ def _tour(table: CommandTable, session: Session, rest: str) -> Reply:
         return _leave(table, session)
     stops = stops_of(session.trace.program)
     if not stops or not isinstance(session.trace, LiveTrace):
-        raise InputError("the tour needs a live run of an encoder; open a model and a text")
+        raise InputError(
+            "the tour needs a live run of an encoder over a text, with its attention in heads; open a model and a text"
+        )
     place = session.tour if session.tour is not None and session.tour.stop < len(stops) else None
     if is_number(rest):
         if not 1 <= int(rest) <= len(stops):

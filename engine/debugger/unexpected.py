@@ -35,6 +35,9 @@ from .faults.softmax import softmax_fault
 
 # How far from 1 the deviation of a normalised row may be. A sound epsilon is small beside the variance.
 DEVIATION_TOLERANCE = 0.05
+# Operations of torch's own that give minus infinity of finite numbers because their author says so: what `where` puts in the place of
+# others, and the logarithm of 0, as of a distance of 0 that is looked up elsewhere. What goes wrong by it does so in what follows.
+MEANT = frozenset({"where", "masked_fill", "full", "full_like", "fill", "log", "log2", "log10"})
 # How many numbers of a row mostly show that its variance is large enough.
 PART_OF_A_ROW = 8
 
@@ -92,16 +95,22 @@ def _not_finite(trace: Trace, stage: Stage) -> Fault | None:
     nan, inf = measure(value, "nan"), measure(value, "inf")
     if nan:
         return named(value, f"{nan:,.0f} of {value.size:,} numbers are NaN", np.isnan, "not a number")
-    if inf and (stage.card.may_be_infinite or _hid_before(trace, stage)):
+    if inf and (stage.card.may_be_infinite or _is_meant(stage) or _hid_before(trace, stage)):
         return finite_or_hidden(trace, stage, value)
     if inf:
         return named(value, f"{inf:,.0f} of {value.size:,} numbers are infinite", np.isinf, "infinite")
     return None
 
 
+def _is_meant(stage: Stage) -> bool:
+    """Whether the last of torch's own operations at a stage gives minus infinity where its author says so."""
+    targets: list[str] = stage.options.get("torch") or []
+    return bool(targets) and targets[-1].split(".")[1] in MEANT
+
+
 def _hid_before(trace: Trace, stage: Stage) -> bool:
-    """Whether infinities, of which those that hide are minus, went into a sum, or an operation of torch's own of which no more is known."""
-    if "torch" not in stage.options and not stage.card.adds_inputs:
+    """Whether infinities, of which those that hide are minus, went into a sum, a scale, or an operation of torch's own of which no more is known."""
+    if "torch" not in stage.options and not (stage.card.adds_inputs or stage.card.scales):
         return False
     inputs = [trace.value(name) for name in stage.inputs if trace.has(name)]
     return any(value.dtype in FLOATS and measure(value, "inf") > 0 for value in inputs)

@@ -30,6 +30,8 @@ from ...program.trace import Trace
 from ...program.value import Value
 from .findings import Checked, Finding, finding_of
 
+AXES = 4  # (batch, head, query, key)
+
 
 def check_masks(trace: Trace, stopped: Stopped = lambda: False) -> Checked:
     """Follow the mask from the tokenizer through the additive mask and the masked scores to the softmax.
@@ -59,7 +61,7 @@ class _Masks:
         program = self.trace.program
         weights = [stage for stage in program if stage.axes[-1:] == ("key",) and stage.part == "weights"]
         masks = [stage for stage in program if stage.axes[-1:] == ("key",) and stage.room == "mask"]
-        masks, weights = self._recorded(masks), self._recorded(weights)
+        masks, weights = self._recorded(masks), self._of_heads(self._recorded(weights))
         for stage in masks:
             self._mask(stage, self._largest_score(stage))
         masked = [program[name] for stage in weights for name in self._masked_of(stage) if self.trace.has(name)]
@@ -85,6 +87,15 @@ class _Masks:
         kept = [stage for stage in stages if self.trace.has(stage.name)]
         if len(kept) < len(stages):
             self.looked.append(f"not recorded, so not checked: {len(stages) - len(kept)} stages")
+        return kept
+
+    def _of_heads(self, weights: list[Stage]) -> list[Stage]:
+        """Attentions whose weights have an axis for heads; that others are not looked at is said."""
+        kept = [stage for stage in weights if len(stage.axes) == AXES]
+        if len(kept) < len(weights):
+            self.looked.append(
+                f"not checked, as they have no axis for heads: weights of {_attentions(len(weights) - len(kept))}; `break unexpected` looks at their rows"
+            )
         return kept
 
     def _tokens(self) -> None:
@@ -283,3 +294,7 @@ class _Masks:
                 self.findings[at] = replace(known, texts=known.texts + 1)
                 return
         self.findings.append(replace(finding, risk=risk))
+
+
+def _attentions(count: int) -> str:
+    return f"{count} attention{'s' * (count != 1)}"

@@ -65,6 +65,13 @@ class TourPlace:
     trial: Trial | None = None
 
 
+# What every stop may speak of, and how many axes it has; a module of somebody's own may lack it.
+SPOKEN_OF = {"tokens.ids": 2} | {
+    f"layers.0.attention.{part}": axes
+    for part, axes in {"query": 3, "query_heads": 4, "scores": 4, "weights": 4, "context": 4, "residual": 3}.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TourPage:
     """What a stop says.
@@ -114,8 +121,12 @@ def _entries(program: Program) -> list[Mapping[str, Any]]:
 
 
 def stops_of(program: Program) -> list[TourStop]:
-    """The stops that this program has stages for, in order."""
+    """The stops that this program has stages for, in order; none where it has no text, or no attention in heads to speak of."""
     stops: list[TourStop] = []
+    if word_window_of(program) is None and not all(
+        name in program and len(program[name].axes) == axes for name, axes in SPOKEN_OF.items()
+    ):
+        return stops
     for entry in _entries(program):
         names = [name for name in str(entry["stage"]).split("|") if name in program]
         if names:

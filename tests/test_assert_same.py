@@ -132,7 +132,7 @@ class Twice(torch.nn.Module):
 
 
 REFUSED: list[tuple[Callable[[Encoder], tuple[Any, Any]], dict[str, Any], str]] = [
-    (lambda s: ([1, 2], s), {}, "TypeError: assert_same takes a torch.nn.Module, a pair (module, inputs), an Encoder, a run, a recording, or the path of a model or of a recording, not a list"),
+    (lambda s: ([1, 2], s), {}, "TypeError: assert_same takes a torch.nn.Module, a pair (module, inputs), an Encoder, a run, a recording, or the path of a model, a recording or tensors, not a list"),
     (lambda s: (s, None), {}, "TypeError: assert_same takes a torch.nn.Module"),
     (lambda s: (s, s), {}, "InputError: nothing to run {small} on; give texts=..., or inputs=..."),
     (lambda s: (Twice(), Twice()), {}, "InputError: nothing to call Twice with; give texts=..., inputs=..., or a pair (module, inputs)"),

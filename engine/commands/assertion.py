@@ -15,6 +15,8 @@ from ..messages.errors import InputError, one_line
 from ..messages.visible import visible
 from ..program.source_lines import is_own_code, split_source
 from ..program.trace import LiveTrace, Trace
+from ..traces.matched import Matched
+from .foreign_sides import unmatched_numbers
 from .sides import GivenInputs, both_sides
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def assert_same(
     pair: str | None = None,
     tokenizer: str | Path | None = None,
     tolerance: float | None = None,
+    names: str | Path | None = None,
 ) -> None:
     """Fail unless every stage that both have is the same, up to what rounding may do.
 
@@ -40,19 +43,24 @@ def assert_same(
 
         assert_same(my_port, "./my-bert", texts=["a text", "another, longer text"])
         assert_same(my_port, original, inputs={"input_ids": ids, "attention_mask": mask})
-        assert_same("dump.safetensors", "./my-bert")
+        assert_same("recording.safetensors", "./my-bert")
+        assert_same("their_hooks.npz", "./my-bert", texts="a text")
 
     Args:
-        tried: a torch.nn.Module, a pair (module, inputs), an `Encoder`, a run, a recording, or the path of a model, of a recording, or of a
-            module (`my_model.py:build`). A module is as it is: in training mode its dropout draws.
+        tried: a torch.nn.Module, a pair (module, inputs), an `Encoder`, a run, a recording, or the path of a model, of a recording, of a
+            module (`my_model.py:build`), of somebody's tensors (.npz, .safetensors, .pt, a directory of them or of raw numbers) or of an ONNX
+            graph. A module is as it is: in training mode its dropout draws. What calls its stages otherwise is matched to those of the
+            other one, as `compare` does: by name, by what the numbers are.
         reference: what it is to be, of the same kinds. A path is opened in the dtype and on the device of the other one.
         texts: one text or several, padded to one batch; whoever has a tokenizer reads them, and the other is given those tokens.
         inputs: what modules are called with: a tensor, a tuple of arguments, or a dict of them by name. An encoder of a text takes the ids and
-            masks among them. Without texts and inputs both compute what went into the one that is a run or a recording.
+            masks among them. Without texts and inputs both compute what went into the one that is a run or a recording, or the `input_ids`
+            that stand among tensors.
         pair: a second segment for each text.
         tokenizer: the directory of a tokenizer, where only modules are compared.
         tolerance: how far apart a stage may be, relative to the reference's largest magnitude; None allows what rounding may do in these
             dtypes and so many layers, 0 nothing.
+        names: a mapping file, which of somebody's tensors is which stage, as of `compare ... map FILE`.
 
     Raises:
         AssertionError: they are not the same.
@@ -63,7 +71,10 @@ def assert_same(
     texts = [texts] if isinstance(texts, str) else texts
     if tolerance is not None and not 0 <= tolerance < float("inf"):
         raise InputError(f"tolerance {tolerance} is not a number of 0 or more; give for instance 1e-5")
-    ours, theirs = both_sides(tried, reference, GivenInputs(texts, pair, inputs, tokenizer))
+    from ..analysis.matching import read_map
+
+    mapped = read_map(str(names)) if names is not None else None
+    ours, theirs = both_sides(tried, reference, GivenInputs(texts, pair, inputs, tokenizer, mapped))
     assert ours.trace is not None
     assert theirs.trace is not None
     message = _difference(ours.trace, theirs.trace, tolerance, (ours.name, theirs.name), _config_of(theirs.encoder))
@@ -82,14 +93,33 @@ def _difference(ours: Trace, theirs: Trace, tolerance: float | None, names: tupl
 
     comparison = compare(ours, theirs, tolerance=tolerance, title=names[1], exact=False)
     if comparison.equal:
-        return _other_result(ours, theirs, comparison, names)
+        return _not_looked_at(ours, theirs, names) or _other_result(ours, theirs, comparison, names)
     diagnosis: Diagnosis | None = None
     refusal = ""
     try:
         diagnosis = _diagnosis(ours, theirs, tolerance, settings)
     except Exception as error:  # whatever it is, what differs is told
         refusal = f"no cause was looked for: {one_line(error)}"
-    return write_failure(ours, comparison, diagnosis, refusal, names)
+    return write_failure(ours, theirs, comparison, diagnosis, refusal, names)
+
+
+def _not_looked_at(ours: Trace, theirs: Trace, names: tuple[str, str]) -> str:
+    """What is to be said of tensors of which so little is any stage that what comes out is not among it; "" where it is."""
+    for trace in (ours, theirs):
+        left = unmatched_numbers(trace) if isinstance(trace, Matched) else []
+        if left:
+            said = f"{visible(names[0])} is not known to be the same as {visible(names[1])}: what was matched is the same, but {len(left)} tensors are no"
+            said += " stage, and none is what comes out; say with names= which they are, or leave them out"
+            return "\n\n".join([said, *_matches(ours, theirs)])
+    return ""
+
+
+def _matches(*traces: Trace) -> list[str]:
+    """How somebody's tensors were matched, and which were not."""
+    from ..analysis.matching import write_matches
+
+    written = ["\n".join(write_matches(trace)) for trace in traces if isinstance(trace, Matched)]
+    return [each for each in written if each]
 
 
 def _other_result(ours: Trace, theirs: Trace, comparison: Comparison, names: tuple[str, str]) -> str:
@@ -144,7 +174,12 @@ def _diagnosis(ours: Trace, theirs: Trace, tolerance: float | None, settings: An
 
 
 def write_failure(
-    ours: Trace, comparison: Comparison, diagnosis: Diagnosis | None, refusal: str, names: tuple[str, str]
+    ours: Trace,
+    theirs: Trace,
+    comparison: Comparison,
+    diagnosis: Diagnosis | None,
+    refusal: str,
+    names: tuple[str, str],
 ) -> str:
     """The message of a failure: what it comes to in a line, the author's line, the comparison, the diagnosis.
 
@@ -161,7 +196,7 @@ def write_failure(
         said += f": it begins at {first.name}" + (f" ({short_source(source)})" if source else "")
     if diagnosis is not None and diagnosis.causes:
         said += f"; {verdict_of(diagnosis)}"
-    parts = [said, *_line_of(source), *_notes(ours), write_comparison(comparison)]
+    parts = [said, *_line_of(source), *_notes(ours), *_matches(ours, theirs), write_comparison(comparison)]
     parts += [write_diagnosis(diagnosis)] if diagnosis is not None else [refusal] * bool(refusal)
     return "\n\n".join(parts)
 
@@ -170,7 +205,12 @@ def _source(ours: Trace, name: str, diagnosis: Diagnosis | None) -> str:
     """The line of the author's where it begins: that of the cause, where one is named, else that of the stage."""
     if diagnosis is not None and diagnosis.causes and diagnosis.causes[0].line:
         return diagnosis.causes[0].line
-    return ours.program[name].source if name in ours.program and is_own_code(ours.program[name]) else ""
+    program, called = ours.program, name
+    if isinstance(ours, Matched):  # the author's own program, where there is one
+        if ours.origin is None or not ours.has(name):
+            return ""
+        program, called = ours.origin.program, ours.by_stage[name].theirs
+    return program[called].source if called in program and is_own_code(program[called]) else ""
 
 
 def short_source(source: str) -> str:
@@ -188,5 +228,6 @@ def _line_of(source: str) -> list[str]:
 
 def _notes(ours: Trace) -> list[str]:
     """What is told of how the module was watched, where it may be why."""
-    telling = [note for note in ours.notes if "training mode" in note or "give other numbers" in note]
+    own = ours.origin if isinstance(ours, Matched) and ours.origin is not None else ours
+    telling = [note for note in own.notes if "training mode" in note or "give other numbers" in note]
     return ["\n".join(f"note       {note}" for note in telling)] if telling else []

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..messages.errors import InputError
 from ..program.tokens import PIXELS, TOKEN_VECTORS, VECTORS, Tokens
 from ..program.trace import Trace
+from ..traces.matched import Matched
+from .foreign_sides import ONNX, Over, ids_among, over_graph, over_tensors, tensors_at, under_names_of
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..analysis.matching.map_file import NameMap
     from ..models.encoder import Encoder
 
-KINDS = "a torch.nn.Module, a pair (module, inputs), an Encoder, a run, a recording, or the path of a model or of a recording"
+KINDS = "a torch.nn.Module, a pair (module, inputs), an Encoder, a run, a recording, or the path of a model, a recording or tensors"
 # What `forward` of many a module calls the parts of a text, and what `run_ids` does.
 OF_IDS = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "segments", "position_ids": "positions"}
 
@@ -30,12 +33,14 @@ class GivenInputs:
         texts, pair: for whoever has a tokenizer; None for none.
         inputs: what modules are called with: a tensor, a tuple of arguments, or a dict of them by name; None for nothing.
         tokenizer: the directory of a tokenizer for modules, which have none.
+        names: which of somebody's tensors is which stage; None where that is found out.
     """
 
     texts: Sequence[str] | None = None
     pair: str | None = None
     inputs: Any = None
     tokenizer: str | Path | None = None
+    names: NameMap | None = None
 
     @property
     def nothing(self) -> bool:
@@ -52,12 +57,16 @@ class OneOfTwo:
         trace: its passage; None where there is none yet.
         encoder: what computes one; None where nothing does.
         module: what is attached first; None for anything else.
+        over: gives its passage over that of the other one, for what has no program; None for anything else.
+        went_in: what tensors say that went in; {} where they do not.
     """
 
     name: str
     trace: Trace | None = None
     encoder: Encoder | None = None
     module: nn.Module | None = None
+    over: Over | None = None
+    went_in: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def both_sides(tried: object, reference: object, given: GivenInputs) -> tuple[OneOfTwo, OneOfTwo]:
@@ -74,17 +83,43 @@ def both_sides(tried: object, reference: object, given: GivenInputs) -> tuple[On
     opened = {side: _opened(thing) for side, thing in enumerate((tried, reference)) if not _is_path(thing)}
     for side, thing in enumerate((tried, reference)):
         if side not in opened:  # as the other one is, where it is one
-            opened[side] = _of_path(cast("str | Path", thing), opened.get(1 - side))
-    computed = [side.trace is not None for side in opened.values()]
-    if all(computed) and not given.nothing:
+            opened[side] = _of_path(cast("str | Path", thing), opened.get(1 - side), given.names)
+    if all(side.over is not None for side in opened.values()):
+        raise InputError(
+            "both are tensors alone, which have no stages to be matched to; give a model, a module, a run or a recording as one of them"
+        )
+    if all(side.trace is not None or side.over is not None for side in opened.values()) and not given.nothing:
         raise InputError(
             "both have been computed already, so there is nothing to do with texts or inputs; leave them out"
         )
+    said = [side.went_in for side in opened.values() if side.went_in]
+    if given.nothing and said:
+        given = replace(given, inputs=said[0])
     # who has a passage comes first, then who reads texts itself: a module takes the tokens that the other one made
-    order = sorted(opened, key=lambda at: (opened[at].trace is None, opened[at].encoder is None))
+    order = sorted(
+        opened, key=lambda at: (opened[at].over is not None, opened[at].trace is None, opened[at].encoder is None)
+    )
     for at in order:
         opened[at] = _computed(opened[at], opened[1 - at], given)
-    return opened[0], opened[1]
+    return _under_one_program(opened[0], opened[1], given.names)
+
+
+def _under_one_program(tried: OneOfTwo, reference: OneOfTwo, names: NameMap | None) -> tuple[OneOfTwo, OneOfTwo]:
+    """Both, the one that is of somebody's program over that of the other: the one that is tried, where both are or none is."""
+    assert tried.trace is not None
+    assert reference.trace is not None
+    if isinstance(tried.trace, Matched) or isinstance(reference.trace, Matched):
+        return tried, reference
+    if _is_of_family(tried) and not _is_of_family(reference):
+        return tried, replace(reference, trace=under_names_of(tried.trace, reference.trace, names, reference.name))
+    return replace(tried, trace=under_names_of(reference.trace, tried.trace, names, tried.name)), reference
+
+
+def _is_of_family(side: OneOfTwo) -> bool:
+    """Whether its program is one of ours, not what was seen of a module."""
+    from ..models.traced.source import MODEL_TYPE
+
+    return side.trace is not None and not side.trace.about.get("family", "").endswith(MODEL_TYPE)
 
 
 def _is_path(thing: object) -> bool:
@@ -113,8 +148,8 @@ def _opened(thing: object) -> OneOfTwo:
     raise TypeError(f"assert_same takes {KINDS}, not a {kind}")
 
 
-def _of_path(path: str | Path, other: OneOfTwo | None) -> OneOfTwo:
-    """A module of a file, a recording, or a model: that in the dtype and on the device of the other one."""
+def _of_path(path: str | Path, other: OneOfTwo | None, names: NameMap | None) -> OneOfTwo:
+    """A module of a file, somebody's tensors, an ONNX graph, a recording, or a model: that in the dtype and on the device of the other one."""
     place = os.path.expanduser(path)
     if ".py:" in place:
         from ..models.traced.user_file import module_from
@@ -122,6 +157,12 @@ def _of_path(path: str | Path, other: OneOfTwo | None) -> OneOfTwo:
         module, arguments = module_from(place)
         side = OneOfTwo(Path(place).name, module=module)
         return side if arguments is None else _attached(side, arguments, None)
+    name = Path(place).name
+    tensors = tensors_at(Path(place), names)
+    if tensors is not None:
+        return OneOfTwo(name, over=over_tensors(tensors, f"tensors {place}", names), went_in=ids_among(tensors))
+    if name.endswith(ONNX) and os.path.isfile(place):
+        return OneOfTwo(name, over=over_graph(Path(place), f"onnx {place}", names))
     if os.path.isfile(place):
         from ..traces.recording import open_snapshot
 
@@ -151,6 +192,9 @@ def _computed(side: OneOfTwo, other: OneOfTwo, given: GivenInputs) -> OneOfTwo:
     """The same with a passage."""
     if side.trace is not None:
         return side
+    if side.over is not None:
+        assert other.trace is not None  # of two that have none, one has a program, which comes first
+        return replace(side, trace=side.over(other.trace))
     if side.module is not None:
         return _of_module(side, other, given)
     assert side.encoder is not None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from encoder_tui.engine import InputError, Run, Session, load
+from encoder_tui.testing import assert_same
 from session_kit import do
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -74,6 +75,10 @@ def test_a_fault_in_a_graph_is_found_at_its_stage(session: Session, tmp_path: Pa
     assert (
         "the first is layers.0.attention.key" in do(session, f"compare onnx '{tmp_path}/wrong.onnx'").splitlines()[-1]
     )
+    with pytest.raises(
+        AssertionError, match=r"^wrong.onnx is not the same as bundled: it begins at layers.0.attention.key"
+    ):
+        assert_same(tmp_path / "wrong.onnx", session.trace)
 
 
 def test_what_is_no_graph_is_refused_in_a_line(session: Session, tmp_path: Path) -> None:

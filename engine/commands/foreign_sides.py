@@ -116,4 +116,5 @@ def unmatched_numbers(trace: Matched) -> list[str]:
     result = program["output"].name if "output" in program else program[len(program) - 1].name
     if trace.has(result):
         return []
-    return [name for name in trace.unmatched if trace.tensors[name].dtype in FLOATS]
+    left = [trace.tensors[name] for name in trace.unmatched]
+    return [tensor.name for tensor in left if tensor.dtype in FLOATS or not tensor.is_read]

@@ -46,6 +46,8 @@ SHORT = {
 def read_dump(path: str, shapes: Mapping[str, tuple[Shape, str]] | None = None) -> dict[str, ForeignTensor]:
     """Every tensor of a file or a directory of files, in the order in which they stand there; of files of a directory, by name.
 
+    Also those of dtypes whose numbers are not read here (`ForeignTensor.is_read`), so that they can be told of.
+
     Args:
         path: .npz, .safetensors, .pt or .pth, a .npy, or a directory with those, or with raw bytes.
         shapes: what a map says of raw files: shape, and dtype or "".
@@ -124,8 +126,8 @@ def _safetensors(path: Path) -> Iterator[ForeignTensor]:
     file = TensorFile(path)
     for name in file.names:
         dtype, shape = file.kind(name)
-        if dtype:
-            yield ForeignTensor(name, shape, dtype, partial(_widened, partial(file.array, name), dtype))
+        called = dtype or file.dtype_in_words(name)
+        yield ForeignTensor(name, shape, called, partial(_widened, partial(file.array, name), dtype))
 
 
 def _torch(path: Path, front: str) -> Iterator[ForeignTensor]:
@@ -147,8 +149,9 @@ def _torch(path: Path, front: str) -> Iterator[ForeignTensor]:
     for name, tensor in _within(loaded, front):
         plain = tensor.detach()
         dtype = str(plain.dtype).removeprefix("torch.")
-        if dtype in DTYPES and plain.layout is torch.strided:
-            yield ForeignTensor(name or path.stem, tuple(plain.shape), dtype, partial(_of_tensor, plain))
+        if plain.layout is not torch.strided:
+            dtype = f"{dtype}, {str(plain.layout).removeprefix('torch.')}"
+        yield ForeignTensor(name or path.stem, tuple(plain.shape), dtype, partial(_of_tensor, plain))
 
 
 def _of_tensor(tensor: Any) -> Array:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..messages.errors import InputError
 from ..program.arrays import Array
+from ..program.dtypes import DTYPES
 from ..program.inputs import Inputs
 from ..program.per_text import Index, is_rectangle
 from ..program.stage import Shape
@@ -31,13 +32,18 @@ class ForeignTensor:
         name: what they call it.
         shape: of it.
         dtype: as torch calls it: `bfloat16` is read as float32.
-        read: the whole of it as an array.
+        read: the whole of it as an array, where such an array is read here.
     """
 
     name: str
     shape: Shape
     dtype: str
     read: Callable[[], Array] = field(repr=False, compare=False)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its numbers are read: not of complex ones, of eight-bit floats, nor of a dtype that is not known here."""
+        return self.dtype in DTYPES and bool(DTYPES[self.dtype].numpy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,11 @@ class TensorFile:
         dtype = BY_CODE.get(facts["dtype"])
         return dtype.name if dtype is not None and dtype.numpy else "", tuple(facts["shape"])
 
+    def dtype_in_words(self, name: str) -> str:
+        """A tensor's dtype as torch calls it, whether its numbers are read or not; as the file has it, where it is not known here."""
+        code = str(self._header[name]["dtype"])
+        return BY_CODE[code].name if code in BY_CODE else code
+
     def array(self, name: str) -> npt.NDArray[Any]:
         """A tensor's numbers, read from the file when they are indexed; bfloat16 as its 16 bits."""
         facts = self._header[name]

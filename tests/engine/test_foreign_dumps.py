@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -312,6 +313,50 @@ def test_a_pickle_is_not_run(session: Session, tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
     torch.save({"inner": {"list": [torch.zeros(2, 3)]}}, tmp_path / "dump.pt")
     assert list(read_dump(str(tmp_path / "dump.pt"))) == ["inner.list.0"]
+
+
+@pytest.mark.parametrize("form", ["pt", "safetensors", "npz"])
+def test_numbers_that_are_not_read_are_told_of(form: str, session: Session, ours: Run, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file as save_tensors
+
+    whole = torch.tensor(Port(ours).arrays()["layers.0.ffn.norm"])
+    tensors = {
+        "layers.0.output": whole,
+        "layers.1.output": whole.to(torch.float8_e4m3fn),  # by its name a stage, which it would be compared with
+        "spectrum": whole.to(torch.complex64),
+        "counts": torch.ones(2, 3).to(torch.uint16),
+    }
+    path = tmp_path / f"dump.{form}"
+    if form == "pt":
+        torch.save({**tensors, "sparse": torch.eye(3).to_sparse()}, path)
+    elif form == "safetensors":
+        save_tensors(tensors, path)
+    else:
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items() if "layers.1" not in name}
+        np.savez(path, **arrays, long=np.ones(2, np.longdouble))  # pyright: ignore[reportArgumentType]
+    unread = {
+        "pt": "layers.1.output (float8_e4m3fn), spectrum (complex64), sparse (float32, sparse_coo)",
+        "safetensors": "layers.1.output (float8_e4m3fn), spectrum (complex64)",
+        "npz": "spectrum (complex64), long (float128)",
+    }[form]
+    lines = do(session, f"compare tensors '{path}'").splitlines()
+    (line,) = [line for line in lines if line.startswith("not read   ")]
+    names, said = line.removeprefix("not read   ").split(": ")
+    assert set(re.findall(r"\S+ \([^)]+\)", names)) == set(re.findall(r"\S+ \([^)]+\)", unread))
+    assert said == "no array here holds such numbers; save them as float32"
+    assert lines[-1].startswith("equal within")
+    (tmp_path / "names.toml").write_text('spectrum = "layers.1.output"\n')
+    with pytest.raises(InputError, match="'spectrum' is of complex64, and no array here holds such numbers"):
+        do(session, f"compare tensors '{path}' map '{tmp_path}/names.toml'")
+
+
+def test_where_nothing_is_read_that_is_why(session: Session, tmp_path: Path) -> None:
+    np.save(tmp_path / "odd.npy", np.ones((3, 4), np.complex128))
+    with pytest.raises(
+        InputError, match=r"by its numbers, and odd \(complex128\) is of dtypes that are not read; say which"
+    ):
+        do(session, f"compare tensors '{tmp_path}/odd.npy'")
 
 
 def test_a_map_is_written_for_people(ours: Run, tmp_path: Path) -> None:

@@ -103,6 +103,10 @@ class NameMap:
             raise InputError(f"{self.path}: {entry.theirs!r}: {error}") from None
 
     def _expect_fitting(self, entry: MapEntry, tensor: ForeignTensor, stage: str, shape: Shape) -> None:
+        if not tensor.is_read:
+            raise InputError(
+                f"{self.path}: {entry.theirs!r} is of {tensor.dtype}, and no array here holds such numbers; save it as float32"
+            )
         try:
             size = entry.layout.size(tensor.shape)
         except (ValueError, IndexError) as error:

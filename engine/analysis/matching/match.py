@@ -21,6 +21,7 @@ from .layouts import heads_of, layouts, sizes_of_stage
 from .likeness import FLOATS, Candidate, Likeness
 from .map_file import NameMap
 from .names import EverybodysNames, MeantStage, without_numbers
+from .told import unread_tensors
 
 FEW = 3
 FOREIGN = "foreign"  # the fact of a trace that says whose values it has
@@ -49,17 +50,28 @@ def match_tensors(
         InputError: a map that does not fit, or nothing belongs to anything.
     """
     matches, settled = named.matches(ours, tensors) if named is not None else ([], set[str]())
-    matcher = _Matcher(ours, {name: tensor for name, tensor in tensors.items() if name not in settled}, stopped)
+    free = {name: tensor for name, tensor in tensors.items() if name not in settled and tensor.is_read}
+    matcher = _Matcher(ours, free, stopped)
     by_stage = {match.stage: match for match in matches}
     every = matcher.matched(by_stage, meant or {}, tensors)
     if not every:
+        unread = unread_tensors(tensors.values())
+        said = (
+            f", and {', '.join(unread[:FEW])} {'is' if len(unread) == 1 else 'are'} of dtypes that are not read"
+            if unread
+            else ""
+        )
         raise InputError(
-            f"none of the {len(tensors)} tensors of {title} is a stage of this model, by name or by its numbers; say which is which with `map names.toml`"
+            f"none of the {len(tensors)} tensors of {title} is a stage of this model, by name or by its numbers{said}; "
+            "say which is which with `map names.toml`"
         )
     order = {stage.name: at for at, stage in enumerate(ours.program)}
     sorted_matches = sorted(every.values(), key=lambda match: order[match.stage])
     used = {match.theirs for match in sorted_matches}
-    left = [name for name in tensors if name not in used | settled and not matcher.is_another_name(name, every)]
+    used |= settled
+    left = [
+        name for name, tensor in tensors.items() if name not in used and not (tensor.is_read and matcher.is_another_name(name, every))
+    ]  # fmt: skip
     dtypes = Counter(tensors[match.theirs].dtype for match in sorted_matches if tensors[match.theirs].dtype in FLOATS)
     about = {"model": title, "dtype": dtypes.most_common(1)[0][0] if dtypes else "float32", FOREIGN: "yes"}
     inputs = _inputs(ours, every, tensors)

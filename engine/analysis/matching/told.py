@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ...messages.visible import visible
 from ...program.stage import write_shape
-from ...traces.matched import Match, Matched
+from ...traces.matched import ForeignTensor, Match, Matched
 from .likeness import FLOATS
 
 FEW = 6
@@ -37,13 +37,23 @@ def write_matches(trace: Matched, *, everything: bool = False) -> list[str]:
         if len(laid) > 3:
             lines.append(f"           and {len(laid) - 3} more that lie otherwise than ours; `all` lists every match")
     left = [trace.tensors[name] for name in trace.unmatched]
+    unread = unread_tensors(left)
+    left = [tensor for tensor in left if tensor.is_read]
     numbers = [tensor for tensor in left if tensor.dtype in FLOATS and math.prod(tensor.shape) > 1]
     if left:
         named = [f"{visible(tensor.name)} {write_shape(tensor.shape)}" for tensor in numbers]
         others = len(left) - len(numbers)
         more = f"{'; ' if named else ''}{others} that are whole numbers or single ones" if others else ""
         lines.append(f"no stage   {_few(named, len(named) if everything else FEW)}{more}")
+    if unread:
+        said = _few(unread, len(unread) if everything else FEW)
+        lines.append(f"not read   {said}: no array here holds such numbers; save them as float32")
     return lines
+
+
+def unread_tensors(tensors: Iterable[ForeignTensor]) -> list[str]:
+    """Of some tensors those whose numbers are not read, each with its dtype."""
+    return [f"{visible(tensor.name)} ({visible(tensor.dtype)})" for tensor in tensors if not tensor.is_read]
 
 
 def _match(trace: Matched, match: Match) -> str:

@@ -88,6 +88,30 @@ def test_the_cause_is_named(fault: str, copies: Copies, ours: Encoder) -> None:
     assert (cause.after, cause.then, diagnosis.left) == (0.0, "", None)
 
 
+# The same with the fault in ours: what is said then, where that is no mere exchange of both sides
+TURNED = {
+    "tanh gelu": ("activation", "theirs computes gelu, ours gelu_new"),
+    "relu": ("activation", "theirs computes gelu, ours relu"),
+    "epsilon": ("epsilon", "theirs adds epsilon 1e-12 to the variance, ours 1e-05"),
+    "heads": ("number of heads", "theirs has 12 heads, ours 6"),
+    "token types": ("all zero in ours", f"{TYPES} is all zero in ours, and not in theirs"),
+    "bias": ("all zero in ours", "bias is all zero in ours, and not in theirs"),
+    "row": ("few rows", "row 777 (theirs is ours times 0.125) alone"),
+}
+
+
+@pytest.mark.few(6)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_cause_is_named_where_it_is_in_ours(fault: str, copies: Copies, ours: Encoder) -> None:
+    change, config, first, kind, words = FAULTS[fault]
+    kind, words = TURNED.get(fault, (kind, words))
+    faulty = load(copies.make(f"{fault} in ours", change, **config))
+    diagnosis = diagnose(faulty.run(TEXT), ours.run(TEXT))
+    assert [(cause.first, cause.kind) for cause in diagnosis.causes] == [(first, kind)]
+    assert words in diagnosis.causes[0].cause
+    assert (diagnosis.causes[0].then, diagnosis.left) == ("", None)
+
+
 def test_of_two_causes_one_is_named_after_the_other(copies: Copies, ours: Encoder) -> None:
     def change(weights: Weights) -> None:
         scale_a_row(weights)

@@ -100,6 +100,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "heads interleaved": ("layers.0.attention.query_heads", "heads interleaved", "and back", ".permute(0, 3, 1, 2)"),
     "heads in another count": ("layers.0.attention.query_heads", "number of heads", "theirs has 6 heads, ours 12", "self.heads // 2"),
     "layers exchanged": ("layers.0.attention.query", "layers exchanged", "layers 0 and 1 exchanged", "self.to_q(x)"),
+    "scores in half": ("layers.0.attention.masked", "half precision on the way", "theirs keeps scaled in float16", "scaled + (1 - seen) * lowest"),
     "half on the way": ("layers.0.ffn.down", "half precision on the way", "theirs keeps activation in bfloat16", ".bfloat16()"),
 }  # fmt: skip
 KNOWN_TO_BE_SLOW = {

@@ -76,6 +76,24 @@ def test_a_fault_of_a_tokenizers_files_is_named(fault: str, copies: Copies, ours
     assert (cause.after, cause.then, diagnosis.left) == (0.0, "", None)
 
 
+TURNED = {
+    "shifted": "theirs has every id -1",
+    "cased": "theirs reads 'The' as 'the', ours as '[UNK]'",
+    "bare": "ours has no [CLS] [SEP]",
+    "left": "theirs pads on the right, ours on the left",
+}
+
+
+@pytest.mark.parametrize("fault", TURNED)
+def test_a_fault_of_our_tokenizers_files_is_named(fault: str, copies: Copies, ours: Encoder) -> None:
+    files, first, kind, _ = FAULTS[fault]
+    faulty = load(edited(copies.make(f"{fault} in ours"), files))
+    diagnosis = diagnose(faulty.run(TEXTS), ours.run(TEXTS))
+    assert [(cause.kind, cause.first) for cause in diagnosis.causes] == [(kind, first)], diagnosis
+    assert TURNED[fault] in diagnosis.causes[0].cause
+    assert diagnosis.left is None
+
+
 def test_words_of_another_vocabulary_are_no_matter_of_case(copies: Copies, ours: Encoder) -> None:
     def change(tokenizer: Json) -> None:
         vocabulary = tokenizer["model"]["vocab"]

@@ -81,9 +81,11 @@ def _counted(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
 def _ways(
     now: Any, mask: Any, looked_up: Any, padding: bool
 ) -> Iterator[tuple[str, str, str, Callable[[Any], torch.Tensor]]]:
-    starts = [int(row[real != 0][0]) for row, real in zip(now, mask, strict=True) if (real != 0).any()]
-    first = min(starts, default=0)  # a text that is padded on the left begins later
+    first = int(now[0, 0])
     counted: Ids = np.arange(first, first + int(now.shape[-1]))[None].repeat(len(now), 0)
+    if not np.array_equal(now, counted):  # padding on the left is not counted either
+        starts = [int(row[real != 0][0]) for row, real in zip(now, mask, strict=True) if (real != 0).any()]
+        first = max(starts, default=0)
     padding = padding or not np.array_equal(now, counted)  # or its id stands within a text
     offsets = dict.fromkeys(OFFSETS)
     if looked_up is not None:

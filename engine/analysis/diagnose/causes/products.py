@@ -14,12 +14,14 @@ from ..case import Case, Float64s
 from ..edit import Edit
 from ..hypothesis import Hypothesis, only_at
 from ..weights_apart import WeightApart, described
+from .scales import constant_ratio, tidy
 
 if TYPE_CHECKING:
     import torch
 
 FEW = 0.02  # share of the rows that may be broken
 CLOSE = 1e-3
+FEWEST = 8  # rows that tell one feature from all others
 LOW = 1e-4  # of the largest singular value: what counts as none
 
 
@@ -34,7 +36,9 @@ def products(case: Case) -> Iterator[Hypothesis]:
             continue  # else theirs does something besides: an adapter that is added to the same product
         if suspect.kind == "Linear":
             yield from _transposed(case, suspect)
+            yield from _times_a_factor(case, suspect)
             yield from _of_rows(case, suspect)
+            yield from _of_a_column(case, suspect)
             yield from _of_low_rank(case, suspect)
         yield from _of_table(case, suspect)
 
@@ -154,6 +158,50 @@ def _of_rows(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
     )  # fmt: skip
 
 
+def _times_a_factor(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
+    """Every feature is as many times larger, the bias left aside; without one `scales` sees it."""
+    pair = case.both(suspect.name) if len(suspect.weights) == 2 else None
+    if pair is None:
+        return
+    bias = case.ours.weights[suspect.weights[1]].double().cpu().numpy()
+    factor = constant_ratio(pair[0] - bias, pair[1] - bias)
+    if factor is None or abs(factor - 1) < FEW:
+        return
+    weight, written = case.ours.weights[suspect.weights[0]], tidy(case, factor)
+    yield Hypothesis(
+        "weights times a factor", f"theirs has {suspect.weights[0]} of ours times {written}", suspect.name,
+        only_at(suspect.name, Edit(weights={suspect.weights[0]: weight * factor})), theirs=f"divide {suspect.weights[0]} by {written}",
+        spreads=False,
+    )  # fmt: skip
+
+
+def _of_a_column(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
+    """The difference is one feature of the input, times what its column of the weight has more."""
+    pair, source = case.both(suspect.name), case.both(suspect.inputs[0])
+    if pair is None or source is None:
+        return
+    apart, x = pair[1] - pair[0], source[0]  # (row, out), (row, in)
+    if len(apart) < FEWEST or not np.isfinite(apart).all() or not apart.any() or not np.isfinite(x).all():
+        return
+    row = apart[:, np.abs(apart).max(axis=0).argmax()]  # one output: a number times the feature
+    lengths = np.linalg.norm(x, axis=0) * np.linalg.norm(row)
+    alike = np.abs(x.T @ row) / np.where(lengths > 0, lengths, np.inf)
+    at = int(alike.argmax())
+    more = x[:, at] @ apart / float(x[:, at] @ x[:, at])  # (out,)
+    if np.abs(apart - np.outer(x[:, at], more)).max() > CLOSE * np.abs(apart).max():
+        return
+    weight = case.ours.weights[suspect.weights[0]].clone()
+    mine = weight[:, at].double().cpu().numpy()
+    factor = 1 + float(mine @ more) / (float(mine @ mine) or 1.0)
+    scaled = np.abs(mine + more - factor * mine).max() <= 10 * CLOSE * np.abs(mine + more).max()
+    said = f"is ours times {factor:.4g}" if scaled else "is another"
+    weight[:, at] = from_numpy(mine + more).to(weight.device, weight.dtype)
+    yield Hypothesis(
+        "few columns", f"in the weights of theirs column {at} {said}, that of input {at}, alone", suspect.name,
+        only_at(suspect.name, Edit(weights={suspect.weights[0]: weight})), theirs="the scale of this column", spreads=False,
+    )  # fmt: skip
+
+
 def _of_low_rank(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
     """The result differs by a matrix of a rank that is small beside the number of tokens."""
 
@@ -181,6 +229,13 @@ def _of_table(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
     """Few ids have other vectors."""
     other = case.others(suspect.name) if suspect.kind == "Lookup" and len(suspect.weights) == 1 else None
     if other is None or other.ndim != 3:
+        return
+    if not other.any():
+        zero = Edit(weights={suspect.weights[0]: case.ours.weights[suspect.weights[0]] * 0})
+        yield Hypothesis(
+            "all zero", f"what theirs looks up is all zero: {suspect.weights[0]} is not loaded", suspect.name, only_at(suspect.name, zero),
+            theirs=f"load {suspect.weights[0]}", spreads=False,
+        )  # fmt: skip
         return
     ids, mine = np.asarray(case.ours.value(suspect.inputs[0]).read()), case.mine(suspect.name)
     unlike = np.abs(other - mine).max(axis=-1) > CLOSE * np.abs(other).max() / 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from ..settings import config_line
 KEYS = ("num_attention_heads", "num_heads", "n_heads", "encoder_attention_heads")
 LARGEST = 64
 SIDES = ("query", "key", "value")
+JOINT = "qkv"  # one product for all three, one after the other
 
 
 def head_counts(case: Case) -> Iterator[Hypothesis]:
@@ -94,6 +95,8 @@ def swapped_sides(case: Case) -> Iterator[Hypothesis]:
     """Queries, keys and values in another order: exchanged, or a joint projection that is taken apart in another one."""
     program = case.ours.program
     for suspect in case.suspected("Linear"):
+        if suspect.part == JOINT:
+            yield from _thirds(case, suspect)
         if suspect.part not in SIDES:
             continue
         there = [side for side in SIDES if f"{suspect.block}.{side}" in program]
@@ -112,6 +115,27 @@ def swapped_sides(case: Case) -> Iterator[Hypothesis]:
             yield Hypothesis(
                 "query, key and value exchanged", cause, suspect.name, partial(_permuted, case, now), theirs=change
             )  # fmt: skip
+
+
+def _thirds(case: Case, suspect: Stage) -> Iterator[Hypothesis]:
+    """A joint projection whose thirds stand in another order."""
+    for order in itertools.permutations(range(len(SIDES))):
+        if order == (0, 1, 2):
+            continue
+
+        def edit(stage: Stage, order: Sequence[int] = order) -> Edit | None:
+            import torch
+
+            if stage.part != JOINT or stage.kind != "Linear":
+                return None
+            thirds = {name: case.ours.weights[name].chunk(len(SIDES)) for name in stage.weights}
+            return Edit(weights={name: torch.cat([parts[at] for at in order]) for name, parts in thirds.items()})
+
+        said = ", ".join(SIDES[at] for at in order)
+        yield Hypothesis(
+            "joint qkv in another order", f"the thirds of {suspect.weights[0]} stand in the order {said} in theirs", suspect.name, edit,
+            theirs="the order query, key, value",
+        )  # fmt: skip
 
 
 def _permuted(case: Case, now: Mapping[str, str], stage: Stage) -> Edit | None:

@@ -1,4 +1,4 @@
-"""Whose weights a layer of theirs has, and where its norms stand: in models of four layers, and of norms before and after."""
+"""What is otherwise about a model of ours itself: whose weights a layer has, where its norms stand, what its config says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from encoder_tui.engine import Encoder, Tokens, open_snapshot, save
 from encoder_tui.engine.analysis.diagnose import Diagnosis, diagnose
 from family_kit import open_pair, random_model, sample_of, tokens_for
@@ -109,3 +110,58 @@ def test_words_that_one_side_alone_scales_are_named(family: str, scaled: str) ->
         else ("embedding scale", "theirs multiplies the words by √32 before it adds them", "embeddings.sum")
     )  # fmt: skip
     expect_named(diagnose(ours.run(tokens), theirs.run(tokens)), kind, words, first)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["model", "recording"])
+def test_a_joint_projection_whose_thirds_are_exchanged_is_named(live: bool, tmp_path: Path) -> None:
+    sample = sample_of("ModernBERT")
+    model = random_model(sample)
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, weight in other.named_parameters():
+            if name.endswith("Wqkv.weight"):
+                query, key, value = weight.chunk(3)
+                weight.copy_(torch.cat([key, value, query]))
+    ours, their = (open_pair(sample, each)[0] for each in (model, other))
+    tokens = tokens_for(sample, ours, (12, 8))
+    theirs: Any = their.run(tokens)
+    if not live:
+        save(theirs, tmp_path / "theirs.safetensors")
+        theirs = open_snapshot(tmp_path / "theirs.safetensors")
+    words = "the thirds of layers.0.attn.Wqkv.weight stand in the order key, value, query in theirs"
+    expect_named(diagnose(ours.run(tokens), theirs), "joint qkv in another order", words, "layers.0.attention.qkv")
+
+
+def switched(family: str, ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[Encoder, Encoder, Tokens]:
+    """A family by two configs, of the same weights."""
+    sample = sample_of(family)
+    models = [random_model(sample, **options) for options in (ours, theirs)]
+    models[1].load_state_dict(models[0].state_dict())
+    first, second = (open_pair(sample, model)[0] for model in models)
+    return first, second, tokens_for(sample, first, (24, 11))
+
+
+def turning(base: float) -> dict[str, Any]:
+    bases = {"full_attention": base, "sliding_attention": 10_000.0}
+    return {"rope_parameters": {kind: {"rope_theta": theta, "rope_type": "default"} for kind, theta in bases.items()}}
+
+
+# What a config says otherwise -> family, one config, the other, where, kind, words; and the words the other way round
+CONFIGS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str, str, str]] = {
+    "window": ("ModernBERT", {}, {"local_attention": 14}, "mask.local", "window",
+               "theirs sees keys up to 7 places away, ours up to 8", "theirs sees keys up to 8 places away, ours up to 7"),
+    "base": ("ModernBERT", turning(160_000.0), turning(10_000.0), "rotary.global.cos", "rotary base",
+             "theirs turns by the base 10000, ours by 160000", "theirs turns by the base 160000, ours by 10000"),
+    "activation": ("T5", {"feed_forward_proj": "relu"}, {"feed_forward_proj": "silu"}, "layers.0.ffn.activation", "activation",
+                   "theirs computes silu, ours relu", "theirs computes relu, ours silu"),
+    "epsilon": ("RoBERTa", {"layer_norm_eps": 1e-5}, {"layer_norm_eps": 1e-12}, "embeddings.norm", "epsilon",
+                "theirs adds epsilon 1e-12 to the variance, ours 1e-05", "theirs adds epsilon 1e-05 to the variance, ours 1e-12"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["theirs", "ours"])
+@pytest.mark.parametrize("setting", CONFIGS)
+def test_what_a_config_says_otherwise_is_named_either_way_round(setting: str, turned: bool) -> None:
+    family, one, other, first, kind, words, back = CONFIGS[setting]
+    ours, theirs, tokens = switched(family, *((other, one) if turned else (one, other)))
+    expect_named(diagnose(ours.run(tokens), theirs.run(tokens)), kind, back if turned else words, first)

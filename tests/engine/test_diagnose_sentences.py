@@ -28,6 +28,7 @@ DENSE: Module = (
     "Dense",
     {"in_features": 32, "out_features": 20, "activation_function": "torch.nn.modules.activation.Tanh"},
 )
+LINEAR: Module = ("Dense", DENSE[1] | {"activation_function": "torch.nn.modules.linear.Identity"})
 SQUARE: Module = ("Dense", DENSE[1] | {"out_features": 32})
 NORM: Module = ("LayerNorm", {"dimension": 32})
 Make = Callable[..., Encoder]
@@ -100,6 +101,7 @@ HEADS: dict[str, tuple[Sequence[Module], Sequence[Module], str, str, str]] = {
     "normed": ([MEAN], [MEAN, UNIT], "sentence normalised", "theirs brings the sentence embedding to length 1, ours does not", "mean"),
     "no Dense": ([MEAN, DENSE, UNIT], [MEAN, UNIT], "Dense left out", "theirs has no Dense layer (32 → 20, tanh) after the pooling", "normalized"),
     "no square Dense": ([MEAN, SQUARE], [MEAN], "Dense left out", "theirs has no Dense layer (32 → 32, tanh)", "activation"),
+    "no tanh": ([MEAN, DENSE], [MEAN, LINEAR], "activation", "theirs computes no activation, ours tanh", "activation"),
     "a Dense": ([MEAN, UNIT], [MEAN, DENSE, UNIT], "Dense ours has not", "theirs has a Dense layer (32 → 20, tanh) after the pooling", "normalized"),
     "a Dense at the end": ([MEAN], [MEAN, DENSE], "Dense ours has not", "theirs has a Dense layer (32 → 20, tanh) after the pooling", "mean"),
     "a norm": ([MEAN, UNIT], [MEAN, NORM, UNIT], "norm ours has not", "theirs has a LayerNorm after the pooling", "normalized"),

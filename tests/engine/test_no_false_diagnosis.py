@@ -84,7 +84,7 @@ def some_rows(tokens: Tokens, rows: list[int], width: int) -> Tokens:
 
 
 @lru_cache(maxsize=2)  # cases of a family follow one after the other
-def healthy(family: str, **options: int) -> Healthy:
+def healthy(family: str, **options: Any) -> Healthy:
     sample = SAMPLES[family]
     encoder, module = open_pair(sample, random_model(sample, **options))
     return Healthy(sample, encoder, module, tokens_for(sample, encoder, LENGTHS))
@@ -157,3 +157,12 @@ def test_a_table_cut_to_the_text_is_no_other_shape() -> None:
     other = compare(short, healthy("DeBERTa", num_attention_heads=2).run([1, 2], 12))
     assert "layers.0.attention.query_heads" in {shape.name for shape in other.other_shapes}
     assert not other.equal
+
+
+def test_what_depends_on_padding_is_said_to() -> None:
+    """The probabilities of where an answer begins are shares of all places, padding among them."""
+    pair = healthy("BERT", head="answer")
+    diagnosis = diagnose(pair.run([1, 2], 8), pair.run([1, 2], 12))
+    assert [(cause.first, cause.kind) for cause in diagnosis.causes] == [("head.answer.start_probabilities", "padding")]
+    assert "theirs pads to 12 tokens, ours to 8" in diagnosis.causes[0].cause
+    assert diagnosis.left is None

@@ -10,6 +10,7 @@ from ....program.stage import Stage
 from ..case import Case
 from ..edit import Edit
 from ..hypothesis import Hypothesis
+from ..otherwise import Otherwise, op_of
 from ..settings import config_line
 
 # In the order of how often they are met; what differs only in the last bits comes after the other.
@@ -45,3 +46,12 @@ def activations(case: Case) -> Iterator[Hypothesis]:
                 "activation", f"theirs computes {other}, ours {kind}", suspect.name, edit,
                 ours=config_line(case.settings, KEYS, kind, other), theirs=f"{CODE.get(kind, kind)} in the place of {CODE[other]}",
             )  # fmt: skip
+
+        def none(stage: Stage, kind: str = kind) -> Edit | None:
+            if stage.kind != "Activation" or stage.options["kind"] != kind:
+                return None
+            return Edit({stage.name: replace(stage, op=Otherwise(op_of(stage), "as it is", lambda xs, _: xs[0] * 1))})
+
+        yield Hypothesis(
+            "activation", f"theirs computes no activation, ours {kind}", suspect.name, none, theirs=f"apply {CODE.get(kind, kind)}"
+        )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from ....ops.heads import Normalize
 from ....ops.pooling import POOLINGS
 from ....program.program import Program
-from ....program.stage import Stage
+from ....program.stage import Shape, Stage
 from ....program.torch_calls import from_numpy
 from ..case import Case
 from ..edit import Edit
@@ -157,8 +157,8 @@ def _their_head(case: Case, result: Stage) -> Iterator[Hypothesis]:
     if live is None or SENTENCE not in live.program.aliases or "output" not in case.ours.program:
         return
     head = [stage for stage in live.program if stage.name.startswith(HEAD)]
-    mine = {_word(case.ours.program, stage) for stage in case.ours.program if stage.name.startswith(HEAD)}
-    more = [stage for stage in head if stage.kind in ("Linear", "LayerNorm") and _word(live.program, stage) not in mine]
+    mine = {_sizes(case.ours.program, stage) for stage in case.ours.program if stage.name.startswith(HEAD)}
+    more = [stage for stage in head if stage.weights and _sizes(live.program, stage) not in mine]
     if not more:
         return
     last, outputs = live.program.aliases[SENTENCE], (live.program["output"].name, case.ours.program["output"].name)
@@ -183,6 +183,11 @@ def _their_head(case: Case, result: Stage) -> Iterator[Hypothesis]:
         result.name, only_at(result.name, Edit(stages, weights)), ours="modules.json: the modules that theirs has", theirs=f"without the {said}",
         spreads=False,
     )  # fmt: skip
+
+
+def _sizes(program: Program, stage: Stage) -> tuple[str, *tuple[Shape, ...]]:
+    """What a layer is, whatever its weights hold and it ends in."""
+    return stage.kind, *(program.weights[name] for name in stage.weights)
 
 
 def _word(program: Program, stage: Stage) -> str:

@@ -159,9 +159,8 @@ def compare_against(session: Session, wanted: CompareRequest | OverTextsRequest)
         Reference(wanted.title, wanted.trace, session.trace, comparison.alignment, comparison, session.generation),
         wanted.line,
     )
-    before = asides_of(session.trace, wanted.trace, everything=wanted.everything) + _of_the_way(
-        comparison, wanted.trace
-    )
+    way = _of_the_way(comparison, wanted.trace)
+    before = way + asides_of(session.trace, wanted.trace, everything=wanted.everything)
     text = before + write_comparison(comparison, everything=wanted.everything)
     diagnosis = diagnosed(session, wanted.tolerance) if wanted.diagnosed and not comparison.equal else None
     if diagnosis is not None:

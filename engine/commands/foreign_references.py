@@ -169,8 +169,9 @@ def attention_anew(session: Session, rest: Sequence[str]) -> ComputedAnew:
         kernels = kernels_of(theirs.program)
         matched = match_trace(ours, theirs, title=f"attention {wanted}", meant=meant, stopped=session.stopped)
         _remembered(matched, meant)
-        matched.way = f"attention by torch's kernel {' and '.join(kernels)}" if kernels else f"attention {wanted}"
-        matched.model_notes = (f"{name} as transformers opens it", *notes, *matched.model_notes)
+        attention = f"attention by torch's kernel {' and '.join(kernels)}" if kernels else f"attention {wanted}"
+        matched.way = f"{attention}, as transformers runs {name},"
+        matched.model_notes = (*notes, *matched.model_notes)
         return matched
 
     return through

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import THREE
-from encoder_tui.engine import Encoder, InputError, Session, attach
+from encoder_tui.engine import Encoder, InputError, Session, attach, load
 from encoder_tui.engine.analysis.compare import compare
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.references import REFERENCES
@@ -20,7 +21,7 @@ from encoder_tui.engine.models.traced import compiled, kernels
 from encoder_tui.engine.models.traced.stoppable import run_stoppable
 from encoder_tui.engine.program.trace import Trace
 from encoder_tui.testing import assert_same
-from faulty import put
+from faulty import Copies, put
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 SENTENCES = THREE[:2]
@@ -75,14 +76,26 @@ def test_a_fused_attention_says_its_kernel_how_much_it_changes_and_that_it_is_ro
     attention: str, session: Session
 ) -> None:
     reply = TABLE.execute(session, f"compare attention {attention} diagnose")
-    assert re.fullmatch(f"attention by torch's kernel flash {CHANGED}", of_the_way(reply.text)), reply.text
+    assert re.fullmatch(
+        f"attention by torch's kernel flash, as transformers runs original, {CHANGED}", of_the_way(reply.text)
+    ), reply.text
     assert reply.verdict.startswith("equal within what float32 explains")
     assert "cause" not in reply.text
 
 
 def test_eager_attention_is_what_is_computed_here(session: Session) -> None:
     text = TABLE.execute(session, "compare attention eager").text
-    assert of_the_way(text) == "attention eager changes no bit"
+    assert of_the_way(text) == "attention eager, as transformers runs original, changes no bit"
+    assert "theirs     attention eager float32\n" in text  # and not once more what was typed
+
+
+def test_an_index_that_transformers_alone_cannot_read_is_named(copies: Copies) -> None:
+    there = copies.make("no metadata")
+    index = there / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": json.loads(index.read_text())["weight_map"]}))
+    encoder = load(there)
+    with pytest.raises(InputError, match=r"transformers cannot open .*no metadata: no 'metadata' in one of its files"):
+        TABLE.execute(Session(encoder.run("A cat"), encoder), "compare attention sdpa")
 
 
 def test_a_fault_is_not_called_rounding(session: Session) -> None:

@@ -117,9 +117,10 @@ def _heading(comparison: Comparison) -> list[str]:
         said = ", ".join(f"{PER_LAYER[dtype]} epsilons of {dtype}" for dtype in dtypes)
         said += " for each layer passed, of the reference's largest value"
         said += ": what rounding may add, as theirs was computed by other code" if comparison.foreign else ""
+    typed = comparison.title if comparison.title != comparison.theirs.get("model") else ""  # which would say it twice
     return [
         f"ours       {_about(comparison.ours)}",
-        f"theirs     {_about(comparison.theirs)}" + (f"  ({visible(comparison.title)})" if comparison.title else ""),
+        f"theirs     {_about(comparison.theirs)}" + (f"  ({visible(typed)})" if typed else ""),
         f"tolerance  {said}",
         *comparison.alignment.notes(),
     ]

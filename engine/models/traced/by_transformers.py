@@ -54,7 +54,8 @@ def transformers_module(directory: Path, attention: str = "") -> tuple[nn.Module
                 str(directory), local_files_only=True, trust_remote_code=False, output_loading_info=True, **more
             )
     except Exception as error:  # whatever transformers raises of a directory
-        raise InputError(f"transformers cannot open {directory}: {one_line(error)}") from None
+        said = f"no {one_line(error)} in one of its files" if isinstance(error, KeyError) else one_line(error)
+        raise InputError(f"transformers cannot open {directory}: {said}") from None
     return module.eval(), _told(sorted(loaded["missing_keys"]))
 
 

@@ -10,7 +10,17 @@ import pytest
 from encoder_tui.engine.commands import CommandTable
 from encoder_tui.engine.messages.errors import InputError
 from encoder_tui.tui.app import engine_thread
-from encoder_tui.tui.app.engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
+from encoder_tui.tui.app.engine_thread import (
+    Answered,
+    EngineThread,
+    Failed,
+    Listed,
+    Progress,
+    Ready,
+    Start,
+    TakesLong,
+    Worked,
+)
 from encoder_tui.tui.app.faults import OwnFault
 from encoder_tui.tui.reading.work import Work
 from fakes import Gate, fake_session
@@ -63,6 +73,14 @@ def blocked(engine: EngineThread) -> threading.Event:
     engine.want(SENDER, Work("first", run))
     assert begun.wait(30)
     return gate
+
+
+def test_a_command_that_takes_long_says_so_before_it_is_done(post: Post) -> None:
+    engine = ready(post)
+    engine.want(SENDER, Work("first", lambda session: session.tell("this takes minutes")))
+    assert post.next(TakesLong).text == "this takes minutes"
+    post.next(Worked)
+    engine.close()
 
 
 def test_loading_tells_how_far_it_is(post: Post) -> None:

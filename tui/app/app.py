@@ -28,7 +28,7 @@ from ..screens.main import MainScreen
 from ..screens.modal import Modal, PaletteScreen, opened
 from .choices import Choices
 from .controller import ORIGINS, Controller, words_of
-from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, Worked
+from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, TakesLong, Worked
 from .faults import Faults
 from .keys import fill, is_begun
 from .painted import Painted
@@ -133,6 +133,10 @@ class EncoderApp(Painted):
     @on(Progress)
     def _progress(self, message: Progress) -> None:
         self.main.load(f"{tr('loading')}: {tr(message.text)}", message.share)
+
+    @on(TakesLong)
+    def _takes_long(self, message: TakesLong) -> None:
+        self.main.say("note", message.text)
 
     @on(Ready)
     def _stands(self, message: Ready) -> None:

@@ -34,6 +34,14 @@ class Progress(Message):
         self.text, self.share = text, share
 
 
+class TakesLong(Message):
+    """A command says that it will take long, in a line, while it is at it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class Listed(Message):
     """The commands there are; known long before anything is loaded."""
 
@@ -214,6 +222,7 @@ class EngineThread:
         table, refused = rebound(TABLE, self._keys)
         self._send(Listed(table, refused))
         session = self._session = self._start(self._report)
+        session.tell = lambda line: self._send(TakesLong(line))
         self._position = look(session, None)
         self._send(Ready(self._position, session.notes))
         while True:

@@ -150,8 +150,7 @@ class Palette:
 
     def style(self, code: int) -> Style:
         """A cell of that colour, with what is written on it in black or white, whichever can be read."""
-        ink = Color.from_rgb(*self._ink(self.colour(code)))
-        return _style(ink, self._colour(code), code in MARKS and code != MASKED)
+        return _cell(self, code)
 
     def writing(self, code: int) -> Style:
         """That colour as the ink of a number on the bare ground; of the stronger ones the first that can be read there."""
@@ -191,6 +190,12 @@ def _table(signed: bool, dark: bool, picked: bool) -> tuple[Color, ...]:
 @lru_cache(maxsize=4096)
 def _style(ink: Color, ground: Color, bold: bool) -> Style:
     return Style(color=ink, bgcolor=ground, bold=bold or None)
+
+
+@lru_cache(maxsize=512)
+def _cell(palette: Palette, code: int) -> Style:
+    ink = Color.from_rgb(*palette._ink(palette.colour(code)))
+    return _style(ink, palette._colour(code), code in MARKS and code != MASKED)
 
 
 @lru_cache(maxsize=64)

@@ -25,11 +25,9 @@ _REVERSE = Style(reverse=True, bold=True)
 def halves(upper: Codes, lower: Codes | None, cell_width: int, palette: Palette) -> StyledText:
     """Two rows of cells in one row of the screen."""
     pairs = upper.astype(np.int32) * CODES + (NOTHING if lower is None else lower.astype(np.int32))
-    painted: StyledText = []
-    for start, stop in _runs(pairs):
-        mark, style = _halves(palette, int(pairs[start]))
-        painted.append((mark * ((stop - start) * cell_width), style))
-    return painted
+    table, codes = _pairs(palette), pairs.tolist()
+    return [(mark * ((stop - start) * cell_width), style)
+            for start, stop in _runs(pairs) for mark, style in (table[codes[start]],)]  # fmt: skip
 
 
 def halves_with_cursor(
@@ -132,9 +130,21 @@ def _inside(code: int, number: str, cell_width: int) -> str:
     return fit(number, room, "right").ljust(cell_width)
 
 
-@lru_cache(maxsize=8192)
-def _halves(palette: Palette, pair: int) -> tuple[str, Style]:
-    return palette.halves(*divmod(pair, CODES))
+class _Pairs(dict[int, tuple[str, Style]]):
+    """What two codes, one above the other, look like."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        self._palette = palette
+
+    def __missing__(self, pair: int) -> tuple[str, Style]:
+        self[pair] = drawn = self._palette.halves(*divmod(pair, CODES))
+        return drawn
+
+
+@lru_cache(maxsize=8)
+def _pairs(palette: Palette) -> _Pairs:
+    return _Pairs(palette)
 
 
 def _runs(codes: npt.NDArray[Any]) -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -20,6 +19,7 @@ from ...engine.messages.translation import tr
 from ..drawing.colours import Palette
 from ..drawing.linewise import LinewiseWidget
 from ..drawing.numbers import Scalar, exact
+from ..drawing.strips import strip_of
 from ..drawing.text import cell_len, fit
 from ..reading.window import Bounds, Window, all_of
 from ..reading.work import Wanted, Work, see
@@ -332,11 +332,7 @@ class ValueView(LinewiseWidget):
         return self._strips[key]
 
     def _strip(self, words: StyledPieces, width: int) -> Strip:
-        ground = self.ground
-        segments = [
-            Segment(text, style if style.bgcolor is not None else ground + style) for text, style in words if text
-        ]
-        return Strip(segments).adjust_cell_length(width, ground)
+        return strip_of(words, self.ground).adjust_cell_length(width, self.ground)
 
     def _fits(self) -> bool:
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]

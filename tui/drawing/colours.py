@@ -194,8 +194,8 @@ def _style(ink: Color, ground: Color, bold: bool) -> Style:
 
 @lru_cache(maxsize=512)
 def _cell(palette: Palette, code: int) -> Style:
-    ink = Color.from_rgb(*palette._ink(palette.colour(code)))
-    return _style(ink, palette._colour(code), code in MARKS and code != MASKED)
+    ink = Color.from_rgb(*palette._ink(palette.colour(code)))  # pyright: ignore[reportPrivateUsage] # its own
+    return _style(ink, palette._colour(code), code in MARKS and code != MASKED)  # pyright: ignore[reportPrivateUsage]
 
 
 @lru_cache(maxsize=64)

@@ -5,9 +5,11 @@
 The first frame, with the map on it, is taken in turns with `python -c "import textual.app"`. Keys are timed in every view
 and size on the attention weights of 512 tokens (all-MiniLM-L6-v2; a product on what they mix; words by the bundled model, 254
 tokens), from the write of the key to the last byte that is drawn for it: the frame that answers, and the numbers it waits for.
-While a forward runs (BERT base, 512 tokens, some views), where numbers wait for its end, to the last byte of the frame that
-answers. What is the processor's time is printed as well: unlike the clock's it hardly depends on what else the machine does.
-All of it takes under four minutes on a quiet core; `--runs` has more keys, `--sizes` and `--views` fewer.
+While a forward runs (BERT base, 512 tokens; not the words, whose model is another one, nor the difference, which would be
+waited for), where numbers wait for its end, to the last byte of the frame that answers. What is the processor's time is
+printed as well: unlike the clock's it hardly depends on what else the machine does. `bare` is Textual alone, drawing all of
+one widget as large as the screen: the yardstick of the other rows. All of it takes under five minutes on a quiet core;
+`--runs` has more keys, `--sizes` and `--views` fewer.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 WORDS = "word " * 508
 STAGE = "layers.1.attention.weights"
@@ -72,8 +75,12 @@ WALKS = {
     "whole": Walk(("2", "1"), ("Z", *MOTIONS), ("Z",)),
     "explained": Walk(("1",), ("x", *MOTIONS), ("x",)),
     "tree": Walk(("2", "1"), ("d", "u", "d", "u", "}", "{")),
+    "bare": Walk((), MOTIONS),
 }
-WHILE_RUNNING = ("map", "heat", "why", "lines", "change", "tree")
+APART = ("words", "bare")  # in terminals of their own
+WHILE_RUNNING = [view for view in WALKS if view not in (*APART, "diff")]
+OURS = ("-m", "encoder_tui.tui", "--no-config")
+BARE = (str(Path(__file__).with_name("bare_screen.py")),)
 
 
 @dataclass(slots=True)
@@ -101,14 +108,14 @@ class Taken:
 
 
 class Terminal:
-    """encoder-tui in a pty of its own."""
+    """A program of Python's, encoder-tui unless another is given, in a pty of its own."""
 
-    def __init__(self, size: str, *arguments: str) -> None:
+    def __init__(self, size: str, *arguments: str, program: Sequence[str] = OURS) -> None:
         self.begin = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if not self.pid:
             os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            os.execv(sys.executable, [sys.executable, "-m", "encoder_tui.tui", "--no-config", *arguments])
+            os.execv(sys.executable, [sys.executable, *program, *arguments])
         columns, rows = map(int, size.split("x"))
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -233,20 +240,26 @@ def opened(size: str, model: str, shown: bytes, *more: str) -> Terminal:
 def at_rest(size: str, model: str, views: Sequence[str], runs: int) -> dict[str, Taken]:
     """Keys in every view while nothing else goes on."""
     taken: dict[str, Taken] = {}
-    if set(views) - {"words"}:
+    if set(views) - set(APART):
         other = ["-ex", "ablate layers.0.attention.weights[head=1]", "-ex", "compare original"] * ("diff" in views)
         terminal = opened(size, model, b"softmax(masked)", "--max-length", "512", *other, "-ex", f"goto {STAGE}")
-        taken |= {view: walk(terminal, WALKS[view], runs) for view in views if view != "words"}
+        taken |= {view: walk(terminal, WALKS[view], runs) for view in views if view not in APART}
         terminal.close()
     if "words" in views:
         terminal = opened(size, "", b"layers.3.ffn.norm", "--max-length", "254", "-ex", "goto output")
         taken["words"] = walk(terminal, WALKS["words"], runs)
         terminal.close()
+    if "bare" in views:
+        terminal = Terminal(size, program=BARE)
+        terminal.wait(b"bbbb")
+        terminal.rest(1.0)
+        taken["bare"] = walk(terminal, WALKS["bare"], runs)
+        terminal.close()
     return taken
 
 
 def while_running(views: Sequence[str], runs: int) -> dict[str, Taken]:
-    """Keys in some views while a forward runs, at 120x40."""
+    """Keys in views while a forward runs, at 120x40."""
     taken: dict[str, Taken] = {}
     memory = ("--memory", "100MiB")  # too little to keep what is run
     terminal = opened("120x40", "preset:bert-base", b"softmax(masked)", "--max-length", "512", *memory, "-ex", f"find {STAGE}")  # fmt: skip
@@ -297,7 +310,9 @@ def main() -> None:
     for view in given.views:
         print(f"{view:10}" + "".join(f"  {column.get(view, Taken())!s}" for column in table.values()))
     for size, column in table.items():
-        every = sorted(second for taken in column.values() for second in taken.seconds)
+        every = sorted(second for view, taken in column.items() if view != "bare" for second in taken.seconds)
+        if not every:
+            continue
         middle, late = statistics.median(every), every[round(0.95 * (len(every) - 1))]
         print(f"{size}: {len(every)} keys, p50 {1000 * middle:.0f} ms, p95 {1000 * late:.0f} ms")
 

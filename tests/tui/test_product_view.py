@@ -58,6 +58,7 @@ async def test_what_is_lit_moves_with_the_cursor(session: Session) -> None:
         await pilot.pause()
         after = view.shown.frame
         assert (after.rows.here, after.columns.here, after.asked.index) == (3, 1, (0, 0, 3, 1))
+        assert after.result is before.result  # the window is where it was, and so are its numbers
         app.show(app.inspector.moved("page-down", app.state))
         await pilot.pause()
         assert (app.state.row, app.state.term, view.shown.frame.sum.rank) == (3, 1, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 WHOLE = 1 << 22  # numbers; the colours of a larger matrix are those of a part of it
 TILE_ROWS, TILE_COLUMNS = 64, 128
 
-Scales = dict[tuple[object, ...], Scale]
+PANELS = 24  # that are kept: of the three matrices a key moves the window of one or two
+
+
+@dataclass(slots=True)
+class MatricesSeen:
+    """What has been read of matrices, as long as their numbers are the same.
+
+    Attributes:
+        scales: the colours of a matrix, or a part of it; panels: what is written of a window.
+    """
+
+    scales: dict[tuple[object, ...], Scale] = field(default_factory=dict[tuple[object, ...], Scale])
+    panels: dict[tuple[object, ...], Panel] = field(default_factory=dict[tuple[object, ...], "Panel"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +128,11 @@ class ProductPicture:
         return self.rows.first, self.columns.first, self.summed.first
 
 
-def read_product(session: Session, asked: ProductAsked, scales: Scales) -> ProductPicture:
+def read_product(session: Session, asked: ProductAsked, seen: MatricesSeen) -> ProductPicture:
     """Explain the element and read what is on screen of its matrices. Runs on the engine's thread.
 
     Args:
-        scales: of the matrices that were seen before; those of others are put into it.
+        seen: what has been read before; what is read now is put into it.
 
     Raises:
         InputError: the stage is no product, or has no numbers.
@@ -157,9 +169,9 @@ def read_product(session: Session, asked: ProductAsked, scales: Scales) -> Produ
     named = trace[a.address]
     return ProductPicture(
         asked, np.asarray(value.read(asked.index)).flat[0], layout,
-        _panel(trace, a, rows, summed, asked.gain, scales),
-        _panel(trace, b, summed, columns, asked.gain, scales),
-        _panel(trace, c, down, across, asked.gain, scales),
+        _panel(trace, a, rows, summed, asked.gain, seen),
+        _panel(trace, b, summed, columns, asked.gain, seen),
+        _panel(trace, c, down, across, asked.gain, seen),
         ShownAxis(c.row_axis, down.start, tuple(own), c.rows, c.row),
         ShownAxis(c.column_axis, across.start, _labels(value, c.column_axis, across, c.columns, text), c.columns, c.column),
         ShownAxis(a.column_axis or b.row_axis, summed.start, _labels(_namer(trace, product, named), a.column_axis or b.row_axis, summed, a.columns, text), a.columns, sum_.place),
@@ -192,13 +204,23 @@ def _label(value: Value, axis: str, at: int, size: int, text: int) -> str:
     return label(axis, at, size, rows[text] if text < len(rows) else ())
 
 
-def _panel(trace: Trace, matrix: Matrix, rows: slice, columns: slice, gain: int, scales: Scales) -> Panel:
+def _panel(trace: Trace, matrix: Matrix, rows: slice, columns: slice, gain: int, seen: MatricesSeen) -> Panel:
+    key = (*_key(matrix, rows, columns), matrix.title, matrix.down, matrix.across, gain)
+    panel = seen.panels.get(key) or _read_panel(trace, matrix, rows, columns, gain, seen)
+    if not panel.trouble:  # which is said in the language in use
+        seen.panels[key] = panel
+        while len(seen.panels) > PANELS:
+            seen.panels.pop(next(iter(seen.panels)))
+    return panel
+
+
+def _read_panel(trace: Trace, matrix: Matrix, rows: slice, columns: slice, gain: int, seen: MatricesSeen) -> Panel:
     from ...engine.messages.errors import InputError
 
     title, sizes = matrix.title, f"{counted(matrix.rows)} × {counted(matrix.columns)}"
     try:
         numbers = matrix.window(trace, rows, columns)
-        scale = _scale(trace, matrix, rows, columns, scales).with_gain(gain)
+        scale = _scale(trace, matrix, rows, columns, seen).with_gain(gain)
     except InputError as error:
         return Panel(title, sizes, np.zeros((0, 0), np.uint8), trouble=said(str(error)))
     decimals = 0 if numbers.dtype.kind in "iu" else decimals_for(scale.limit, CELL - 1, signed=False)
@@ -207,7 +229,7 @@ def _panel(trace: Trace, matrix: Matrix, rows: slice, columns: slice, gain: int,
     return Panel(title, sizes, codes, cells, scale.signed)
 
 
-def _scale(trace: Trace, matrix: Matrix, rows: slice, columns: slice, scales: Scales) -> Scale:
+def _scale(trace: Trace, matrix: Matrix, rows: slice, columns: slice, seen: MatricesSeen) -> Scale:
     """The scale of the whole matrix; of a large one that of the part about what is on screen."""
     if matrix.one_hot or "vocabulary" in (matrix.row_axis, matrix.column_axis):
         whole = matrix.rows * matrix.columns <= 1 << 16
@@ -215,12 +237,17 @@ def _scale(trace: Trace, matrix: Matrix, rows: slice, columns: slice, scales: Sc
         whole = matrix.rows * matrix.columns <= WHOLE
     every = (slice(0, matrix.rows), slice(0, matrix.columns))
     part = every if whole else (_tile(rows, TILE_ROWS, matrix.rows), _tile(columns, TILE_COLUMNS, matrix.columns))
-    fixed = tuple(at for axis, at in enumerate(matrix.index) if axis not in (matrix.down, matrix.across))
-    key = (matrix.address, matrix.one_hot, fixed, *((each.start, each.stop) for each in part))
-    if key not in scales:
+    key = _key(matrix, *part)
+    if key not in seen.scales:
         numbers: Array = matrix.window(trace, *part)
-        scales[key] = scale_of(np.ascontiguousarray(numbers), trace[matrix.address].dtype)
-    return scales[key]
+        seen.scales[key] = scale_of(np.ascontiguousarray(numbers), trace[matrix.address].dtype)
+    return seen.scales[key]
+
+
+def _key(matrix: Matrix, *part: slice) -> tuple[object, ...]:
+    """Which numbers a part of a matrix has: the element's own row and column are none of them."""
+    fixed = tuple(at for axis, at in enumerate(matrix.index) if axis not in (matrix.down, matrix.across))
+    return (matrix.address, matrix.one_hot, fixed, *((each.start, each.stop) for each in part))
 
 
 def _tile(shown: slice, tile: int, total: int) -> slice:

@@ -12,7 +12,7 @@ from ..drawing.colours import MARKS, MASKED, MIDDLE, Palette
 from ..drawing.heat_paint import CURSOR
 from ..drawing.numbers import Scalar, counted
 from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
-from ..reading.product import Panel, ProductAsked, ProductPicture, Scales, ShownAxis, read_product
+from ..reading.product import MatricesSeen, Panel, ProductAsked, ProductPicture, ShownAxis, read_product
 from ..state.plane import Plane, fitted, within_plane, written_place
 from ..state.product_layout import CELL
 from ..state.subject import Subject
@@ -33,7 +33,7 @@ class ProductView(ValueView):
 
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
-        self._scales: Scales = {}
+        self._read = MatricesSeen()
         self._asked: ProductAsked | None = None
         self._foot: list[StyledText] = []
 
@@ -66,12 +66,12 @@ class ProductView(ValueView):
         if self._asked is None or replace(self._asked, origins=(0, 0, 0)) != asked:
             before = self.shown.frame.origins if self.shown and self.shown.subject.stage == subject.stage else (0, 0, 0)
             asked = self._asked = replace(asked, origins=before)
-        asked, scales = self._asked, self._scales
-        return PictureRequest((subject, asked), lambda session: read_product(session, asked, scales), 1 << 17)
+        asked, seen = self._asked, self._read
+        return PictureRequest((subject, asked), lambda session: read_product(session, asked, seen), 1 << 17)
 
     def show(self, state: ViewState, subject: Subject | None) -> None:
         if subject is None or self.subject is None or subject.generation != self.subject.generation:
-            self._scales = {}  # the engine's thread may still fill the old one
+            self._read = MatricesSeen()  # the engine's thread may still fill the old one
         super().show(state, subject)
 
     def changed(self, shown: Shown, before: ViewState) -> None:

@@ -108,8 +108,8 @@ def _not_looked_at(ours: Trace, theirs: Trace, names: tuple[str, str]) -> str:
     for trace in (ours, theirs):
         left = unmatched_numbers(trace) if isinstance(trace, Matched) else []
         if left:
-            said = f"{visible(names[0])} is not known to be the same as {visible(names[1])}: what was matched is the same, but {len(left)} tensors are no"
-            said += " stage, and none is what comes out; say with names= which they are, or leave them out"
+            said = f"{visible(names[0])} is not known to be the same as {visible(names[1])}: what was matched is the same, but {len(left)} of its tensors"
+            said += f" {'is' if len(left) == 1 else 'are'} no stage, and what comes out was not matched; say with names= which is which, or leave them out"
             return "\n\n".join([said, *_matches(ours, theirs)])
     return ""
 

@@ -92,8 +92,8 @@ def test_what_is_matched_to_nothing_is_no_pass(run: Run, tmp_path: Path) -> None
     np.savez(tmp_path / "dump.npz", **arrays)  # pyright: ignore[reportArgumentType]
     said, matched = failure(tmp_path / "dump.npz", run).split("\n\n")
     assert said == (
-        "dump.npz is not known to be the same as bundled: what was matched is the same, but 1 tensors are no stage, and none is what comes out; "
-        "say with names= which they are, or leave them out"
+        "dump.npz is not known to be the same as bundled: what was matched is the same, but 1 of its tensors is no stage, and what comes out was not "
+        "matched; say with names= which is which, or leave them out"
     )
     assert matched.splitlines()[-1] == "no stage   odd [1, 5, 7]"
     del arrays["odd"]

@@ -391,7 +391,7 @@ def test_where_ids_went_in_weights_alone_are_tried(copies: Copies, ours: Encoder
 def test_it_is_stopped_between_trials(copies: Copies, session: Session) -> None:
     there, cancel = copies.make("row to stop", row), CancelToken()
     cancel.cancel()
-    with pytest.raises(InputError, match="minimise was interrupted after 1 batches of texts"):
+    with pytest.raises(InputError, match="minimise was interrupted after 1 of at most 1,000 batches of texts"):
         TABLE.execute(session, f"minimise model '{there}'", cancel)
 
 

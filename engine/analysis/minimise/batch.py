@@ -130,4 +130,6 @@ class Trials:
 
     def _stop_here(self) -> None:
         if self.stopped():
-            raise InputError(f"minimise was interrupted after {self.passages} batches of texts")
+            raise InputError(
+                f"minimise was interrupted after {self.passages} of at most {self.most:,} batches of texts"
+            )

@@ -115,7 +115,7 @@ class _Edits:
     def first(self, weights: NamedTensors) -> StageGap | None:
         """Where ours with these is apart."""
         if self.stopped():
-            raise InputError(f"minimise was interrupted after {self.passages} of at most {MOST:,} edits of weights")
+            raise InputError(f"minimise was interrupted at edit {self.passages + 1} of weights")
         self.passages += 1
         edit = Edit(weights=weights)
         touched = edit.touched(self.ours.program)

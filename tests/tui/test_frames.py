@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from driving import press, running
+from driving import press, running, settled
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.main import MainScreen
 
@@ -76,3 +76,28 @@ async def test_a_scroll_bar_comes_and_goes_with_the_pane_below(monkeypatch: pyte
             await press(pilot, "x")
             assert tree.show_vertical_scrollbar is tree.vertical_scrollbar.display is shown
         assert frames.layouts == 3
+
+
+async def test_a_view_that_comes_is_drawn_though_its_place_was_asked_for_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(lines=["goto output", "look layers.1.attention.weights"]) as (app, pilot):
+        await press(pilot, "2", "1")
+        sent: set[int] = set()
+        screen: Any = app.main
+        display = cast(Any, app)._display
+
+        def displayed(shown: MainScreen, update: Any) -> None:
+            sent.update(y for y, _, _ in getattr(update, "spans", ()))
+            display(shown, update)
+
+        monkeypatch.setattr(app, "_display", displayed)
+        app.controller.press(["2"])
+        view = app.main.inspector.view
+        screen._dirty_widgets |= {view, app.main.footer}
+        screen._on_timer_update()  # a frame before the layout is heard of
+        assert screen._compositor.full_map[view].region
+        cast(Any, view)._exchange_repaint_regions()  # what was to be drawn of it was taken note of, where it was not yet
+        sent.clear()
+        await settled(pilot)
+        assert sent >= set(view.region.line_range)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -47,6 +48,18 @@ class FramedScreen(Base):
     """Mixed into a screen that is drawn by a `FrameTimer`."""
 
     _frames: FrameTimer | None = None
+    _laid_out: Any = None  # where everything is on the screen
+
+    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
+        """Called by Textual to lay all out, and to draw what is elsewhere than it was.
+
+        Was anyone's place asked for after a view had come and before this, Textual has taken note of the new places already,
+        finds that nothing has moved, and leaves the view that has gone on the screen.
+        """
+        if self._laid_out is not None:
+            self._compositor._full_map = self._laid_out  # pyright: ignore[reportPrivateUsage]
+        super()._refresh_layout(size, scroll)
+        self._laid_out = self._compositor._full_map  # pyright: ignore[reportPrivateUsage]
 
     def _compositor_refresh(self) -> None:
         """Called by Textual to draw what is outdated: with what a layout has outdated, which would be a second frame's."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -48,24 +47,25 @@ class FramedScreen(Base):
     """Mixed into a screen that is drawn by a `FrameTimer`."""
 
     _frames: FrameTimer | None = None
-    _laid_out: Any = None  # where everything is on the screen
-
-    def _refresh_layout(self, size: Size | None = None, scroll: bool = False) -> None:
-        """Called by Textual to lay all out, and to draw what is elsewhere than it was.
-
-        Was anyone's place asked for after a view had come and before this, Textual has taken note of the new places already,
-        finds that nothing has moved, and leaves the view that has gone on the screen.
-        """
-        if self._laid_out is not None:
-            self._compositor._full_map = self._laid_out  # pyright: ignore[reportPrivateUsage]
-        super()._refresh_layout(size, scroll)
-        self._laid_out = self._compositor._full_map  # pyright: ignore[reportPrivateUsage]
+    _places: Any = None  # what is where on the screen, as it was drawn last
 
     def _compositor_refresh(self) -> None:
-        """Called by Textual to draw what is outdated: with what a layout has outdated, which would be a second frame's."""
-        outdated = {each for each in self._compositor.visible_widgets if each._repaint_regions}  # pyright: ignore[reportPrivateUsage]
-        self._compositor.update_widgets(outdated)
-        super()._compositor_refresh()
+        """Called by Textual to draw what is outdated: with what a layout has outdated, which would be a second frame's.
+
+        What is elsewhere than it was drawn is drawn too. Textual compares each layout with the one before, and where anyone's
+        place was asked for in between it has taken note of the new one already: the view that had gone stayed on the screen.
+        """
+        compositor: Any = self._compositor
+        for _ in range(2):  # it may take note of new places while it draws
+            places = compositor.visible_widgets
+            if places != self._places:
+                moved = places.items() ^ (self._places or {}).items()
+                compositor._dirty_regions.update(filter(None, (clip.intersection(at) for _, (at, clip) in moved)))
+                self._places = places
+            compositor.update_widgets({each for each in places if each._repaint_regions})
+            super()._compositor_refresh()
+            if compositor.visible_widgets == places:
+                return
 
     @property
     def _update_timer(self) -> Timer:

@@ -70,21 +70,26 @@ def read_compare_line(line: str) -> CompareLine:
     words, tolerance, everything, diagnosed, texts = shell_words(line, COMPARE), None, False, False, ""
     least = 1 if words[:1] and words[0] in ALONE else 2  # what names the reference itself
     while len(words) > least:
-        if words[-1] == "all":
+        if _is_option(words[-1], "all"):
             everything = True
             words.pop()
-        elif words[-1] in ("diagnose", "--diagnose"):
+        elif _is_option(words[-1], "diagnose"):
             diagnosed = True
             words.pop()
-        elif len(words) > least + 1 and words[-2] == "tolerance":
+        elif len(words) > least + 1 and _is_option(words[-2], "tolerance"):
             tolerance = _tolerance(words[-1])
             del words[-2:]
-        elif len(words) > least + 1 and words[-2] == "texts":
+        elif len(words) > least + 1 and _is_option(words[-2], "texts"):
             texts = words[-1]
             del words[-2:]
         else:
             break
     return CompareLine(tuple(words), tolerance, everything, diagnosed, texts)
+
+
+def _is_option(word: str, name: str) -> bool:
+    """Whether a word is an option, written as a word or as on a command line: `diagnose`, `--diagnose`."""
+    return word in (name, f"--{name}")
 
 
 def against(session: Session, line: str) -> CompareRequest | OverTextsRequest:

@@ -87,8 +87,13 @@ def test_of_a_condition_the_branch_that_is_taken_is_seen(x: torch.Tensor, way: s
     wanted = module(x)
     run = record(module, x)
     assert torch.equal(run.result, wanted)
-    assert [stage.name for stage in run.program][:4] == ["input.x", "sum", "gt", "linear"]
-    assert [stage.name for stage in run.program][4] == way
+    *before, inside, after = [stage.name for stage in run.program][:5]
+    assert before == ["input.x", "sum", "gt"]
+    assert inside in (
+        "linear",
+        "one" if way == "mul" else "other",
+    )  # torch reads the branch, or calls its modules: it depends on what it read before
+    assert after == way
     assert any(note.startswith(f"the code looked at gt at {__file__.rpartition('/')[2]}:") for note in run.notes)
     encoder = attach(module, x, tell=lambda note: None)
     assert encoder.first is not None

@@ -11,6 +11,7 @@ import torch
 from encoder_tui.engine import Encoder, InputError
 from encoder_tui.engine.analysis.compare.over_texts import OverTexts, TextGap, compare_texts, write_over_texts
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.commands.comparing import CompareLine, read_compare_line
 from encoder_tui.engine.commands.session import Session
 from faulty import Copies
 
@@ -150,3 +151,9 @@ def test_what_is_patched_here_is_not_left_out_in_silence(session: Session, texts
         TABLE.execute(session, f"compare dtype float64 texts '{texts}'")
     TABLE.execute(session, "undo")
     assert TABLE.execute(session, f"compare dtype float64 texts '{texts}'").verdict.startswith("equal")
+
+
+@pytest.mark.parametrize("dashes", ["", "--"])
+def test_options_are_written_as_words_or_as_on_a_command_line(dashes: str) -> None:
+    read = read_compare_line(f"model M {dashes}tolerance 1e-5 {dashes}texts t.txt {dashes}all {dashes}diagnose")
+    assert read == CompareLine(("model", "M"), 1e-5, True, True, "t.txt")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from encoder_tui.engine import Encoder, Run, Tokens, record
@@ -21,7 +22,8 @@ from encoder_tui.engine.models.traced.by_transformers import attending
 from encoder_tui.engine.models.traced.on_inputs import module_on
 from encoder_tui.engine.program.tokens import PIXELS
 from encoder_tui.engine.program.trace import Trace
-from family_kit import Sample, open_pair, random_model, samples, tokens_for
+from encoder_tui.testing import assert_same
+from family_kit import Sample, open_pair, random_model, random_tokens, sample_of, samples, tokens_for
 
 LENGTHS = (12, 8, 5)
 SAMPLES = {sample.family: sample for sample in samples()}
@@ -166,3 +168,12 @@ def test_what_depends_on_padding_is_said_to() -> None:
     assert [(cause.first, cause.kind) for cause in diagnosis.causes] == [("head.answer.start_probabilities", "padding")]
     assert "theirs pads to 12 tokens, ours to 8" in diagnosis.causes[0].cause
     assert diagnosis.left is None
+
+
+@pytest.mark.parametrize("family", ["ModernBERT", "DeBERTa-v2"])
+def test_a_module_that_lays_heads_out_otherwise_is_the_same(family: str) -> None:
+    """What stands under one of our names along other axes is no difference: what is made of it is compared."""
+    sample = sample_of(family)
+    model = random_model(sample)
+    encoder, _ = open_pair(sample, model)
+    assert_same(model, encoder.run(random_tokens((9,), np.random.default_rng(0), encoder)))

@@ -126,6 +126,7 @@ class OtherShape:
         name, position, axes: the stage, where it is in our program, and its axes.
         ours, theirs: the two shapes.
         by_tokens: whether ours would have their shape with as many tokens as theirs: a table of distances, cut to the text.
+        by_layout: whether theirs has other axes: somebody's module lays the same out otherwise, and what is made of it tells.
     """
 
     name: str
@@ -134,6 +135,7 @@ class OtherShape:
     ours: Shape
     theirs: Shape
     by_tokens: bool = False
+    by_layout: bool = False
 
     @property
     def counts(self) -> str:
@@ -193,8 +195,8 @@ class Comparison(InNotebooks):
 
     @property
     def other_shapes(self) -> tuple[OtherShape, ...]:
-        """Stages that have another shape though the tokens are as many."""
-        return tuple(shape for shape in self.unlike_shapes if not shape.by_tokens)
+        """Stages that have another shape though the tokens are as many and the axes the same."""
+        return tuple(shape for shape in self.unlike_shapes if not (shape.by_tokens or shape.by_layout))
 
     @property
     def overflow(self) -> Difference | None:

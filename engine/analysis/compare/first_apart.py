@@ -7,8 +7,8 @@ from collections.abc import Container
 from ...program.trace import Trace
 from .added_error import counterpart, same_shapes
 from .align import Alignment, align_traces
-from .comparison import OtherShape
 from .gaps import StageGap
+from .other_shape import other_shape
 from .walk import ONE_HOT, Walk, may_be_exact
 
 
@@ -35,7 +35,10 @@ def first_apart(
         if other is None or name == ONE_HOT or name in known:
             continue
         if stage.axes != other.axes or not same_shapes(stage, ours.shapes[name], theirs.shapes[name]):
-            return OtherShape(name, position, stage.axes, ours.shapes[name], theirs.shapes[name])
+            unlike = other_shape(ours, theirs, stage, position)
+            if unlike.by_tokens or unlike.by_layout:
+                continue
+            return unlike
         if ours.has(name) and theirs.has(name):
             row = walk.difference(stage, position, tolerance, exact)
             if row.beyond:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...program.inputs import Inputs
 from ...program.stage import Shape, Stage
 from ...program.trace import LiveTrace, Trace
+from .added_error import counterpart
 from .comparison import OtherShape
 
 
@@ -14,7 +15,9 @@ def other_shape(ours: Trace, theirs: Trace, stage: Stage, position: int) -> Othe
     by_tokens = _with_tokens_of(ours, theirs.inputs, stage.name) == other or (
         _with_tokens_of(theirs, ours.inputs, stage.name) == mine
     )
-    return OtherShape(stage.name, position, stage.axes, mine, other, by_tokens)
+    there = counterpart(stage, theirs.program)
+    by_layout = there is not None and there.axes != stage.axes
+    return OtherShape(stage.name, position, stage.axes, mine, other, by_tokens, by_layout)
 
 
 def _with_tokens_of(trace: Trace, inputs: Inputs, name: str) -> Shape | None:

@@ -26,7 +26,7 @@ from encoder_tui.engine.analysis.matching import match_trace
 from encoder_tui.engine.models.notes import silent
 from encoder_tui.engine.program.trace import Trace
 from family_kit import Sample, open_pair, random_model, random_tokens
-from faulty import Copies
+from faulty import TWO, Copies, merge_twice, scale_a_row, shift
 from ports import Port, Ported
 from ports_relative import T5, Modern
 from safetensors.torch import load_file, save_file
@@ -35,7 +35,6 @@ from torch import nn
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat sat."]
 Weights = dict[str, torch.Tensor]
 Given = tuple[torch.Tensor, ...]
-ONE, TWO = "encoder.layer.0.", "encoder.layer.1."
 
 
 @dataclass(frozen=True)
@@ -137,27 +136,6 @@ class Bert:
 
         opened: Any = BertModel.from_pretrained(str(self.place), attn_implementation=attention, add_pooling_layer=False)
         return opened.eval().requires_grad_(False)
-
-
-def shift(tokenizer: Any) -> None:
-    """Every id one up, the last one round."""
-    vocabulary = tokenizer["model"]["vocab"]
-    tokenizer["model"]["vocab"] = {word: (number + 1) % len(vocabulary) for word, number in vocabulary.items()}
-    for token in tokenizer["added_tokens"]:
-        token["id"] += 1
-    for token in tokenizer["post_processor"]["special_tokens"].values():
-        token["ids"] = [number + 1 for number in token["ids"]]
-
-
-def merge_twice(weights: Weights) -> None:
-    draw = torch.Generator().manual_seed(0)
-    for layer in (ONE, TWO):
-        weight = weights[f"{layer}attention.self.query.weight"]
-        weight += 0.02 * torch.randn(384, 8, generator=draw) @ torch.randn(8, 384, generator=draw)
-
-
-def scale_a_row(weights: Weights) -> None:
-    weights[f"{TWO}intermediate.dense.weight"][777] *= 8
 
 
 def zero_a_bias(weights: Weights) -> None:

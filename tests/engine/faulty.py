@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 Change = Callable[[dict[str, torch.Tensor]], None]
 LAYERS = 2
+ONE, TWO = "encoder.layer.0.", "encoder.layer.1."
 WORDS = "embeddings.word_embeddings.weight"
 
 
@@ -52,6 +53,32 @@ class Copies:
         places = dict.fromkeys(weights, "rest.safetensors") | {WORDS: "words.safetensors"}
         (there / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
         return there
+
+
+# -- faults that several plant -----------------------------------------------------------------------------------------
+
+
+def shift(tokenizer: dict[str, Any]) -> None:
+    """Every id of a tokenizer.json one up, the last one round."""
+    vocabulary = tokenizer["model"]["vocab"]
+    tokenizer["model"]["vocab"] = {word: (number + 1) % len(vocabulary) for word, number in vocabulary.items()}
+    for token in tokenizer["added_tokens"]:
+        token["id"] += 1
+    for token in tokenizer["post_processor"]["special_tokens"].values():
+        token["ids"] = [number + 1 for number in token["ids"]]
+
+
+def merge_twice(weights: dict[str, torch.Tensor]) -> None:
+    """A LoRA update of rank 8 in the queries of both layers, once more."""
+    draw = torch.Generator().manual_seed(0)
+    for layer in (ONE, TWO):
+        weight = weights[f"{layer}attention.self.query.weight"]
+        weight += 0.02 * torch.randn(384, 8, generator=draw) @ torch.randn(8, 384, generator=draw)
+
+
+def scale_a_row(weights: dict[str, torch.Tensor]) -> None:
+    """One channel's scale broken."""
+    weights[f"{TWO}intermediate.dense.weight"][777] *= 8
 
 
 def put(run: Any, name: str, tensor: torch.Tensor) -> None:

@@ -12,10 +12,9 @@ from encoder_tui.engine import Encoder, InputError, load, open_snapshot, save
 from encoder_tui.engine.analysis.diagnose import diagnose
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
-from faulty import Change, Copies
+from faulty import ONE, TWO, Change, Copies, merge_twice, scale_a_row
 
 TEXT = "The animal didn't cross the street because it was too tired"
-ONE, TWO = "encoder.layer.0.", "encoder.layer.1."
 Weights = dict[str, torch.Tensor]
 
 
@@ -34,17 +33,6 @@ def exchange_layers(weights: Weights) -> None:
 
 def zero(name: str, weights: Weights) -> None:
     weights[name].zero_()
-
-
-def merge_twice(weights: Weights) -> None:
-    draw = torch.Generator().manual_seed(0)
-    for layer in (ONE, TWO):
-        weight = weights[f"{layer}attention.self.query.weight"]
-        weight += 0.02 * torch.randn(384, 8, generator=draw) @ torch.randn(8, 384, generator=draw)
-
-
-def scale_a_row(weights: Weights) -> None:
-    weights[f"{TWO}intermediate.dense.weight"][777] *= 8
 
 
 def transpose(weights: Weights) -> None:

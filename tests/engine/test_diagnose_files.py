@@ -13,22 +13,12 @@ import torch
 from encoder_tui.engine import Encoder, load
 from encoder_tui.engine.analysis.diagnose import diagnose
 from family_kit import random_model
-from faulty import Copies
+from faulty import Copies, shift
 from safetensors.torch import load_file, save_file
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat sat."]
 Json = dict[str, Any]
 Files = dict[str, Callable[[Json], object]]
-
-
-def shift(tokenizer: Json) -> None:
-    """Every id one up, the last one round."""
-    vocabulary = tokenizer["model"]["vocab"]
-    tokenizer["model"]["vocab"] = {word: (number + 1) % len(vocabulary) for word, number in vocabulary.items()}
-    for token in tokenizer["added_tokens"]:
-        token["id"] += 1
-    for token in tokenizer["post_processor"]["special_tokens"].values():
-        token["ids"] = [number + 1 for number in token["ids"]]
 
 
 # Fault -> (what is done to which file, where it begins, kind, words of the cause)

@@ -15,9 +15,11 @@ import pytest
 import torch
 from encoder_tui.engine import Encoder, Run, attach, load, record, save
 from encoder_tui.engine.analysis.diagnose import Diagnosis, diagnose
+from encoder_tui.engine.analysis.matching import match_trace
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.models.notes import silent
+from encoder_tui.testing import assert_same
 from family_kit import random_model, random_tokens, sample_of
 from faulty import Copies
 from ports import Port, Ported
@@ -201,3 +203,20 @@ def test_14_an_adapter_beside_what_it_is_merged_into_is_named(live: bool, copies
     assert (cause.kind, cause.then) == ("low-rank difference", "")
     assert cause.stages == ("layers.0.attention.query", "layers.1.attention.query")
     assert "a matrix of rank 8" in cause.cause
+
+
+def test_11_of_a_decoder_that_is_not_tied_in_code_the_stage_is_found(tmp_path: Path) -> None:
+    """The cause is not named from code: what is left, and that it is not the same, is."""
+    model: Any = random_model(sample_of("BERT"), head="words", tie_word_embeddings=True)
+    model.save_pretrained(tmp_path)
+    run = load(tmp_path, "cpu").run_ids([[5, 6, 7, 8, 9, 1, 2, 3]])
+    decoder = model.cls.predictions.decoder
+    noise = 0.05 * torch.randn(decoder.weight.shape, generator=torch.Generator().manual_seed(0))
+    decoder.weight = nn.Parameter(decoder.weight.detach() + noise)
+    theirs = attach(model.eval(), *inputs_of(run), tell=silent).first
+    assert theirs is not None
+    diagnosis = diagnose(run, match_trace(run, theirs, title="theirs"))
+    assert diagnosis.left is not None
+    assert diagnosis.left.name == "head.words.logits"
+    with pytest.raises(AssertionError, match="is not the same as"):
+        assert_same(model, run)

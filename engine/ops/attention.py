@@ -277,7 +277,7 @@ class Concat(Op):
         apart = x.transpose(1, 2)  # (batch, token, head, head_dim)
         memory = out()
         if memory is None:
-            return apart.reshape(batch, tokens, heads * size)
+            return apart.reshape(batch, tokens, heads * size).contiguous()  # heads of size 1 would be a view
         memory.view(batch, tokens, heads, size).copy_(apart)
         return memory
 

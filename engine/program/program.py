@@ -148,6 +148,11 @@ class Program(Stages):
         return frozenset(downstream)
 
     @cached_property
+    def given(self) -> tuple[Stage, ...]:
+        """The stages that nothing is computed for: what goes in."""
+        return tuple(stage for stage in self.stages if stage.card.given)
+
+    @cached_property
     def _users(self) -> dict[str, tuple[str, ...]]:
         users: dict[str, list[str]] = {stage.name: [] for stage in self.stages}
         for stage in self.stages:

@@ -6,9 +6,12 @@ import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import count
 
 import torch
+
+from .arena import Arena, one_value
 
 BufferKey = tuple[tuple[int, ...], torch.dtype, torch.device]
 CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
@@ -34,27 +37,32 @@ class MemoryPool:
     Several names may share one storage (heads are a view of the query), in one cache or across them; its bytes count once,
     and it is reused only when no name holds it any more. Tensors never leave the engine (`Value.tensor` copies), so reuse is safe.
 
+    As long as all that is expected fits the budget nothing is counted: no value has to go, and values lie in an arena, side by side.
+
     Args:
         budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
         anchors: names to be kept longest, since whole layers can be computed again from them.
         device: where the values are; None for the CPU.
 
     Attributes:
-        plain: whether nothing is ever evicted nor used again, so that nobody needs to count.
+        counting: whether values may have to go, so that it is counted where they lie and who was used last.
     """
 
     def __init__(
         self, budget: int | None = None, anchors: Collection[str] = (), device: torch.device | None = None
     ) -> None:
         self.budget = budget
-        self._reuses = device is None or reuses(device)
-        self.plain = budget is None and not self._reuses
+        self.counting = False
+        self._expected = 0
+        self._arena = Arena() if device is None or reuses(device) else None
         self.anchors = frozenset(anchors)
         self._foreign: set[int] = set()  # where memory lies that is somebody else's
         self.evictions = 0
         self._numbers = count()
         self._caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
-        self._gone: deque[int] = deque()  # numbers of caches that were let go
+        self._gone: deque[tuple[int, int]] = (
+            deque()
+        )  # caches that were let go: their numbers, and what was expected of them
         self._used: tuple[OrderedDict[CacheKey, None], ...] = (
             OrderedDict(),
             OrderedDict(),
@@ -69,19 +77,29 @@ class MemoryPool:
     @property
     def bytes(self) -> int:
         """Bytes of the values kept at the moment, by all caches."""
-        if self.plain:
+        if not self.counting:
             storages = [tensor.untyped_storage() for cache in self._caches.values() for tensor in cache.tensors()]
             return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
         self._strike_off()
         return self._bytes
 
-    def enter(self, cache: Cache) -> int:
-        """Count a cache in; its number."""
+    def enter(self, cache: Cache, expected: int) -> int:
+        """Take in a cache of so many bytes at most, and begin to count if all of them might be too much; its number."""
         self._strike_off()
         number = next(self._numbers)
         self._caches[number], self._places[number] = cache, {}
-        weakref.finalize(cache, self._gone.append, number).atexit = False
+        weakref.finalize(cache, self._gone.append, (number, expected)).atexit = False
+        self._expected += expected
+        if self.budget is not None and not self.counting and self._expected > self.budget * (1 - IDLE_SHARE):
+            self._begin_to_count()
         return number
+
+    def _begin_to_count(self) -> None:
+        self.counting = True
+        if self._arena is not None:
+            self._arena.close()
+        for cache in list(self._caches.values()):
+            cache.count()
 
     def use(self, key: CacheKey) -> None:
         """Note that a value was used just now."""
@@ -103,8 +121,7 @@ class MemoryPool:
     def add(self, key: CacheKey, tensor: torch.Tensor, borrowed: bool) -> None:
         """Count a tensor in, and evict others until the budget is met; what is borrowed is never computed in."""
         self._strike_off()
-        storage = tensor.untyped_storage()
-        place, size = storage.data_ptr(), storage.nbytes()
+        place, size = self._place(tensor)
         if not self._users[place]:
             self._bytes += size
         self._users[place] += 1
@@ -123,9 +140,11 @@ class MemoryPool:
 
     def buffer(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """Memory for a result: what an evicted value of the same shape left, or new."""
+        if not self.counting and self._arena is not None:
+            return self._arena.empty(shape, dtype)
         idle = self._free.get((shape, dtype, device))
         if not idle:
-            return torch.empty(shape, dtype=dtype, device=device)
+            return torch.empty(shape, dtype=dtype, device=device) if self._arena is None else one_value(shape, dtype)
         self._free_bytes -= idle[-1].nbytes
         return idle.pop()
 
@@ -137,10 +156,18 @@ class MemoryPool:
                 self.evictions += 1
         self._free.clear()
         self._free_bytes = 0
+        if self._arena is not None:
+            self._arena.give_up()
+
+    def _place(self, tensor: torch.Tensor) -> tuple[int, int]:
+        """Where the memory of a tensor begins and how much it is: all of a piece of the arena, which goes only as a whole."""
+        storage = tensor.untyped_storage()
+        begin, size = storage.data_ptr(), storage.nbytes()
+        return (self._arena.piece(begin) if self._arena is not None else None) or (begin, size)
 
     def _keep_free(self, tensor: torch.Tensor) -> None:
         """Leave the memory for another value, as long as what lies idle stays small beside the budget."""
-        if not self._reuses:
+        if self._arena is None or self._arena.piece(tensor.untyped_storage().data_ptr()) is not None:
             return
         if self.budget is not None and self._free_bytes + tensor.nbytes > self.budget * IDLE_SHARE:
             return
@@ -164,7 +191,8 @@ class MemoryPool:
     def _strike_off(self) -> None:
         """Count out what caches held that are gone by now, tensors and all."""
         while self._gone:
-            number = self._gone.popleft()
+            number, expected = self._gone.popleft()
+            self._expected -= expected
             for name in list(self._places[number]):
                 self._forget((number, name))
             del self._places[number]
@@ -191,14 +219,16 @@ class Cache:
         pool: what it shares with the caches of forks.
         borrowed: names whose memory is somebody else's: a weight's, say.
         given: tensors from outside, whose memory is borrowed whatever lies in it is called.
+        expected: bytes that all of its values take at most.
     """
 
-    def __init__(self, pool: MemoryPool, borrowed: Collection[str] = (), given: Iterable[torch.Tensor] = ()) -> None:
+    def __init__(
+        self, pool: MemoryPool, borrowed: Collection[str] = (), given: Iterable[torch.Tensor] = (), expected: int = 0
+    ) -> None:
         self.pool, self._borrowed = pool, frozenset(borrowed)
-        self._given = {tensor.untyped_storage().data_ptr() for tensor in given}
-        self._number = pool.enter(self)
+        self._given = tuple(given)
         self._tensors: dict[str, torch.Tensor] = {}
-        self._plain = pool.plain
+        self._number = pool.enter(self, expected)
 
     def __contains__(self, name: str) -> bool:
         return name in self._tensors
@@ -210,27 +240,43 @@ class Cache:
     def get(self, name: str) -> torch.Tensor | None:
         """The tensor kept under a name, now the one used last; None when there is none."""
         tensor = self._tensors.get(name)
-        if tensor is not None and not self._plain:
+        if tensor is not None and self.pool.counting:
             self.pool.use((self._number, name))
         return tensor
 
     def put(self, name: str, tensor: torch.Tensor) -> None:
         """Keep a tensor; others are evicted until the budget is met."""
+        if not self.pool.counting:
+            self._tensors[name] = tensor
+            return
         self.drop(name)
         self._tensors[name] = tensor
-        if not self._plain:
-            borrowed = name in self._borrowed or tensor.untyped_storage().data_ptr() in self._given
-            self.pool.add((self._number, name), tensor, borrowed)
+        self._add(name, tensor)
+
+    def count(self) -> None:
+        """Have the pool count what is kept here, from now on."""
+        for name, tensor in list(self._tensors.items()):
+            if name in self._tensors:  # counting another one may have evicted it
+                self._add(name, tensor)
+
+    def _add(self, name: str, tensor: torch.Tensor) -> None:
+        borrowed = name in self._borrowed or tensor.untyped_storage().data_ptr() in self._foreign
+        self.pool.add((self._number, name), tensor, borrowed)
+
+    @cached_property
+    def _foreign(self) -> frozenset[int]:
+        """Where memory lies that was given from outside."""
+        return frozenset(tensor.untyped_storage().data_ptr() for tensor in self._given)
 
     def drop(self, name: str) -> None:
         """Forget a name."""
         tensor = self._tensors.pop(name, None)
-        if tensor is not None and not self._plain:
+        if tensor is not None and self.pool.counting:
             self.pool.remove((self._number, name), tensor)
 
     def clear(self) -> None:
         """Forget every name; the memory stays for whoever computes the same shapes next."""
-        if self._plain:
+        if not self.pool.counting:
             self._tensors.clear()
         for name in list(self._tensors):
             self.drop(name)

@@ -15,6 +15,7 @@ from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
 from ..program.torch_calls import from_numpy
+from .arena import SMALL
 from .cache import Cache, CacheKey, MemoryPool, reuses
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -66,7 +67,7 @@ class Computation:
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = _brought(program, inputs, self.device, dtype)
         memory = shared or MemoryPool(budget, program.anchors, self.device)
-        self.cache = Cache(memory, program.borrowed, self._given.values())
+        self.cache = Cache(memory, program.borrowed, self._given.values(), self._expected)
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
@@ -106,6 +107,13 @@ class Computation:
             stage, _ = self._stages[name]
             with self._hold(stage.inputs):
                 return self._block(stage, start, stop)
+
+    @property
+    def _expected(self) -> int:
+        """Bytes that all values take at most, as far as they are kept; 0 where nobody asks."""
+        if self.budget is None:
+            return 0
+        return sum(shadow.nbytes for name, shadow in self.shadows.items() if not self.is_windowed(name))
 
     @property
     def kept_bytes(self) -> int:
@@ -216,13 +224,17 @@ class Computation:
     def _result(self, stage: Stage, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """What a stage makes of its inputs; where memory is full, once room has been made."""
         op = self._stages[stage.name][1]
-        out = (lambda: self._buffer(stage.name)) if self._reuses else no_memory
+        out = (lambda: self._buffer(stage.name)) if self._lays(stage.name) else no_memory
         try:
             return op.compute(inputs, self._weights(stage), out)
         except (RuntimeError, MemoryError) as error:
             if not is_full(error):
                 raise
         return made_room(self, stage.name, lambda: op.compute(inputs, self._weights(stage), out))
+
+    def _lays(self, name: str) -> bool:
+        """Whether a value is computed in memory of ours; torch itself is quicker to find a little."""
+        return self._reuses and (self.cache.pool.counting or self.shadows[name].nbytes >= SMALL)
 
     @contextmanager
     def _hold(self, names: Iterable[str]) -> Generator[None]:
@@ -312,7 +324,7 @@ class Computation:
 
 def _brought(program: Program, inputs: Inputs, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
-    given = {stage.name: program.pairs[stage.name][1] for stage in program if stage.card.given}
+    given = {stage.name: program.pairs[stage.name][1] for stage in program.given}
     tensors = {name: from_numpy(inputs.given(program[name])) for name in given}
     whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == inputs.tokens.shape]
     there = (

@@ -153,7 +153,7 @@ def test_memory_of_others_is_never_computed_in(borrowed: dict[str, Any]):
     """Neither what was given, whatever part of it a value is, nor a weight that is a value."""
     given = torch.ones(4, 6)
     more: dict[str, Any] = {"given": [given]} if borrowed.get("given") else borrowed
-    cache = Cache(MemoryPool(), **more)
+    cache = Cache(MemoryPool(budget=8 * given.nbytes), **more, expected=8 * given.nbytes)  # too much, so it counts
     cache.put("y", given.view(2, 2, 6))
     cache.put("z", given.view(2, 2, 6))
     cache.drop("y")

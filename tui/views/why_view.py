@@ -11,7 +11,7 @@ from textual import events
 from ...engine.messages.translation import said, tr
 from ..drawing.bars import across
 from ..drawing.numbers import Scalar, exact
-from ..drawing.text import StyledText, cell_len, cut, fit
+from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
 from ..reading.why import Why, read_why, tile_of
 from ..state.plane import Plane, within_plane
 from ..state.subject import Subject
@@ -23,6 +23,8 @@ from .value_view import ValueView
 
 if TYPE_CHECKING:
     from ...engine.analysis.why import Operand, Row
+
+ROOM_TO_WRAP = 14  # rows: from here on what is said above the terms takes the lines it needs
 
 
 class WhyView(ValueView):
@@ -144,7 +146,7 @@ class WhyView(ValueView):
         """What it is called and how it is made; how many terms, and how well they add up."""
         width, height = self.size
         name = cut(why.name, max(0, width - cell_len(exact(why.number)) - 3))
-        lines = [list(self.status_words((why.place, name), why.number)), [(cut(why.formula, width), self.ink("label"))]]
+        lines = [list(self.status_words((why.place, name), why.number)), *self._whole(why.formula, "label")]
         sums = ["; ".join(why.sums) or tr("the terms of this number are not known")]
         if cell_len(sums[0]) > width and len(why.sums) > 1:
             sums = list(why.sums) if height >= 12 else [why.sums[-1]]
@@ -152,9 +154,15 @@ class WhyView(ValueView):
             for long, short in ((" in float64", ""), ("difference", "off by"), ("rounding allows", "may be")):
                 line = line if cell_len(line) <= width else line.replace(tr(long), tr(short))
             line = line if cell_len(line) <= width or len(sums) > 1 else why.brief
-            lines.append([(cut(line, width), self.ink("note" if why.holds else "warning"))])
+            lines += self._whole(line, "note" if why.holds else "warning")
         lines += [[]] * (height >= 16)
         return lines[: max(1, height - 2)]
+
+    def _whole(self, text: str, kind: str) -> list[StyledText]:
+        """All of a text where there is room for its lines, and else what goes into one."""
+        width, height = self.size
+        lines = wrapped(text, width) if height >= ROOM_TO_WRAP else [cut(text, width)]
+        return [[(line, self.ink(kind))] for line in lines]
 
     def _row(self, why: Why, term: int) -> StyledText:
         """Rank, value, bar, share up to here, operands."""

@@ -86,7 +86,11 @@ def _blocks(why: Why, width: int) -> list[Block]:
     for part in why.parts:
         if part.title:
             about = part.title if cell_len(part.title) + cell_len(part.about) + 2 > width else ""
-            lines = (*_filled(part.title, width), part.about) if about else (f"{part.title}: {part.about}",)
+            lines = (
+                (*_filled(part.title, width), *wrapped(part.about, width))
+                if about
+                else (f"{part.title}: {part.about}",)
+            )
             blocks.append(Block("label-here", ("", *lines)))
         blocks.append(Block("term", (), part.first, part.count))
     if why.names:

@@ -77,6 +77,19 @@ async def test_the_first_stage_beyond_is_said_there_and_elsewhere(session: Sessi
     assert (await seen(session, ViewState("embeddings.sum", view="diff")))[-2] == "✗ the first stage beyond tolerance 0"
 
 
+async def test_where_the_verdict_does_not_fit_the_first_stage_stands_whole(session: Session) -> None:
+    TABLE.execute(session, 'compare text "A dog sat on the mat"')
+    assert session.reference is not None
+    first = session.reference.comparison.first
+    assert first is not None
+    wide, narrow = [
+        (await seen(session, ViewState(WEIGHTS, view="diff", row=1), (width, 20)))[-2] for width in (100, 42)
+    ]
+    assert wide.startswith("✗ beyond tolerance ")
+    assert wide.endswith(f"; first: {first.name} (D)")
+    assert narrow == f"✗ first: {first.name} (D)"
+
+
 async def test_after_a_change_the_old_figures_are_not_shown(session: Session) -> None:
     TABLE.execute(session, "compare dtype float64")
     TABLE.execute(session, "scale embeddings.sum[0, 1, 0] 2")

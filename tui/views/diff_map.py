@@ -25,6 +25,8 @@ from .picture import PictureRequest, Shown, StyledPieces
 NEVER = "Nothing compared yet: try :compare dtype float64"
 LARGEST = 1 << 22  # cells; three windows are kept of it
 
+MARK = "✗"  # what a verdict begins with that is no good
+
 
 class DiffMap(HeatMap):
     """A heat map of the difference, on a scale of its own with zero in the middle."""
@@ -76,7 +78,7 @@ class DiffMap(HeatMap):
                 figures.pop()
             return [(cut("  ".join(figures), width), self.ink("label"))]
         if line == 2:
-            return [(cut(against.verdict, width), self.ink("warning" if against.beyond else "note"))]
+            return [(cut(_fitting(against.verdict, width), width), self.ink("warning" if against.beyond else "note"))]
         notes = "; ".join([*against.notes, tr("A is this run, B is {title}", title=against.title)])
         return [(cut(notes, width), self.ink("quiet"))]
 
@@ -128,3 +130,11 @@ class DiffMap(HeatMap):
         down, across = row - heat.bounds.row, column - heat.bounds.column
         inside = 0 <= down < heat.codes.shape[0] and 0 <= across < heat.codes.shape[1]
         return inside and heat.codes[down, across] == MASKED
+
+
+def _fitting(verdict: str, width: int) -> str:
+    """A verdict, or where that is too long which stage is the first: by how much this one is off stands above it."""
+    own, _, first = verdict.partition("; ")
+    if cell_len(verdict) <= width or not first:
+        return verdict
+    return f"{MARK} {first}" if own.startswith(MARK) else first

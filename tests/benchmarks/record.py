@@ -1,31 +1,28 @@
 """What `record` costs, beside the module alone and beside others who look: hooks on all modules, torchlens, nnsight where they are installed.
 
-python tests/benchmarks/record.py [REPETITIONS]
+    python tests/benchmarks/all.py record
 
-One module of MiniLM's size (6 layers, 384 numbers a token), one text of 128 tokens, one thread. Time is that of the processor, each way in turn
-in every repetition, the median of the ratios to the module alone; memory is how much the highest use rises above what is there before, in a process
-of its own that does this once, after what was free has been given back to Linux.
+One module of MiniLM's size (6 layers, 384 numbers a token), one text of 128 tokens, one thread. Each way has a process of its own, and
+they take turns: time is that of the processor, the median of the ratios to the module alone. Memory is how much the first pass raises
+the highest use above what was there before, after what was free has been given back to Linux.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import statistics
-import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 from encoder_tui.engine import record
-from encoder_tui.engine.program.torch_calls import named_modules
+from figures import Figure
+from measuring import Worker, answer, in_turns, milliseconds, ratio, rise, timed
 from torch import nn
+from ways import hooked
 
 TOKENS, HIDDEN, HEADS, LAYERS, WORDS = 128, 384, 12, 6, 30522
 
@@ -93,18 +90,9 @@ def recorded_and_made(module: nn.Module, ids: torch.Tensor) -> Any:
     return run
 
 
-def hooked(module: nn.Module, ids: torch.Tensor) -> Any:
+def with_hooks(module: nn.Module, ids: torch.Tensor) -> Any:
     """What everybody writes first: the output of every module, which sees no operation between them."""
-    outputs: dict[str, torch.Tensor] = {}
-
-    def keep(name: str) -> Callable[[Any, Any, Any], None]:
-        return lambda _, __, output: outputs.update({name: output.detach()})
-
-    handles: list[Any] = [part.register_forward_hook(keep(name)) for name, part in named_modules(module)]
-    module(ids)
-    for handle in handles:
-        handle.remove()
-    return outputs
+    return hooked(module, lambda: module(ids))()
 
 
 def torchlens(module: nn.Module, ids: torch.Tensor) -> Any:
@@ -121,70 +109,55 @@ def nnsight(module: nn.Module, ids: torch.Tensor) -> Any:
     return first, last
 
 
+ALONE, HOOKS = "alone", "hooks on all modules"
+PEERS = {"torchlens": torchlens, "nnsight": nnsight}
 WAYS: dict[str, Callable[[nn.Module, torch.Tensor], Any]] = {
-    "alone": alone, "hooks on all modules": hooked, "record": recorded, "record, and its program": recorded_and_made,
-    **{name: way for name, way in (("torchlens", torchlens), ("nnsight", nnsight)) if find_spec(name)},
+    ALONE: alone, HOOKS: with_hooks, "record": recorded, "record, and its program": recorded_and_made,
+    **{name: way for name, way in PEERS.items() if find_spec(name)},
 }  # fmt: skip
+TITLE = "`record` of a module of MiniLM's size, 128 tokens / the module alone"
 
 
-def given() -> tuple[nn.Module, torch.Tensor]:
+def rows(quick: bool) -> Iterable[Figure | str]:
+    """Time and memory of each way that is there, each in a process of its own."""
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker(__file__, name)) for name in WAYS}
+        rises = {name: worker.ask("memory") for name, worker in workers.items()}
+        times = in_turns({name: _asking(worker) for name, worker in workers.items()}, 5 if quick else 15)
+    for name in WAYS:
+        ours = name.startswith("record")
+        yield Figure(name, "time", ratio(times, name, ALONE), note=f"{milliseconds(times, name):.1f} ms", ours=ours)
+        # beside the rise that hooks need: what the module alone leaves behind is little, and another little each time
+        note = f"{rises[name] / 2**20:.1f} MiB"
+        yield Figure(name, "memory / hooks'", rises[name] / rises[HOOKS], note=note, ours=ours)
+    for package in PEERS:
+        if package not in WAYS:
+            yield f"{package} is not installed, and left out: pip install 'encoder-tui[bench]'"
+
+
+def _asking(worker: Worker) -> Callable[[], float]:
+    return lambda: worker.ask("time")
+
+
+def be_one(name: str) -> None:
+    """The process of one way."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    return MiniLM().eval(), torch.randint(0, WORDS, (1, TOKENS))
+    module, ids = MiniLM().eval(), torch.randint(0, WORDS, (1, TOKENS))
 
+    def work() -> Any:
+        with torch.no_grad():
+            return WAYS[name](module, ids)
 
-def main() -> None:
-    """Print the ratios."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    module, ids = given()
-    times: dict[str, list[float]] = {name: [] for name in WAYS}
-    with torch.no_grad():
-        for repetition in range(repetitions + 2):
-            for name, way in list(WAYS.items()):
-                started = time.process_time()
-                try:
-                    result = way(module, ids)
-                except Exception as error:
-                    print(f"{name}: {type(error).__name__}: {str(error).splitlines()[0]}")
-                    del WAYS[name], times[name]
-                    continue
-                took = time.process_time() - started
-                del result
-                if repetition >= 2:
-                    times[name].append(took)
-    print(f"{'':<26}{'time':>8}{'memory':>12}")
-    for name in WAYS:
-        ratio = statistics.median(one / other for one, other in zip(times[name], times["alone"], strict=True))
-        print(f"{name:<26}{ratio:>7.2f}x{rise(name) / 2**20:>8.1f} MiB")
+    def memory() -> int:
+        with torch.no_grad():
+            WAYS[name](module, ids[:, :2])  # what is imported on the way
+            module(ids)
+        return rise(work)
 
-
-def rise(name: str) -> float:
-    """By how many bytes a way raises the highest use of memory, in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--once", name], capture_output=True, text=True)
-    return float(done.stdout.split()[-1]) if done.returncode == 0 else float("nan")
-
-
-def once(name: str) -> None:
-    """Do it, and print that."""
-    module, ids = given()
-    with torch.no_grad():
-        WAYS[name](module, ids[:, :2])  # what is imported on the way
-        module(ids)
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back to Linux: else it is used again, and not seen
-        Path("/proc/self/clear_refs").write_text("5")  # from here on the highest use is counted anew
-        before = used("VmRSS")
-        result = WAYS[name](module, ids)
-    print(used("VmHWM") - before)
-    del result
-
-
-def used(line: str) -> int:
-    """Bytes of memory in use, as Linux counts them: `VmRSS` now, `VmHWM` at most."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{line}:")[2].split()[0]) * 1024
+    answer({"memory": memory, "time": lambda: timed(work)})
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    once(sys.argv[2]) if sys.argv[1:2] == ["--once"] else main()
+    be_one(sys.argv[1])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,7 +21,6 @@ from .families import TEXT, Family, Limits, Options, family_of, sides_of, sight_
 from .families.blocks.sentence import with_sentence
 from .files import read_object, regular
 from .folders import adapter_line, instead, likeness, whose
-from .images.reader import ImageReader
 from .leftovers import Leftover, leftover_lines, leftovers
 from .quantised import multiplied
 from .sentence_transformers import read_sentence
@@ -30,6 +29,9 @@ from .text.reader import TextReader
 from .text.tokenizer.files import open_tokenizer
 from .ties import Ties, ties_of
 from .weight_files import SAFETENSORS, Rows, WeightFile, open_weights, weight_files
+
+if TYPE_CHECKING:
+    from .images.reader import ImageReader
 
 # What TensorFlow called the two weights of a layer norm; old checkpoints still do.
 OLD_NAMES = {"gamma": "weight", "beta": "bias"}
@@ -182,6 +184,8 @@ class Checkpoint:
 
     @cached_property
     def _images(self) -> ImageReader:
+        from .images.reader import ImageReader  # of no use to a model of text
+
         reader = ImageReader(self.directory, sight_of(self.family, self.config))
         for note in reader.processor.notes:
             self._tell(note)

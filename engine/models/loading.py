@@ -15,7 +15,6 @@ from .notes import Tell, silent, warn
 from .presets import PREFIX, preset
 from .settings import Settings
 from .source import Source
-from .torch_module.reading import load_module
 
 OnProgress = Callable[[str], None]
 
@@ -63,6 +62,8 @@ def open_encoder(settings: Settings, progress: OnProgress = lambda _: None, tell
     Here and not a method of `Settings`: an encoder keeps those it was opened with, so they stand below it.
     """
     if isinstance(settings.model, nn.Module):
+        from .torch_module.reading import load_module  # of no use to a model from files
+
         return load_module(
             settings.model, settings.dtype, device=settings.device, budget=settings.budget, causal=settings.causal, tell=tell
         )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,10 +21,12 @@ from ..program.stage import Shape
 from .config import Config
 from .families import TEXT, Family, Limits, Options, family_of
 from .hub import BUNDLED
-from .images.reader import ImageReader
 from .seeds import seed_of
 from .text.reader import TextReader
 from .text.tokenizer.files import open_tokenizer
+
+if TYPE_CHECKING:
+    from .images.reader import ImageReader
 
 PREFIX = "preset:"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..program.program import Program
 from .config import Config
 from .families.family import Limits, Options
-from .images.reader import ImageReader
 from .text.reader import TextReader
 from .weights import Stored
+
+if TYPE_CHECKING:
+    from .images.reader import ImageReader
 
 
 class Source(Stored, Protocol):

@@ -28,13 +28,9 @@ from history import HISTORY, Line, add, comparable, read, worse
 
 # Section -> the module beside this one that measures it.
 SECTIONS = {
-    "engine": "engine",
-    "floor": "floor",
-    "growth": "growth",
-    "peers": "keeping",
-    "conditions": "scan",
-    "record": "record",
-}
+    "engine": "engine", "floor": "floor", "peers": "keeping", "growth": "growth", "record": "record", "conditions": "scan",
+    "start": "starting", "keys": "keys",
+}  # fmt: skip
 
 
 def machine() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ class WholeTokenizer:
                 check_table(character_table(step), path)
         self._check_ids()
 
-    @property
+    @cached_property
     def words(self) -> dict[str, int]:
         """Id of each word, of a model that looks words up by their letters.
 

@@ -29,7 +29,7 @@ from history import HISTORY, Line, add, comparable, read, worse
 # Section -> the module beside this one that measures it.
 SECTIONS = {
     "engine": "engine", "floor": "floor", "peers": "keeping", "growth": "growth", "record": "record", "conditions": "scan",
-    "start": "starting", "keys": "keys",
+    "loading": "loading", "start": "starting", "keys": "keys",
 }  # fmt: skip
 
 
@@ -43,6 +43,11 @@ def machine() -> str:
         ]
         kind = f"{platform.machine()}, {names[0]}" if names else kind
     return f"{kind}, {os.cpu_count()} cores, {torch.get_num_threads()} thread"
+
+
+def set_threads() -> None:
+    """One thread: with several, what others do on the machine decides."""
+    torch.set_num_threads(1)
 
 
 def commit() -> str:
@@ -99,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    torch.set_num_threads(1)
+    set_threads()
     taken, failed = measure(given.sections or list(SECTIONS), given.quick)
     line = line_of(taken, given.quick)
     print(f"{line.date}, {line.commit or 'no commit'}, {line.machine}, torch {line.torch}{', quick' * line.quick}")

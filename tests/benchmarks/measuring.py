@@ -14,13 +14,18 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 Times = dict[str, list[float]]
+Took = TypeVar("Took")  # seconds, or several kinds of them
+Both = tuple[float, float]  # seconds of the processor, and by the clock
+ANSWERS = "ENCODER_TUI_BENCHMARK_ANSWERS"  # the variable that tells a worker where its answers go
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -32,14 +37,14 @@ def timed(work: Callable[[], object]) -> float:
     return took
 
 
-def in_turns(ways: Mapping[str, Callable[[], float]], repetitions: int, warm: int = 2) -> Times:
+def in_turns(ways: Mapping[str, Callable[[], Took]], repetitions: int, warm: int = 2) -> dict[str, list[Took]]:
     """What each way says that it took, in each repetition; every other repetition in the opposite order.
 
     Args:
-        ways: by name, each says its own seconds; `timed` for work in this process.
+        ways: by name; each says what it took, `timed` of work in this process.
         warm: repetitions before those that count.
     """
-    times: Times = {name: [] for name in ways}
+    times: dict[str, list[Took]] = {name: [] for name in ways}
     for repetition in range(warm + repetitions):
         for name in list(ways)[:: -1 if repetition % 2 else 1]:
             took = ways[name]()
@@ -67,8 +72,28 @@ def milliseconds(times: Times, way: str) -> float:
     return 1000 * statistics.median(times[way])
 
 
-def process(arguments: Sequence[str]) -> tuple[float, float]:
-    """Run Python with these arguments: seconds of the processor, and by the clock, from its start to its end."""
+def apart(both: Mapping[str, Sequence[Both]]) -> dict[str, Times]:
+    """What was taken of the processor and by the clock, each by itself."""
+    kinds = ("of the processor", "by the clock")
+    return {kind: {way: [each[at] for each in took] for way, took in both.items()} for at, kind in enumerate(kinds)}
+
+
+@contextmanager
+def compiled() -> Generator[None]:
+    """Let processes that are started find Python's compiled files, as those of an installed program do, whatever is set here."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def process(arguments: Sequence[str]) -> Both:
+    """Run Python with these arguments: what it takes from its start to its end."""
 
     def children() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -110,9 +135,13 @@ class Worker:
     """
 
     def __init__(self, *arguments: str) -> None:
+        reads, writes = os.pipe()  # of its own: whatever it prints, and whenever, is no answer
         self._process = subprocess.Popen(
-            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=2, text=True, pass_fds=(writes,),
+            env=os.environ | {ANSWERS: str(writes)},
+        )  # fmt: skip
+        os.close(writes)
+        self._answers = os.fdopen(reads)
 
     def ask(self, question: str, *more: object) -> Any:
         """The answer.
@@ -121,13 +150,12 @@ class Worker:
             RuntimeError: it raised something, whose first line this says, or ended.
         """
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps([question, *more]) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise RuntimeError("its process ended") from None
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if not line:
             raise RuntimeError(f"its process ended with status {self._process.wait()}")
         said = json.loads(line)
@@ -139,9 +167,10 @@ class Worker:
         """End it."""
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            stream.close()
+        self._answers.close()
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def __enter__(self) -> Worker:
         return self
@@ -151,9 +180,8 @@ class Worker:
 
 
 def answer(questions: Mapping[str, Callable[..., object]]) -> None:
-    """Be a `Worker`'s process: answer until nobody asks. What anything else prints goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    """Be a `Worker`'s process: answer until nobody asks. What it prints goes to standard error."""
+    answers = os.fdopen(int(os.environ[ANSWERS]), "w")
     for line in sys.stdin:
         question, *more = json.loads(line)
         try:

@@ -5,39 +5,26 @@ python tests/benchmarks/all.py start
 
 from __future__ import annotations
 
-import os
-import statistics
-import tempfile
 from collections.abc import Iterable
 
 from figures import Figure
-from measuring import in_turns, ratio
-from screen import bare_import, first_frame
+from measuring import Both, apart, compiled, in_turns, milliseconds, process, ratio
+from screen import first_frame
 
 TITLE = 'first frame, with the map on it / `python -c "import textual.app"`'
 OURS, BARE = "first frame", "import"
 
 
 def rows(quick: bool) -> Iterable[Figure]:
-    """By the clock and of the processor."""
-    taken: dict[str, list[tuple[float, float]]] = {OURS: [], BARE: []}
+    """Of the processor and by the clock."""
+    with compiled():
+        took = in_turns({OURS: first, BARE: lambda: process(["-c", "import textual.app"])}, 3 if quick else 9, warm=1)
+    for kind, times in apart(took).items():
+        note = f"{milliseconds(times, OURS):.0f} ms against {milliseconds(times, BARE):.0f}"
+        yield Figure(kind, "", ratio(times, OURS, BARE), note=note)
 
-    def first() -> float:
-        taken[OURS].append(first_frame())
-        return taken[OURS][-1][0]
 
-    def bare() -> float:
-        taken[BARE].append(bare_import())
-        return taken[BARE][-1][0]
-
-    with tempfile.TemporaryDirectory() as compiled:  # as an installed program finds itself, whatever is set here
-        written = os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = compiled
-        in_turns({OURS: first, BARE: bare}, 3 if quick else 7, warm=1)
-        del os.environ["PYTHONPYCACHEPREFIX"]
-        if written is not None:
-            os.environ["PYTHONDONTWRITEBYTECODE"] = written
-    for at, what in enumerate(("by the clock", "of the processor")):
-        times = {side: [each[at] for each in several[1:]] for side, several in taken.items()}
-        own, alone = (1000 * statistics.median(times[side]) for side in (OURS, BARE))
-        yield Figure(what, "", ratio(times, OURS, BARE), note=f"{own:.0f} ms against {alone:.0f}")
+def first() -> Both:
+    """One start."""
+    clock, processor = first_frame()
+    return processor, clock

@@ -91,7 +91,7 @@ def test_a_table_has_a_row_for_each_thing_and_a_column_for_each_size():
     figures = [
         Figure("engine", "16 tokens", 1.034, note="7.1 ms against 6.9"),
         Figure("engine", "128 tokens", 0.5),
-        Figure("hooks", "128 tokens", 2.0, ours=False),
+        Figure("hooks", "128 tokens", 2.0, held=False),
         Figure("engine", "tensors", 1234.0, "tensors"),
         Figure("engine", "exponent", 1.5, EXPONENT),
         Figure("hooks", "tensors", math.nan, "tensors", "not asked"),
@@ -107,7 +107,7 @@ def test_a_table_has_a_row_for_each_thing_and_a_column_for_each_size():
 
 def test_ratios_of_ours_alone_are_judged():
     assert Figure("a", "b", 1.0).judged
-    assert not Figure("a", "b", 1.0, ours=False).judged
+    assert not Figure("a", "b", 1.0, held=False).judged
     assert not Figure("a", "b", 1.0, EXPONENT).judged
     assert not Figure("a", "b", math.nan).judged
 

@@ -19,7 +19,8 @@ class Figure:
         value: the number; not a number where it could not be had.
         unit: `RATIO`, which is the better the smaller it is, `EXPONENT`, or a word: that of a whole number.
         note: what stands after it in brackets.
-        ours: whether it is of this project: those ratios are held against earlier runs.
+        held: whether it is held against earlier runs, if it is a ratio: not what is of others, nor what the clock says of a start, which
+            is whatever else the machine does.
     """
 
     what: str
@@ -27,7 +28,7 @@ class Figure:
     value: float
     unit: str = RATIO
     note: str = ""
-    ours: bool = True
+    held: bool = True
 
     @property
     def name(self) -> str:
@@ -37,7 +38,7 @@ class Figure:
     @property
     def judged(self) -> bool:
         """Whether it is held against earlier runs."""
-        return self.ours and self.unit == RATIO and math.isfinite(self.value)
+        return self.held and self.unit == RATIO and math.isfinite(self.value)
 
     @property
     def written(self) -> str:

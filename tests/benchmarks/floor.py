@@ -84,4 +84,4 @@ def rows(quick: bool) -> Iterable[Figure]:
             for way in list(ways)[1:]:
                 note = f"{milliseconds(times, way):.1f} ms against {milliseconds(times, 'products'):.1f}"
                 beside = ratio(times, way, "products")
-                yield Figure(way, f"{length} tokens", beside, note=note, ours=way.startswith("engine"))
+                yield Figure(way, f"{length} tokens", beside, note=note, held=way.startswith("engine"))

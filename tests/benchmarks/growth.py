@@ -61,9 +61,9 @@ def measured(axis: Axis, repetitions: int) -> Times:
 def rows(quick: bool) -> Iterable[Figure | str]:
     """Exponents of the engine and of transformers eager, along each axis."""
     for name, axis in AXES.items():
-        times = measured(axis, 3 if quick else 12)
+        times = measured(axis, 3 if quick else 9)
         for side, what in (("engine", "engine, every value kept"), ("eager", "transformers eager")):
             growth = fitted({size: statistics.median(times[f"{side} {size}"]) for size in axis.sizes})
             note = f"{growth.least:g} to {growth.most:g}, R² {growth.determination:.3f}"
-            yield Figure(what, name, growth.exponent, EXPONENT, note, ours=side == "engine")
+            yield Figure(what, name, growth.exponent, EXPONENT, note, held=side == "engine")
     yield "2 layers of 384 numbers unless they are what grows; tokens: 1 text; layers: 128 tokens; heads: 256; texts: 64 each"

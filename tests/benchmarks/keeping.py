@@ -50,16 +50,16 @@ def rows(quick: bool) -> Iterable[Figure | str]:
                 yield f"{name} fails, and is left out: {error}"
                 continue
             workers[name] = worker
-            yield Figure(name, "tensors", tensors, "tensors", ours=WAYS[name].ours)
+            yield Figure(name, "tensors", tensors, "tensors", held=WAYS[name].ours)
         for length in lengths:
-            times = in_turns({name: _asking(worker, length) for name, worker in workers.items()}, 5 if quick else 9)
+            times = in_turns({name: _asking(worker, length) for name, worker in workers.items()}, 3 if quick else 9)
             for name in workers:
                 note = f"{milliseconds(times, name):.1f} ms"
-                yield Figure(name, f"time, {length} tokens", ratio(times, name, EAGER), note=note, ours=WAYS[name].ours)
+                yield Figure(name, f"time, {length} tokens", ratio(times, name, EAGER), note=note, held=WAYS[name].ours)
         for length in lengths:
             for name in workers:
                 part, note = memory[name][length] / memory[EAGER][length], f"{memory[name][length] / 2**20:.1f} MiB"
-                yield Figure(name, f"memory, {length} tokens", part, note=note, ours=WAYS[name].ours)
+                yield Figure(name, f"memory, {length} tokens", part, note=note, held=WAYS[name].ours)
         yield _versions()
 
 

@@ -34,7 +34,7 @@ def figures(at: str, taken: Mapping[str, Taken], beside: float) -> Iterable[Figu
     """Of one size: the medians over Textual's alone."""
     ours = {view: one.seconds for view, one in taken.items() if view != ALONE and one.seconds}
     named = {"all views": [second for seconds in ours.values() for second in seconds], **ours}
-    yield Figure("Textual alone", at, 1.0, note=f"{1000 * beside:.0f} ms", ours=False)
+    yield Figure("Textual alone", at, 1.0, note=f"{1000 * beside:.0f} ms", held=False)
     for view, seconds in named.items():
         ordered = sorted(seconds)
         middle, late = statistics.median(ordered), ordered[round(0.95 * (len(ordered) - 1))]

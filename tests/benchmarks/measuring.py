@@ -14,7 +14,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from typing import Any, TypeVar
 Times = dict[str, list[float]]
 Took = TypeVar("Took")  # seconds, or several kinds of them
 Both = tuple[float, float]  # seconds of the processor, and by the clock
+PROCESSOR, CLOCK = "of the processor", "by the clock"
 ANSWERS = "ENCODER_TUI_BENCHMARK_ANSWERS"  # the variable that tells a worker where its answers go
 
 
@@ -74,22 +74,21 @@ def milliseconds(times: Times, way: str) -> float:
 
 def apart(both: Mapping[str, Sequence[Both]]) -> dict[str, Times]:
     """What was taken of the processor and by the clock, each by itself."""
-    kinds = ("of the processor", "by the clock")
-    return {kind: {way: [each[at] for each in took] for way, took in both.items()} for at, kind in enumerate(kinds)}
+    return {
+        kind: {way: [each[at] for each in took] for way, took in both.items()}
+        for at, kind in enumerate((PROCESSOR, CLOCK))
+    }
 
 
 @contextmanager
 def compiled() -> Generator[None]:
-    """Let processes that are started find Python's compiled files, as those of an installed program do, whatever is set here."""
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = folder
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    """Let Python keep what it compiles of processes that are started, as that of an installed program is kept, whatever is set here."""
+    before = os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["PYTHONDONTWRITEBYTECODE"] = before
 
 
 def process(arguments: Sequence[str]) -> Both:

@@ -123,13 +123,13 @@ def rows(quick: bool) -> Iterable[Figure | str]:
     with ExitStack() as stack:
         workers = {name: stack.enter_context(Worker(__file__, name)) for name in WAYS}
         rises = {name: worker.ask("memory") for name, worker in workers.items()}
-        times = in_turns({name: _asking(worker) for name, worker in workers.items()}, 5 if quick else 15)
+        times = in_turns({name: _asking(worker) for name, worker in workers.items()}, 3 if quick else 11)
     for name in WAYS:
         ours = name.startswith("record")
-        yield Figure(name, "time", ratio(times, name, ALONE), note=f"{milliseconds(times, name):.1f} ms", ours=ours)
+        yield Figure(name, "time", ratio(times, name, ALONE), note=f"{milliseconds(times, name):.1f} ms", held=ours)
         # beside the rise that hooks need: what the module alone leaves behind is little, and another little each time
         note = f"{rises[name] / 2**20:.1f} MiB"
-        yield Figure(name, "memory / hooks'", rises[name] / rises[HOOKS], note=note, ours=ours)
+        yield Figure(name, "memory / hooks'", rises[name] / rises[HOOKS], note=note, held=ours)
     for package in PEERS:
         if package not in WAYS:
             yield f"{package} is not installed, and left out: pip install 'encoder-tui[bench]'"

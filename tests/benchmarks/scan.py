@@ -28,7 +28,7 @@ def rows(quick: bool) -> Iterable[Figure]:
     for length in LENGTHS:
         tokens = encoder.read("word " * (length - 2), max_length=length)
         passages = Passages(encoder, tokens)
-        times = in_turns({line: passages.of(line) for line in (NOTHING, *LINES)}, 5 if quick else 15)
+        times = in_turns({line: passages.of(line) for line in (NOTHING, *LINES)}, 3 if quick else 11)
         for line in LINES:
             yield Figure(f"`{line}`", f"{length} tokens", ratio(times, line, NOTHING))
 

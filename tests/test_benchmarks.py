@@ -200,6 +200,8 @@ def test_a_run_prints_remembers_and_compares(
     (own / "wrong.py").write_text("raise OSError('no such thing')\n")
     monkeypatch.syspath_prepend(str(own))
     monkeypatch.setattr(everything, "SECTIONS", {"one": "fine", "two": "wrong"})
+    (own / "whole.py").write_text("def table():\n    return '| all | equal |'\n")
+    monkeypatch.setattr(everything, "TABLES", {"three": "whole"})
     monkeypatch.setattr(everything, "set_threads", lambda: None)  # the other tests' are left as they are
     assert everything.main(["one", "--quick", "--history", str(path)]) == 0
     assert "| speed | 1.00x |\n\nc is absent\n" in capsys.readouterr().out
@@ -213,4 +215,8 @@ def test_a_run_prints_remembers_and_compares(
     assert everything.main(["one", "--history", str(path)]) == 2
     assert "line 1: not a run" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        everything.main(["three"])
+        everything.main(["four"])
+    capsys.readouterr()
+    assert everything.main(["three", "--history", str(tmp_path / "none.jsonl")]) == 0  # nothing to remember
+    assert capsys.readouterr().out == "| all | equal |\n\n"
+    assert not (tmp_path / "none.jsonl").exists()

@@ -31,6 +31,8 @@ SECTIONS = {
     "engine": "engine", "floor": "floor", "peers": "keeping", "growth": "growth", "record": "record", "conditions": "scan",
     "loading": "loading", "start": "starting", "keys": "keys",
 }  # fmt: skip
+# Tables that the README has whole, of what is equal and not of what it takes: with everything else, but not with `--quick`.
+TABLES = {"families": "families", "roles": "roles"}
 
 
 def machine() -> str:
@@ -68,6 +70,9 @@ def measure(sections: Sequence[str], quick: bool) -> tuple[dict[str, list[Figure
     for section in sections:
         began = time.perf_counter()
         try:
+            if section in TABLES:
+                print(import_module(TABLES[section]).table(), end="\n\n", flush=True)
+                continue
             module = import_module(SECTIONS[section])
             taken[section], remarks = parted(module.rows(quick))
         except Exception as error:
@@ -93,19 +98,22 @@ def line_of(taken: dict[str, list[Figure]], quick: bool) -> Line:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, compare, remember: 1 where a section failed, 2 where the history cannot be read."""
     options = argparse.ArgumentParser(description="All that the README quotes of time and memory.")
-    options.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all without")
+    known = [*SECTIONS, *TABLES]
+    options.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(known)}; all without")
     options.add_argument("--quick", action="store_true", help="fewer repetitions and sizes")
     options.add_argument("--history", type=Path, default=HISTORY, help="the file that gains a line")
     given = options.parse_args(argv)
-    if unknown := [name for name in given.sections if name not in SECTIONS]:
-        options.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    if unknown := [name for name in given.sections if name not in known]:
+        options.error(f"no section {unknown[0]!r}; there are {', '.join(known)}")
     try:
         earlier = read(given.history)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     set_threads()
-    taken, failed = measure(given.sections or list(SECTIONS), given.quick)
+    taken, failed = measure(given.sections or (list(SECTIONS) if given.quick else known), given.quick)
+    if not taken:
+        return int(bool(failed))
     line = line_of(taken, given.quick)
     print(f"{line.date}, {line.commit or 'no commit'}, {line.machine}, torch {line.torch}{', quick' * line.quick}")
     for said in worse(line, earlier):

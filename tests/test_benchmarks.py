@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from benchmarks.figures import EXPONENT, Figure, parted, table
 from benchmarks.fitting import fitted
 from benchmarks.history import Line, add, read, worse
@@ -220,3 +222,27 @@ def test_a_run_prints_remembers_and_compares(
     assert everything.main(["three", "--history", str(tmp_path / "none.jsonl")]) == 0  # nothing to remember
     assert capsys.readouterr().out == "| all | equal |\n\n"
     assert not (tmp_path / "none.jsonl").exists()
+
+
+@pytest.mark.usefixtures("beside_each_other")
+def test_a_tensor_that_has_several_names_is_exposed_once():
+    exposed: Callable[[Any], int] = import_module("ways").exposed
+    given = torch.zeros(2, 3)
+    assert exposed([("a", given), ("b", given), ("c", {"d": (given.T, [given[0], None])}), ("e", "text")]) == 3
+
+
+@pytest.mark.usefixtures("beside_each_other")
+def test_the_floor_has_the_products_of_a_passage_and_no_others(tmp_path: Path):
+    """As torch counts them: so many multiply-adds has transformers' model."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    floor, passage = import_module("floor"), import_module("passage")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 40}
+    model = passage.opened(passage.saved(tmp_path, vocab_size=50, **sizes))
+    counted: list[int] = []
+    for work in (floor.products(model, 7), passage.theirs(model, passage.ids_of(7, words=50))):
+        counter = FlopCounterMode(display=False)
+        with counter:
+            work()
+        counted.append(counter.get_total_flops())
+    assert counted[0] == counted[1] > 0

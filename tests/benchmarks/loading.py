@@ -40,6 +40,7 @@ debugger = Debugger(run)
 ENDED = READY + "for stage in run.program: run[stage.name].tensor()\n"
 THEIRS = f"""
 import sys, transformers
+transformers.utils.logging.disable_progress_bar()
 tokens = transformers.AutoTokenizer.from_pretrained(sys.argv[1])({TEXT!r}, return_tensors="pt")
 model = transformers.AutoModel.from_pretrained(sys.argv[1]).eval()
 """

@@ -84,10 +84,8 @@ async def test_what_was_sent_to_the_terminal_is_the_view_that_came(monkeypatch: 
         display = cast(Any, app)._display
 
         def displayed(screen: MainScreen, update: Any) -> None:
-            for y, start, end in getattr(update, "spans", ()):
-                for stop, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
-                    if strip is not None and x <= end and stop > start:
-                        sent.setdefault(y, {})[x] = strip.crop(0, min(stop, end) - x).text.rstrip()
+            for x, y, strip in update.drawn if update is not None else ():
+                sent.setdefault(y, {})[x] = strip.text.rstrip()
             display(screen, update)
 
         monkeypatch.setattr(app, "_display", displayed)

@@ -49,11 +49,14 @@ class LinewiseWidget(InkedWidget):
         """Called by Textual for each frame: what is to be drawn in it."""
         if self._is_outdated:
             self._is_outdated = False
-            for y in range(self.size.height):
+            (width, height), outdated = self.size, list[Region]()
+            for y in range(height):
                 strip = self.draw_line(y)
                 if strip != self._seen_lines.get(y):
                     self._ready_lines[y] = strip
-                    self._set_dirty(Region(0, y, self.size.width, 1))
+                    outdated.append(Region(0, y, width, 1))
+            if outdated:
+                self._set_dirty(*outdated)
         return super()._exchange_repaint_regions()
 
     def notify_style_update(self) -> None:

@@ -4,21 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
+from rich.color import ColorSystem
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual.cache import FIFOCache
 from textual.strip import Strip
 
 from .text import cell_len
 
+KEPT_OF_A_LINE = 4  # of each kind: parts of it, other lengths
+
 _cells = lru_cache(maxsize=4096)(cell_len)  # rich looks it up in a function of its own, five times as long
 
 
-def strip_of(pieces: Iterable[tuple[str, Style]], ground: Style) -> Strip:
+class Line(Strip):
+    """A line of the screen that is drawn and sent, and hardly ever asked for anything else.
+
+    Textual makes seven caches with each strip, and looks up what the terminal is sent for a style in two functions.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, segments: Iterable[Segment], cell_length: int | None = None) -> None:
+        self._segments = list(segments)
+        self._cell_length = cell_length
+        self._render_cache = self._link_ids = self._cell_count = None
+
+    def __getattr__(self, name: str) -> Any:
+        """One of the caches, once it is needed."""
+        if not name.endswith("_cache"):
+            raise AttributeError(name)
+        cache = FIFOCache[Any, Any](KEPT_OF_A_LINE)
+        setattr(self, name, cache)
+        return cache
+
+    def render(self, console: Console) -> str:
+        """Called by Textual: the characters that the terminal is sent."""
+        if self._render_cache is None:
+            system, sent = console._color_system or ColorSystem.TRUECOLOR, list[str]()  # pyright: ignore[reportPrivateUsage]
+            for text, style, _ in self._segments:
+                if style is None or style.link:
+                    sent.append(text if style is None else self.render_style(style, text, system))
+                    continue
+                ansi = style._ansi  # pyright: ignore[reportPrivateUsage]
+                if ansi is None:
+                    ansi = self.render_ansi(style, system)
+                sent.append(f"\x1b[{ansi}m{text}\x1b[0m" if ansi else text)
+            self._render_cache = "".join(sent)
+        return self._render_cache
+
+
+def strip_of(pieces: Iterable[tuple[str, Style]], ground: Style) -> Line:
     """A line of the screen. It knows how wide it is, or Textual would add that up whenever a part of it is drawn.
 
     Args:
         ground: the style of what has no ground of its own.
     """
     segments = [Segment(text, style if style.bgcolor is not None else ground + style) for text, style in pieces if text]
-    return Strip(segments, sum(_cells(text) for text, _, _ in segments))
+    return Line(segments, sum([_cells(text) for text, _, _ in segments]))

@@ -33,6 +33,7 @@ from ..state.position import Position
 from ..state.subject import Subject, subject_of, window_at
 from ..state.view_state import ViewState
 from .frames import FramedScreen
+from .owners import OwnerCompositor
 
 if TYPE_CHECKING:
     from ...engine.commands import CommandTable
@@ -88,6 +89,7 @@ class MainScreen(FramedScreen, Screen[None]):
 
     def __init__(self, complete: Callable[[str], Completion]) -> None:
         super().__init__()
+        self._compositor = OwnerCompositor()
         self.title_line = Title(id="title")
         self.tokens = TokenStrip(id="tokens")
         self.program = ProgramTree(id="tree")

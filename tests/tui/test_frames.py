@@ -6,9 +6,13 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from driving import press, running, screen_of
+from driving import press, running
 from encoder_tui.tui.app.app import EncoderApp
+from encoder_tui.tui.drawing.inked import InkedWidget
 from encoder_tui.tui.screens.main import MainScreen
+from rich.cells import cell_len
+from textual.geometry import Region
+from textual.strip import Strip
 
 TURNS = 50  # of the event loop, which does not wait
 
@@ -78,19 +82,82 @@ async def test_a_scroll_bar_comes_and_goes_with_the_pane_below(monkeypatch: pyte
         assert frames.layouts == 3
 
 
-async def test_what_was_sent_to_the_terminal_is_the_view_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(lines=["goto output", "look layers.0.attention.weights"], size=(100, 30)) as (app, pilot):
-        sent: dict[int, dict[int, str]] = {}
+class Sent:
+    """What stands on a terminal that was sent every frame: of each cell its character and how that looks."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, app: EncoderApp) -> None:
+        self.app = app
+        self.lines: list[list[Cell]] = self.anew()
         display = cast(Any, app)._display
 
         def displayed(screen: MainScreen, update: Any) -> None:
             for x, y, strip in update.drawn if update is not None else ():
-                sent.setdefault(y, {})[x] = strip.text.rstrip()
+                cells = cells_of(strip)
+                self.lines[y][x : x + len(cells)] = cells
             display(screen, update)
 
-        monkeypatch.setattr(app, "_display", displayed)
-        for key in ("8", "7", "3", "4", "Z", "9", "1"):
+        patch.setattr(app, "_display", displayed)
+
+    def anew(self) -> list[list[Cell]]:
+        """The whole screen drawn by Textual's own compositor, from widgets that have kept nothing."""
+        main = self.app.main
+        for widget in main.query("*").results(InkedWidget):
+            widget._forget_lines()
+            widget._styles_cache.clear()
+        return [cells_of(strip) for strip in main._compositor.render_strips()]
+
+
+Cell = tuple[str, object]
+
+
+def cells_of(strip: Strip) -> list[Cell]:
+    """Of each cell its character and how that looks; the second cell of a wide character has none."""
+    cells: list[Cell] = []
+    for text, style, _ in strip:
+        look = style and (style.color, style.bgcolor, style._attributes & style._set_attributes)
+        for character in text:
+            cells += [(character, look), ("", look)][: cell_len(character)]
+    return cells
+
+
+# views, panes that come and go, motions, other stages; what comes back to a view comes with a header of another height
+WALK = "1 8 7 3 4 Z 9 1 2 m l m 5 x l 0 j x d d m 1 Z j l Z z 6 z m x 8 j 7 x pagedown d 4 u colon escape s S b m b p 1"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 60)])
+async def test_what_was_sent_to_the_terminal_is_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights"], size=size) as (app, pilot):
+        sent = Sent(monkeypatch, app)
+        for number, key in enumerate(WALK.split()):
             await press(pilot, key)
-            place, drawn = app.main.inspector.view.region, screen_of(app)
-            for y in place.line_range:
-                assert sent[y][place.x] == drawn[y][place.x : place.right].rstrip(), (key, y)
+            drawn = [list(line) for line in sent.lines]
+            assert drawn == sent.anew(), (number, key)
+
+
+async def test_lines_are_drawn_as_textual_draws_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(lines=["goto output", "look layers.0.attention.weights"], size=(100, 30)) as (app, pilot):
+        for key in ("1", "x", "7", "m", "4", "colon"):
+            await press(pilot, key)
+            places = app.main._compositor.visible_widgets
+            for widget in filter(lambda each: isinstance(each, InkedWidget), places):
+                all_of_it = Region(0, 0, *places[widget][0].size)
+                own = [cells_of(strip) for strip in widget.render_lines(all_of_it)]
+                widget._styles_cache.clear()
+                textual = widget._styles_cache.render_widget(widget, all_of_it)
+                assert own == [cells_of(strip) for strip in textual], (key, widget)
+
+
+async def test_each_cell_is_the_front_most_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (app, pilot):
+        for key in ("1", "x", "m", "colon"):
+            await press(pilot, key)
+            compositor = cast(Any, app.main._compositor)
+            for y, line in enumerate(compositor.owners):
+                assert [owned.start for owned in line] == [0, *(owned.end for owned in line[:-1])]
+                assert line[-1].end == app.size.width
+                for owned in line:
+                    for x in (owned.start, owned.end - 1):
+                        widget, region = compositor.get_widget_at(x, y)
+                        assert (owned.widget, owned.left, owned.top) == (widget, region.x, region.y)

@@ -14,7 +14,6 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from ..drawing.inked import InkedWidget
-from ..drawing.laid_once import LaidOnce
 
 if TYPE_CHECKING:
     from textual import getters
@@ -24,7 +23,7 @@ Face = TypeVar("Face", bound=Hashable)
 Spans = Sequence[tuple[str, str]]
 
 
-class LinesBar(LaidOnce, ScrollBar):
+class LinesBar(InkedWidget, ScrollBar):
     """The scroll bar beside lines."""
 
 

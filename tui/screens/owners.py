@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from textual._compositor import Compositor, CompositorUpdate
-from textual.geometry import Region
+from textual._compositor import Compositor, CompositorUpdate, ReflowResult
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -72,6 +72,24 @@ class OwnerCompositor(Compositor):
             self._laid = self.visible_widgets
             self._owners = owners_of(self.visible_widgets, *self.size)
         return self._owners
+
+    def update_widgets(self, widgets: set[Widget]) -> None:
+        """Called by Textual before a frame and a layout: note what widgets say is outdated.
+
+        Where one of them has no place yet, Textual would lay out the whole screen to look for it, before a layout that gives it
+        one lays it out again: nothing is asked of those.
+        """
+        super().update_widgets(widgets & self.visible_widgets.keys())
+
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        """Called by Textual for a layout, which knows the place of everything: it need not be laid out again to be looked up.
+
+        What is elsewhere than it was drawn is found by the screen; Textual also takes for changed what stands in another order.
+        """
+        outdated = self._dirty_regions.copy()
+        changes = super().reflow(parent, size)
+        self._full_map_invalidated, self._dirty_regions = False, outdated
+        return changes
 
     def render_partial_update(self) -> Any:
         """Called by Textual to draw what is outdated."""

@@ -199,12 +199,13 @@ class ValueView(LinewiseWidget):
             if subject is None or self.subject is None or subject.generation != self.subject.generation:
                 self._results.clear()
             self.subject = subject
+        self._asked_for = self.size
         if not self._ask() and self.shown is not None:
             self.changed(self.shown, before)
 
     def _ask(self) -> bool:
         """See to it that what is needed is at hand or asked for; whether another picture took the screen."""
-        subject, self._asked_for = self.subject, self.size
+        subject = self.subject
         if subject is None or not subject.readable or self.refusal(subject) or not self._fits():
             self._settle()
             if self.shown is not None or self._excuses() != self._excused:
@@ -299,6 +300,7 @@ class ValueView(LinewiseWidget):
         self._expected = Size(0, 0)
         if self.size == self._asked_for:
             return
+        self._asked_for = self.size
         self._ask()
         self._strips.clear()
         if self.shown is not None:

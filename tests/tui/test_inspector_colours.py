@@ -17,6 +17,7 @@ from encoder_tui.tui.drawing.colours import (
     glyph,
     scale_of,
 )
+from encoder_tui.tui.drawing.heat_paint import HalfLines, halves
 from encoder_tui.tui.drawing.ramps import lightness
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +144,11 @@ def test_numbers_written_in_a_colour_can_be_read_on_the_bare_ground(signed: bool
         red, green, blue = ink.get_truecolor()
         light = lightness((red, green, blue))
         assert light >= 35 if dark else light <= 65, code
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 7), st.integers(0, 9)), elements=st.integers(0, NOTHING - 1)))
+def test_lines_painted_together_are_those_painted_one_by_one(codes: Any) -> None:
+    palette, painted = Palette(), HalfLines(codes, 2, Palette())
+    for line in range(-(-len(codes) // 2)):
+        lower = codes[2 * line + 1] if 2 * line + 1 < len(codes) else None
+        assert painted.line(line) == halves(codes[2 * line], lower, 2, palette)

@@ -26,7 +26,7 @@ class Canvas:
         self.width, self.height = max(0, width), max(0, height)
         self._dots = np.zeros((self.height * DOWN, self.width * ACROSS), dtype=bool)
         self._codes = np.full((self.height, self.width), BLANK, dtype=np.int16)
-        self._written: list[str] | None = None  # each line in characters, once they are asked for
+        self._written: list[list[Stretch]] | None = None  # each line, once one is asked for
 
     def line(self, start: float, end: float, code: int, *, thick: int = 1, gap: int = 1) -> None:
         """A line from the left edge to the right one; what lies above or below the canvas is left out.
@@ -72,18 +72,22 @@ class Canvas:
         """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""
         if self._written is None:
             self._written = self._write()
-        text, codes = self._written[line], self._codes[line]
-        edges = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist(), self.width]
-        return [(text[a:b], int(codes[a])) for a, b in pairwise(edges) if b > a]
+        return self._written[line]
 
-    def _write(self) -> list[str]:
+    def _write(self) -> list[list[Stretch]]:
         """All lines at once: one by one they took longer than all the rest of a picture."""
-        if not self.width:
-            return [""] * self.height
+        if not self.width or not self.height:
+            return [[] for _ in range(self.height)]
         dots = self._dots.reshape(self.height, DOWN, self.width, ACROSS)
         bits = (dots * _BITS[None, :, None, :]).sum(axis=(1, 3))
-        letters = np.where(bits > 0, bits + 0x2800, ord(" ")).astype(np.uint32)
-        return ["".join(map(chr, line)) for line in letters.tolist()]
+        letters = np.where(bits > 0, bits + 0x2800, ord(" ")).astype("<u4").tobytes().decode("utf-32-le")
+        begins = np.ones(self._codes.shape, dtype=bool)
+        np.not_equal(self._codes[:, 1:], self._codes[:, :-1], out=begins[:, 1:])
+        starts = np.flatnonzero(begins)
+        codes, edges = self._codes.reshape(-1)[starts].tolist(), [*starts.tolist(), len(letters)]
+        written = [(letters[start:end], code) for (start, end), code in zip(pairwise(edges), codes, strict=True)]
+        ends = np.cumsum(begins.sum(axis=1)).tolist()
+        return [written[start:end] for start, end in pairwise([0, *ends])]
 
 
 @lru_cache(maxsize=256)

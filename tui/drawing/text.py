@@ -46,7 +46,10 @@ def fit(text: str, width: int, align: str = "left") -> str:
     Args:
         align: left, right or center.
     """
-    shown = cut(text, width)
+    used = cell_len(text)
+    shown, used = (text, used) if used <= width else (cut(text, width), width)
+    if used == width and used == cell_len(shown):
+        return shown
     spare = max(0, width - cell_len(shown))
     before = {"right": spare, "center": spare // 2}.get(align, 0)
     return " " * before + shown + " " * (spare - before)

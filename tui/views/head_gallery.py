@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from rich.style import Style
 from textual.geometry import Region
 
@@ -37,9 +38,10 @@ class HeadGallery(ValueView):
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__(colours)
         self._layout: GalleryLayout | None = None
-        self._codes: list[np.ndarray] = []
+        self._codes: list[npt.NDArray[np.uint8]] = []
         self._scale = Scale()
         self._first = 0
+        self._half_lines: dict[int, paint.HalfLines] = {}
         self._picture_line = lru_cache(maxsize=2048)(self._paint_line)
 
     # -- what is needed --------------------------------------------------------------------------------------
@@ -82,6 +84,7 @@ class HeadGallery(ValueView):
     def arrived(self, shown: Shown) -> None:
         layout = self._layout = self._layout_for(shown.subject, shown.plane)
         self._picture_line.cache_clear()
+        self._half_lines.clear()
         pictures: list[HeadPicture] = shown.frame
         together = np.concatenate([picture.picture.reshape(-1) for picture in pictures])
         self._scale = scale_of(together, shown.subject.dtype).with_gain(self.state.gain)
@@ -91,6 +94,12 @@ class HeadGallery(ValueView):
             for picture in pictures
         ]  # fmt: skip
         self._scroll()
+
+    def notify_style_update(self) -> None:
+        """Forget what was painted in the colours of the old theme."""
+        super().notify_style_update()
+        self._picture_line.cache_clear()
+        self._half_lines.clear()
 
     def changed(self, shown: Shown, before: ViewState) -> None:
         if before.gain != self.state.gain:
@@ -227,9 +236,12 @@ class HeadGallery(ValueView):
                 else [(" " * self._wide, Style())]
             )
         palette = self.palette(signed=self._scale.signed)
-        upper = codes[2 * line] if 2 * line < len(codes) else np.full(codes.shape[1], NOTHING, dtype=np.uint8)
-        lower = codes[2 * line + 1] if 2 * line + 1 < len(codes) else None
-        return paint.halves(upper, lower, layout.cell_width, palette)
+        if 2 * line >= len(codes):
+            nothing = np.full_like(codes[0], NOTHING)
+            return paint.halves(nothing, None, layout.cell_width, palette)
+        if head not in self._half_lines:
+            self._half_lines[head] = paint.HalfLines(codes, layout.cell_width, palette)
+        return self._half_lines[head].line(line)
 
     def _legend(self, shown: Shown, layout: GalleryLayout) -> StyledPieces:
         palette = self.palette(signed=self._scale.signed) if self.has_colours else None

@@ -6,11 +6,13 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
+from ..drawing.colours import Palette
 from ..drawing.heat_legend import legend, short_legend
 from ..drawing.numbers import decimals_for
 from ..drawing.scroll_position import scroll_positions, with_axes
@@ -47,6 +49,7 @@ class HeatMap(ValueView):
         self._origin = (0, 0)
         self._layout: HeatLayout | None = None
         self._row_labels: tuple[str, ...] = ()
+        self._half_lines: tuple[object, paint.HalfLines] | None = None
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -203,9 +206,9 @@ class HeatMap(ValueView):
         at = at if at < codes.shape[1] else -1
         palette, width = self.palette(signed=heat.scale.signed), layout.cell_width
         if layout.half:
-            lower = codes[down + 1] if down + 1 < len(codes) else None
             if at < 0:
-                return paint.halves(codes[down], lower, width, palette)
+                return self._halves(heat, codes, down, palette)
+            lower = codes[down + 1] if down + 1 < len(codes) else None
             return paint.halves_with_cursor(codes[down], lower, width, palette, at, above=here == row)
         numbers: list[str] = []
         if width >= 4 and line % layout.cell_height == layout.middle:
@@ -215,6 +218,17 @@ class HeatMap(ValueView):
         if at < 0:
             return paint.large(codes[down], numbers, width, palette)
         return paint.large_with_cursor(codes[down], numbers, width, palette, at)
+
+    def _halves(self, heat: Heat, codes: npt.NDArray[np.uint8], down: int, palette: Palette) -> StyledPieces:
+        """Two rows of the picture in a line, from the one `down` on; all on screen are worked out together, once."""
+        layout, of = self._layout, (heat, self._layout, self._origin, palette)
+        assert layout is not None
+        first = self._origin[0] - heat.bounds.row
+        first = first if first >= 0 else first % 2
+        if self._half_lines is None or self._half_lines[0] != of:
+            rows = codes[first : first + 2 * layout.body]
+            self._half_lines = of, paint.HalfLines(rows, layout.cell_width, palette)
+        return self._half_lines[1].line((down - first) // 2)
 
     def numbers_in(self, heat: Heat, numbers: npt.NDArray[Any], width: int) -> list[str]:
         """What is written in the cells of a line."""

@@ -54,6 +54,7 @@ class LayerGrid(PictureChain):
         self._scale = Scale()
         self._layout: GridLayout | None = None
         self._origin = (0, 0)
+        self._half_lines: dict[tuple[str, int], paint.HalfLines] = {}
         self._thumbnail = lru_cache(maxsize=8192)(self._paint_thumbnail)
 
     # -- what is needed --------------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class LayerGrid(PictureChain):
     def _colour(self) -> None:
         """Quantise what is there, all on one scale."""
         self._strips.clear()
-        self._thumbnail.cache_clear()
+        self._forget_painted()
         dtype = self.subject.dtype if self.subject else "float32"
         rows = {stage: row.pictures for stage, row in self._pictures.items() if isinstance(row, LayerRow)}
         flat = [picture.picture.reshape(-1) for pictures in rows.values() for picture in pictures]
@@ -251,13 +252,19 @@ class LayerGrid(PictureChain):
             return paint.shades(row[0], [], width, signed=signed) if len(row) else [(" " * layout.width, Style())]
         if 2 * line >= len(picture):
             return [(" " * layout.width, self.ink("label"))]
-        upper, lower = picture[2 * line], picture[2 * line + 1] if 2 * line + 1 < len(picture) else None
-        return paint.halves(upper, lower, layout.cell_width, self.palette(signed=self._scale.signed))
+        if (stage, head) not in self._half_lines:
+            palette = self.palette(signed=self._scale.signed)
+            self._half_lines[stage, head] = paint.HalfLines(picture, layout.cell_width, palette)
+        return self._half_lines[stage, head].line(line)
 
     def notify_style_update(self) -> None:
         """Forget what was painted in the colours of the old theme."""
         super().notify_style_update()
+        self._forget_painted()
+
+    def _forget_painted(self) -> None:
         self._thumbnail.cache_clear()
+        self._half_lines.clear()
 
     def _legend(self, shown: Shown, layout: GridLayout) -> StyledPieces:
         total = len(shown.subject.layers)

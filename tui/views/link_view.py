@@ -196,15 +196,16 @@ class LinkView(ValueView):
         if self.has_colours and is_attention(shown.subject):
             self._draw_others(shown, layout)
         shares = self._key_shares = self._shares(self._numbers)
-        self._ranked = [key for key in np.argsort(-shares, kind="stable").tolist() if shares[key] > 0]
+        order = np.argsort(-shares, kind="stable")
+        self._ranked = order[shares[order] > 0].tolist()
         self._strongest = self._ranked[0] if self._ranked else -1
         start = layout.middle(row - self._origins[0])
-        for key in reversed(self._ranked):
-            style = _style(float(shares[key]))
-            if style is not None:
-                # a key far off the screen is far away, but the line to it is to be seen for a while
-                end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
-                self._canvas.line(start, end, int(self._codes[key]), thick=style[0], gap=style[1])
+        drawn = self._ranked[: int(np.count_nonzero(shares >= STYLES[-1][0]))]  # of the others none is
+        for key in reversed(drawn):
+            thick, gap = _style(float(shares[key]))
+            # a key far off the screen is far away, but the line to it is to be seen for a while
+            end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
+            self._canvas.line(start, end, int(self._codes[key]), thick=thick, gap=gap)
 
     def _draw_others(self, shown: Shown, layout: LinkLayout) -> None:
         """What other queries on screen take most from, faintly."""
@@ -395,6 +396,6 @@ def _ink(palette: Palette, code: int) -> Style:
     return Style(color=palette.style(code).bgcolor)
 
 
-def _style(share: float) -> tuple[int, int] | None:
-    """How thick a line is drawn and how far its dots are apart; None where none is drawn."""
-    return next(((thick, gap) for least, thick, gap in STYLES if share >= least), None)
+def _style(share: float) -> tuple[int, int]:
+    """How thick a line of such a share is drawn and how far its dots are apart."""
+    return next((thick, gap) for least, thick, gap in STYLES if share >= least)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ...engine.messages.translation import language, tr
 from ..drawing import heat_paint as paint
+from ..drawing.colours import Palette
 from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
 from ..state.encoder_map import Box, MapRow, map_rows, place_of
@@ -280,8 +281,7 @@ class MapView(PictureChain):
         cell, palette = max(1, width // across), self.palette(signed=read.scale.signed)
         if 2 * line >= tall:
             return [(" " * width, self.ink("label"))]
-        lower = read.codes[2 * line + 1] if 2 * line + 1 < tall else None
-        return self._filled(paint.halves(read.codes[2 * line], lower, cell, palette), width)
+        return self._filled(_half_lines(read, cell, palette).line(line), width)
 
     def _filled(self, words: StyledText, width: int) -> StyledPieces:
         return [*words, (" " * max(0, width - sum(cell_len(text) for text, _ in words)), self.ink("label"))]
@@ -324,6 +324,11 @@ class MapView(PictureChain):
             if size > 1 and axis in ("batch", paged(plane.axes)):
                 drawn.append(f"{tr({'batch': 'text', 'hidden': 'channel'}.get(axis, axis))} {at}")
         return f"[{', '.join(drawn)}]" if drawn else ""
+
+
+@lru_cache(maxsize=256)
+def _half_lines(read: Thumbnail, cell: int, palette: Palette) -> paint.HalfLines:
+    return paint.HalfLines(read.codes, cell, palette)
 
 
 @lru_cache(maxsize=2)

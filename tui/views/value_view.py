@@ -334,7 +334,7 @@ class ValueView(LinewiseWidget):
         return self._strips[key]
 
     def _strip(self, words: StyledPieces, width: int) -> Strip:
-        return strip_of(words, self.ground).adjust_cell_length(width, self.ground)
+        return strip_of(words, self.ground, width)
 
     def _fits(self) -> bool:
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]

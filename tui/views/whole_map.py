@@ -9,6 +9,7 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
+from ..drawing.colours import Palette
 from ..drawing.heat_legend import legend
 from ..drawing.numbers import aligned_for
 from ..drawing.scroll_position import with_axes
@@ -38,6 +39,7 @@ class WholeMap(ValueView):
         super().__init__(colours)
         self._layout: WholeLayout | None = None
         self._labels: tuple[str, ...] = ()
+        self._half_lines: tuple[object, paint.HalfLines] | None = None
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -154,10 +156,22 @@ class WholeMap(ValueView):
             if at < 0:
                 return [*words, *paint.large(codes[upper], [], width, palette)]
             return [*words, *paint.large_with_cursor(codes[upper], [], width, palette, at)]
+        if at < 0 and layout.cell_height == 1:
+            return [*words, *self._halves(sampled, palette).line(line)]
         below = codes[lower] if lower < count else None
         if at < 0:
             return [*words, *paint.halves(codes[upper], below, width, palette)]
         return [*words, *paint.halves_with_cursor(codes[upper], below, width, palette, at, above=here == upper)]
+
+    def _halves(self, sampled: Sampled, palette: Palette) -> paint.HalfLines:
+        assert self._layout is not None
+        of = sampled, self._layout.cell_width, palette
+        if self._half_lines is None or self._half_lines[0] != of:
+            self._half_lines = (
+                of,
+                paint.HalfLines(sampled.codes[: len(sampled.rows) - 1], self._layout.cell_width, palette),
+            )
+        return self._half_lines[1]
 
     def _lens(self, shown: Shown, layout: WholeLayout, line: int) -> StyledPieces:
         """The numbers around the cursor, under each other, as exact as the view of numbers has them."""

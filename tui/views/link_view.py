@@ -56,7 +56,7 @@ class LinkView(ValueView):
         self._key_shares: np.ndarray = np.zeros(0)
         self._ranked: list[int] = []  # keys that have anything, from the one with most, by magnitude
         self._strongest = -1
-        self._labels: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._labels: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -202,7 +202,8 @@ class LinkView(ValueView):
         start = layout.middle(row - self._origins[0])
         drawn = self._ranked[: int(np.count_nonzero(shares >= STYLES[-1][0]))]  # of the others none is
         for key in reversed(drawn):
-            thick, gap = _style(float(shares[key]))
+            share = float(shares[key])
+            thick, gap = next((thick, gap) for least, thick, gap in STYLES if share >= least)
             # a key far off the screen is far away, but the line to it is to be seen for a while
             end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
             self._canvas.line(start, end, int(self._codes[key]), thick=thick, gap=gap)
@@ -394,8 +395,3 @@ def _ink(palette: Palette, code: int) -> Style:
     else:
         code = LEAST_COLOUR + code * (TOP - LEAST_COLOUR) // TOP
     return Style(color=palette.style(code).bgcolor)
-
-
-def _style(share: float) -> tuple[int, int]:
-    """How thick a line of such a share is drawn and how far its dots are apart."""
-    return next((thick, gap) for least, thick, gap in STYLES if share >= least)

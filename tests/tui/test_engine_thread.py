@@ -228,6 +228,28 @@ def test_an_interrupt_that_comes_before_the_motion_has_begun_still_stops_it(
     assert engine.close(30)
 
 
+def test_how_long_a_command_has_been_at_it(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, taken, opened = ready(post), threading.Event(), threading.Event()
+    now, execute = [100.0], CommandTable.execute
+
+    def held(*arguments: Any) -> Any:
+        taken.set()
+        assert opened.wait(30)
+        return execute(*arguments)
+
+    monkeypatch.setattr(engine_thread, "monotonic", lambda: now[0])
+    monkeypatch.setattr(CommandTable, "execute", held)
+    assert engine.at_it == 0.0
+    engine.execute("step", "key")
+    assert taken.wait(30)
+    now[0] = 107.0
+    assert engine.at_it == 7.0
+    opened.set()
+    post.next(Answered)
+    assert engine.at_it == 0.0
+    assert engine.close(30)
+
+
 def test_an_interrupt_that_comes_after_the_motion_has_ended_does_not_stop_the_next(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -309,6 +309,22 @@ async def test_the_old_picture_stays_until_the_new_one_comes() -> None:
         assert app.lines()[-1].rstrip().endswith(str(app.session.trace.value(SCORES).read((0, 0, 1, 1))))
 
 
+@pytest.mark.parametrize("view", ["heat", "lines"])
+async def test_behind_a_command_that_takes_long_it_is_said_at_once_that_numbers_are_read(view: str) -> None:
+    app = InspectorApp(fake_session("output"), ViewState(WEIGHTS, view=view, row=1, column=1), held=True)
+    async with app.run_test(size=(84, 28)) as pilot:
+        await pilot.pause()
+        app.answer()
+        app.show(replace(app.state, head=1))
+        await pilot.pause()
+        assert "reading…" not in app.lines()[-1]
+        app.waiting[-1].sender.must_wait()
+        assert app.lines()[-1].rstrip().endswith("reading…")
+        app.answer(-1)
+        assert not app.inspector.view.late
+        assert "reading…" not in app.lines()[-1]
+
+
 async def test_a_late_answer_to_an_old_question_is_not_shown() -> None:
     app = InspectorApp(fake_session(), ViewState(WEIGHTS), held=True)
     async with app.run_test(size=(84, 28)) as pilot:

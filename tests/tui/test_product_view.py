@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from driving import press, running
@@ -44,6 +45,25 @@ async def test_a_lookup_is_the_one_hot_row_times_the_table(session: Session) -> 
         "row 2461 of the table, for token 2 'animal'",
         '[token=2 "animal", hidden=1] = -0.05230713',
     ]
+
+
+async def test_while_it_waits_it_says_of_the_cell_that_is_asked_for_that_it_is_read(session: Session) -> None:
+    app = InspectorApp(session, ViewState(SCORES, view="product", row=2, column=1), held=True)
+    async with app.run_test(size=(79, 29)) as pilot:
+        await pilot.pause()
+        app.answer()
+        await pilot.pause()
+        before = app.lines()
+        for column in (2, 3):
+            app.show(replace(app.state, column=column))
+            await pilot.pause()
+            app.waiting[-1].sender.must_wait()
+            await pilot.pause()
+            assert app.lines()[:-1] == before[:-1]
+            assert app.lines()[-1].rstrip().endswith("reading…")
+            assert f"key={column} " in app.lines()[-1]
+        app.answer(-1)
+        assert "reading…" not in app.lines()[-1]
 
 
 async def test_what_is_lit_moves_with_the_cursor(session: Session) -> None:

@@ -23,7 +23,7 @@ from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
 from ..preferences.kept import Kept
-from ..reading.work import Wanted
+from ..reading.work import LATE, Wanted
 from ..screens.main import MainScreen
 from ..screens.modal import Modal, PaletteScreen, opened
 from .choices import Choices
@@ -155,6 +155,8 @@ class EncoderApp(Painted):
     @on(Wanted)
     def _wanted(self, message: Wanted) -> None:
         self.engine.want(message.sender, message.work)
+        if self.engine.at_it > LATE:
+            message.sender.must_wait()
 
     @on(Worked)
     def _worked(self, message: Worked) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
@@ -129,6 +130,7 @@ class EngineThread:
         self._awake = threading.Condition()
         self._closing = self._rests = False
         self._running: _Line | None = None
+        self._begun = 0.0
         self._working: tuple[str, CancelToken] | None = (
             None  # the key of the work that is being done, and what stops it
         )
@@ -166,6 +168,11 @@ class EngineThread:
         """The command line that is being run, "" when none is."""
         running = self._running
         return running.text if running else ""
+
+    @property
+    def at_it(self) -> float:
+        """For how many seconds the command line that is being run has been run; 0.0 when none is."""
+        return monotonic() - self._begun if self._running else 0.0
 
     @property
     def rests(self) -> bool:
@@ -233,7 +240,7 @@ class EngineThread:
                 if self._closing:
                     return
                 line = self._lines.popleft() if self._lines else None
-                self._running = line
+                self._begun, self._running = monotonic(), line
                 job = self._work.pop(next(iter(self._work))) if line is None else None
                 self._working = (job[1].key, CancelToken()) if job is not None else None
             if line:

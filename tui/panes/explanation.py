@@ -99,6 +99,9 @@ class ExplanationPane(Lines[ExplanationLine]):
             [self._rule(tr("explanation"), "✗"), *((("what", f" {line}"),) for line in wrapped(text, self.width - 2))]
         )
 
+    def must_wait(self) -> None:
+        """The text that is there says what it is of."""
+
     def _lay(self) -> None:
         if self.width <= 8:
             return

@@ -239,6 +239,9 @@ class Inspector(LaidOnce, Vertical):
     def failed(self, work: Work, text: str) -> None:
         """There is no operand to go to, or nothing to copy."""
 
+    def must_wait(self) -> None:
+        """Nothing is shown until it is there."""
+
     def scaled(self, direction: str, state: ViewState) -> ViewState:
         """The state after `contrast up|down|reset`."""
         return scaled(direction, state)
@@ -309,3 +312,6 @@ class Seeker:
 
     def failed(self, work: Work, text: str) -> None:
         """There is none; the console says so."""
+
+    def must_wait(self) -> None:
+        """Nothing is shown until it is gone to."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ...engine.commands.session import Session
 
 
+LATE = 0.12  # seconds after which it is said of something that it is waited for; anything sooner would only flicker
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """Something to be computed on the engine's thread.
@@ -53,6 +56,9 @@ class Receiver(Protocol):
 
     def failed(self, work: Work, text: str) -> None:
         """Nothing came of it, and this is why; the console says so too."""
+
+    def must_wait(self) -> None:
+        """What was asked for will not be begun soon: a command has been at it for so long that whoever waits is told so at once."""
 
 
 class Wanted(Message):

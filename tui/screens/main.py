@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import Static
 
 from ...engine.messages.translation import language, tr
@@ -61,7 +63,17 @@ class _Row(LaidOnce, Horizontal):
 
 
 class _Room(LaidOnce, Vertical):
-    """Where the inspector is, with a border around it."""
+    """Where the inspector is: a border above it, and a blank column at either side."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Called by Textual in each frame: below the border all lines are one and the same."""
+        border = max(0, min(self.styles.gutter.top - crop.y, crop.height))
+        lines = super().render_lines(Region(crop.x, crop.y, crop.width, border)) if border else []
+        background = self.background_colors[1]
+        blank = Strip.blank(crop.width, Style(bgcolor=background.rich_color))
+        for each in self.get_line_filters():
+            blank = blank.apply_filter(each, background)
+        return lines + [blank] * (crop.height - border)
 
 
 class MainScreen(FramedScreen, Screen[None]):

@@ -75,7 +75,9 @@ class ProductView(ValueView):
         super().show(state, subject)
 
     def changed(self, shown: Shown, before: ViewState) -> None:
-        """What is drawn depends on what was asked for alone, and another cell is another picture."""
+        """What is drawn depends on what was asked for alone, and another cell is another picture; while it is late, that is said."""
+        if self.late:
+            self.redraw()
 
     def arrived(self, shown: Shown) -> None:
         picture: ProductPicture = shown.frame
@@ -128,6 +130,10 @@ class ProductView(ValueView):
         picture: ProductPicture = shown.frame
         layout = picture.layout
         below = y - (self.size.height - layout.foot)
+        if below == layout.foot - 1 and self.late and self.subject is not None:  # the number below is another cell's
+            plane = self.plane_of(self.subject)
+            here = within_plane(self.state, plane)
+            return self.status_words(written_place(plane, self.subject, here.row, here.column), None)
         if below >= 0:
             return self._foot[below] if below < len(self._foot) else []
         if y < layout.top - 2:

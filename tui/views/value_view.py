@@ -22,7 +22,7 @@ from ..drawing.numbers import Scalar, exact
 from ..drawing.strips import strip_of
 from ..drawing.text import cell_len, fit
 from ..reading.window import Bounds, Window, all_of
-from ..reading.work import Wanted, Work, see
+from ..reading.work import LATE, Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from ...engine.commands.session import Session
 
-LATE = 0.12  # seconds; anything sooner would only flicker
 KEPT_BYTES = 96 << 20
 KEPT_STRIPS = 512  # Textual keeps with each what it sent to the terminal for it
 
@@ -236,7 +235,7 @@ class ValueView(LinewiseWidget):
             except (InputError, MemoryError) as error:
                 return subject, plane, request, Trouble(one_line(error))
 
-        if self._timer is None:
+        if self._timer is None and not self.late:
             self._timer = self.set_timer(LATE, self._is_late)
         self.app.post_message(Wanted(self, Work(f"inspector.{self.name_of_view}", run, subject.generation)))
 
@@ -255,6 +254,12 @@ class ValueView(LinewiseWidget):
         """What was asked for cannot be had: say so where it would be, and ask again once someone looks again."""
         if self.subject is not None and self._awaited is not None:
             self.receive(work, (self.subject, self.plane_of(self.subject), self._awaited, Trouble(text)))
+
+    def must_wait(self) -> None:
+        """The engine's thread has been at a command for long: what is waited for is said to be late without waiting for that."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._is_late()
 
     def stop(self) -> None:
         """What is asked for has been stopped."""

@@ -208,7 +208,9 @@ async def test_it_is_one_key_away_and_leads_back(session: Session, size: tuple[i
         lines = screen_of(app)
         assert any("layer 0 · attention" in line for line in lines)
         assert any("[CLS] the" in line for line in lines)
-        assert lines_of(view)[-2].split()[:3] == ["Token", "ids", "tokens.ids"]
+        *_, named, purpose, rest = ["", *lines_of(view)] if size[0] < 110 else [*lines_of(view), ""]
+        assert named.split()[:3] == ["Token", "ids", "tokens.ids"]
+        assert f"{purpose} {rest}".strip().endswith("and gave each its number in the vocabulary.")
         await press(pilot, "down", "right", "enter")
         assert (app.controller.state.view, app.controller.state.zoomed) == ("heat", False)
         assert app.controller.state.stage != "tokens.ids"

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 HERE, STOP, PATCHED = "▶", "●", "◆"
 FRAME, FRAME_HERE = "╭─╮│╰╯", "┏━┓┃┗┛"
-FOOT = 2  # lines below the boxes: what the one that is looked at is; one more where there is something to be told
+# Lines below the boxes: the name of the one that is looked at and what it does, which takes two where they are short; the same
+# for every box, so that nothing jumps. One more where there is something to be told.
+FOOT, FOOT_NARROW = 2, 3
+NARROW, TALL = 110, 16  # columns, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,12 @@ class MapView(PictureChain):
 
     @property
     def _foot_height(self) -> int:
-        return FOOT + (self._note is not None)
+        return self._purpose_end + (self._note is not None)
+
+    @property
+    def _purpose_end(self) -> int:
+        """Lines of the foot that say what the box is."""
+        return FOOT_NARROW if self.size.width < NARROW and self.size.height >= TALL else FOOT
 
     def stand(self, position: Position) -> None:
         """Say where the debugger stands, and in what."""
@@ -289,7 +297,7 @@ class MapView(PictureChain):
     def _foot(self, line: int) -> StyledPieces:
         """What is looked at: its name and formula, which head of it is drawn; what it does, or why there is no picture."""
         assert self._position is not None
-        if line == FOOT and self._note is not None:
+        if line == self._purpose_end and self._note is not None:
             kind, note, more = self._note
             room, mark = max(0, self.size.width - cell_len(more) - 2), "✓" if kind == "well" else "!"
             ink = self.ink("success" if kind == "well" else "warning")
@@ -309,11 +317,15 @@ class MapView(PictureChain):
         row, column = self._here
         shown = self._rows[row].boxes[column].stage
         picture = self._pictures.get(shown)
+        trouble = isinstance(picture, Trouble)
         if isinstance(picture, Trouble):
-            return [(cut(f"✗ {picture.text}", width), self.ink("warning"))]
-        if shown not in world.held:
+            what = f"✗ {picture.text}"
+        elif shown not in world.held:
             what = why_unread(world, shown)
-        return [(cut(what, width), self.ink("note"))]
+        last = self._purpose_end - 2  # of what there is room for
+        lines = wrapped(what, width)
+        left = cut(" ".join(lines[last:]), width) if line - 1 == last else "".join(lines[line - 1 : line])
+        return [(left, self.ink("warning" if trouble else "note"))]
 
     def _drawn_of(self, stage: Stage) -> str:
         """Which text and which head of a stage's value are drawn, where there are several: `[text 1, head 3]`."""

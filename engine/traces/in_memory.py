@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..program.arrays import Array
 from ..program.inputs import Inputs
@@ -12,9 +13,12 @@ from ..program.stage import Shape, Stage
 from ..program.trace import Trace
 from ..program.value import ShapeAlone, Value
 from ..program.weight import StageWeight, axes_of_weight
-from .recorded_values import LeftOut, LeftOutValue, RecordedValue, no_weights
+from .recorded_values import ComputedValue, LeftOut, LeftOutValue, RecordedValue, no_weights
 
 REWRITTEN = LeftOut("whoever else held its tensor wrote to it after it was recorded; save the recording before that")
+OTHERWISE = LeftOut(
+    "it was computed again when it was read, and came out otherwise than in the passage: torch or a setting of it has changed since"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Moment:
         numbers: by the name of the stage, as they lie in memory; bfloat16 as its 16 bits.
         left_out: by the name of the stage, those that are not among the numbers.
         notes: what is to be said of it, a sentence each.
+        when_read: stages whose numbers are computed when they are read.
     """
 
     program: Program
@@ -38,10 +43,11 @@ class Moment:
     numbers: Mapping[str, Array]
     left_out: Mapping[str, LeftOut] = field(default_factory=dict[str, LeftOut])
     notes: tuple[str, ...] = ()
+    when_read: frozenset[str] = frozenset()
 
 
 class MemoryRecording(Trace):
-    """A trace whose values were all computed before, by somebody else, and nothing of which is computed again."""
+    """A trace whose values were all computed before, by somebody else; what is computed again of them when it is read gives the same bits."""
 
     def __init__(self, moment: Moment) -> None:
         self.hold(moment)
@@ -83,9 +89,13 @@ class MemoryRecording(Trace):
 
     def value(self, name: str) -> Value:
         stage, (shape, dtype) = self.program[name], self._moment.kinds[name]
-        if name in self._moment.numbers:
-            value: Value = RecordedValue(name, stage.axes, self._moment.numbers[name], dtype)
+        numbers, later = self._moment.numbers, name in self._moment.when_read
+        if name not in numbers:
+            why = self._moment.left_out.get(name, OTHERWISE if later else REWRITTEN)
+            value: Value = LeftOutValue(name, stage.axes, shape, dtype, why)
+        elif later:
+            value = ComputedValue(name, stage.axes, shape, dtype, partial(numbers.__getitem__, name))
         else:
-            value = LeftOutValue(name, stage.axes, shape, dtype, self._moment.left_out.get(name, REWRITTEN))
+            value = RecordedValue(name, stage.axes, numbers[name], dtype)
         value.tokens, value.word, value.labels = self.inputs.strings_along(stage), self.reader(stage), stage.labels
         return value

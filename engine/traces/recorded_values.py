@@ -71,6 +71,26 @@ class RecordedValue(ArrayValue):
         return np.asarray(np.left_shift(window.astype(np.uint32), 16)).view(np.float32)
 
 
+class ComputedValue(Value):
+    """A value that was not held, and is computed again when it is read.
+
+    Args:
+        name, axes, shape, dtype: as of any value.
+        numbers: computes it, as it lies in memory.
+    """
+
+    def __init__(
+        self, name: str, axes: tuple[str, ...], shape: Shape, dtype: str, numbers: Callable[[], Array]
+    ) -> None:
+        self.name, self.axes, self.shape, self.dtype, self._numbers = name, axes, shape, dtype, numbers
+
+    def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
+        bound = self.bind(index)
+        if not is_rectangle(bound):
+            return self._text_by_text(bound)
+        return RecordedValue(self.name, self.axes, self._numbers(), self.dtype).read(bound)
+
+
 class KeptValue(RecordedValue):
     """The corner of a value that was kept: the first numbers along each axis, `STAGE@kept`."""
 

@@ -116,10 +116,10 @@ def test_a_module_that_is_called_inside_vmap_is_recorded() -> None:
 def test_a_fault_of_ours_ends_what_is_seen_and_not_the_passage(monkeypatch: pytest.MonkeyPatch) -> None:
     put = KeptWithin.put
 
-    def broken(kept: KeptWithin, name: str, tensor: torch.Tensor) -> None:
+    def broken(kept: KeptWithin, name: str, tensor: torch.Tensor, *by: Any) -> None:
         if name == "relu":
             raise NotImplementedError("no such thing")
-        put(kept, name, tensor)
+        put(kept, name, tensor, *by)
 
     monkeypatch.setattr(KeptWithin, "put", broken)
     module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))

@@ -1,20 +1,25 @@
 """The values of a passage within a budget: the largest go first, and leave behind what their numbers were like, and a corner of them.
 
-Nothing is copied while the module computes, but what is about to be written to; nothing is brought from a device before `settle`.
+Nothing is copied while the module computes, but what is about to be written to; nothing is brought from a device before `settle`. What others
+give again to the last bit is not held (`again`).
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
 
+from .again import CameOutOtherwiseError
 from .figures import FiguresOnDevice, figures_on_device
-from .kept import ValuesByName
-from .storages import address_of, has_storage, version
+from .graph import TorchCall
+from .kept import ValuesByName, in_memory
+from .spared import SparedValues
+from .storages import address_of, has_storage, held_by_others, version
 
 CORNER = 1 << 14  # numbers of a value that was given up which are kept at most
 CORNERS = 8  # of the budget, the share that all of those may take
@@ -67,13 +72,14 @@ class KeptWithin(ValuesByName):
     """Values within a budget; each is as it was when it was made.
 
     Args:
-        budget: how many bytes are kept at most; the largest values are given up for it.
+        budget: how many bytes are held at most; the largest values are given up for it.
         others: tensors whose memory is there anyway, and may be written to when the passage is over: weights and inputs.
 
     Attributes:
         left_out: of each value that was given up, what is left of it.
         never: names of values that have no storage, and whose numbers could not be kept.
-        size: bytes that are kept.
+        spared: values that are not held, and are computed from others when they are read.
+        size: bytes that are held.
     """
 
     def __init__(self, budget: int, others: Iterable[torch.Tensor] = ()) -> None:
@@ -81,6 +87,7 @@ class KeptWithin(ValuesByName):
         self.budget, self.size = budget, 0
         self.left_out: dict[str, Remains] = {}
         self.never: set[str] = set()
+        self.spared = SparedValues(self._values)
         self._room = budget // CORNERS
         self.rewritten: set[int] = set()  # by address: memory of others that was written to in the passage
         self._others = {address_of(tensor) for tensor in others} - {0}
@@ -90,12 +97,20 @@ class KeptWithin(ValuesByName):
 
     # -- while the module computes ----------------------------------------------------------------------------------
 
-    def put(self, name: str, tensor: torch.Tensor) -> None:
+    def put(self, name: str, tensor: torch.Tensor, call: TorchCall | None = None) -> None:
         """Keep a value; its memory is shared until it is written to."""
         if not has_storage(tensor):
             self.never.add(name)
             return
-        held = tensor.detach()
+        place = address_of(tensor)
+        apart = place not in self._shared and place not in self._others
+        if self.spared.take(name, tensor, call if apart else None):
+            return
+        self._hold(name, tensor.detach())
+        while self.size > self.budget and self._largest:
+            self._give_up(heapq.heappop(self._largest))
+
+    def _hold(self, name: str, held: torch.Tensor) -> None:
         self._values[name] = held
         place = address_of(held)
         shared = self._shared.setdefault(place, Shared())
@@ -103,14 +118,13 @@ class KeptWithin(ValuesByName):
         if not own or not shared.names:
             self._grow(place, shared, _bytes(held) if own else held.numel() * held.element_size())
         shared.names.append(name)
-        while self.size > self.budget and self._largest:
-            self._give_up(heapq.heappop(self._largest))
 
     def before_write(self, tensor: torch.Tensor) -> None:
         """Copy what shares a tensor's memory, which is about to be written to."""
         place = address_of(tensor)
         if place in self._others:
             self.rewritten.add(place)
+        self.spared.before_write(place)
         shared = self._shared.pop(place, None)
         if shared is None:
             return
@@ -132,6 +146,8 @@ class KeptWithin(ValuesByName):
         shared = self._shared.get(place)
         if shared is None or shared.size != -size:  # gone, or grown since
             return
+        for user in [user for name in shared.names for user in self.spared.users(name)]:
+            self._hold_after_all(user)
         del self._shared[place]
         self.size -= shared.size
         for name in shared.names:
@@ -139,6 +155,17 @@ class KeptWithin(ValuesByName):
             if remains.corner is not None:
                 self._room -= remains.corner.nbytes
                 self.size += remains.corner.nbytes
+
+    def _hold_after_all(self, name: str) -> None:
+        """Hold a value that is computed from one which is given up."""
+        if name not in self.spared.by_name:  # a view of one that came before
+            return
+        with suppress(CameOutOtherwiseError):
+            computed = self.spared.computed(name)
+            layouts = {view: self.spared.by_name[view].layout for view in self.spared.let_go(name)}
+            self._hold(name, computed)
+            for view, layout in layouts.items():
+                self._hold(view, layout.within(computed.untyped_storage()))
 
     # -- when it has computed ----------------------------------------------------------------------------------------
 
@@ -149,9 +176,12 @@ class KeptWithin(ValuesByName):
             results: what the module gave back.
         """
         theirs = self._others | {address_of(tensor) for tensor in results}
+        needed = self.spared.parts()
         with torch.no_grad():
             for place, shared in self._shared.items():
-                if place in theirs or len(shared.names) == 1:
+                if place not in theirs and not needed.isdisjoint(shared.names):
+                    self._values.update(_apart({name: self._values[name] for name in shared.names}))
+                elif place in theirs or len(shared.names) == 1:
                     self._values.update((name, _own(self._values[name], place in theirs)) for name in shared.names)
                 else:
                     self._values.update(_brought({name: self._values[name] for name in shared.names}))
@@ -160,8 +190,33 @@ class KeptWithin(ValuesByName):
         self._largest.clear()
 
     def is_as_it_was(self, name: str) -> bool:
-        """Whether nobody has written into a value's memory since: a module may have kept the tensor, too."""
+        """Whether nobody has written into a value's memory since: a module may have kept the tensor, too.
+
+        What others are computed from lies in memory of its own.
+        """
+        if name in self.spared.by_name:
+            return not self.spared.is_lost(name)
         return version(self._values[name]) == self._versions[name]
+
+    # -- all of them, held or not ------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """A value; computed, where it is not held.
+
+        Raises:
+            CameOutOtherwiseError: it is not what it was then.
+        """
+        return self.spared.computed(name) if name in self.spared.by_name else super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values or name in self.spared.by_name
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._values
+        yield from self.spared.by_name
+
+    def __len__(self) -> int:
+        return len(self._values) + len(self.spared.by_name)
 
 
 def _own(held: torch.Tensor, theirs: bool) -> torch.Tensor:
@@ -169,6 +224,14 @@ def _own(held: torch.Tensor, theirs: bool) -> torch.Tensor:
     if held.device.type in ("cpu", "meta"):
         return held.clone() if theirs else held
     return held.cpu()
+
+
+def _apart(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Values on the CPU that share their memory, which is copied if others hold it as well."""
+    if not held_by_others(held.values()):
+        return held
+    memory = next(iter(held.values())).untyped_storage().clone()
+    return {name: in_memory(tensor, memory) for name, tensor in held.items()}
 
 
 def _brought(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

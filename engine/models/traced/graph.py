@@ -70,6 +70,13 @@ class TorchCall:
     kernel: str = ""
     grad: bool = False
 
+    def with_result(self, name: str, shape: Shape, dtype: str, autocast: str) -> TorchCall:
+        """The same when it is known what it gave, and what autocast brought its tensors to."""
+        return TorchCall(  # written out: `dataclasses.replace` takes several times as long, for every operation that is watched
+            name, self.target, self.arguments, self.options, self.pick, shape, dtype, self.module, self.lines, self.writes,
+            self.scribbles, self.random, autocast, self.kernel, self.grad,
+        )  # fmt: skip
+
     @property
     def word(self) -> str:
         """The operation's name without namespace and overload: `softmax`, `add` for `aten.add_.Tensor` as well."""
@@ -160,7 +167,10 @@ def parts_of(argument: Argument, kind: type[Part]) -> Iterator[Part]:
         yield argument
     elif isinstance(argument, list | tuple):
         for part in cast("list[Argument]", argument):
-            yield from parts_of(part, kind)
+            if isinstance(part, kind):  # most are, or are none and hold none: no generator for each of them
+                yield part
+            elif isinstance(part, list | tuple | dict):
+                yield from parts_of(part, kind)
     elif isinstance(argument, dict):
         yield from parts_of(list(cast("dict[str, Argument]", argument).values()), kind)
 

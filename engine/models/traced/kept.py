@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
+from .graph import TorchCall
 from .storages import address_of
 
 
@@ -32,7 +33,7 @@ class KeptValues(ValuesByName):
         super().__init__()
         self._sharing: dict[int, list[str]] = {}  # by the address of the memory: whose numbers would change with it
 
-    def put(self, name: str, tensor: torch.Tensor) -> None:
+    def put(self, name: str, tensor: torch.Tensor, call: TorchCall | None = None) -> None:
         """Keep a value; its memory is shared until it is written to."""
         held = tensor.detach()
         self._values[name] = held
@@ -44,10 +45,10 @@ class KeptValues(ValuesByName):
         names = self._sharing.pop(address_of(tensor), ())
         memory = tensor.untyped_storage().clone() if names else None
         for name in names:
-            self._values[name] = _in_memory(self._values[name], memory)
+            self._values[name] = in_memory(self._values[name], memory)
 
 
-def _in_memory(value: torch.Tensor, memory: torch.UntypedStorage | None) -> torch.Tensor:
+def in_memory(value: torch.Tensor, memory: torch.UntypedStorage | None) -> torch.Tensor:
     """A tensor's numbers in a copy of its memory; apart where they are not simply those that stand there."""
     if memory is None or value.layout is not torch.strided or value.is_nested or value.is_conj() or value.is_neg():
         return value.clone()

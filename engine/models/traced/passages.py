@@ -41,7 +41,7 @@ class RecordingWish:
     """What a recording is to be like.
 
     Attributes:
-        budget: bytes of values that are kept.
+        budget: bytes of values that are held.
         compare: whether the module runs once more without being watched; None where something was put aside.
         word: the token of an id.
     """
@@ -174,15 +174,17 @@ class Taking:
         given = {name: kept.get(name, tensor) for name, tensor in passage.inputs.items()}  # as they were then
         given = {name: _stand_in(tensor) if no_array(tensor) else tensor for name, tensor in given.items()}
         shapes = {stage: shape for stage, (shape, _) in kinds.items()}
+        numbers = KeptNumbers(kept, made.values, beside.numbers)
         program, inputs = fitted_together(made.program, shapes, made.given, given, self.wanted.word, "recorded")
         return Moment(
             program,
             inputs,
             self._about(passage),
             kinds,
-            KeptNumbers(kept, made.values, beside.numbers),
+            numbers,
             lacking,
             tuple(notes),
+            numbers.when_read,
         )
 
     def _about(self, passage: Passage) -> dict[str, str]:

@@ -39,10 +39,13 @@ def record(
     What the module returns is `run.result`. Of a passage that raises, what was computed before that is kept, and the error goes on:
     `run` has it in a block, `error.recording` otherwise.
 
+    On the CPU and without gradients not every value is held: a sum of two, scaled scores, an activation, a softmax, a copy are computed again from
+    those that are, when they are read, and held against a mark of the bits that ran. What is saved is saved whole.
+
     Args:
         module: any module. Calls of its parts alone are no passage.
         inputs, named: what it is called with; without any, the recording is for a `with` block.
-        budget: bytes of values that are kept; the largest are given up for it, and leave statistics and a corner of their numbers (`STAGE@kept`).
+        budget: bytes of values that are held; the largest are given up for it, and leave statistics and a corner of their numbers (`STAGE@kept`).
         compare: whether the module runs once more without being watched, to say by how much its result differs; it then computes
             what it computes twice. None for: where torch's fast path for encoders, inside which nothing is seen, is put aside for a
             second passage.

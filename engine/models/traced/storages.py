@@ -6,6 +6,7 @@ when it is used next: `x[:, 0] = 1` makes of x a value with another name, and of
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -71,10 +72,11 @@ class Storages:
 
     def give_name(self, tensor: torch.Tensor, name: str) -> None:
         """Give a tensor a name, and its memory, if it fills that and nothing did."""
-        memory = self._memory(tensor)
+        address = address_of(tensor)
+        memory = self._memory(tensor, address)
         if not memory.whole and fills(tensor):
             memory.fill(name, tensor)
-        self._known[tensor] = Known(name, memory.version, address_of(tensor))
+        self._known[tensor] = Known(name, memory.version, address)
 
     def name(self, tensor: torch.Tensor) -> str | None:
         """What a tensor is called now; None where nothing is known of it.
@@ -82,19 +84,21 @@ class Storages:
         One whose memory was written to since it was named is read anew, and so is one that looks at a memory which is known (`x.data`).
         """
         known = cast("Known | None", self._known.get(tensor))  # pyright: ignore[reportUnknownMemberType] # a dict without types
-        memory = self._memory(tensor)
-        if known is not None and (known.version, known.memory) == (memory.version, address_of(tensor)):
+        address = address_of(tensor)
+        memory = self._memory(tensor, address)
+        if known is not None and (known.version, known.memory) == (memory.version, address):
             return known.name
         if not memory.whole:
             return None
         as_it_is = fills(tensor) and (tuple(tensor.shape), tensor.dtype) == memory.kind
         name = memory.whole if as_it_is else self._read_anew(tensor, memory)
-        self._known[tensor] = Known(name, memory.version, address_of(tensor))
+        self._known[tensor] = Known(name, memory.version, address)
         return name
 
     def write(self, tensor: torch.Tensor, name: str) -> None:
         """Say that a tensor was written to, and is now that value."""
-        memory = self._memory(tensor)
+        address = address_of(tensor)
+        memory = self._memory(tensor, address)
         before, memory.version = memory.whole, memory.version + 1
         if fills(tensor):
             memory.fill(name, tensor)
@@ -104,14 +108,13 @@ class Storages:
             memory.fill(self._emit("encoder_tui.written_into", (before, name, *place), whole), whole)
         else:
             memory.whole = ""
-        self._known[tensor] = Known(name, memory.version, address_of(tensor))
+        self._known[tensor] = Known(name, memory.version, address)
 
     def _read_anew(self, tensor: torch.Tensor, memory: Memory) -> str:
         place = [list(tensor.shape), list(tensor.stride()), tensor.storage_offset()]
         return self._emit("encoder_tui.read_from", (memory.whole, *place), tensor)
 
-    def _memory(self, tensor: torch.Tensor) -> Memory:
-        address = address_of(tensor)
+    def _memory(self, tensor: torch.Tensor, address: int) -> Memory:
         if not address:
             return cast(Memory, self._alone.setdefault(tensor, Memory(None)))  # pyright: ignore[reportUnknownMemberType] # a dict without types
         if address not in self._memories:
@@ -122,6 +125,15 @@ class Storages:
 def address_of(tensor: torch.Tensor) -> int:
     """The address of a tensor's storage itself, which is its own even where it holds no numbers; 0 where there is none."""
     return tensor.untyped_storage()._cdata if has_storage(tensor) else 0  # pyright: ignore[reportPrivateUsage]
+
+
+def held_by_others(tensors: Collection[torch.Tensor]) -> bool:
+    """Whether anybody but these tensors, which share a memory, holds it; True where torch does not tell."""
+    count = getattr(torch._C, "_storage_Use_Count", None)  # pyright: ignore[reportPrivateUsage]
+    if count is None:
+        return True
+    nobody_else = torch.empty(1, device="cpu")
+    return count(address_of(next(iter(tensors)))) - count(address_of(nobody_else)) != len(tensors) - 1
 
 
 def is_wrapped(tensor: torch.Tensor) -> bool:

@@ -38,8 +38,8 @@ FUSED = "scaled_dot_product_attention"
 class Keep(Protocol):
     """Who keeps the values."""
 
-    def put(self, name: str, tensor: torch.Tensor) -> None:
-        """A value that was just made."""
+    def put(self, name: str, tensor: torch.Tensor, call: TorchCall | None = None) -> None:
+        """A value that was just made, and by what; None of one that went in."""
         ...
 
     def before_write(self, tensor: torch.Tensor) -> None:
@@ -253,12 +253,12 @@ class Tracer(SchemaCheckMode):
     def _ask(self, func: Any, args: Sequence[Any], options: Mapping[str, Any]) -> PendingCall:
         """What is asked for, and what is about to be written over."""
         arguments, named = self._refs(tuple(args)), self._refs(options)
-        word, writes, random = known_of(func)
+        target, word, writes, random = known_of(func)
         written, secretly = written_places(word, writes, args, options)
         for place in (*written, *secretly):
             self._before_write(argument_at(place, args, options))
-        call = self._call(str(func), arguments, named, random, fused_kernel(args, options) if word == FUSED else "")
-        call = replace(call, scribbles=(*written, *secretly))
+        kernel = fused_kernel(args, options) if word == FUSED else ""
+        call = self._call(target, arguments, named, random, kernel, (*written, *secretly))
         state = torch.get_rng_state() if random else None
         return PendingCall(call, word, bool(written), state)
 
@@ -286,7 +286,7 @@ class Tracer(SchemaCheckMode):
             if same is not None:  # it gave back what it was given, perhaps as another object: dropout that is off
                 self._storages.give_name(tensor, self._ref(same).name)
                 continue
-            names.append(self._add(replace(call, pick=None if single else pick), tensor))
+            names.append(self._add(call if single else replace(call, pick=pick), tensor))
             self._storages.give_name(tensor, names[-1])
         return names
 
@@ -338,7 +338,8 @@ class Tracer(SchemaCheckMode):
         return self._add(self._call(target, held), result)
 
     def _call(
-        self, target: str, arguments: Any, options: Mapping[str, Any] | None = None, random: bool = False, kernel: str = ""
+        self, target: str, arguments: Any, options: Mapping[str, Any] | None = None, random: bool = False, kernel: str = "",
+        scribbles: tuple[ArgumentPlace, ...] = (),
     ) -> TorchCall:  # fmt: skip
         """A call that is made just now, before it is known what it gives."""
         at = self._at[-1] if self._at else ""
@@ -350,6 +351,7 @@ class Tracer(SchemaCheckMode):
             options or {},
             module=at,
             lines=lines,
+            scribbles=scribbles,
             random=random,
             kernel=kernel,
             grad=torch.is_grad_enabled(),
@@ -363,8 +365,9 @@ class Tracer(SchemaCheckMode):
         device, dtype = result.device.type, str(result.dtype).removeprefix("torch.")
         wide = autocast_dtype(device)
         autocast = str(wide).removeprefix("torch.") if wide is not None else ""
-        self.seen.calls.append(replace(call, name=name, shape=shape_of(result), dtype=dtype, autocast=autocast))
-        self._keep.put(name, result)
+        call = call.with_result(name, shape_of(result), dtype, autocast)
+        self.seen.calls.append(call)
+        self._keep.put(name, result, call)
         return name
 
 

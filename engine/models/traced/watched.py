@@ -22,7 +22,7 @@ class Watcher(Tracer):
 
     Args:
         module: what is watched.
-        budget: bytes of values that are kept.
+        budget: bytes of values that are held.
         inputs: what the module is called with.
 
     Attributes:

@@ -16,13 +16,13 @@ UNWRITTEN = frozenset({"detach_", "requires_grad_"})  # in place, and no number 
 
 
 @cache
-def known_of(func: Any) -> tuple[str, tuple[ArgumentPlace, ...], bool]:
-    """Of an operation its name, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
+def known_of(func: Any) -> tuple[str, str, tuple[ArgumentPlace, ...], bool]:
+    """Of an operation what torch calls it, its name alone, the places among its arguments of tensors that it says it writes to, and whether it may draw numbers."""
     places = tuple(
         part.name if part.kwarg_only else place for place, part in enumerate(func._schema.arguments)
         if part.alias_info is not None and part.alias_info.is_write
     )  # fmt: skip
-    return func._schema.name.rpartition("::")[2], places, torch.Tag.nondeterministic_seeded in func.tags
+    return str(func), func._schema.name.rpartition("::")[2], places, torch.Tag.nondeterministic_seeded in func.tags
 
 
 def written_places(

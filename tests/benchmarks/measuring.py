@@ -103,13 +103,15 @@ def process(arguments: Sequence[str]) -> Both:
     return children() - before, time.perf_counter() - began
 
 
-def rise(work: Callable[[], object]) -> int:
+def rise(work: Callable[[], object], used_again: bool = False) -> int:
     """By how many bytes some work raises the highest use of memory of this process, with what it gives still held.
 
-    What was freed before is given back to Linux first: else it would be used again, and not seen.
+    Args:
+        used_again: leave what was freed before where it is; else it is given back to Linux first, and is seen when it is used again.
     """
     gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
+    if not used_again:
+        ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # from here on the highest use is counted anew
     before = used("VmRSS")
     given = work()

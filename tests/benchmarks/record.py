@@ -123,12 +123,15 @@ def rows(quick: bool) -> Iterable[Figure | str]:
     with ExitStack() as stack:
         workers = {name: stack.enter_context(Worker(__file__, name)) for name in WAYS}
         rises = {name: worker.ask("memory") for name, worker in workers.items()}
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker(__file__, name)) for name in WAYS}
+        again = {name: worker.ask("memory", True) for name, worker in workers.items()}
         times = in_turns({name: _asking(worker) for name, worker in workers.items()}, 3 if quick else 11)
     for name in WAYS:
         ours = name.startswith("record")
         yield Figure(name, "time", ratio(times, name, ALONE), note=f"{milliseconds(times, name):.1f} ms", held=ours)
         # beside the rise that hooks need: what the module alone leaves behind is little, and another little each time
-        note = f"{rises[name] / 2**20:.1f} MiB"
+        note = f"{rises[name] / 2**20:.1f} MiB; {again[name] / 2**20:.1f} where that of the warm-up is used again"
         yield Figure(name, "memory / hooks'", rises[name] / rises[HOOKS], note=note, held=ours)
     for package in PEERS:
         if package not in WAYS:
@@ -149,11 +152,11 @@ def be_one(name: str) -> None:
         with torch.no_grad():
             return WAYS[name](module, ids)
 
-    def memory() -> int:
+    def memory(used_again: bool = False) -> int:
         with torch.no_grad():
             WAYS[name](module, ids[:, :2])  # what is imported on the way
             module(ids)
-        return rise(work)
+        return rise(work, used_again)
 
     answer({"memory": memory, "time": lambda: timed(work)})
 

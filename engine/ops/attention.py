@@ -62,6 +62,7 @@ class Scores(Op):
     """Q · Kᵀ, raw: (batch, head, query, head_dim) and (batch, head, key, head_dim) -> (batch, head, query, key)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    by_head: ClassVar[bool] = True
     card: ClassVar[Card] = Card(products=Products.ROW, factors="bhqd,bhkd->bhqk")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -90,6 +91,8 @@ class Scale(Op):
 
     head_dim: int
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    by_head: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
     card: ClassVar[Card] = Card(elementwise=True, keeps_order=True, scales=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -117,6 +120,8 @@ class AddMask(Op):
     """Scaled scores plus the additive mask; the very same tensor where the mask is the zeros that take no memory."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    by_head: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
     card: ClassVar[Card] = Card(elementwise=True, may_be_infinite=True, hides=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -184,6 +189,7 @@ class Softmax(Op):
     over: str = "key"
     single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
+    by_head: ClassVar[bool] = True
     card: ClassVar[Card] = Card(shares=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -245,6 +251,7 @@ class Context(Op):
     """Weighted sum of values: (batch, head, query, key) and (batch, head, key, head_dim) -> (batch, head, token, head_dim)."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
+    by_head: ClassVar[bool] = True
     card: ClassVar[Card] = Card(products=Products.ROW, factors="bhqk,bhkd->bhqd")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:

@@ -29,12 +29,17 @@ class Op(ABC):
         symbols: what the formula calls the weights, in order.
         rows: for ops whose result has rows (its last axis but one) that can be computed apart: for each input whether
             it is cut to the same rows. None for ops that are only computed whole.
+        by_head: of ops with rows: whether each head of the result (the second of four axes) comes of that head of the inputs, or of
+            the one that stands for all, so that a few heads can be computed apart.
+        in_place: whether the result may be written over the first input.
         windows: True for results so large and so simple that they are never built, only read by `window`.
     """
 
     card: ClassVar[Card]
     symbols: ClassVar[tuple[str, ...]] = ()
     rows: ClassVar[tuple[bool, ...] | None] = None
+    by_head: ClassVar[bool] = False
+    in_place: ClassVar[bool] = False
     windows: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, recorded: bool = True) -> None:

@@ -71,6 +71,8 @@ class FillMasked(Op):
     """The most negative number of the dtype in place of scores whose mask is 0: nothing is left of them."""
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
+    by_head: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
     card: ClassVar[Card] = Card(elementwise=True, hides=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:

@@ -293,15 +293,24 @@ class AdditiveMask(Op):
         zero = torch.zeros((), dtype=dtype, device=device)
         if everywhere and device.type != "meta" and all_seen(mask):
             return zero.expand(batch, 1, stop - start, tokens)
-        seen = (mask != 0)[:, None, None, :]  # (batch, 1, 1, key)
-        keys = torch.arange(tokens, device=device)
+        first, last = 0, tokens  # the keys that any of these queries may see
+        if self.window is not None and not everywhere:
+            first, last = max(0, start - self.window), min(tokens, stop + self.window)
+        seen = (mask[:, first:last] != 0)[:, None, None, :]  # (batch, 1, 1, key)
+        keys = torch.arange(first, last, device=device)
         queries = torch.arange(start, stop, device=device)[:, None]
         if self.causal:
             seen = seen & (keys <= queries)  # (batch, 1, query, key)
         if self.window is not None and not everywhere:
             seen = seen & ((keys - queries).abs() <= self.window)
         lowest = -torch.inf if self.infinite else torch.finfo(dtype).min
-        return torch.where(seen, zero, lowest).expand(batch, 1, stop - start, tokens)
+        shown = torch.where(seen, zero, lowest).expand(batch, 1, stop - start, last - first)
+        if last - first == tokens:
+            return shown
+        memory = out()
+        rows = mask.new_empty((batch, 1, stop - start, tokens), dtype=dtype) if memory is None else memory
+        rows.fill_(lowest)[..., first:last] = shown
+        return rows
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         (batch, queries), (_, keys) = inputs[0], inputs[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
@@ -12,6 +12,7 @@ from itertools import count
 import torch
 
 from .arena import Arena, one_value
+from .lifetimes import Lifetimes, thinned
 
 BufferKey = tuple[tuple[int, ...], torch.dtype, torch.device]
 CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
@@ -41,7 +42,7 @@ class MemoryPool:
 
     Args:
         budget: bytes at most, idle ones included; None for no limit. What is needed for the computation at hand may exceed it.
-        anchors: names to be kept longest, since whole layers can be computed again from them.
+        anchors: names to be kept longer than others, since whole layers can be computed again from them.
         device: where the values are; None for the CPU.
 
     Attributes:
@@ -121,7 +122,7 @@ class MemoryPool:
     def add(self, key: CacheKey, tensor: torch.Tensor, borrowed: bool) -> None:
         """Count a tensor in, and evict others until the budget is met; what is borrowed is never computed in."""
         self._strike_off()
-        place, size = self._place(tensor)
+        place, size = self._lies(tensor)
         if not self._users[place]:
             self._bytes += size
         self._users[place] += 1
@@ -159,7 +160,7 @@ class MemoryPool:
         if self._arena is not None:
             self._arena.give_up()
 
-    def _place(self, tensor: torch.Tensor) -> tuple[int, int]:
+    def _lies(self, tensor: torch.Tensor) -> tuple[int, int]:
         """Where the memory of a tensor begins and how much it is: all of a piece of the arena, which goes only as a whole."""
         storage = tensor.untyped_storage()
         begin, size = storage.data_ptr(), storage.nbytes()
@@ -198,18 +199,38 @@ class MemoryPool:
             del self._places[number]
 
     def _evict(self, newest: CacheKey, most: float) -> None:
-        """Drop what was used longest ago, anchors last, until no more than that is kept, or only what is held is left."""
-        for used in self._used:
-            while self._bytes > most:
-                oldest = next((key for key in used if key != newest and key not in self._held), None)
-                if oldest is None:
-                    break
-                cache = self._caches.get(oldest[0])
-                if cache is None:  # let go on another thread a moment ago
-                    self._strike_off()
-                else:
-                    cache.drop(oldest[1])
-                    self.evictions += 1
+        """Drop values until no more than that is kept, or only what is held is left."""
+        for key in self._dispensable(newest):
+            if self._bytes <= most:
+                return
+            cache = self._caches.get(key[0])
+            if cache is None:  # let go on another thread a moment ago
+                self._strike_off()
+            elif key[1] in cache and key not in self._held and key != newest:
+                cache.drop(key[1])
+                self.evictions += 1
+
+    def _dispensable(self, newest: CacheKey) -> Iterator[CacheKey]:
+        """What to drop first: what was used longest ago, then anchors here and there, at last what the rest of the layer is made of."""
+        others, anchors = (tuple(used) for used in self._used)
+        yield from (key for key in others if not self._wanted(key, newest))
+        spare = [key for key in anchors if not self._wanted(key, newest)]
+        spare.sort(key=lambda key: self._place(key))
+        yield from (spare[at] for at in thinned([self._place(key) for key in spare]))
+        yield from (*others, *anchors)
+
+    def _wanted(self, key: CacheKey, newest: CacheKey) -> bool:
+        """Whether a value is needed to go on from the newest one to the end of its layer."""
+        lifetimes = self._lifetimes(key)
+        return lifetimes is not None and lifetimes.wanted(key[1], lifetimes.place(newest[1]))
+
+    def _place(self, key: CacheKey) -> int:
+        lifetimes = self._lifetimes(key)
+        return 0 if lifetimes is None else lifetimes.place(key[1])
+
+    def _lifetimes(self, key: CacheKey) -> Lifetimes | None:
+        cache = self._caches.get(key[0])
+        return None if cache is None else cache.lifetimes
 
 
 class Cache:
@@ -220,12 +241,18 @@ class Cache:
         borrowed: names whose memory is somebody else's: a weight's, say.
         given: tensors from outside, whose memory is borrowed whatever lies in it is called.
         expected: bytes that all of its values take at most.
+        lifetimes: how long each is wanted; None where nobody knows, and what was used longest ago goes first.
     """
 
     def __init__(
-        self, pool: MemoryPool, borrowed: Collection[str] = (), given: Iterable[torch.Tensor] = (), expected: int = 0
+        self,
+        pool: MemoryPool,
+        borrowed: Collection[str] = (),
+        given: Iterable[torch.Tensor] = (),
+        expected: int = 0,
+        lifetimes: Lifetimes | None = None,
     ) -> None:
-        self.pool, self._borrowed = pool, frozenset(borrowed)
+        self.pool, self._borrowed, self.lifetimes = pool, frozenset(borrowed), lifetimes
         self._given = tuple(given)
         self._tensors: dict[str, torch.Tensor] = {}
         self._number = pool.enter(self, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ from ..program.stage import Shape, Stage
 from ..program.torch_calls import from_numpy
 from .arena import SMALL
 from .cache import Cache, CacheKey, MemoryPool, reuses
+from .in_rows import InRows, block_of
+from .lifetimes import Lifetimes
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
 from .patches.patch_set import PatchSet
-from .row_blocks import row_blocks
+from .row_blocks import RowBlock
 from .shapes import Shadow, shadows_of
 
 # A value larger than this share of the budget is not kept whole: it is read in blocks of rows.
@@ -56,7 +59,8 @@ class Computation:
         self.program, self.weights, self.budget, self.dtype_given = program, weights, budget, dtype
         self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
         self._reuses = reuses(self.device)
-        self._length = max(length for _, length in inputs.sizes.values())
+        # a proxy, so that a computation that nobody has any more goes at once, and its memory with it
+        self._in_rows = InRows(weakref.proxy(self), max(length for _, length in inputs.sizes.values()))
         self.stale: frozenset[str] = frozenset()
         self._patches = PatchSet()
         self._base = base
@@ -67,7 +71,8 @@ class Computation:
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
         self._given = _brought(program, inputs, self.device, dtype)
         memory = shared or MemoryPool(budget, program.anchors, self.device)
-        self.cache = Cache(memory, program.borrowed, self._given.values(), self._expected)
+        lifetimes = Lifetimes(program, self.is_windowed) if budget is not None else None
+        self.cache = Cache(memory, program.borrowed, self._given.values(), self._expected, lifetimes)
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
@@ -96,17 +101,27 @@ class Computation:
         Whatever upstream was never computed, or was evicted, is computed now.
         """
         with self.lock:
-            return self._have(name)
+            return self.whole(name)
 
-    def rows(self, name: str, start: int, stop: int) -> torch.Tensor:
-        """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest."""
+    def rows(self, name: str, start: int, stop: int, heads: slice | None = None) -> torch.Tensor:
+        """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest.
+
+        Args:
+            heads: of a value with four axes, which of the second (without a step); None for all.
+        """
         with self.lock:
             kept = self.known(name)
             if kept is not None or not self.is_windowed(name):
-                return (kept if kept is not None else self.tensor(name))[..., start:stop, :]
-            stage, _ = self._stages[name]
-            with self._hold(stage.inputs):
-                return self._block(stage, start, stop)
+                return block_of(kept if kept is not None else self.tensor(name), RowBlock(start, stop, heads))
+            return self._in_rows.rows(name, start, stop, heads)
+
+    def parts(self, name: str) -> list[RowBlock]:
+        """What is computed together of a value that is never whole: blocks of rows, of all heads or of a few."""
+        return self._in_rows.parts(name)
+
+    def row_blocks(self, name: str) -> list[tuple[int, int]]:
+        """Where the blocks of rows of a value begin and end; they depend on the shapes alone, and on the number of threads."""
+        return self._in_rows.blocks(name)
 
     @property
     def _expected(self) -> int:
@@ -226,18 +241,18 @@ class Computation:
         op = self._stages[stage.name][1]
         out = (lambda: self._buffer(stage.name)) if self._lays(stage.name) else no_memory
         try:
-            return op.compute(inputs, self._weights(stage), out)
+            return op.compute(inputs, self.weights_of(stage), out)
         except (RuntimeError, MemoryError) as error:
             if not is_full(error):
                 raise
-        return made_room(self, stage.name, lambda: op.compute(inputs, self._weights(stage), out))
+        return made_room(self, stage.name, lambda: op.compute(inputs, self.weights_of(stage), out))
 
     def _lays(self, name: str) -> bool:
         """Whether a value is computed in memory of ours; torch itself is quicker to find a little."""
         return self._reuses and (self.cache.pool.counting or self.shadows[name].nbytes >= SMALL)
 
     @contextmanager
-    def _hold(self, names: Iterable[str]) -> Generator[None]:
+    def hold(self, names: Iterable[str]) -> Generator[None]:
         """Evict none of these values inside the block: they are computed with."""
         keys: list[CacheKey] = [each.cache.key(name) for name in names for each in self._sharing(name)]
         with self.cache.pool.hold(keys):
@@ -260,7 +275,7 @@ class Computation:
         held: dict[str, torch.Tensor] = {}  # computed here and still needed: the budget may be too small to keep them
         for wanted in missing:
             stage, _ = self._stages[wanted]
-            with self._hold((*held, *stage.inputs)):
+            with self.hold((*held, *stage.inputs)):
                 held[wanted] = self._keep(wanted, self._compute_one(stage, held))
             for source in stage.inputs:
                 left[source] -= 1
@@ -285,32 +300,18 @@ class Computation:
             return self._given[stage.name]
         if op.rows is not None and any(self.is_windowed(source) for source in stage.inputs):
             return self._compute_by_rows(stage)
-        inputs = [held[source] if source in held else self._have(source) for source in stage.inputs]
+        inputs = [held[source] if source in held else self.whole(source) for source in stage.inputs]
         return self._result(stage, inputs)
 
     def _compute_by_rows(self, stage: Stage) -> torch.Tensor:
-        """A stage whose inputs are never whole: block after block of rows, in the same blocks every time."""
-        result = with_room(self, stage.name, lambda: self._buffer(stage.name))
-        for start, stop in self.row_blocks(stage.name):
-            result[..., start:stop, :] = self._block(stage, start, stop)
-        return result
+        """A stage whose inputs are never whole: part after part, the same parts every time."""
+        return self._in_rows.fill(stage, with_room(self, stage.name, lambda: self._buffer(stage.name)))
 
-    def _block(self, stage: Stage, start: int, stop: int) -> torch.Tensor:
-        """Rows of a stage, from the rows and the wholes that they need."""
-        op = self._stages[stage.name][1]
-        assert op.rows is not None
-        inputs = [
-            self.rows(source, start, stop) if cut else self._have(source)
-            for source, cut in zip(stage.inputs, op.rows, strict=True)
-        ]
-        weights = self._weights(stage)
-        return with_room(self, stage.name, lambda: op.compute_rows(inputs, weights, no_memory, start, stop))
+    def go_on(self) -> None:
+        """Raise where what is being done is to stop."""
 
-    def row_blocks(self, name: str) -> list[tuple[int, int]]:
-        """Where the blocks of rows of a value begin and end; they depend on the shapes alone."""
-        return row_blocks(self.shadows[name], self._length)
-
-    def _have(self, name: str) -> torch.Tensor:
+    def whole(self, name: str) -> torch.Tensor:
+        """A value, computed where it is not known; `tensor` for who holds the lock already."""
         kept = self.known(name)
         return kept if kept is not None else self._compute(name)
 
@@ -318,7 +319,8 @@ class Computation:
         shadow = self.shadows[name]
         return self.cache.pool.buffer(shadow.shape, shadow.dtype, self.device)
 
-    def _weights(self, stage: Stage) -> Sequence[torch.Tensor]:
+    def weights_of(self, stage: Stage) -> Sequence[torch.Tensor]:
+        """The weights of a stage, in its order."""
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
 
 

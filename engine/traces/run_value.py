@@ -78,16 +78,15 @@ class RunValue(Value):
         """Rows together where rows are computed together: in the order of the elements each head would compute them anew."""
         bound = self.bind(index)
         axis = len(self.shape) - 2
-        if not self.computation.is_windowed(self.name) or self._never_built or not isinstance(bound[axis], slice):
+        if not self.computation.is_windowed(self.name) or self._never_built or not is_rectangle(bound):
             yield from self.blocks(bound)
             return
-        part = cast(slice, bound[axis])
-        places = range(*part.indices(self.shape[axis]))
-        for start, stop in self.computation.row_blocks(self.name):
-            if any(start <= place < stop for place in places):
-                rows = [place for place in places if start <= place < stop]
-                cut_here = slice(min(rows), max(rows) + 1, abs(places.step))
-                yield self.read((*bound[:axis], cut_here, bound[axis + 1]))
+        for part in self.computation.parts(self.name):
+            here = narrowed(bound, axis, slice(part.start, part.stop), self.shape[axis])
+            if here is not None and part.heads is not None:
+                here = narrowed(here, 1, part.heads, self.shape[1])
+            if here is not None:
+                yield self.read(here)
 
     @property
     def _never_built(self) -> bool:
@@ -120,24 +119,55 @@ class RunValue(Value):
         return window[tuple(0 if isinstance(part, int) else slice(None) for part in index)]
 
     def _from_rows(self, index: Index) -> torch.Tensor:
-        """Read through blocks of rows, each cut to what is wanted of it before the next is computed."""
+        """Read through blocks of rows, each cut to what is wanted of it before the next is computed; of no heads but those that are wanted."""
         axis = len(self.shape) - 2
         part = index[axis]
         assert not isinstance(part, PerText)
         places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
+        heads, index = self._heads_of(index)
         pieces: list[torch.Tensor] = []
         for start, stop in self.computation.row_blocks(self.name):
-            wanted = [place - start for place in places if start <= place < stop]
+            wanted = [place for place in places if start <= place < stop]
             if wanted:
-                block = self.computation.rows(self.name, start, stop).index_select(
-                    axis, torch.tensor(wanted, device=self.computation.device)
-                )
-                pieces.append(indexed(block, (*index[:axis], slice(None), index[axis + 1])))
+                first, last = min(wanted), max(wanted)
+                block = self.computation.rows(self.name, first, last + 1, heads)
+                chosen = torch.tensor([place - first for place in wanted], device=self.computation.device)
+                pieces.append(indexed(block.index_select(axis, chosen), (*index[:axis], slice(None), index[axis + 1])))
         at = sum(isinstance(before, slice) for before in index[:axis])
         if not pieces:
-            empty = self.computation.rows(self.name, 0, 1)
+            empty = self.computation.rows(self.name, 0, 1, heads)
             return indexed(empty, (*index[:axis], slice(0, 0), index[axis + 1]))
         if places.step < 0:
             pieces.reverse()
         whole = torch.cat(pieces, dim=at)
         return whole.select(at, 0) if isinstance(part, int) else whole
+
+    def _heads_of(self, index: Index) -> tuple[slice | None, Index]:
+        """The heads that an index wants, and the index within those."""
+        if len(self.shape) != 4 or isinstance(index[1], PerText):
+            return None, index
+        part = index[1]
+        places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[1]))
+        if not places:
+            return None, index
+        first = min(places)
+        inside = part - first if isinstance(part, int) else shifted(places, -first)
+        return slice(first, max(places) + 1), (index[0], inside, *index[2:])
+
+
+def narrowed(index: Rectangle, axis: int, span: slice, size: int) -> Rectangle | None:
+    """An index as far as it lies in a span of an axis; None where it does not."""
+    part = index[axis]
+    if isinstance(part, int):
+        return index if span.start <= part < span.stop else None
+    places = [place for place in range(*part.indices(size)) if span.start <= place < span.stop]
+    if not places:
+        return None
+    step = part.indices(size)[2]
+    return (*index[:axis], shifted(range(places[0], places[-1] + (1 if step > 0 else -1), step), 0), *index[axis + 1 :])
+
+
+def shifted(places: range, by: int) -> slice:
+    """The slice of places that lie elsewhere by so much."""
+    stop = places.stop + by
+    return slice(places.start + by, stop if stop >= 0 else None, places.step)

@@ -80,7 +80,7 @@ def test_blocks_cover_every_row_once(small: Encoder, tokens: int, block: int, mo
     monkeypatch.setattr(blocks_module, "BLOCK_BYTES", block)
     run = small.run("one two three")
     name = "layers.0.attention.weights"
-    run.computation.shadows = {name: Shadow((1, 4, tokens, tokens), torch.float32)}
+    run.computation.shadows = {**run.computation.shadows, name: Shadow((1, 4, tokens, tokens), torch.float32)}
     rows = [row for start, stop in run.row_blocks(name) for row in range(start, stop)]
     assert rows == list(range(tokens))
 

@@ -156,8 +156,10 @@ class _Pass(AbstractContextManager["_Pass"]):
 
     def _sources(self, name: str) -> Iterator[str]:
         """The whole values that rows of one are made of."""
-        for source in self._wholes.program[name].inputs:
-            if self._in_rows(source):
+        stage, op = self._wholes.program.pairs[name]
+        assert op.rows is not None
+        for source, by_rows in zip(stage.inputs, op.rows, strict=True):
+            if by_rows and self._in_rows(source):
                 yield from self._sources(source)
             else:
                 yield source
@@ -174,7 +176,6 @@ class _Pass(AbstractContextManager["_Pass"]):
             if source in self._whole:
                 inputs.append(block_of(self._whole[source], part, by_rows=by_rows))
                 continue
-            assert by_rows, f"{stage.name} needs all of {source}, which is never whole"
             tensor, ours = self._input(source, part)
             inputs.append(tensor)
             own += [tensor] * ours

@@ -63,6 +63,7 @@ class Scores(Op):
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, False)
     by_head: ClassVar[bool] = True
+    keys: ClassVar[tuple[int | None, ...] | None] = (None, -2)
     card: ClassVar[Card] = Card(products=Products.ROW, factors="bhqd,bhkd->bhqk")
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:
@@ -92,6 +93,7 @@ class Scale(Op):
     head_dim: int
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
     by_head: ClassVar[bool] = True
+    keys: ClassVar[tuple[int | None, ...] | None] = (-1,)
     in_place: ClassVar[bool] = True
     card: ClassVar[Card] = Card(elementwise=True, keeps_order=True, scales=True)
 
@@ -121,6 +123,7 @@ class AddMask(Op):
 
     rows: ClassVar[tuple[bool, ...] | None] = (True, True)
     by_head: ClassVar[bool] = True
+    keys: ClassVar[tuple[int | None, ...] | None] = (-1, -1)
     in_place: ClassVar[bool] = True
     card: ClassVar[Card] = Card(elementwise=True, may_be_infinite=True, hides=True)
 
@@ -190,6 +193,7 @@ class Softmax(Op):
     single: bool = False
     rows: ClassVar[tuple[bool, ...] | None] = (True,)
     by_head: ClassVar[bool] = True
+    keys: ClassVar[tuple[int | None, ...] | None] = (-1,)
     card: ClassVar[Card] = Card(shares=True, may_be_alike=True)
 
     def compute(self, inputs: Tensors, weights: Tensors, out: Out) -> torch.Tensor:

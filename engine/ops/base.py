@@ -31,6 +31,7 @@ class Op(ABC):
             it is cut to the same rows. None for ops that are only computed whole.
         by_head: of ops with rows: whether each head of the result (the second of four axes) comes of that head of the inputs, or of
             the one that stands for all, so that a few heads can be computed apart.
+        keys: of ops with rows whose last axis is of keys that can be computed apart: for each input which axis is cut to them, -1, -2 or None.
         in_place: whether the result may be written over the first input.
         windows: True for results so large and so simple that they are never built, only read by `window`.
     """
@@ -39,6 +40,7 @@ class Op(ABC):
     symbols: ClassVar[tuple[str, ...]] = ()
     rows: ClassVar[tuple[bool, ...] | None] = None
     by_head: ClassVar[bool] = False
+    keys: ClassVar[tuple[int | None, ...] | None] = None
     in_place: ClassVar[bool] = False
     windows: ClassVar[bool] = False
 

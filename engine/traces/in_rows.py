@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from typing import Protocol
@@ -10,25 +10,17 @@ from typing import Protocol
 import torch
 
 from ..ops import Op, no_memory
-from ..program.program import Program
 from ..program.stage import Shape, Stage
+from .bands import Bands, Near
 from .out_of_memory import Full, with_room
 from .row_blocks import RowBlock, head_groups, row_blocks
-from .shapes import Shadow
 
 
-class Wholes(Full, Protocol):
+class Wholes(Full, Near, Protocol):
     """What rows are made of: the stages of a program, and such of their values as are whole."""
-
-    program: Program
-    shadows: Mapping[str, Shadow]
 
     def is_windowed(self, name: str) -> bool:
         """Whether a value is never whole."""
-        ...
-
-    def known(self, name: str) -> torch.Tensor | None:
-        """A value where nothing has to be computed for it."""
         ...
 
     def whole(self, name: str) -> torch.Tensor:
@@ -130,6 +122,7 @@ class _Pass(AbstractContextManager["_Pass"]):
         self._whole: dict[str, torch.Tensor] = {}
         self._shared: dict[str, tuple[tuple[int, int], torch.Tensor]] = {}  # rows that all heads have in common
         self._idle: dict[tuple[Shape, torch.dtype], list[torch.Tensor]] = {}
+        self._bands: dict[str, Bands] = {}
         self._last: torch.Tensor | None = None  # a result in memory of this pass, which the next may use
 
     def __enter__(self) -> _Pass:
@@ -169,16 +162,13 @@ class _Pass(AbstractContextManager["_Pass"]):
 
     def _computed(self, stage: Stage, op: Op, part: RowBlock) -> tuple[torch.Tensor, bool]:
         """A part of a value, and whether it lies in memory of this pass that nobody else reads."""
-        assert op.rows is not None
-        inputs: list[torch.Tensor] = []
-        own: list[torch.Tensor] = []
-        for source, by_rows in zip(stage.inputs, op.rows, strict=True):
-            if source in self._whole:
-                inputs.append(block_of(self._whole[source], part, by_rows=by_rows))
-                continue
-            tensor, ours = self._input(source, part)
-            inputs.append(tensor)
-            own += [tensor] * ours
+        if stage.card.shares and part.keys is None and (keys := self._near(stage).keys(part.start, part.stop)):
+            near, _ = self._computed(stage, op, part._replace(keys=keys))
+            whole = self._memory(stage.name, part).zero_()
+            whole[..., keys] = near
+            self._give_back(near)
+            return whole, True
+        inputs, own = self._inputs(stage, op, part)
         taken: list[torch.Tensor] = []
         mine = inputs[0] if op.in_place and any(tensor is inputs[0] for tensor in own) else None
         out = self._out(stage.name, part, mine, taken)
@@ -190,17 +180,41 @@ class _Pass(AbstractContextManager["_Pass"]):
                 self._give_back(tensor)
         return result, any(_same_memory(tensor, result) for tensor in (*own, *taken))
 
-    def _input(self, source: str, part: RowBlock) -> tuple[torch.Tensor, bool]:
-        """Rows of a value that is not whole; those that all heads have in common are made once."""
+    def _inputs(self, stage: Stage, op: Op, part: RowBlock) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """What a part is made of, and those of it that nobody else reads."""
+        assert op.rows is not None
+        inputs: list[torch.Tensor] = []
+        own: list[torch.Tensor] = []
+        axes = op.keys if part.keys is not None and op.keys is not None else (None,) * len(stage.inputs)
+        for source, by_rows, axis in zip(stage.inputs, op.rows, axes, strict=True):
+            if source in self._whole:
+                inputs.append(_narrowed(block_of(self._whole[source], part, by_rows=by_rows), part, axis))
+                continue
+            tensor, ours = self._input(source, part, axis)
+            inputs.append(tensor)
+            own += [tensor] * ours
+        return inputs, own
+
+    def _input(self, source: str, part: RowBlock, axis: int | None) -> tuple[torch.Tensor, bool]:
+        """Rows of a value that is not whole; those that all heads have in common are made once, with every key."""
         stage, op = self._wholes.program.pairs[source]
         shape = self._wholes.shadows[source].shape
         if part.heads is None or (len(shape) == 4 and shape[1] > 1):
-            return self._computed(stage, op, part)
+            if op.keys is not None:
+                return self._computed(stage, op, part)
+            tensor, ours = self._computed(stage, op, part._replace(keys=None))
+            return _narrowed(tensor, part, axis), ours and part.keys is None
         rows = part.start, part.stop
         kept = self._shared.get(source)
         if kept is None or kept[0] != rows:
             kept = self._shared[source] = rows, self._computed(stage, op, RowBlock(*rows))[0]
-        return kept[1], False
+        return _narrowed(kept[1], part, axis), False
+
+    def _near(self, stage: Stage) -> Bands:
+        """Which keys are near, where attention is local."""
+        if stage.name not in self._bands:
+            self._bands[stage.name] = Bands(self._wholes, stage)
+        return self._bands[stage.name]
 
     def _out(
         self, name: str, part: RowBlock, mine: torch.Tensor | None, taken: list[torch.Tensor]
@@ -211,18 +225,27 @@ class _Pass(AbstractContextManager["_Pass"]):
             return no_memory
 
         def out() -> torch.Tensor:
-            shape = list(shadow.shape)
-            shape[-2] = part.stop - part.start
-            if part.heads is not None and len(shape) == 4 and shape[1] > 1:
-                shape[1] = part.heads.stop - part.heads.start
-            if mine is not None and list(mine.shape) == shape and mine.dtype == shadow.dtype:
+            if mine is not None and mine.shape == self._shape(name, part) and mine.dtype == shadow.dtype:
                 return mine
-            idle = self._idle.get((tuple(shape), shadow.dtype))
-            memory = idle.pop() if idle else torch.empty(shape, dtype=shadow.dtype, device=device)
-            taken.append(memory)
-            return memory
+            taken.append(self._memory(name, part))
+            return taken[-1]
 
         return out
+
+    def _shape(self, name: str, part: RowBlock) -> Shape:
+        shape = list(self._wholes.shadows[name].shape)
+        shape[-2] = part.stop - part.start
+        if part.heads is not None and len(shape) == 4 and shape[1] > 1:
+            shape[1] = part.heads.stop - part.heads.start
+        if part.keys is not None:
+            shape[-1] = part.keys.stop - part.keys.start
+        return tuple(shape)
+
+    def _memory(self, name: str, part: RowBlock) -> torch.Tensor:
+        """Memory for a part of a value: what lies idle, or new."""
+        shape, dtype = self._shape(name, part), self._wholes.shadows[name].dtype
+        idle = self._idle.get((shape, dtype))
+        return idle.pop() if idle else torch.empty(shape, dtype=dtype, device=self._wholes.device)
 
     def _give_back(self, tensor: torch.Tensor) -> None:
         idle = self._idle.setdefault((tuple(tensor.shape), tensor.dtype), [])
@@ -238,6 +261,13 @@ def block_of(tensor: torch.Tensor, part: RowBlock, *, by_rows: bool = True) -> t
     """
     rows = tensor[..., part.start : part.stop, :] if by_rows else tensor
     return rows[:, part.heads] if part.heads is not None and rows.dim() == 4 and rows.shape[1] > 1 else rows
+
+
+def _narrowed(tensor: torch.Tensor, part: RowBlock, axis: int | None) -> torch.Tensor:
+    """The part's keys of a tensor along an axis, where it is cut to them."""
+    if axis is None or part.keys is None:
+        return tensor
+    return tensor.narrow(axis, part.keys.start, part.keys.stop - part.keys.start)
 
 
 def _same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -21,11 +21,13 @@ class RowBlock(NamedTuple):
     Attributes:
         start, stop: rows, of the last axis but one.
         heads: which (`slice(3, 4)`), of the second of four axes; None where all are computed together.
+        keys: which, of the last axis, where the others cannot have any weight; None for all.
     """
 
     start: int
     stop: int
     heads: slice | None = None
+    keys: slice | None = None
 
 
 def row_blocks(shadow: Shadow, longest: int, together: int | None = None) -> list[tuple[int, int]]:

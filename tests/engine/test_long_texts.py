@@ -1,0 +1,112 @@
+"""Long texts within a small budget: local attention computes the keys that are near, and nothing is computed twice on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import family_modernbert
+import numpy as np
+import pytest
+import torch
+from encoder_tui.engine import Encoder, Run
+from encoder_tui.engine.traces.bands import Bands
+from encoder_tui.engine.traces.compute import Computation
+from encoder_tui.engine.traces.lifetimes import thinned
+from family_kit import Sample, open_pair, random_model, random_tokens
+
+LONG = {"max_position_embeddings": 1024, "hidden_size": 64, "local_attention": 24, "num_hidden_layers": 4}
+SAMPLE: Sample = family_modernbert.SAMPLE
+
+
+def run_of(lengths: list[int], budget: int | None, dtype: str = "float32", seed: int = 0, **options: Any) -> Run:
+    encoder = opened(dtype, budget, **options)
+    return encoder.run(random_tokens(lengths, np.random.default_rng(seed), encoder))
+
+
+def opened(dtype: str = "float32", budget: int | None = None, **options: Any) -> Encoder:
+    return open_pair(SAMPLE, random_model(SAMPLE, **{**LONG, **options}), dtype, budget=budget)[0]
+
+
+def differing(one: Run, other: Run) -> list[str]:
+    return [stage.name for stage in one.program if not torch.equal(one.tensor(stage.name), other.tensor(stage.name))]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("lengths", [[700], [513], [650, 300], [300, 650]], ids=str)
+def test_local_attention_is_the_same_to_the_last_bit(lengths: list[int], dtype: str):
+    whole, limited = run_of(lengths, None, dtype), run_of(lengths, 1, dtype)
+    assert limited.is_windowed("layers.1.attention.weights")
+    assert not differing(whole, limited)
+
+
+def near(run: Run, layer: int) -> slice | None:
+    stage = run.program[f"layers.{layer}.attention.weights"]
+    for name in ("query_rotated", "key_rotated"):
+        run.tensor(f"layers.{layer}.attention.{name}")
+    return Bands(run.computation, stage).keys(256, 320)
+
+
+def test_only_near_keys_are_computed():
+    run = run_of([700], 100_000_000)
+    assert near(run, 0) is None  # global
+    assert near(run, 1) == slice(192, 384)
+
+
+def test_a_score_that_could_reach_through_the_mask_has_all_keys_computed():
+    run = run_of([700], 100_000_000)
+    for name in ("query", "key"):
+        run.override(f"layers.1.attention.{name}_heads", 1e19 * run.tensor(f"layers.1.attention.{name}_heads"))
+    assert near(run, 1) is None
+    whole = run_of([700], None)
+    for name in ("query", "key"):
+        whole.override(f"layers.1.attention.{name}_heads", 1e19 * whole.tensor(f"layers.1.attention.{name}_heads"))
+    assert torch.equal(
+        run.tensor("layers.1.attention.context").nan_to_num(7.0),
+        whole.tensor("layers.1.attention.context").nan_to_num(7.0),
+    )
+
+
+def test_a_patched_mask_is_taken_as_it_is():
+    run = run_of([700], 100_000_000)
+    run.override("mask.local", torch.zeros(run.shapes["mask.local"]))
+    assert near(run, 1) is None
+
+
+def test_padded_queries_see_all_keys_alike():
+    run = run_of([700], 100_000_000)
+    mask = torch.ones(1, 700, dtype=torch.int64)
+    mask[0, 260:] = 0
+    run.override("tokens.mask", mask)
+    assert near(run, 1) is None
+    whole = run_of([700], None)
+    whole.override("tokens.mask", mask)
+    assert not differing(whole, run)
+
+
+def test_nothing_is_computed_twice_on_the_way(monkeypatch: pytest.MonkeyPatch):
+    """A budget of a few values is enough to go forwards: what the rest of a layer is made of stays."""
+    made: Counter[str] = Counter()
+    keep = Computation._keep
+
+    def counted(self: Computation, name: str, result: torch.Tensor) -> torch.Tensor:
+        made[name] += 1
+        return keep(self, name, result)
+
+    monkeypatch.setattr(Computation, "_keep", counted)
+    run = run_of([700], 12 * 700 * 64 * 4)
+    for position in range(len(run.program)):
+        run.reach(position)
+    assert run.computation.cache.pool.evictions > 20
+    assert {name for name, times in made.items() if times > 1} <= {
+        name for name in made if name.startswith(("rotary.", "mask.", "tokens."))
+    }
+
+
+def test_what_is_left_of_places_is_never_far_apart():
+    places = list(range(0, 320, 10))
+    given_up = list(thinned(places))
+    assert sorted(given_up) == list(range(32))
+    left = sorted(given_up[-8:])
+    assert left[-1] == 31
+    assert max(b - a for a, b in zip([-1, *left], left, strict=False)) <= 8

@@ -76,6 +76,14 @@ class Session:
         """
         self.last, self.cancel = line, cancel or CancelToken()
 
+    def end(self, outer: CancelToken | None = None) -> None:
+        """Have carried out an order, or left off: what is looked at from now on is not stopped by its token.
+
+        Args:
+            outer: the token of an order that this one was part of.
+        """
+        self.cancel = outer or CancelToken()
+
     def stopped(self) -> bool:
         """Whether the order that is being carried out is to stop."""
         return self.cancel.cancelled

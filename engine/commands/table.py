@@ -174,9 +174,13 @@ class CommandTable:
             return Reply()
         word, *rest = line.split(maxsplit=1)
         command, before = self.find(word), (session.trace.inputs, session.reference)
+        outer = session.cancel
         session.begin(" ".join((command.name, *rest)), cancel)
         words = rest[0] if rest else ""
-        reply = self.run(command, session, words)
+        try:
+            reply = self.run(command, session, words)
+        finally:
+            session.end(outer)
         if command.group == "changes" or command.name == "open":
             session.record()
         if session.trace.inputs is before[0] and session.reference is before[1]:

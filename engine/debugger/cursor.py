@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..messages.errors import InputError
+from ..messages.errors import InputError, Interrupted
 from ..program.element import Place
 from ..program.source_lines import is_line
 from ..program.stage import Stage
@@ -162,8 +162,13 @@ class Debugger:
                 return self._stop("interrupt")
             if position > ahead and step > 0 and self.breakpoints:
                 ahead = self.trace.reach_ahead(position, end)
-            self._arrive(position, reached=position <= ahead)
-            stop = self._hit()
+            before = self.position
+            try:
+                self._arrive(position, reached=position <= ahead)
+                stop = self._hit()
+            except Interrupted:  # not arrived there: whoever goes on comes to it again
+                self.position = before
+                return self._stop("interrupt")
             if stop:
                 return stop
         return self._stop("end" if end == self.last else "start" if end == START else "step")

@@ -36,10 +36,12 @@ class Forks:
 
     Args:
         trace: the original.
-        stopped: whether a motion in any of them is to stop.
+        stopped: whether a motion in any of them, or what is computed, is to stop.
     """
 
     def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
+        self._stopped = stopped
+        trace.stop_when(stopped)
         self.branches = {0: Branch(0, None, trace, Debugger(trace, stopped))}
         self.current = self.branches[0]
         self._last = 0  # a number is given once: what was dropped is not what comes after it
@@ -53,6 +55,7 @@ class Forks:
         run = expect_live(self.current.trace)
         self._last = number = self._last + 1
         trace = run.fork()
+        trace.stop_when(self._stopped)
         here = self.current  # its patches come along, and with them the way they are taken back
         branch = Branch(number, here.number, trace, here.debugger.over(trace), [*here.past], [*here.future])
         self.branches[number] = self.current = branch

@@ -25,6 +25,10 @@ class InputError(ValueError):
         super().__init__(visible(_shortened(message)))
 
 
+class Interrupted(InputError):
+    """What was being computed was told to stop. What had been computed stays, and asking again goes on from there."""
+
+
 def one_line(error: BaseException) -> str:
     """The message of any exception, on one line, with nothing in it that steers a terminal."""
     return visible(_shortened(" ".join(str(error).split()))) or type(error).__name__

@@ -121,6 +121,9 @@ class Trace(InNotebooks, ABC):
     def reach(self, position: int) -> None:
         """Compute what the stage at this position needs and yields, where there is anything to compute."""
 
+    def stop_when(self, stopped: Callable[[], bool]) -> None:
+        """Have whatever is computed here end with `Interrupted` where that says so; where nothing is computed nothing can be stopped."""
+
     def reach_ahead(self, position: int, last: int) -> int:
         """Compute several small stages from a position on, where looking at them all afterwards is quicker than each in turn.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
 import torch
 
+from ..messages.errors import Interrupted
 from ..ops import Op, no_memory
 from ..program.inputs import Inputs
 from ..program.program import Program
@@ -42,6 +43,9 @@ class Computation:
         pool: that of an earlier run which is no longer needed, to compute in its memory.
         shadows: what `shadows_of` gives for this batch's shape, where it is at hand.
         base: what this is a fork of; values that their patches leave equal are kept there, and the budget is one for both.
+
+    Attributes:
+        stopped: whether what is being computed is to stop.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Computation:
         self._reuses = reuses(self.device)
         # a proxy, so that a computation that nobody has any more goes at once, and its memory with it
         self._in_rows = InRows(weakref.proxy(self), max(length for _, length in inputs.sizes.values()))
+        self.stopped: Callable[[], bool] = lambda: False
         self.stale: frozenset[str] = frozenset()
         self._patches = PatchSet()
         self._base = base
@@ -274,6 +279,7 @@ class Computation:
         left = Counter(source for wanted in missing for source in self.program[wanted].inputs)
         held: dict[str, torch.Tensor] = {}  # computed here and still needed: the budget may be too small to keep them
         for wanted in missing:
+            self.go_on(wanted)
             stage, _ = self._stages[wanted]
             with self.hold((*held, *stage.inputs)):
                 held[wanted] = self._keep(wanted, self._compute_one(stage, held))
@@ -307,8 +313,17 @@ class Computation:
         """A stage whose inputs are never whole: part after part, the same parts every time."""
         return self._in_rows.fill(stage, with_room(self, stage.name, lambda: self._buffer(stage.name)))
 
-    def go_on(self) -> None:
-        """Raise where what is being done is to stop."""
+    def go_on(self, name: str) -> None:
+        """Asked between two stages, and between two parts of one.
+
+        Args:
+            name: what is being computed.
+
+        Raises:
+            Interrupted: it is to stop.
+        """
+        if self.stopped():
+            raise Interrupted(f"stopped while {name} was computed; look at it again to go on")
 
     def whole(self, name: str) -> torch.Tensor:
         """A value, computed where it is not known; `tensor` for who holds the lock already."""

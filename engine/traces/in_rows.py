@@ -35,7 +35,7 @@ class Wholes(Full, Near, Protocol):
         """Evict none of these values inside the block."""
         ...
 
-    def go_on(self) -> None:
+    def go_on(self, name: str) -> None:
         """Raise where what is being done is to stop."""
         ...
 
@@ -140,7 +140,7 @@ class _Pass(AbstractContextManager["_Pass"]):
 
     def value(self, name: str, part: RowBlock) -> torch.Tensor:
         """A part of the value; it holds until the next is asked for."""
-        self._wholes.go_on()
+        self._wholes.go_on(name)
         if self._last is not None:
             self._give_back(self._last)
         result, ours = self._computed(*self._wholes.program.pairs[name], part)

@@ -111,6 +111,9 @@ class Run(LiveTrace):
     def is_tight(self) -> bool:
         return self.budget is not None and self.kept_bytes > self.budget // 2
 
+    def stop_when(self, stopped: Callable[[], bool]) -> None:
+        self.computation.stopped = stopped
+
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
         return self.computation.dtype(name)

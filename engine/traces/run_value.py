@@ -50,6 +50,7 @@ class RunValue(Value):
 
     def read(self, index: Index | str = ()) -> npt.NDArray[Any]:
         bound = self.bind(index)
+        self.computation.go_on(self.name)
         return with_room(self.computation, self.name, lambda: to_numpy(self._window(bound)))
 
     def tensor(self) -> torch.Tensor:

@@ -9,7 +9,11 @@ import family_modernbert
 import numpy as np
 import pytest
 import torch
-from encoder_tui.engine import Encoder, Run
+from encoder_tui.engine import Encoder, Run, Session
+from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.debugger.cancel import CancelToken
+from encoder_tui.engine.debugger.cursor import Debugger
+from encoder_tui.engine.messages.errors import Interrupted
 from encoder_tui.engine.traces.bands import Bands
 from encoder_tui.engine.traces.compute import Computation
 from encoder_tui.engine.traces.lifetimes import thinned
@@ -110,3 +114,53 @@ def test_what_is_left_of_places_is_never_far_apart():
     left = sorted(given_up[-8:])
     assert left[-1] == 31
     assert max(b - a for a, b in zip([-1, *left], left, strict=False)) <= 8
+
+
+class StopsAfter:
+    """Says that all is to stop once it has been asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("times", range(0, 60, 3))
+def test_what_is_stopped_within_a_stage_is_as_if_it_had_not_begun(times: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("encoder_tui.engine.traces.row_blocks.HEAD_BYTES", 1)
+    run = run_of([160], 30_000)
+    debugger = Debugger(run)
+    run.stop_when(StopsAfter(times))
+    stop = debugger.cont()
+    run.stop_when(lambda: False)
+    assert stop.reason in ("interrupt", "end")
+    assert debugger.position == stop.position
+    assert debugger.cont().reason == "end"
+    assert not differing(run_of([160], None), run)
+
+
+def test_a_condition_that_is_stopped_is_asked_again():
+    run = run_of([160], 30_000)
+    session = Session(run)
+    TABLE.execute(session, "break layers.*.attention.weights if std > 0")
+    run.stop_when(StopsAfter(40))
+    assert session.debugger.cont().reason == "interrupt"
+    run.stop_when(session.stopped)
+    stop = session.debugger.cont()
+    assert stop.stage is not None
+    assert stop.stage.name == "layers.0.attention.weights"
+
+
+def test_an_order_that_was_stopped_stops_nothing_that_comes_after_it():
+    run = run_of([160], 30_000)
+    session, token = Session(run), CancelToken()
+    token.cancel()
+    stop = TABLE.execute(session, "continue", token).stop
+    assert stop is not None
+    assert stop.reason == "interrupt"
+    assert run["output"].stats().finite
+    session.cancel.cancel()
+    with pytest.raises(Interrupted, match="stopped while layers"):
+        run["layers.1.attention.weights"].stats()

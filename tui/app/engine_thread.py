@@ -266,10 +266,12 @@ class EngineThread:
         session.cancel = self._working[1] if self._working is not None else CancelToken()
         try:
             result = work.run(session)
+            session.end()
             if before.stale != session.trace.stale:
                 position = self._position = look(session, before)  # what was stale has been computed
         except BaseException as error:
             result = self._named(error)
+        session.end()
         self._send(Worked(sender, work, result, ticket, position))
 
     def _named(self, error: BaseException) -> BaseException:

@@ -44,7 +44,7 @@ def measure(value: Value, word: str, index: Index | str = ()) -> float:
 def entropy(value: Value, index: Index | str = ()) -> float:
     """Mean Shannon entropy of the rows (last axis), in nats: 0 where one key has all, ln(keys) where all have the same."""
     total, rows = 0.0, 0
-    for block in value.blocks(index):
+    for block in value.pieces(index):
         wide = np.atleast_2d(block.astype(np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):
             each = -np.where(wide > 0, wide * np.log(wide), np.where(np.isnan(wide), np.nan, 0.0)).sum(axis=-1)

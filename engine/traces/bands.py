@@ -6,7 +6,7 @@ begins to add anew, so that every number is added in its own place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, cast
 
 import torch
@@ -41,10 +41,16 @@ class Near(Protocol):
 
 
 class Bands:
-    """Which keys a block of rows of one stage's weights is computed from; its inputs are at hand."""
+    """Which keys a block of rows of one stage's weights is computed from; its inputs are at hand.
 
-    def __init__(self, near: Near, weights: Stage) -> None:
-        self._near, self._weights = near, weights
+    Args:
+        near: what is at hand.
+        weights: the stage.
+        seen: stages all of whose numbers are wanted, so that none of them may be left out on the way.
+    """
+
+    def __init__(self, near: Near, weights: Stage, seen: Collection[str] = ()) -> None:
+        self._near, self._weights, self._wanted = near, weights, frozenset(seen)
         self._window: int | None = None
         self._seen: torch.Tensor | None = None  # (token,): the mask that goes in
         self._look()
@@ -72,6 +78,8 @@ class Bands:
         mask, op = pairs[masked.inputs[1]]
         names = {one.name for one in (*chain, mask)}
         if not isinstance(op, AdditiveMask) or op.window is None or not names.isdisjoint(self._near.patches.names):
+            return
+        if not self._wanted.isdisjoint(one.name for one in chain):
             return
         seen, shadow = self._near.known(mask.inputs[-1]), self._near.shadows[masked.name]
         if seen is None or seen.shape[0] != 1 or seen.shape[1] != shadow.shape[-2] or self._near.device.type != "cpu":

@@ -19,7 +19,7 @@ from ..program.stage import Shape, Stage
 from ..program.torch_calls import from_numpy
 from .arena import SMALL
 from .cache import Cache, CacheKey, MemoryPool, reuses
-from .in_rows import InRows, block_of
+from .in_rows import InRows, Watcher, block_of
 from .lifetimes import Lifetimes
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -127,6 +127,27 @@ class Computation:
     def row_blocks(self, name: str) -> list[tuple[int, int]]:
         """Where the blocks of rows of a value begin and end; they depend on the shapes alone, and on the number of threads."""
         return self._in_rows.blocks(name)
+
+    def made_of_rows(self, name: str) -> str | None:
+        """The first whole value that is made from the rows of one that is never whole; None where there is none."""
+        return self._in_rows.made_of(name)
+
+    def rows_between(self, name: str, made: str) -> list[str]:
+        """Values that are never whole and pass by on the way from one of them to a whole one: those after it in the program."""
+        first = self.program.index(name)
+        return [each for each in self._in_rows.passing(made) if self.program.index(each) > first]
+
+    def watched(self, name: str, watcher: Watcher) -> None:
+        """Compute a value and have values that are never whole looked at as they pass; one of those passes by itself."""
+        with self.lock:
+            self._in_rows.watched = name, watcher
+            try:
+                if self.is_windowed(name):
+                    self._in_rows.walk(name)
+                else:
+                    self.whole(name)
+            finally:
+                self._in_rows.watched = None
 
     @property
     def _expected(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from typing import Protocol
@@ -40,16 +40,33 @@ class Wholes(Full, Near, Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Looks at parts of values that are never whole, as they pass."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The stages it wants to see all of."""
+        ...
+
+    def saw(self, name: str, part: torch.Tensor) -> None:
+        """A part of a value that has been computed; the next one lies in the same memory."""
+        ...
+
+
 class InRows:
     """Computes values in rows, for one batch.
 
     Args:
         wholes: what they are made of.
         longest: tokens of the batch.
+
+    Attributes:
+        watched: on the way to which value somebody looks at what passes, and who.
     """
 
     def __init__(self, wholes: Wholes, longest: int) -> None:
         self._wholes, self._longest = wholes, longest
+        self.watched: tuple[str, Watcher] | None = None
 
     def blocks(self, name: str) -> list[tuple[int, int]]:
         """Where the blocks of rows of a value begin and end; they depend on the shapes alone, and on the number of threads."""
@@ -93,8 +110,31 @@ class InRows:
                 block_of(result, part).copy_(block)
         return result
 
+    def walk(self, name: str) -> None:
+        """Have every part of a value that is never whole pass by, for who watches."""
+        with self._pass(name) as each:
+            for part in self.parts(name):
+                each.value(name, part)
+
+    def made_of(self, name: str) -> str | None:
+        """The first whole value that is made from a value's rows; None where there is none."""
+        for user in self._wholes.program.users(name):
+            made = self.made_of(user) if self._wholes.is_windowed(user) else user
+            if made is not None and self._wholes.program.pairs[made][1].rows is not None:
+                return made
+        return None
+
+    def passing(self, name: str) -> list[str]:
+        """Values that are never whole, and whose rows pass by when this one is computed."""
+        stage, op = self._wholes.program.pairs[name]
+        found: list[str] = []
+        for source, by_rows in zip(stage.inputs, op.rows or (), strict=False):
+            if by_rows and self._wholes.is_windowed(source) and self._wholes.known(source) is None:
+                found += [*self.passing(source), source]
+        return list(dict.fromkeys(found))
+
     def _pass(self, name: str) -> _Pass:
-        return _Pass(self._wholes, name)
+        return _Pass(self._wholes, name, self.watched[1] if self.watched and self.watched[0] == name else None)
 
     def _groups(self, name: str) -> list[slice]:
         """Heads that are computed together; none where all are."""
@@ -116,8 +156,8 @@ class InRows:
 class _Pass(AbstractContextManager["_Pass"]):
     """One way through the parts of a value: what they are made of is held, and memory is used again from part to part."""
 
-    def __init__(self, wholes: Wholes, name: str) -> None:
-        self._wholes, self._name = wholes, name
+    def __init__(self, wholes: Wholes, name: str, watcher: Watcher | None = None) -> None:
+        self._wholes, self._name, self._watcher = wholes, name, watcher
         self._held = ExitStack()
         self._whole: dict[str, torch.Tensor] = {}
         self._shared: dict[str, tuple[tuple[int, int], torch.Tensor]] = {}  # rows that all heads have in common
@@ -162,8 +202,14 @@ class _Pass(AbstractContextManager["_Pass"]):
 
     def _computed(self, stage: Stage, op: Op, part: RowBlock) -> tuple[torch.Tensor, bool]:
         """A part of a value, and whether it lies in memory of this pass that nobody else reads."""
+        result, ours = self._made(stage, op, part)
+        if self._watcher is not None and part.keys is None and stage.name in self._watcher.names:
+            self._watcher.saw(stage.name, result)
+        return result, ours
+
+    def _made(self, stage: Stage, op: Op, part: RowBlock) -> tuple[torch.Tensor, bool]:
         if stage.card.shares and part.keys is None and (keys := self._near(stage).keys(part.start, part.stop)):
-            near, _ = self._computed(stage, op, part._replace(keys=keys))
+            near, _ = self._made(stage, op, part._replace(keys=keys))
             whole = self._memory(stage.name, part).zero_()
             whole[..., keys] = near
             self._give_back(near)
@@ -213,7 +259,8 @@ class _Pass(AbstractContextManager["_Pass"]):
     def _near(self, stage: Stage) -> Bands:
         """Which keys are near, where attention is local."""
         if stage.name not in self._bands:
-            self._bands[stage.name] = Bands(self._wholes, stage)
+            wanted = () if self._watcher is None else self._watcher.names
+            self._bands[stage.name] = Bands(self._wholes, stage, wanted)
         return self._bands[stage.name]
 
     def _out(

@@ -188,8 +188,10 @@ class Run(LiveTrace):
         return self.extents.finite(name)
 
     def row_ends(self, name: str, figure: str, first: int | None = None) -> tuple[float, float]:
-        at_once = not self.is_windowed(name)
-        return row_ends(self.tensor(name), figure, first) if at_once else super().row_ends(name, figure, first)
+        if not self.is_windowed(name):
+            return row_ends(self.tensor(name), figure, first)
+        passed = self.extents.row_sums(name) if figure == "sum" and first is None else None
+        return passed or super().row_ends(name, figure, first)
 
     def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
         tensor = self.computation.known(name)  # what is read in windows only is not computed for this

@@ -14,8 +14,11 @@ from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.cancel import CancelToken
 from encoder_tui.engine.debugger.cursor import Debugger
 from encoder_tui.engine.messages.errors import Interrupted
+from encoder_tui.engine.program.figures import measure
+from encoder_tui.engine.program.value import Value
 from encoder_tui.engine.traces.bands import Bands
 from encoder_tui.engine.traces.compute import Computation
+from encoder_tui.engine.traces.in_rows import InRows
 from encoder_tui.engine.traces.lifetimes import thinned
 from family_kit import Sample, open_pair, random_model, random_tokens
 
@@ -164,3 +167,61 @@ def test_an_order_that_was_stopped_stops_nothing_that_comes_after_it():
     session.cancel.cancel()
     with pytest.raises(Interrupted, match="stopped while layers"):
         run["layers.1.attention.weights"].stats()
+
+
+LAYER = "layers.1.attention"
+SQUARES = [f"{LAYER}.{what}" for what in ("scores", "scaled", "masked", "weights")]
+
+
+@pytest.mark.parametrize("word", ["min", "max", "absmax", "mean", "std", "norm", "entropy"])
+@pytest.mark.parametrize("name", SQUARES)
+def test_what_passes_by_is_what_is_measured(name: str, word: str):
+    run = run_of([700], 30_000)
+    ranges = list(run.ranges(name, word))
+    figure = measure(run.value(name), word)
+    nothing = word == "entropy" and name != SQUARES[-1]  # or the sums of what hides overflow
+    nothing |= name == f"{LAYER}.masked" and word in ("mean", "std", "norm")
+    assert len(ranges) == 1 + (not nothing)
+    assert all(low <= figure <= high for low, high in ranges)
+    if word in ("min", "max", "absmax"):
+        assert ranges[-1] == (figure, figure)
+
+
+def test_sums_of_rows_pass_by():
+    run = run_of([700], 30_000)
+    low, high = run.row_ends(SQUARES[-1], "sum")
+    sums = Value.rows(run.value(SQUARES[-1]), "sum")
+    assert (low, high) == pytest.approx((sums.min(), sums.max()), abs=1e-5)
+
+
+def test_a_scan_looks_at_a_layer_once(monkeypatch: pytest.MonkeyPatch):
+    """Scores, scaled, masked and weights are looked at while what is made of them is computed."""
+    computed: Counter[str] = Counter()
+    fill, walk = InRows.fill, InRows.walk
+    monkeypatch.setattr(
+        InRows, "fill", lambda self, stage, result: (computed.update([stage.name]), fill(self, stage, result))[1]
+    )
+    monkeypatch.setattr(InRows, "walk", lambda self, name: (computed.update([name]), walk(self, name))[1])
+    monkeypatch.setattr(InRows, "rows", lambda *_: pytest.fail("a window of rows was computed"))
+    run = run_of([700], 12 * 700 * 64 * 4)
+    session = Session(run)
+    TABLE.execute(session, "break layers.*.attention.s* if std > 1e4")
+    TABLE.execute(session, "break layers.*.attention.weights if entropy < 1e-9")
+    TABLE.execute(session, "break unexpected")
+    stop = TABLE.execute(session, "continue").stop
+    assert stop is not None
+    assert stop.reason == "end"
+    assert set(computed.values()) == {1}
+    # a context a layer, the mask by itself, and what was first asked of a layer when that had been computed
+    assert computed.keys() == {f"layers.{layer}.attention.context" for layer in range(4)} | {
+        "mask.local",
+        "layers.0.attention.weights",
+    }
+
+
+def test_what_no_bound_tells_is_told_by_what_passes():
+    """Scores beyond the dtype's largest number have no bound; a look at them as they pass says that there are none."""
+    run = run_of([700], 30_000, "float16")
+    for name in ("query", "key"):
+        run.override(f"{LAYER}.{name}_heads", 30 * run.tensor(f"{LAYER}.{name}_heads"))
+    assert run.finite(SQUARES[0]) == bool(np.isfinite(run.value(SQUARES[0]).read()).all())

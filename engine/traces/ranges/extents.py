@@ -15,7 +15,8 @@ import torch
 from ...ops import Op, no_memory
 from ...ops.sizes import largest
 from ..tensors import both
-from .figures import RANGED, by_bound, by_ends, by_sums
+from .figures import RANGED, SUMMED, by_bound, by_ends, by_sums, by_totals
+from .passing import ENDS, ROWS, SUMS, Passing
 
 if TYPE_CHECKING:
     from ...program.stage import Stage
@@ -38,11 +39,13 @@ class Extents:
         self._computation, self.weights = computation, weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
+        self.passing = Passing(computation)
 
     def clear(self) -> None:
         """Forget everything: a patch has changed values."""
         self._ends.clear()
         self._most.clear()
+        self.passing.clear()
 
     def ends(self, name: str) -> Ends:
         """The least and the greatest element of a value; both NaN if anything is."""
@@ -62,9 +65,19 @@ class Extents:
             stage, op = self._computation.program.pairs[name]
             bound = self._bound(stage, op)
             if not bound < math.inf:
-                bound = math.nan if self._computation.is_windowed(name) else _larger(self.ends(name))
+                bound = self._passed_most(name) if self._computation.is_windowed(name) else _larger(self.ends(name))
             self._most[name] = bound
         return bound
+
+    def _passed_most(self, name: str) -> float:
+        """The largest magnitude of a value that is never whole, where the inputs say nothing; NaN where its operation is only asked for windows."""
+        if self._computation.program.pairs[name][1].rows is None:
+            return math.nan
+        passed = self.passing.of(name, ENDS)
+        if passed is None:
+            return math.nan
+        self._ends[name] = passed.low, passed.high
+        return _larger(self._ends[name])
 
     def figure(self, name: str, word: str) -> float | None:
         """`nan`, `inf`, `min`, `max` or `absmax` of a value; None when that takes counting or leaving out elements."""
@@ -83,7 +96,10 @@ class Extents:
         if first is None:
             return
         yield first
-        if self._computation.is_windowed(name) or word in ("nan", "inf"):
+        if word in ("nan", "inf"):
+            return
+        if self._computation.is_windowed(name):
+            yield from self._passing_ranges(name, word, most, count)
             return
         low, high = self.ends(name)
         second = by_ends(word, (low, high), count)
@@ -92,6 +108,23 @@ class Extents:
         yield second
         if second[0] != second[1]:
             yield from by_sums(word, self._computation.tensor(name), _larger((low, high)))
+
+    def _passing_ranges(self, name: str, word: str, most: float, count: int) -> Iterator[Ends]:
+        """Of a value that is never whole: from what its rows told as they passed by."""
+        shares = self._computation.program[name].card.shares
+        if word in SUMMED and (word != "entropy" or shares):
+            passed = self.passing.of(name, SUMS)
+            yield from by_totals(word, passed.sums, most) if passed is not None else ()
+        elif word in ("min", "max", "absmax"):
+            passed = self.passing.of(name, ENDS)
+            second = by_ends(word, (passed.low, passed.high), count) if passed is not None else None
+            if second is not None:
+                yield second
+
+    def row_sums(self, name: str) -> Ends | None:
+        """The least and the greatest sum of a row of a value that is never whole; None where they are to be got otherwise."""
+        passed = self.passing.of(name, ROWS)
+        return passed.rows if passed is not None else None
 
     def finite(self, name: str) -> bool:
         """Whether every number certainly is, as far as can be told without counting."""
@@ -123,9 +156,9 @@ class Extents:
         bound = self._most.get(name)
         if bound is not None:
             return bound
-        if self._computation.is_windowed(name) or self.at_hand(name):
-            return self.most(name)
-        return math.nan
+        if self._computation.is_windowed(name):
+            return self._bound(*self._computation.program.pairs[name])
+        return self.most(name) if self.at_hand(name) else math.nan
 
     def at_hand(self, name: str) -> bool:
         """Whether the ends of a value can be had without computing it anew."""

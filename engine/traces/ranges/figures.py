@@ -15,6 +15,8 @@ from ...program.figures import Range
 from ...program.torch_calls import entropies, row_norms
 
 RANGED = frozenset({"nan", "inf", "absmax", "min", "max", "mean", "std", "norm", "sparsity", "entropy"})
+# Figures that sums tell.
+SUMMED = frozenset({"mean", "std", "norm", "entropy"})
 # Room for the rounding of what is compared: figures come from sums in float64.
 ROOM = 1e-9
 # Squares of larger numbers overflow float64, and are not foretold.
@@ -73,55 +75,70 @@ def by_sums(word: str, tensor: torch.Tensor, largest: float) -> Iterator[Range]:
     if word == "sparsity":
         share = (count - int(torch.count_nonzero(tensor))) / count
         yield share, share
-    if word not in ("mean", "std", "norm", "entropy") or not tensor.is_floating_point() or largest > SQUARED:
+    if word not in SUMMED or not tensor.is_floating_point() or largest > SQUARED:
         return
-    sums = Sums(tensor, word != "norm", word != "mean")
+    sums = Sums()
+    sums.add(tensor, word != "norm", word != "mean")
+    ranges = by_totals(word, sums, largest)
+    yield from ranges
+    if ranges and word == "entropy":
+        yield _entropy(tensor, sums.room)
+
+
+def by_totals(word: str, sums: Sums, largest: float) -> list[Range]:
+    """Of finite numbers none of which is larger than `largest`, from the sums over all of them; none where nothing is certain."""
+    count = sums.count
+    if word not in SUMMED or not count or not largest <= SQUARED:
+        return []
     if not (
         abs(sums.total) < math.inf and sums.squares < math.inf
     ):  # they overflow where the figure, in float64, does not
-        return
+        return []
     if word == "entropy":
-        if sums.total > 0:
-            yield _entropy_by_squares(sums)
-            yield _entropy(tensor, sums.room)
-        return
+        return [_entropy_by_squares(sums)] if sums.total > 0 else []
     room = sums.room * largest
     mean = sums.total / count - room, sums.total / count + room
     if word == "mean":
-        yield mean
-        return
+        return [mean]
     lost = LOST_SQUARE * count
     least = max(0.0, sums.squares * (1 - 2 * sums.room) - lost)
     most = sums.squares * (1 + 2 * sums.room) + lost
     if word == "norm":
-        yield math.sqrt(least), math.sqrt(most)
-        return
+        return [(math.sqrt(least), math.sqrt(most))]
     # the variance is the mean of the squares less the square of the mean
     furthest, nearest = max(abs(mean[0]), abs(mean[1])), max(0.0, mean[0], -mean[1])
     room = ROOM * largest
-    yield (
-        max(0.0, math.sqrt(max(0.0, least / count - furthest**2)) - room),
-        math.sqrt(max(0.0, most / count - nearest**2)) + room,
-    )
+    return [
+        (
+            max(0.0, math.sqrt(max(0.0, least / count - furthest**2)) - room),
+            math.sqrt(max(0.0, most / count - nearest**2)) + room,
+        )
+    ]
 
 
 class Sums:
-    """Sums over a tensor, each row (last axis) in the dtype's own precision and the rows together in float64.
+    """Sums over a tensor, or over the parts of one, each row (last axis) in the dtype's own precision and the rows together in float64.
 
     Attributes:
         total: of the numbers; 0 where it was not asked for.
         squares: of their squares, likewise.
+        rows, count: how many of them there are, and how many numbers.
         room: how far they may be off, for each 1 of magnitude added up: as far as adding a row one by one could be.
     """
 
-    def __init__(self, tensor: torch.Tensor, total: bool, squares: bool) -> None:
+    def __init__(self) -> None:
+        self.rows = self.count = 0
+        self.room = self.total = self.squares = 0.0
+
+    def add(self, tensor: torch.Tensor, total: bool = True, squares: bool = True) -> None:
+        """Add up a tensor as well; `total` and `squares` say what of it."""
         wide = torch.promote_types(tensor.dtype, torch.float32)
         rows = tensor if tensor.dim() else tensor.reshape(1)
-        self.rows = rows.numel() // rows.shape[-1]
-        self.count = rows.numel()
-        self.room = ROOM + 2 * rows.shape[-1] * torch.finfo(wide).eps
-        self.total = _together(rows.sum(-1, dtype=wide)) if total else 0.0
-        self.squares = _together(row_norms(rows, 2, wide), squared=True) if squares else 0.0
+        self.rows += rows.numel() // rows.shape[-1]
+        self.count += rows.numel()
+        self.room = max(self.room, ROOM + 2 * rows.shape[-1] * torch.finfo(wide).eps)
+        self.total += _together(rows.sum(-1, dtype=wide)) if total else 0.0
+        self.squares += _together(row_norms(rows, 2, wide), squared=True) if squares else 0.0
 
 
 def _together(rows: torch.Tensor, *, squared: bool = False) -> float:

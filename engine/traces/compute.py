@@ -19,7 +19,7 @@ from ..program.stage import Shape, Stage
 from ..program.torch_calls import from_numpy
 from .arena import SMALL
 from .cache import Cache, CacheKey, MemoryPool, reuses
-from .in_rows import InRows, Watcher, block_of
+from .in_rows import InRows, Onlooker, block_of
 from .lifetimes import Lifetimes
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -137,7 +137,7 @@ class Computation:
         first = self.program.index(name)
         return [each for each in self._in_rows.passing(made) if self.program.index(each) > first]
 
-    def watched(self, name: str, watcher: Watcher) -> None:
+    def watched(self, name: str, watcher: Onlooker) -> None:
         """Compute a value and have values that are never whole looked at as they pass; one of those passes by itself."""
         with self.lock:
             self._in_rows.watched = name, watcher

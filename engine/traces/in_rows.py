@@ -40,7 +40,7 @@ class Wholes(Full, Near, Protocol):
         ...
 
 
-class Watcher(Protocol):
+class Onlooker(Protocol):
     """Looks at parts of values that are never whole, as they pass."""
 
     @property
@@ -66,7 +66,7 @@ class InRows:
 
     def __init__(self, wholes: Wholes, longest: int) -> None:
         self._wholes, self._longest = wholes, longest
-        self.watched: tuple[str, Watcher] | None = None
+        self.watched: tuple[str, Onlooker] | None = None
 
     def blocks(self, name: str) -> list[tuple[int, int]]:
         """Where the blocks of rows of a value begin and end; they depend on the shapes alone, and on the number of threads."""
@@ -156,7 +156,7 @@ class InRows:
 class _Pass(AbstractContextManager["_Pass"]):
     """One way through the parts of a value: what they are made of is held, and memory is used again from part to part."""
 
-    def __init__(self, wholes: Wholes, name: str, watcher: Watcher | None = None) -> None:
+    def __init__(self, wholes: Wholes, name: str, watcher: Onlooker | None = None) -> None:
         self._wholes, self._name, self._watcher = wholes, name, watcher
         self._held = ExitStack()
         self._whole: dict[str, torch.Tensor] = {}

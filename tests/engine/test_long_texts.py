@@ -15,6 +15,7 @@ from encoder_tui.engine.debugger.cancel import CancelToken
 from encoder_tui.engine.debugger.cursor import Debugger
 from encoder_tui.engine.messages.errors import Interrupted
 from encoder_tui.engine.program.figures import measure
+from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import Value
 from encoder_tui.engine.traces.bands import Bands
 from encoder_tui.engine.traces.compute import Computation
@@ -198,11 +199,21 @@ def test_a_scan_looks_at_a_layer_once(monkeypatch: pytest.MonkeyPatch):
     """Scores, scaled, masked and weights are looked at while what is made of them is computed."""
     computed: Counter[str] = Counter()
     fill, walk = InRows.fill, InRows.walk
-    monkeypatch.setattr(
-        InRows, "fill", lambda self, stage, result: (computed.update([stage.name]), fill(self, stage, result))[1]
-    )
-    monkeypatch.setattr(InRows, "walk", lambda self, name: (computed.update([name]), walk(self, name))[1])
-    monkeypatch.setattr(InRows, "rows", lambda *_: pytest.fail("a window of rows was computed"))
+
+    def filled(self: InRows, stage: Stage, result: torch.Tensor) -> torch.Tensor:
+        computed[stage.name] += 1
+        return fill(self, stage, result)
+
+    def walked(self: InRows, name: str) -> None:
+        computed[name] += 1
+        walk(self, name)
+
+    def windowed(self: InRows, name: str, start: int, stop: int, heads: slice | None = None) -> torch.Tensor:
+        raise AssertionError(f"a window of {name} was computed")
+
+    monkeypatch.setattr(InRows, "fill", filled)
+    monkeypatch.setattr(InRows, "walk", walked)
+    monkeypatch.setattr(InRows, "rows", windowed)
     run = run_of([700], 12 * 700 * 64 * 4)
     session = Session(run)
     TABLE.execute(session, "break layers.*.attention.s* if std > 1e4")

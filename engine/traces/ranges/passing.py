@@ -89,7 +89,7 @@ class Passing:
             if each == name or kind != ROWS or computation.program[each].card.shares:
                 self._asked.setdefault(computation.program[each].kind, set()).add(kind)
         kinds = {each: frozenset(self._asked.get(computation.program[each].kind, ())) for each in seen}
-        watcher = _Watcher({each: Passed(of) for each, of in kinds.items() if of})
+        watcher = _Onlooker({each: Passed(of) for each, of in kinds.items() if of})
         if made is not None and on_the_way:
             computation.watched(made, watcher)
         else:
@@ -97,7 +97,7 @@ class Passing:
         self._passed.update(watcher.passed)  # only now: what was stopped on the way has seen a part
 
 
-class _Watcher:
+class _Onlooker:
     """Looks at parts of values as they pass."""
 
     def __init__(self, passed: dict[str, Passed]) -> None:

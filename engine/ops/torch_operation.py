@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
+from ..program.generators import drawing_from, draws_on
 from ..program.kinds import Card
 from ..program.stage import Shape
-from ..program.torch_calls import own_random_numbers
 from .as_seen import AsSeen
 from .base import Op, Out, Tensors, unexplained
 from .lazy import torch
@@ -47,7 +47,7 @@ class TorchStep:
         scribbles: the places among the arguments, or the names among the options, of tensors that it writes to: it is given copies of them.
         writes: of which of them what was written is the result; None for most.
         autocast: what autocast brings its tensors to; "" outside autocast.
-        draws: the state of torch's random numbers before it; None where it draws none.
+        draws: the state of the random numbers before it, of the device that it draws on; None where it draws none.
         kernel: which kernel a fused attention takes, as the module's own did: `flash`; "" for everything else.
         grad: whether gradients were being kept, for which torch takes other kernels (of an LSTM); none are afterwards.
     """
@@ -160,8 +160,7 @@ def _done(step: TorchStep, operands: Sequence[torch.Tensor], earlier: Sequence[t
         if step.autocast:
             stack.enter_context(_autocast(step.autocast, operands))
         if step.draws is not None:
-            stack.enter_context(own_random_numbers())
-            torch.set_rng_state(step.draws)
+            stack.enter_context(drawing_from(draws_on(arguments, options), step.draws))
         if step.grad and not torch.is_inference_mode_enabled():
             stack.enter_context(torch.enable_grad())
         if step.kernel:

@@ -37,15 +37,6 @@ def entropies(weights: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def own_random_numbers() -> Generator[None]:
-    """`torch.random.fork_rng` for the CPU: whatever is drawn inside, the random numbers outside go on as if it had not been."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
-        yield
-
-
-@contextmanager
 def without_fast_path() -> Generator[None]:
     """torch's own encoders step by step: their fast path is one operation a layer, of which nothing inside is seen."""
     import torch

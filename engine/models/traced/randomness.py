@@ -12,30 +12,30 @@ from typing import Any
 
 import torch
 
+from ...program.generators import devices_in_use, put_state, state_of
+
 
 @dataclass(frozen=True, slots=True)
 class RandomStates:
-    """Of torch on the CPU and on each GPU in use, of Python, and of numpy where it draws."""
+    """Of torch on the CPU and on each device in use, of Python, and of numpy where it draws."""
 
     cpu: torch.Tensor
-    gpus: tuple[torch.Tensor, ...]
+    devices: tuple[tuple[torch.device, torch.Tensor], ...]
     python: Any
     numpy: Any
 
     @classmethod
     def now(cls) -> RandomStates:
         """As they are."""
-        gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else ()
+        devices = tuple((device, state_of(device)) for device in devices_in_use())
         numpy = sys.modules.get("numpy.random")
-        return cls(
-            torch.get_rng_state(), tuple(gpus), random.getstate(), numpy.get_state() if numpy is not None else None
-        )
+        return cls(torch.get_rng_state(), devices, random.getstate(), numpy.get_state() if numpy is not None else None)
 
     def put_back(self) -> None:
         """Let all of them be as they were."""
         torch.set_rng_state(self.cpu)
-        if self.gpus:
-            torch.cuda.set_rng_state_all(list(self.gpus))
+        for device, state in self.devices:
+            put_state(device, state)
         random.setstate(self.python)
         if self.numpy is not None:
             sys.modules["numpy.random"].set_state(self.numpy)
@@ -44,7 +44,7 @@ class RandomStates:
     def written(self) -> str:
         """A word for torch's states, by which two are told apart."""
         digest = hashlib.sha256(self.cpu.numpy().tobytes())
-        for state in self.gpus:
+        for _, state in self.devices:
             digest.update(state.cpu().numpy().tobytes())
         return digest.hexdigest()[:8]
 

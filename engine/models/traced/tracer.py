@@ -21,6 +21,7 @@ from torch._dispatch.python import enable_pre_dispatch, enable_python_dispatcher
 from torch._subclasses.schema_check_mode import SchemaCheckMode
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from ...program.generators import draws_on, state_of
 from ...program.torch_calls import named_modules
 from .frames import author_lines
 from .graph import ArgumentPlace, Decision, Graph, Leaf, Ref, TorchCall, parts_of, references
@@ -259,7 +260,7 @@ class Tracer(SchemaCheckMode):
             self._before_write(argument_at(place, args, options))
         kernel = fused_kernel(args, options) if word == FUSED else ""
         call = self._call(target, arguments, named, random, kernel, (*written, *secretly))
-        state = torch.get_rng_state() if random else None
+        state = state_of(draws_on(args, options)) if random else None
         return PendingCall(call, word, bool(written), state)
 
     def _answer(self, asked: PendingCall, args: Sequence[Any], options: Mapping[str, Any], result: Any) -> None:
@@ -271,7 +272,7 @@ class Tracer(SchemaCheckMode):
             return
         names = [] if asked.writes else self._name(call, (args, options), result)
         names += self._write(call, {place: argument_at(place, args, options) for place in call.scribbles})
-        if asked.state is not None and not torch.equal(asked.state, torch.get_rng_state()):
+        if asked.state is not None and not torch.equal(asked.state, state_of(draws_on(args, options))):
             self.seen.draws.update(dict.fromkeys(names, asked.state))
 
     def _name(self, call: TorchCall, given: Any, result: Any) -> list[str]:

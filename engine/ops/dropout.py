@@ -35,7 +35,9 @@ class DropoutMask(Op):
             return torch.empty_like(x)
         generator = torch.Generator().manual_seed(self.seed)
         kept = torch.empty(x.shape, dtype=x.dtype).bernoulli_(1 - self.rate, generator=generator)
-        return kept.div_(1 - self.rate).to(x.device)
+        return kept.div_(1 - self.rate).to(
+            x.device, non_blocking=True
+        )  # what is not pinned is copied before it returns
 
     def bound(self, sizes: Sizes) -> float:
         return ROOM / (1 - self.rate) if self.rate < 1 else NO_RULE

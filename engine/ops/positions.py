@@ -49,7 +49,8 @@ class Sinusoid(Op):
             table = halves(self.hidden, self.places) if self.layout == "halves" else spread(self.hidden, self.places)
             if self.padding >= 0:
                 table[self.padding] = 0
-            table = table.to(positions.device, getattr(torch, self.dtype))
+            # not waited for: memory of the host that is not pinned is copied before the call returns
+            table = table.to(positions.device, getattr(torch, self.dtype), non_blocking=True)
             return table.index_select(0, positions.reshape(-1)).view(*positions.shape, self.hidden)
         steps = torch.arange(0, self.hidden, 2, device=positions.device, dtype=torch.float32)
         speed = torch.exp(steps * (-math.log(LONGEST_WAVE) / self.hidden))  # (hidden / 2,)

@@ -185,7 +185,9 @@ class Negatives(Op):
         (target,), (noise,) = inputs, weights
         ends = noise.double().cumsum(0)  # word w has the stretch from ends[w] − noise[w] to ends[w]
         numbers = np.random.default_rng(self.seed).random((*target.shape[1:], self.count))
-        random = from_numpy(numbers).to(target.device)
+        random = from_numpy(numbers).to(
+            target.device, non_blocking=True
+        )  # what is not pinned is copied before it returns
         own = noise.double()[target].unsqueeze(-1)  # (batch, token[, place], 1)
         before = ends[target].unsqueeze(-1) - own
         drawn = random * (ends[-1] - own)

@@ -1,6 +1,7 @@
-"""What holds on a GPU, and how fast: `python -m tests gpu [--device cuda|cpu] [--write PATH] [SECTION ...]`.
+"""What holds on a GPU, and how fast: `python -m tests gpu [--device cuda|cpu|pretend] [--write PATH] [SECTION ...]`.
 
-Where there is no CUDA it says so and leaves with 0; `--device cpu` goes through the same code on small sizes. It needs torch,
+Where there is no CUDA it says so and leaves with 0; `--device cpu` goes through the same code on small sizes, and `--device pretend` on a
+device that is the CPU and as strict as a GPU (`pretend`): whatever would wait for a card, or mix its tensors with the CPU's, is found. It needs torch,
 numpy, safetensors, tokenizers, transformers and this checkout; no network, and nothing installed of the project.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-SECTIONS = ("families", "looking", "debugging", "memory", "speed")
+SECTIONS = ("families", "looking", "commands", "debugging", "modules", "memory", "speed")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,7 +25,9 @@ def main(argv: Sequence[str]) -> int:
     options.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named"
     )
-    options.add_argument("--device", default="cuda", help="cuda, cuda:N, or cpu for the same code on small sizes")
+    options.add_argument(
+        "--device", default="cuda", help="cuda, cuda:N, or cpu or pretend for the same code on small sizes"
+    )
     options.add_argument("--write", type=Path, metavar="PATH", help="write the figures there, as JSON")
     options.add_argument("--profile", action="store_true", help="print where the host's time goes")
     given = options.parse_args(argv)
@@ -36,16 +39,22 @@ def main(argv: Sequence[str]) -> int:
     if given.device.startswith("cuda") and not torch.cuda.is_available():
         print("no CUDA device that torch can use: nothing is checked (--device cpu tries the code on small sizes)")
         return 0
-    return _run(given, torch.device(given.device))
+    return _run(given, given.device)
 
 
-def _run(given: argparse.Namespace, device: Any) -> int:
+def _run(given: argparse.Namespace, named: str) -> int:
     from . import checkout
 
     checkout.use()
     import torch
 
-    from . import debugging, families, looking, memory, speed
+    if named == "pretend":
+        from .pretend import install
+
+        device = install()
+    else:
+        device = torch.device(named)
+    from . import commands, debugging, families, looking, memory, modules, speed
     from .findings import Findings
 
     begin = time.perf_counter()
@@ -57,7 +66,9 @@ def _run(given: argparse.Namespace, device: Any) -> int:
     about = _about(device)
     print("  ".join(f"{name} {value}" for name, value in about.items()))
     found = Findings()
-    works = {"families": families, "looking": looking, "debugging": debugging, "memory": memory, "speed": speed}
+    works = {
+        "families": families, "looking": looking, "commands": commands, "debugging": debugging, "modules": modules, "memory": memory, "speed": speed,
+    }  # fmt: skip
     for name in given.sections or SECTIONS:
         found.section(name, lambda found, name=name: works[name].check(found, device))
     if given.profile:
@@ -73,7 +84,7 @@ def _about(device: Any) -> dict[str, Any]:
     import torch
     import transformers
 
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     today = datetime.date.today().isoformat()
     return {"card": name, "date": today, "torch": torch.__version__, "transformers": transformers.__version__}
 

@@ -1,9 +1,7 @@
-"""The debugger's commands, patches, forks and comparisons on the device, beside the same on the CPU."""
+"""Patches, forks, draws and values on the device, beside the same on the CPU."""
 
 from __future__ import annotations
 
-import re
-import tempfile
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -12,26 +10,12 @@ import numpy as np
 import torch
 
 from .findings import Findings
-
-TEXTS = ["The animal didn't cross the street because it was too tired", "The cat sat."]
-SNAPSHOT = "SNAPSHOT"
-COMMANDS = (
-    "info model", "step 12", "finish", "next", "print layers.0.attention.weights[0, head=0]", "stats layers.0.attention.scores",
-    "why layers.0.attention.scores[0, 1, 2, 3]", "why layers.1.ffn.up[0, 2, 5]", "explain layers.0.attention.weights",
-    "break *.weights if max > 2", "break * if absmax > 1e9 or nan", "watch layers.0.output[0, 1, 2]", "break unexpected", "continue",
-    "delete", "goto end", "reverse-finish", "continue", "patch layers.0.attention.weights[head=1] = 0", "undo", "redo", "goto end",
-    "fork", "ablate layers.1.ffn.activation", "ablate layers.0.attention.context[head=0] mean", "noise layers.0.output 0.1 3",
-    "scale layers.1.attention.output 0.5", "swap layers.0.attention.query_heads[head=0] [head=1]",
-    "patch layers.1.output[0] = x * 2", "undo", "goto end", "compare fork 0", "difference", "switch 0", "undo", "goto end",
-    f"export {SNAPSHOT}", f"compare snapshot {SNAPSHOT}", "compare dtype bfloat16", "compare device cpu", "check masks",
-    "check padding", "cost", 'compare text "The animal crossed the street"', "nearest cat 3",
-)  # fmt: skip
-EQUAL = {"compare device cpu": "equal within rounding", "compare snapshot": "equal to the last bit"}
+from .scenes import TEXTS, bundled, samples
 
 
 def check(found: Findings, device: torch.device) -> None:
-    """Commands, then what is the same on every device."""
-    _commands(found, device)
+    """What is the same on every device."""
+    _stops(found, device)
     _like_the_cpu(found, device)
     _patches(found, device)
     _draws(found, device)
@@ -40,49 +24,19 @@ def check(found: Findings, device: torch.device) -> None:
 
 
 def _session(device: str, **more: Any) -> Any:
-    from encoder_tui.engine import load
-    from encoder_tui.engine.commands.session import Session
-
-    encoder = load(None, device, **more)
-    return Session(encoder.run(TEXTS), encoder)
+    return bundled(device, Path(), **more)
 
 
-def _commands(found: Findings, device: torch.device) -> None:
-    """Each command does what it does on the CPU, in the same words."""
+def _stops(found: Findings, device: torch.device) -> None:
+    """A NaN that was put there is found at once."""
     from encoder_tui.engine.commands import TABLE
 
-    ours, theirs = _session(str(device)), _session("cpu")
-    folder = Path(tempfile.mkdtemp(prefix="gpu-"))
-    otherwise: list[str] = []
-    for line in COMMANDS:
-        replies: list[tuple[str, str]] = []
-        for session, name in ((ours, "device"), (theirs, "cpu")):
-            given = line.replace(SNAPSHOT, str(folder / f"{name}.safetensors"))
-            reply = found.attempt(f"`{given}` on {name}", lambda s=session, g=given: TABLE.execute(s, g))
-            replies.append((reply.text or "", str(reply.stop and reply.stop.reason)) if reply is not None else ("", ""))
-        words = [(re.sub(r"[-−+]?\d[\d.,e+-]*|inf|\s+", "#", text), stop) for text, stop in replies]
-        if words[0] != words[1] and not line.startswith(("compare", "cost", "info", "difference", "export")):
-            found.row(command=line, on_the_device=replies[0][0][:300], on_the_cpu=replies[1][0][:300])
-            otherwise.append(line)
-        said = replies[0][0].splitlines()
-        if line.startswith(("compare device", "compare snapshot", "check")):
-            print("\n".join(f"       | {each}" for each in said[:14]))
-        for begins, what in EQUAL.items():
-            if line.startswith(begins):
-                found.holds(f"`{begins}`: {what}", any(each.startswith("equal") for each in said), _verdict(said))
-    found.holds(
-        "commands", not otherwise, f"{len(COMMANDS)} tried" + f"; in other words: {otherwise}" * bool(otherwise)
-    )
-    ours.trace.set_patches([])
-    for line in ("goto start", "patch layers.0.ffn.up[0, 1, 2] = nan", "break unexpected"):
+    ours = _session(str(device))
+    for line in ("patch layers.0.ffn.up[0, 1, 2] = nan", "break unexpected"):
         TABLE.execute(ours, line)
     stop = TABLE.execute(ours, "continue").stop
     told = f"{stop.stage.name if stop and stop.stage else ''}: {stop.held if stop else ''}"
     found.holds("break unexpected stops at a NaN", told.startswith("layers.0.ffn.up: 1 of"), told)
-
-
-def _verdict(lines: list[str]) -> str:
-    return next((line for line in lines if line.startswith(("equal", "different"))), "no verdict")
 
 
 def _like_the_cpu(found: Findings, device: torch.device) -> None:
@@ -98,7 +52,7 @@ def _like_the_cpu(found: Findings, device: torch.device) -> None:
         ("cbow", "float32"),
         ("skipgram", "float32"),
     ):
-        model = None if name is None else str(_samples() / name)
+        model = None if name is None else str(samples() / name)
         here, there = load(model, str(device), dtype), load(model, "cpu", dtype)
         result = compare(here.run(words), there.run(words))
         first = result.first
@@ -109,12 +63,6 @@ def _like_the_cpu(found: Findings, device: torch.device) -> None:
             + f"; whole numbers that differ: {ids}" * bool(ids)
         )
         found.holds(f"{name or 'the bundled encoder'} in {dtype} beside the CPU", first is None, seen)
-
-
-def _samples() -> Path:
-    from encoder_tui import samples  # pyright: ignore[reportMissingTypeStubs] # files, no interface
-
-    return Path(samples.__file__).parent
 
 
 def _patches(found: Findings, device: torch.device) -> None:
@@ -158,9 +106,7 @@ def _draws(found: Findings, device: torch.device) -> None:
     masks = [stage.name for stage in runs[0].program if stage.kind == "DropoutMask"]
     same = [name for name in masks if np.array_equal(runs[0][name].read(), runs[1][name].read())]
     found.holds("masks of dropout are the CPU's", bool(masks) and same == masks, f"{len(same)} of {len(masks)}")
-    words = [
-        load(str(_samples() / "skipgram"), where).run(["the cat sat on the mat"]) for where in (str(device), "cpu")
-    ]
+    words = [load(str(samples() / "skipgram"), where).run(["the cat sat on the mat"]) for where in (str(device), "cpu")]
     drawn = [stage.name for stage in words[0].program if stage.kind == "Negatives"]
     same = [name for name in drawn if np.array_equal(words[0][name].read(), words[1][name].read())]
     found.holds("negative samples are the CPU's", bool(drawn) and same == drawn, f"{len(same)} of {len(drawn)}")
@@ -175,7 +121,7 @@ def _module(found: Findings, device: torch.device) -> None:
     layer = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)
     module = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval().to(device)
     vectors = torch.randn(2, 9, 32, device=device)
-    encoder = load(module)
+    encoder = load(module, str(device))
     ours = encoder.run_vectors(vectors)["output"].tensor()
     with torch.no_grad(), without_fast_path():
         theirs = module(vectors)

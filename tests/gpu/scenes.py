@@ -165,6 +165,7 @@ PORT = '''"""Somebody's port of a checkpoint beside this file, with a fault."""
 import json
 from pathlib import Path
 
+import torch
 from ports import Port, Ported
 from safetensors.torch import load_file
 
@@ -188,7 +189,7 @@ class There(Port):
     """On the encoder's device, places and all."""
 
     def positions(self, ids, mask):
-        return super().positions(ids, mask).to(ids.device)
+        return torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
 
 
 def there(fault=""):

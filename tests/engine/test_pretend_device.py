@@ -208,6 +208,13 @@ def test_a_window_brings_what_is_looked_at(budget: int | None, seen: Ledger) -> 
     assert seen.bytes == 2 * 3 * 4 + 2 * 5 * 8
 
 
+def test_what_dropout_draws_there_is_noted_and_drawn_again() -> None:
+    found = Findings()
+    modules.random_numbers(found, DEVICE)
+    assert len(found.lines) == 4
+    assert found.wrong == []
+
+
 # Section -> how many findings it has at least.
 SECTIONS = {"looking": 15, "debugging": 12, "memory": 5, "modules": 60, "families": 60}
 

@@ -30,7 +30,7 @@ def check(found: Findings, device: torch.device) -> None:
             if device.type == "pretend" and (name, training) in NOT_PRETENDED:
                 continue
             found.attempt(f"{what}, recorded", lambda w=what, m=make, t=training: _recorded(found, w, m(t, device)))
-    found.attempt("random numbers", lambda: _random_numbers(found, device))
+    found.attempt("random numbers", lambda: random_numbers(found, device))
     found.attempt("a budget", lambda: _budget(found, device))
     found.attempt("debug(module)", lambda: _debug(found, device))
     found.attempt("waits", lambda: _waits(found, device))
@@ -111,7 +111,7 @@ def _recorded(found: Findings, what: str, made: Made) -> None:
     )
 
 
-def _random_numbers(found: Findings, device: torch.device) -> None:
+def random_numbers(found: Findings, device: torch.device) -> None:
     """Dropout draws from the device's own random numbers: they are noted, drawn again, and go on as if nobody had looked."""
     from encoder_tui.engine import attach, record
     from encoder_tui.engine.models.notes import silent

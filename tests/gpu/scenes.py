@@ -31,6 +31,7 @@ class Scene:
         otherwise: beginnings of lines whose answer says more of the device than numbers: it is not compared.
         coarse: whether it computes so coarsely that another device may put other words first.
         not_pretended: beginnings of lines that only a real device can do, with why.
+        may_refuse: beginnings of lines that need what a machine may lack.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Scene:
     otherwise: tuple[str, ...] = ()
     coarse: bool = False
     not_pretended: tuple[tuple[str, str], ...] = ()
+    may_refuse: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -330,7 +332,7 @@ BEYOND = (
     f"compare module {HERE}/port.py:right", f"compare module {HERE}/port.py:wrong", "difference", f"diagnose module {HERE}/port.py:wrong", f"compare module {HERE}/port.py:right texts {HERE}/texts.txt",
     f"compare module {HERE}/port.py:there", f"diagnose module {HERE}/port.py:wrong_there", f"compare recording {HERE}/there.safetensors", f"diagnose recording {HERE}/wrong_there.safetensors",
     f"minimise module {HERE}/port.py:wrong", f"compare model {HERE}/broken", "diagnose", f"diagnose model {HERE}/broken", f"minimise model {HERE}/broken", f"report {HERE}/broken.md",
-    f"compare model {HERE}/broken texts {HERE}/texts.txt", "check weights", "minimise dtype bfloat16", "compare attention sdpa", "minimise attention sdpa", "compare compile",
+    f"compare model {HERE}/broken texts {HERE}/texts.txt", "check weights", "minimise dtype bfloat16", "compare attention sdpa", "minimise attention sdpa",
 )  # fmt: skip
 MODULE = (
     "info model", "step 3", "next", "finish", "goto end", "print output", "stats output", "check masks", "cost", "explain", "why [0, 1, 2]", "break * if nan", "break unexpected",
@@ -371,7 +373,7 @@ SCENES: tuple[Scene, ...] = (
         ("goto end", "info model", "stats output", "why output[0, 1, 2]", "patch layers.0.output[0, 1] = 0", "goto end", "print output[0, 0]", "check masks", "check weights"),
     ),
     Scene(
-        "beside a port", with_port, BEYOND, not_pretended=(COMPILED,),
+        "beside a port", with_port, BEYOND,
         says=(
             (f"compare module {HERE}/port.py:right", "equal"), (f"compare module {HERE}/port.py:wrong", "=>  layers.0.ffn.activation"), (f"diagnose module {HERE}/port.py:wrong", "tanh"),
             (f"compare module {HERE}/port.py:there", "equal"), (f"diagnose module {HERE}/port.py:wrong_there", "tanh"), (f"compare recording {HERE}/there", "equal"), (f"diagnose recording {HERE}/wrong_there", "tanh"),
@@ -380,6 +382,7 @@ SCENES: tuple[Scene, ...] = (
             ("check weights", "nothing unlikely found"), ("compare attention sdpa", "that is rounding, and no fault"), ("minimise attention", "nothing to minimise"),
         ),
     ),
+    Scene("compiled", with_port, ("goto end", "compare compile"), not_pretended=(COMPILED,), may_refuse=("compare compile",)),
     Scene(
         "a module attached", attached, (*MODULE, "patch output[0, 1] = 0", "undo", "fork", "ablate output", "goto end", "compare fork 0", "switch 0", "check weights", "compare dtype float64"),
         says=OF_MODULES,

@@ -1,4 +1,7 @@
-"""The program runs on torch's meta device: the nearest thing to a GPU that a machine without one has."""
+"""Programs run on torch's meta device, which has shapes and no numbers.
+
+Every operation of the table runs there in `test_operations_elsewhere`; commands, which need numbers, run on a pretend device (`test_pretend_commands`).
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -175,6 +175,12 @@ def _row_labels(axis: str, rows: int, tokens: tuple[str, ...], text: str) -> tup
 def column_label(plane: Plane, subject: Subject, row: int, column: int) -> str:
     """A label for one column; it depends on the row where rows are texts."""
     return label(plane.column_axis, column, plane.columns, _words(subject, plane.column_axis, plane.text(row)))
+
+
+def some_column_labels(plane: Plane, subject: Subject, row: int, columns: Iterable[int]) -> list[str]:
+    """Labels for some columns, as `column_label` has them one by one."""
+    words = _words(subject, plane.column_axis, plane.text(row))
+    return [label(plane.column_axis, column, plane.columns, words) for column in columns]
 
 
 def part_beginning(subject: Subject, plane: Plane, column: int) -> str:

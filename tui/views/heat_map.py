@@ -23,11 +23,11 @@ from ..state.plane import (
     Plane,
     axes_named,
     axes_that_fit,
-    column_label,
     fitted,
     origin_for,
     part_beginning,
     row_labels,
+    some_column_labels,
     written_place,
 )
 from ..state.subject import Subject
@@ -78,7 +78,7 @@ class HeatMap(ValueView):
         return 1
 
     def _layout_for(self, subject: Subject, plane: Plane, *, signed: bool) -> HeatLayout:
-        labels = [column_label(plane, subject, self.state.row, column) for column in range(min(plane.columns, 64))]
+        labels = some_column_labels(plane, subject, self.state.row, range(min(plane.columns, 64)))
         colours = self.has_colours
         return layout_of(
             plane.rows, plane.columns, row_labels(plane, subject), labels, self.size.width, self.size.height - self.foot,
@@ -248,8 +248,8 @@ class HeatMap(ValueView):
         assert layout is not None
         words: StyledPieces = [self._corner(shown.plane, y)]
         width = layout.cell_width
-        for column in range(self._origin[1], self._origin[1] + layout.columns):
-            text = column_label(shown.plane, shown.subject, row, column)
+        columns = range(self._origin[1], self._origin[1] + layout.columns)
+        for column, text in zip(columns, some_column_labels(shown.plane, shown.subject, row, columns), strict=True):
             lines = stacked(broken(text, width), label_width(width), layout.label_lines)
             part = fit(lines[y], max(width, cell_len(lines[y])), "center")
             words.append((part, self.ink("label-here" if column == here else "label")))
@@ -260,7 +260,7 @@ class HeatMap(ValueView):
         layout, (row, here) = self._layout, self.cell
         assert layout is not None
         columns = range(self._origin[1], min(shown.plane.columns, self._origin[1] + layout.columns))
-        labels = [column_label(shown.plane, shown.subject, row, column) for column in columns]
+        labels = some_column_labels(shown.plane, shown.subject, row, columns)
         if all(label.isdecimal() for label in labels):
             step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500) if step * layout.cell_width >= 8)
             labels = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import accumulate
 
 from rich.style import Style
 
@@ -59,7 +61,9 @@ def _chosen(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]
 def _sum(sum_: ProductSum, last: list[tuple[str, str]], width: int, lines: int, inks: Inks) -> list[StyledText]:
     """As many of the largest terms as fit into so many lines, what the others come to, the bias, and the number."""
     parts, rows = list[tuple[str, str]](), list[list[int]]()
-    for number in range(len(sum_.pieces), -1, -1):
+    ends = list(accumulate(min(len(piece), width) for piece in sum_.pieces))  # no more can fit than have room side by side
+    most = bisect_right(ends, max(0, lines) * width)
+    for number in range(most, -1, -1):
         parts = [*_parts(sum_, number), *last]
         rows = in_lines([cell_len(text) for text, _ in parts], width)
         if len(rows) <= lines:

@@ -16,7 +16,16 @@ from ..drawing.scroll_position import with_axes
 from ..drawing.text import cell_len, cut, fit, widest
 from ..reading.whole import Sampled, read_whole
 from ..reading.window import all_of, bounds_around, reads_whole
-from ..state.plane import Plane, axes_named, axes_that_fit, column_label, fitted, row_labels, written_place
+from ..state.plane import (
+    Plane,
+    axes_named,
+    axes_that_fit,
+    column_label,
+    fitted,
+    row_labels,
+    some_column_labels,
+    written_place,
+)
 from ..state.subject import Subject
 from ..state.view_state import ViewState
 from .layouts.heat import placed
@@ -118,10 +127,8 @@ class WholeMap(ValueView):
         (row, here), at = self.cell, part_of(sampled.columns, self.cell[1])
         width = max(0, self.size.width - layout.gutter)
         step = 1 if layout.cell_width * (len(sampled.columns) - 1) < 10 else -(-10 // layout.cell_width)
-        labels = [
-            column_label(shown.plane, shown.subject, row, column) if part % step == 0 else ""
-            for part, column in enumerate(sampled.columns[:-1])
-        ]
+        labels = [""] * (len(sampled.columns) - 1)
+        labels[::step] = some_column_labels(shown.plane, shown.subject, row, sampled.columns[:-1:step])
         mark = cut(column_label(shown.plane, shown.subject, row, here), max(1, width // 2))
         starts = [part * layout.cell_width for part in range(len(labels))]
         labels[at] = f"▾{mark}" if starts[at] + cell_len(mark) < width else f"{mark}▾"

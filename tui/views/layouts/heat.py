@@ -155,7 +155,7 @@ def placed(
 
     Args:
         labels: of neighbouring columns.
-        starts: where each would begin; one that would not end within the width ends there.
+        starts: where each would begin, from left to right; one that would not end within the width ends there.
         first: which of them has a place before the others, in the lowest line; -1 for none.
 
     Returns:
@@ -169,7 +169,8 @@ def placed(
         if not wide or start + wide > width:
             continue
         for line, spans in enumerate(taken):
-            if all(start > end or start + wide < begin for begin, end in spans):
+            # from left to right, but for the first: only that one and the last can be in the way
+            if all(start > end or start + wide < begin for begin, end in (*spans[:1], *spans[-1:])):
                 spans.append((start, start + wide))
                 places[number] = line, start
                 break

@@ -23,6 +23,7 @@ from .faults import Faults
 if TYPE_CHECKING:
     from ...engine.commands import CommandTable, Reply
     from ...engine.commands.session import Session
+    from ..state.position import Position
 
 Start = Callable[[Callable[..., None]], "Session"]
 

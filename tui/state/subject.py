@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from ...engine.messages.translation import language, tr
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ...engine.program.stage import Stage
     from ...engine.traces.recorded_values import LeftOut
     from .position import Position, World
+
+KEPT_PLACES = (
+    256  # stages of which it is kept what else of their program has to do with them: two programs of a usual size
+)
 
 Standing = Literal["here", "done", "ahead", "weight", "table", "corner"]
 
@@ -241,6 +246,7 @@ def _subject_of_table(position: Position, stage: Stage) -> Subject:
     )
 
 
+@lru_cache(maxsize=KEPT_PLACES)
 def _nearest_with_heads(program: Program, position: int) -> str:
     return _nearest(program, position, [place for place, stage in enumerate(program) if "head" in stage.axes])
 
@@ -254,17 +260,20 @@ def window_at(program: Program, stage_name: str) -> WordWindow | None:
     return window if there else None
 
 
+@lru_cache(maxsize=KEPT_PLACES)
 def nearest_with_keys(program: Program, position: int) -> str:
     """The stage with queries and keys that is meant at a position; attention weights come before scores and masks."""
     places = [place for place, stage in enumerate(program) if stage.axes[-2:] == ("query", "key")]
     return _nearest(program, position, [place for place in places if program[place].part == "weights"] or places)
 
 
+@lru_cache(maxsize=KEPT_PLACES)
 def nearest_product(program: Program, position: int) -> str:
     """The stage that is shown as a product of two matrices at a position: itself, or the nearest that is one."""
     return _nearest(program, position, [place for place, stage in enumerate(program) if stage.card.factors])
 
 
+@lru_cache(maxsize=KEPT_PLACES)
 def in_every_layer(program: Program, stage_name: str) -> tuple[str, ...]:
     """Names of the same stage in every layer that has it; empty where it is in no layer or not divided into heads."""
     stage = program[stage_name]

@@ -61,7 +61,9 @@ def _chosen(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]
 def _sum(sum_: ProductSum, last: list[tuple[str, str]], width: int, lines: int, inks: Inks) -> list[StyledText]:
     """As many of the largest terms as fit into so many lines, what the others come to, the bias, and the number."""
     parts, rows = list[tuple[str, str]](), list[list[int]]()
-    ends = list(accumulate(min(len(piece), width) for piece in sum_.pieces))  # no more can fit than have room side by side
+    ends = list(
+        accumulate(min(len(piece), width) for piece in sum_.pieces)
+    )  # no more can fit than have room side by side
     most = bisect_right(ends, max(0, lines) * width)
     for number in range(most, -1, -1):
         parts = [*_parts(sum_, number), *last]

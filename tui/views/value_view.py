@@ -82,10 +82,9 @@ class ValueView(LinewiseWidget):
     def __init__(self, colours: bool | None = None) -> None:
         super().__init__()
         self._colours = colours
-        self.state = ViewState()
+        self.state, self.trouble = ViewState(), ""
         self.subject: Subject | None = None
         self.shown: Shown | None = None
-        self.trouble = ""
         self._awaited: PictureRequest | None = None
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
@@ -347,8 +346,7 @@ class ValueView(LinewiseWidget):
     def _excuse(self, y: int) -> StyledPieces:
         if y == 0:
             self._excused = self._excuses()
-        lines = self._excused
-        return [(fit(lines[y], self.size.width), self.ink("note"))] if y < len(lines) else []
+        return [(fit(self._excused[y], self.size.width), self.ink("note"))] if y < len(self._excused) else []
 
     def _excuses(self) -> list[str]:
         """Why there is no picture, in lines: first what is true of the value in any room, then that there is too little."""

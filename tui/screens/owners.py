@@ -9,13 +9,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rich.segment import Segment
 from textual._compositor import Compositor, CompositorUpdate, ReflowResult
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 class Owned(NamedTuple):
@@ -51,6 +52,15 @@ class FrameUpdate(CompositorUpdate):
 
     def __init__(self, drawn: list[Drawn]) -> None:
         self.drawn = drawn
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Called by rich for a picture of the screen: the parts from left to right, line after line."""
+        before = 0
+        for _, y, strip in self.drawn:
+            if y != before:
+                yield Segment.line()
+            before = y
+            yield from strip
 
     def render_segments(self, console: Console) -> str:
         """Called by Textual: the characters that the terminal is sent."""

@@ -127,11 +127,11 @@ class InRows:
     def passing(self, name: str) -> list[str]:
         """Values that are never whole, and whose rows pass by when this one is computed."""
         stage, op = self._wholes.program.pairs[name]
-        passing: list[str] = []
+        between: list[str] = []
         for source, by_rows in zip(stage.inputs, op.rows or (), strict=False):
             if by_rows and self._wholes.is_windowed(source) and self._wholes.known(source) is None:
-                passing += [*self.passing(source), source]
-        return list(dict.fromkeys(passing))
+                between += [*self.passing(source), source]
+        return list(dict.fromkeys(between))
 
     def _pass(self, name: str) -> _Pass:
         return _Pass(self._wholes, name, self.watched[1] if self.watched and self.watched[0] == name else None)

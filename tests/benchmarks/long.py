@@ -6,7 +6,7 @@
     layers    the same of three of its layers, three pairs, which takes a tenth of that
     memory    the highest use over the weights, in processes of their own: stepped through, windows of any head, statistics of squares,
               `break unexpected`
-    scans     conditions at every stage beside running the stages, three layers at 2,048 tokens in 32 MiB
+    scans     conditions at every stage beside running the stages, three layers at 2,048 tokens in 64 MiB
     longest   32,768 tokens of a model of 2 layers and 128 numbers a token
     large     64 texts of 128 tokens; a model of 1.5 GB in bfloat16; 96 layers: the first number, and how soon a passage stops
 
@@ -203,7 +203,7 @@ LINES = (
 )  # fmt: skip
 
 
-def scans(name: str = "three", tokens: int = 2048, memory: int = 32, pairs: int = 3) -> None:
+def scans(name: str = "three", tokens: int = 2048, memory: int = 64, pairs: int = 3) -> None:
     encoder = opened(name, memory)
 
     def passage(line: str) -> float:

@@ -31,8 +31,9 @@ SECTIONS = {
     "engine": "engine", "floor": "floor", "peers": "keeping", "growth": "growth", "record": "record", "conditions": "scan",
     "loading": "loading", "start": "starting", "keys": "keys",
 }  # fmt: skip
-# Tables that the README has whole, of what is equal and not of what it takes: with everything else, but not with `--quick`.
-TABLES = {"families": "families", "roles": "roles"}
+# What prints itself, and is in no history: tables that the README has whole, of what is equal, and long texts and large models, which
+# take a quarter of an hour. With everything else, but not with `--quick`.
+TABLES = {"families": "families", "roles": "roles", "long": "long"}
 
 
 def machine() -> str:

@@ -15,8 +15,6 @@ Random weights of the published sizes, one thread, processor time where two are 
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import statistics
 import subprocess
 import sys
@@ -24,7 +22,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +31,7 @@ import torch
 from encoder_tui.engine import Encoder, Run, Session, load
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.debugger.cancel import CancelToken
+from measuring import rise, timed
 from transformers import AutoModel, BertConfig, BertModel, ModernBertConfig, ModernBertModel
 from transformers.utils import logging
 
@@ -85,16 +84,10 @@ def through(run: Run) -> None:
         run.reach(position)
 
 
-def taken(work: Callable[[], object]) -> float:
-    begin = time.process_time()
-    work()
-    return time.process_time() - begin
-
-
 # -- a passage ---------------------------------------------------------------------------------------------------
 
 
-def beside_sdpa(name: str, tokens: int, memory: int, pairs: int) -> None:
+def beside_sdpa(name: str, tokens: int, memory: int, pairs: int) -> Iterator[str]:
     encoder = opened(name, memory)
     model = cast(Any, AutoModel).from_pretrained(place(name), attn_implementation="sdpa").eval()
     ids = torch.from_numpy(started(encoder, tokens).tokens.ids.copy())
@@ -105,12 +98,11 @@ def beside_sdpa(name: str, tokens: int, memory: int, pairs: int) -> None:
 
     ratios: list[float] = []
     for _ in range(pairs):
-        ours, sdpa = taken(lambda: through(started(encoder, tokens))), taken(theirs)
+        ours, sdpa = timed(lambda: through(started(encoder, tokens))), timed(theirs)
         ratios.append(ours / sdpa)
-        print(f"  ours {ours:.1f} s, SDPA {sdpa:.1f} s: {ours / sdpa:.2f}x", flush=True)
-    print(
-        f"passage, {name}, {tokens} tokens, {memory} MiB: {statistics.median(ratios):.2f}x of SDPA; the floor: {floor():.2f} s a layer"
-    )
+        yield f"  ours {ours:.1f} s, SDPA {sdpa:.1f} s: {ours / sdpa:.2f}x"
+    middle = statistics.median(ratios)
+    yield f"passage, {name}, {tokens} tokens, {memory} MiB: {middle:.2f}x of SDPA; the floor: {floor():.2f} s a layer"
 
 
 def floor(tokens: int = 8192, heads: int = 12, size: int = 64, rows: int = 256) -> float:
@@ -127,7 +119,7 @@ def floor(tokens: int = 8192, heads: int = 12, size: int = 64, rows: int = 256) 
                 torch.matmul(weights, v[:, here])
 
     work()
-    return 8 * taken(work)
+    return 8 * timed(work)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------
@@ -165,34 +157,25 @@ WAYS: dict[str, Callable[[Run], None]] = {
 }  # fmt: skip
 
 
-def used(line: str) -> int:
-    """Bytes of memory in use, as Linux counts them: `VmRSS` now, `VmHWM` at most."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition(f"{line}:")[2].split()[0]) * 1024
-
-
 def once(name: str, way: str, tokens: int, memory: int) -> None:
-    """Do it, and print by how many bytes the highest use rose above that with the weights read in."""
+    """Do it, and print what it takes of the processor, and by how many bytes the highest use rose above that with the weights read in."""
     encoder = opened(name, memory)
     for weight in encoder.weights.values():
         weight.sum()
     through(started(encoder, 16))  # what is imported on the way
     run = started(encoder, tokens)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    before, begun = used("VmRSS"), time.process_time()
-    WAYS[way](run)
-    print(time.process_time() - begun, used("VmHWM") - before)
+    begun = time.process_time()
+    peak = rise(lambda: WAYS[way](run))
+    print(time.process_time() - begun, peak)
 
 
-def rise(name: str, way: str, tokens: int, memory: int) -> None:
+def in_a_process(name: str, way: str, tokens: int, memory: int) -> Iterator[str]:
     line = [sys.executable, __file__, "--once", name, way, str(tokens), str(memory)]
     done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode:
-        print(done.stderr)
+        raise RuntimeError([*done.stderr.splitlines(), "its process ended"][-1])
     seconds, peak = map(float, done.stdout.split()[-2:])
-    print(f"memory, {name}, {tokens} tokens, {memory} MiB, {way}: +{peak / MIB:,.0f} MiB, {seconds:.0f} s", flush=True)
+    yield f"memory, {name}, {tokens} tokens, {memory} MiB, {way}: +{peak / MIB:,.0f} MiB, {seconds:.0f} s"
 
 
 # -- scans -------------------------------------------------------------------------------------------------------
@@ -203,27 +186,28 @@ LINES = (
 )  # fmt: skip
 
 
-def scans(name: str = "three", tokens: int = 2048, memory: int = 64, pairs: int = 3) -> None:
+def scans(name: str = "three", tokens: int = 2048, memory: int = 64, pairs: int = 3) -> Iterator[str]:
     encoder = opened(name, memory)
 
     def passage(line: str) -> float:
         session = Session(started(encoder, tokens))
         TABLE.execute(session, line)
         reply: list[Any] = []
-        seconds = taken(lambda: reply.append(TABLE.execute(session, "continue")))
+        seconds = timed(lambda: reply.append(TABLE.execute(session, "continue")))
         assert reply[0].stop.reason == "end", (line, reply[0].stop.held)
         return seconds
 
     for line in LINES:
         ratios = [passage(line) / passage("# nothing") for _ in range(pairs)]
-        print(f"scan, {name}, {tokens} tokens, {memory} MiB: {line:<52} {statistics.median(ratios):.2f}x", flush=True)
+        yield f"scan, {name}, {tokens} tokens, {memory} MiB: {line:<52} {statistics.median(ratios):.2f}x"
 
 
 # -- large things ------------------------------------------------------------------------------------------------
 
 
-def large(name: str, texts: list[str], memory: int, dtype: str = "float32") -> None:
+def large(name: str, texts: list[str], memory: int, dtype: str = "float32") -> Iterator[str]:
     """When the first number can be read, how long all takes, and how soon a passage stops that is told to."""
+    place(name)  # making it is no part of opening it
     begin = time.perf_counter()
     encoder = opened(name, memory, dtype)
     run = encoder.run(texts)
@@ -249,36 +233,47 @@ def large(name: str, texts: list[str], memory: int, dtype: str = "float32") -> N
         TABLE.execute(session, "continue", token)
         waits.append(time.perf_counter() - told[0] if told[0] else 0.0)
         timer.cancel()
-    print(f"large, {name}, {len(texts)} texts: first number {first:.2f} s, all {whole:.2f} s more, told to stop, stopped after {max(waits):.2f} s at most", flush=True)  # fmt: skip
+    soon = f"told to stop, stopped after {max(waits):.2f} s at most"
+    yield f"large, {name}, {len(texts)} texts: first number {first:.2f} s, all {whole:.2f} s more, {soon}"
 
 
-def all_large() -> None:
+def all_large() -> Iterator[str]:
     text = "the cat sat on a mat " * 21  # 128 tokens
-    large("three", [text] * 64, 2048)
-    large("1.5GB", [text], 2048, "bfloat16")
-    large("96", [text], 2048)
-    large("three", ["word " * 8190], 256)
+    yield from large("three", [text] * 64, 2048)
+    yield from large("1.5GB", [text], 2048, "bfloat16")
+    yield from large("96", [text], 2048)
+    yield from large("three", ["word " * 8190], 256)
 
 
-def main() -> None:
-    """Print the figures that are asked for, or all but the longest."""
+PARTS: dict[str, Callable[[], Iterable[str]]] = {
+    "passage": lambda: beside_sdpa("modern", 8192, 256, 1),
+    "layers": lambda: beside_sdpa("three", 8192, 256, 3),
+    "memory": lambda: (line for way in WAYS for line in in_a_process("modern", way, 8192, 256)),
+    "scans": scans,
+    "longest": lambda: in_a_process("small", "stepped", 32768, 256),
+    "large": all_large,
+}
+
+
+def lines(parts: Sequence[str] = ()) -> Iterator[str]:
+    """The figures that are asked for, or all but the longest."""
     torch.set_num_threads(1)
     logging.disable_progress_bar()
     warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["--once"]:
-        once(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
-        return
-    works: dict[str, Callable[[], object]] = {
-        "passage": lambda: beside_sdpa("modern", 8192, 256, 1),
-        "layers": lambda: beside_sdpa("three", 8192, 256, 3),
-        "memory": lambda: [rise("modern", way, 8192, 256) for way in WAYS],
-        "scans": scans,
-        "longest": lambda: rise("small", "stepped", 32768, 256),
-        "large": all_large,
-    }
-    for name in sys.argv[1:] or [name for name in works if name != "passage"]:
-        works[name]()
+    for name in parts or [name for name in PARTS if name != "passage"]:
+        yield from PARTS[name]()
+
+
+def table() -> str:
+    """All but the longest, for `all.py`."""
+    return "\n".join(lines())
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--once"]:
+        torch.set_num_threads(1)
+        logging.disable_progress_bar()
+        once(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    else:
+        for line in lines(sys.argv[1:]):
+            print(line, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from encoder_tui.engine import Encoder, Session
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.pages.facts import json_line, json_number, nested
 from encoder_tui.tui.cli import main
-from schemas import line_faults
+from schemas import SCHEMA, line_faults
 
 Printed = Callable[..., tuple[int, list[dict[str, Any]]]]
 
@@ -95,6 +96,17 @@ def test_over_texts_each_text_has_its_gap(printed: Printed, tmp_path: Path) -> N
     (tmp_path / "texts").write_text("one\ntwo three\n")
     line = printed("one", "--against", f"dtype float64 texts {tmp_path / 'texts'}")[1][-1]
     assert (line["kind"], line["equal"], len(line["texts"])) == ("comparison_over_texts", True, 2)
+    assert [gap["tokens"] for gap in line["padded"] if gap["padding"]] == [gap["tokens"] for gap in line["padded"]]
+    assert line["unpadded"] == []
+
+
+def test_the_readme_names_every_kind_of_line() -> None:
+    """And none that is not there: what is printed of a kind that the schema lacks fails in `printed`."""
+    names = [each["$ref"].removeprefix("#/$defs/") for each in SCHEMA["$defs"]["line"]["oneOf"]]
+    kinds = [SCHEMA["$defs"][name]["properties"]["kind"]["const"] for name in names]
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    said = readme.partition("an object a line, each with its `kind` (")[2].partition(")")[0]
+    assert sorted(re.findall("`([a-z_]+)`", said)) == sorted(kinds)
 
 
 def test_a_check_says_what_it_looked_at(printed: Printed) -> None:

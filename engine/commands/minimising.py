@@ -82,7 +82,8 @@ def _no_text(trace: Trace) -> str:
 
 def _batch(session: Session, wanted: CompareLine, ours: Callable[[Batch], Trace], other: ComputedAnew) -> Batch:
     """What went in here; of a file of texts the fewest tokens that differ where the worst text does."""
-    from ..analysis.compare.over_texts import compare_texts, texts_in
+    from ..analysis.compare.many_texts import compare_texts
+    from ..analysis.compare.over_texts import texts_in
     from ..analysis.minimise import Batch
 
     if not wanted.texts:
@@ -96,11 +97,11 @@ def _batch(session: Session, wanted: CompareLine, ours: Callable[[Batch], Trace]
     if result.worst is not None:
         alike = [gap for gap in result.gaps if gap.first == result.worst.first]
         return Batch((min(alike, key=lambda gap: gap.tokens).text,))
-    bad = [gap for gap in result.lengths if gap.first]
+    bad = [gap for gap in (*result.lengths, *result.padded) if gap.first]
     if not bad:
         return Batch(tuple(texts[:1]))
     least = min(bad, key=lambda gap: gap.tokens + gap.padded)
-    beside = (" ".join(texts),) if least.padded else ()
+    beside = (least.beside,) if least.beside else ()
     return Batch((least.text, *beside), None, least.tokens + least.padded)
 
 

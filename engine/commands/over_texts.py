@@ -60,7 +60,7 @@ class TextsCompared:
 
     @property
     def equal(self) -> bool:
-        """Whether no text differs, at no length."""
+        """Whether no text differs, at no length and beside no padding."""
         return self.result.equal
 
     def facts(self) -> list[JsonObject]:
@@ -72,7 +72,8 @@ class TextsCompared:
 
 def compare_over_texts(session: Session, wanted: OverTextsRequest) -> TextsCompared:
     """Compare every text, and write down what they show together."""
-    from ..analysis.compare.over_texts import compare_texts, write_over_texts
+    from ..analysis.compare.many_texts import compare_texts
+    from ..analysis.compare.over_texts_text import write_over_texts
 
     encoder = text_encoder(session)
     result = compare_texts(

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 def over_texts_facts(result: OverTexts) -> JsonObject:
-    """Every text and every length with where it begins to differ."""
-    from ..analysis.compare.over_texts import verdict_over_texts
+    """Every text, every length and every padded batch with where it begins to differ."""
+    from ..analysis.compare.over_texts_text import verdict_over_texts
 
     return {
         "kind": "comparison_over_texts", "reference": result.title, "equal": result.equal, "verdict": verdict_over_texts(result),
         "texts": [_gap_facts(gap) for gap in result.gaps], "lengths": [_gap_facts(gap) for gap in result.lengths],
+        "padded": [_gap_facts(gap) for gap in result.padded], "unpadded": list(result.unpadded),
     }  # fmt: skip
 
 

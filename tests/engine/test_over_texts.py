@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from encoder_tui.engine import Encoder, InputError
-from encoder_tui.engine.analysis.compare.over_texts import OverTexts, TextGap, compare_texts, write_over_texts
+from encoder_tui.engine.analysis.compare.many_texts import compare_texts
+from encoder_tui.engine.analysis.compare.over_texts import OverTexts, TextGap
+from encoder_tui.engine.analysis.compare.over_texts_text import verdict_over_texts, write_over_texts
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.engine.commands.comparing import CompareLine, read_compare_line
 from encoder_tui.engine.commands.session import Session
+from encoder_tui.engine.program.trace import Trace
 from faulty import Copies
 
 PORT = f"""
@@ -27,6 +31,13 @@ def right():
 
 def wrong():
     return HandWritten(MODEL, "tanh")
+
+class Blind(HandWritten):
+    def forward(self, input_ids, attention_mask):
+        return super().forward(input_ids, attention_mask * 0 + 1)
+
+def blind():
+    return Blind(MODEL)
 """
 TEXTS = ["The animal was tired", "A dog", "The cat sat on the mat and then it ran in the park"]
 
@@ -52,7 +63,8 @@ def test_the_worst_text_is_named_with_where_it_begins(copies: Copies, session: S
     lines = reply.text.splitlines()
     assert lines[:2] == ["texts      3, of 4 to 15 tokens", "first      layers.0.ffn.down: 3 of 3 texts"]
     assert "at layers.0.ffn.down, 15 tokens: 'The cat sat on the mat and then it ran in the park'" in lines[2]
-    assert "lengths    3, 5, 8, 16 tokens, alone and beside padding: alone from 3 tokens on" in reply.text
+    assert "lengths    3, 5, 8, 16 tokens alone: all differ alone, at layers.0.ffn.down" in reply.text
+    assert "padding    5 batches, texts of 4 to 15 tokens padded to 5 to 16: every padded batch, at " in reply.text
     assert reply.verdict.startswith("different: 3 of 3 texts, the worst is 'The cat sat on the mat")
 
 
@@ -72,7 +84,7 @@ def test_what_one_text_hides_lengths_show(copies: Copies, session: Session, tmp_
     path.write_text("A dog\na cat\n")
     reply = TABLE.execute(session, f"compare model '{copies.make('far', change)}' texts '{path}'")
     assert reply.verdict == (
-        "different: none of 2 texts as they are, but alone from 5 tokens on, at embeddings.position, and beside padding from 5 tokens on, "
+        "different: none of 2 texts as they are, but alone from 5 tokens on, at embeddings.position, and every padded batch, "
         "at embeddings.position"
     )
 
@@ -84,7 +96,7 @@ def test_padding_on_the_left_is_seen_beside_padding_alone(copies: Copies, sessio
     config.unlink()
     config.write_text(json.dumps(settings))
     reply = TABLE.execute(session, f"compare model '{there}' texts '{texts}'")
-    assert reply.verdict.startswith("different: none of 3 texts as they are, but beside padding from ")
+    assert reply.verdict.startswith("different: none of 3 texts as they are, but every padded batch, at ")
 
 
 def test_a_module_is_called_with_every_text(small: Encoder, small_dir: Path, texts: Path, tmp_path: Path) -> None:
@@ -97,6 +109,77 @@ def test_a_module_is_called_with_every_text(small: Encoder, small_dir: Path, tex
     assert "first      layers.0.ffn.activation: 3 of 3 texts" in reply.text
 
 
+@pytest.mark.parametrize("lines", [["the cat sat", "a"], ["a", "the cat sat"], ["the cat sat"], ["a dog", "a cat"]])
+def test_a_mask_left_out_is_seen_in_whatever_order_texts_stand(
+    lines: list[str], small: Encoder, small_dir: Path, tmp_path: Path
+) -> None:
+    """Every length is really padded once, the longest and that of a text by itself too; and where the mask is kept, nothing differs."""
+    path, texts = tmp_path / "port.py", tmp_path / "texts.txt"
+    path.write_text(PORT.format(model=str(small_dir)))
+    texts.write_text("\n".join(lines))
+    session = Session(small.run("the cat sat"), small)
+    reply = TABLE.execute(session, f"compare module {path}:blind texts '{texts}'")
+    assert reply.verdict.startswith(
+        f"different: none of {len(lines)} texts as they are, but every padded batch, at layers.0."
+    )
+    reply = TABLE.execute(session, f"compare module {path}:right texts '{texts}'")
+    assert reply.verdict == f"equal within what rounding explains: {len(lines)} texts"
+
+
+def test_each_length_is_padded_and_what_is_not_is_said(ours: Encoder) -> None:
+    lines = ["a", "the cat sat", "a b c d e f g h i j"]
+    result = compare_texts(lines, lambda batch, length: ours.run(list(batch), None, length), lambda trace: trace)
+    tokens = {gap.tokens for gap in result.gaps}
+    assert {gap.tokens for gap in result.padded} == tokens
+    assert all(gap.padded and gap.beside for gap in result.padded)
+    longest = max(tokens)
+    result = compare_texts(
+        lines, lambda batch, length: ours.run(list(batch), None, length), lambda trace: trace, longest=longest
+    )
+    assert {gap.tokens for gap in result.padded} == tokens - {longest}
+    assert f"unpadded   {longest} tokens: the model takes no more" in write_over_texts(result)
+
+
+def test_what_cannot_be_padded_at_all_is_no_plain_equal(ours: Encoder) -> None:
+    def alone(batch: Sequence[str], length: int | None) -> Trace:
+        if len(batch) > 1:
+            raise InputError("no padding token")
+        return ours.run(list(batch), None, length)
+
+    result = compare_texts(["a dog"], alone, lambda trace: trace)
+    assert result.padded == ()
+    assert "unpadded   4 tokens: no padding token" in write_over_texts(result)
+    assert verdict_over_texts(result) == "equal within what rounding explains: 1 texts, none of them beside padding"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "said"),
+    [
+        ({3: False, 5: True, 8: True}, "alone from 5 tokens on, at here"),
+        ({3: True, 5: False, 8: True}, "alone with 3, 8 tokens, at here"),
+        ({3: True, 5: True, 8: True}, "alone with 3, 5, 8 tokens, at here"),  # the text as it is, of 4, does not
+    ],
+)
+def test_from_a_length_on_is_said_only_of_what_is_so(lengths: dict[int, bool], said: str) -> None:
+    texts = (TextGap("as it is", 4, 0, "", 0, 0),)
+    gaps = tuple(TextGap("cut", size, 0, "here" * bad, 0, 0) for size, bad in lengths.items())
+    assert verdict_over_texts(OverTexts("x", texts, gaps)) == f"different: none of 1 texts as they are, but {said}"
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [
+        ({(3, 5): False, (3, 8): False, (6, 8): True}, "beside padding texts of 6 tokens and more, at here"),
+        ({(3, 5): False, (3, 8): True, (6, 8): True}, "batches padded to 8 tokens and more, at here"),
+        ({(3, 5): True, (3, 8): False, (6, 8): True}, "2 of 3 padded batches (3 tokens padded to 5, 6 tokens padded to 8), at here"),
+    ],
+)  # fmt: skip
+def test_padding_from_a_size_on_is_said_only_of_what_is_so(cases: dict[tuple[int, int], bool], said: str) -> None:
+    padded = tuple(TextGap("a", few, wide - few, "here" * bad, 0, 0, "b") for (few, wide), bad in cases.items())
+    result = OverTexts("x", (TextGap("a", 3, 0, "", 0, 0),), (), padded)
+    assert verdict_over_texts(result) == f"different: none of 1 texts as they are, but {said}"
+
+
 def test_it_is_read_once_for_all_texts(ours: Encoder) -> None:
     seen: list[str] = []
 
@@ -106,7 +189,7 @@ def test_it_is_read_once_for_all_texts(ours: Encoder) -> None:
 
     result = compare_texts(TEXTS, lambda batch, length: ours.run(list(batch), None, length), theirs)  # type: ignore[arg-type]
     assert result.equal
-    assert len(seen) == len(result.gaps) + len(result.lengths)
+    assert len(seen) == len(result.gaps) + len(result.lengths) + len(result.padded)
 
 
 def test_it_is_stopped_between_texts(ours: Encoder) -> None:

@@ -2,7 +2,8 @@
 
 `align` pairs tokens, `measure` compares numbers, `added_error` runs one of our stages on the reference's inputs, `walk` goes
 through both programs text by text (`text_gaps`, `hidden_keys`, `rounding`), `comparison` holds what came of it, `text` writes it
-down, `view` shows the reference and the difference as values; `gaps` asks no more than where two are first apart, `over_texts` of many texts.
+down, `view` shows the reference and the difference as values; `gaps` asks no more than where two are first apart, `over_texts` of
+many texts (`many_texts` has them go through, `over_texts_text` writes it down).
 """
 
 from .align import Alignment, align

@@ -1,21 +1,17 @@
-"""Many texts compared, one after the other: where each begins to differ, and at which lengths and paddings."""
+"""Many texts compared, one after the other: where each begins to differ."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...messages.errors import InputError, one_line
-from ...messages.visible import quoted
 from ...program.trace import Trace
 from .align import align_traces
 from .comparison import Difference
 from .gaps import Allowance, TraceGrains, is_apart, rows_between, size_of_gap
-
-SHOWN = 5
-LENGTHS = (3, 5, 8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -28,6 +24,7 @@ class TextGap:
         first: the first stage that is apart; "" where none is.
         gap: how far, as a share of the reference's largest magnitude; 0 where nothing is apart.
         end: how far the last stage of both is; infinite where its shape is another.
+        beside: the longer text of its batch, for which it is padded; "" where it goes through alone.
     """
 
     text: str
@@ -36,6 +33,7 @@ class TextGap:
     first: str
     gap: float
     end: float
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,17 +43,21 @@ class OverTexts:
     Attributes:
         title: the reference as it was typed.
         gaps: one for each text, in order.
-        lengths: the longest text cut to several lengths, alone and beside a longer one.
+        lengths: all of them as one text, cut to several lengths.
+        padded: a text of each length beside a longer one, with padding.
+        unpadded: which were not put beside padding and why, a line each.
     """
 
     title: str
     gaps: tuple[TextGap, ...]
     lengths: tuple[TextGap, ...] = ()
+    padded: tuple[TextGap, ...] = ()
+    unpadded: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
-        """Whether no text shows a difference, at no length."""
-        return not any(gap.first for gap in (*self.gaps, *self.lengths))
+        """Whether no text shows a difference, at no length and beside no padding."""
+        return not any(gap.first for gap in (*self.gaps, *self.lengths, *self.padded))
 
     @property
     def worst(self) -> TextGap | None:
@@ -86,8 +88,8 @@ def texts_in(path: str) -> list[str]:
     return texts
 
 
-def gap_of(ours: Trace, theirs: Trace, text: str, tolerance: float | None) -> TextGap:
-    """Where one text begins to differ and how far apart it ends."""
+def gap_of(ours: Trace, theirs: Trace, texts: Sequence[str], tolerance: float | None) -> TextGap:
+    """Where a text begins to differ and how far apart it ends; of two, the first beside the second."""
     first, gap, end = "", 0.0, 0.0
     for row in rows_between(ours, TraceGrains(theirs), align_traces(ours, theirs), Allowance(tolerance)):
         if is_apart(row) and not first:
@@ -95,107 +97,4 @@ def gap_of(ours: Trace, theirs: Trace, text: str, tolerance: float | None) -> Te
         if not isinstance(row, Difference) or row.dtype:  # of ids and positions the share that differs says nothing
             end = size_of_gap(row)
     mask = ours.original_inputs.tokens.mask[0]
-    return TextGap(text, int(mask.sum()), int((mask == 0).sum()), first, gap, end)
-
-
-def compare_texts(
-    texts: Sequence[str],
-    ours: Callable[[Sequence[str], int | None], Trace],
-    theirs: Callable[[Trace], Trace],
-    *,
-    title: str = "",
-    tolerance: float | None = None,
-    longest: int | None = None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> OverTexts:
-    """Compare text by text, then the longest of them at several lengths and beside padding, as short inputs hide what depends on them.
-
-    Args:
-        texts: what is compared.
-        ours: texts and the length they are cut to -> our trace.
-        theirs: our trace -> the reference's of the same.
-        title: what theirs is, for people.
-        tolerance: as of `compare`.
-        longest: how many tokens the model takes; None for any number.
-        stopped: asked before each text; True ends it.
-
-    Raises:
-        InputError: it was stopped, or a text cannot be read.
-    """
-    gaps: list[TextGap] = []
-    for text in texts:
-        _go_on(stopped, len(gaps), len(texts))
-        run = ours([text], None)
-        gaps.append(gap_of(run, theirs(run), text, tolerance))
-    long = " ".join(texts)
-    lengths: list[TextGap] = []
-    for length in _lengths(max(gap.tokens for gap in gaps), longest):
-        for batch in ([long], [texts[0], long]):
-            _go_on(stopped, len(gaps), len(texts))
-            try:
-                run = ours(batch, length)
-            except InputError:  # no room for a word between so many special tokens
-                break
-            if run.tokens.shape[1] < length:
-                break
-            lengths.append(gap_of(run, theirs(run), batch[0], tolerance))
-    return OverTexts(title, tuple(gaps), tuple(lengths))
-
-
-def _lengths(there: int, longest: int | None) -> Iterator[int]:
-    """Up to twice the longest text, and no more than the model takes."""
-    for length in LENGTHS:
-        if length <= 2 * there and (longest is None or length <= longest):
-            yield length
-
-
-def _go_on(stopped: Callable[[], bool], done: int, count: int) -> None:
-    if stopped():
-        raise InputError(f"compare was interrupted after {done} of {count} texts")
-
-
-def write_over_texts(result: OverTexts) -> str:
-    """A line for the worst texts, where they begin, what lengths show, and the verdict."""
-    apart = [gap for gap in result.gaps if gap.first]
-    lines = [f"texts      {len(result.gaps)}, of {_span(result.gaps)} tokens"]
-    lines += [f"first      {name}: {count} of {len(result.gaps)} texts" for name, count in result.firsts[:SHOWN]]
-    worst = sorted(apart, key=lambda gap: (-gap.end, -gap.gap))[:SHOWN]
-    lines += [f"{'worst' if not at else '':<11}{_said(gap)}" for at, gap in enumerate(worst)]
-    if result.lengths:
-        bad = [gap for gap in result.lengths if gap.first]
-        sizes = ", ".join(str(length) for length in sorted({gap.tokens + gap.padded for gap in result.lengths}))
-        lines.append(f"lengths    {sizes} tokens, alone and beside padding: " + (_bad_lengths(bad) or "none differs"))
-    return "\n".join([*lines, verdict_over_texts(result)])
-
-
-def verdict_over_texts(result: OverTexts) -> str:
-    """What came of it, in a line."""
-    apart = sum(bool(gap.first) for gap in result.gaps)
-    worst = result.worst
-    if worst is not None:
-        return (
-            f"different: {apart} of {len(result.gaps)} texts, the worst is {quoted(worst.text)}, from {worst.first} on"
-        )
-    bad = [gap for gap in result.lengths if gap.first]
-    if bad:
-        return f"different: none of {len(result.gaps)} texts as they are, but {_bad_lengths(bad)}"
-    return f"equal within what rounding explains: {len(result.gaps)} texts"
-
-
-def _bad_lengths(gaps: Iterable[TextGap]) -> str:
-    said: list[str] = []
-    for padded, word in ((False, "alone"), (True, "beside padding")):
-        those = [gap for gap in gaps if bool(gap.padded) == padded]
-        if those:
-            shortest = min(those, key=lambda gap: gap.tokens + gap.padded)
-            said.append(f"{word} from {shortest.tokens + shortest.padded} tokens on, at {shortest.first}")
-    return ", and ".join(said)
-
-
-def _said(gap: TextGap) -> str:
-    return f"{gap.end:.3g} at the end, {gap.gap:.3g} at {gap.first}, {gap.tokens} tokens: {quoted(gap.text)}"
-
-
-def _span(gaps: Sequence[TextGap]) -> str:
-    few, many = min(gap.tokens for gap in gaps), max(gap.tokens for gap in gaps)
-    return str(few) if few == many else f"{few} to {many}"
+    return TextGap(texts[0], int(mask.sum()), int((mask == 0).sum()), first, gap, end, "".join(texts[1:]))

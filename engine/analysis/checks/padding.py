@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,22 @@ from ...debugger.faults.masks import real_tokens, shared_positions
 from ...debugger.faults.query_blocks import Stopped
 from ...debugger.unexpected import first_fault
 from ...messages.errors import InputError
+from ...program.index import TOKEN_AXES
 from ...program.program import Program
 from ...program.stage import Stage
 from ...program.trace import LiveTrace, Trace
 from ..compare import Difference, compare
+from ..compare.comparison import Comparison, OtherShape
 from ..compare.single_text import alone, alone_alignment
+from ..compare.walk import Walk
 from .findings import Checked, Finding, finding_of, where
+from .text_axes import with_text_axes
 
 if TYPE_CHECKING:
     from ...models.encoder import Encoder
 
 POSITIONS = "tokens.positions"
+FEW = 3
 # What `break unexpected` finds of masks: where a difference begins, though it shows later. Padding is seen for these,
 OF_PADDING = ("inverted", "query axis", "too small", "padding seen")
 # and these make a token another than alone whether anything stands beside it or not.
@@ -57,6 +63,7 @@ class _Padding:
         self.inputs = trace.original_inputs
         self.first = first_fault(trace, stopped)
         self.closest = 0.0  # the most that is seen of what rounding may do
+        self.unlike: dict[str, None] = {}  # stages of which a text has no part that can be told
 
     def check(self) -> Checked:
         trace = self.trace
@@ -83,6 +90,10 @@ class _Padding:
                 "a real token may move by what `compare` allows for rounding"
                 + (f"; the most seen is {self.closest:.2g} of that" if math.isfinite(self.closest) else "")
             )
+            if self.unlike:
+                names = list(self.unlike)
+                more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+                looked.append(f"not of {', '.join(names[:FEW])}{more}: no axis there is known to be of texts")
         elif shown.all():
             looked.append("nothing: no text is padded; give texts of different length")
         looked += [
@@ -97,15 +108,38 @@ class _Padding:
     def _first(self, row: int) -> Difference | None:
         """The first stage at which a text's tokens are others beside padding than alone."""
         single = alone(self.inputs, row)
+        run = self.encoder.run(single)
         comparison = compare(
-            self.trace, self.encoder.run(single), alignment=alone_alignment(self.inputs, row, single), parts=False, stopped=self.stopped,
+            self.trace, run, alignment=alone_alignment(self.inputs, row, single), parts=False, stopped=self.stopped,
         )  # fmt: skip
         program = self.trace.program
-        told = [one for one in comparison.rows if _tells(program, program[one.name])]
+        every = [*comparison.rows, *self._unnamed(comparison, run)]
+        told = [one for one in sorted(every, key=lambda one: one.position) if _tells(program, program[one.name])]
         numbers = [one for one in told if one.dtype]
         self.closest = max([self.closest, *(one.relative / one.tolerance for one in numbers)])
         return next(
             (one for one in told if (one.beyond if one.dtype else one.name == POSITIONS and one.differing)), None
+        )
+
+    def _unnamed(self, comparison: Comparison, single: Trace) -> Iterator[Difference]:
+        """Stages of another shape in the batch than alone, as their axes have no names: what a mean over tokens gives, for one."""
+        ours = self.trace
+        tokens = int(single.tokens.mask.sum())
+        walk = Walk(ours, single, comparison.alignment, parts=False)
+        for shape in comparison.unlike_shapes:
+            stage = ours.program[shape.name]
+            named = with_text_axes(stage, shape.ours, shape.theirs, ours.tokens.shape, tokens)
+            if named is not None and ours.has(shape.name) and single.has(shape.name):
+                yield walk.difference(named, shape.position, None, exact=False)
+            elif self._is_of_texts(shape) and _tells(ours.program, stage):
+                self.unlike[shape.name] = None
+
+    def _is_of_texts(self, shape: OtherShape) -> bool:
+        """Whether a value is made of what went in, and not of where it stands alone, as a table of distances is."""
+        program = self.trace.program
+        return any(
+            stage.card.given and stage.name != POSITIONS and shape.name in program.downstream(stage.name)
+            for stage in program
         )
 
     def _finding(self, row: int, first: Difference) -> Finding:
@@ -115,8 +149,9 @@ class _Padding:
         apart = (
             f"by {first.largest:.4g}, {first.relative:.2g} of its largest value" if not first.unlike else "altogether"
         )
+        whose = "a real token's value" if {*TOKEN_AXES}.intersection(first.axes) else "a text's value"
         said = (
-            f"a real token's value depends on the padding beside it: alone it is {first.theirs:.6g}, in the batch "
+            f"{whose} depends on the padding beside it: alone it is {first.theirs:.6g}, in the batch "
             f"{first.ours:.6g}; it moves {apart}, and rounding allows {first.tolerance:.2g}"
         )
         at = where(trace, first.name, row, first.place)
@@ -130,6 +165,8 @@ class _Padding:
             return replace(finding_of(trace, stage.name, told), kind="depends on padding")
         if trace.program[first.name].kind == "FirstToken" and not self._begins(first.name, row):
             remedy = "it takes the token at place 0, which is padding here: take each text's first real token, or pad on the right"
+        elif not {*TOKEN_AXES}.intersection(first.axes):
+            remedy = "what goes over tokens there must leave padding out: times the mask, over the sum of the mask"
         else:
             remedy = "look at this stage's mask and positions: `check masks`, `info tokens`"
         return Finding("depends on padding", first.name, row, first.place, at, said, remedy)

@@ -135,7 +135,7 @@ def test_markdown_for_a_forge(batch: Batch, port: Path, tmp_path: Path) -> None:
     assert "\n- **cause** `activation: theirs computes gelu_new, ours gelu`\n" in text
     assert "\n| ⇒ | `layers.0.ffn.activation` | " in text
     tables = [line for line in text.splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {4, 7}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {4, 8}
     (picture,) = re.findall(r"```text\n(.*?)\n```", text, re.DOTALL)
     assert picture.splitlines()[0] == "layers.0.ffn.activation batch=0"
     assert re.search(r"\n1 one +\S.*  <$|\n0 \[CLS\] +\S.*  <$|\n2 two.*  <$|\n3 \[SEP\].*  <$", picture, re.MULTILINE)

@@ -42,7 +42,7 @@ def _verdict(comparison: Comparison) -> Html:
 
 
 def _table(rows: tuple[Difference, ...], first: Difference | None) -> Html:
-    titles = (tr("stage"), tr("largest difference"), tr("relative"), "", tr("added here"), "ULP")
+    titles = (tr("stage"), tr("largest difference"), tr("relative"), "", tr("added here"), "ULP", tr("compared"))
     head = tag("tr", *(tag("th", title, scope="col") for title in titles))
     return tag(
         "table", tag("thead", head), tag("tbody", *(_row(row, row is first) for row in rows)), class_="differences"
@@ -52,8 +52,27 @@ def _table(rows: tuple[Difference, ...], first: Difference | None) -> Html:
 def _row(row: Difference, first: bool) -> Html:
     bar = tag("span", class_="share" if row.beyond else "share under", style=f"width:{_length(row.relative):.2f}em")
     added = "" if row.added is None else f"{row.added:.3g}"
-    cells = (tag("code", row.name), f"{row.largest:.3g}", f"{row.relative:.3g}", bar, added, f"{row.ulps:.3g}")
+    cells = (
+        tag("code", row.name),
+        figure_in_cell(row.largest),
+        f"{row.relative:.3g}",
+        bar,
+        added,
+        f"{row.ulps:.3g}",
+        numbers_compared(row),
+    )
     return tag("tr", *(tag("td", cell) for cell in cells), class_="first" if first else None)
+
+
+def figure_in_cell(figure: float) -> str:
+    """A figure of a table; `-` where no number was compared."""
+    return "-" if math.isnan(figure) else f"{figure:.3g}"
+
+
+def numbers_compared(row: Difference) -> str:
+    """`384 of 576`, where figures do not speak of every number; "" where they do."""
+    some = row.unlike or row.lost or row.says_nothing
+    return tr("{count} of {total}", count=f"{row.compared:,}", total=f"{row.count:,}") if some else ""
 
 
 def _length(relative: float) -> float:

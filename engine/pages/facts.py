@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 JsonObject = dict[str, Any]
 MOST_NUMBERS_PRINTED = 1_000_000
 OF_ROW = (
-    "position", "computed", "count", "differing", "largest", "mean", "absmax", "relative", "tolerance", "beyond", "ulps",
+    "position", "computed", "count", "compared", "differing", "largest", "mean", "absmax", "relative", "tolerance", "beyond", "ulps",
     "nan", "inf", "hidden", "lost", "added", "inherited", "padding",
 )  # fmt: skip
 # What others call what is measured of numbers -> what it is called here.

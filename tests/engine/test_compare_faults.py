@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,29 @@ def assert_exact(found: Comparison) -> None:
     for row in found.rows:
         assert (row.differing, row.largest, row.mean, row.relative, row.ulps) == (0, 0, 0, 0, 0), row.name
         assert (row.added, row.inherited) == (0, 0), row.name
+
+
+def test_numbers_that_are_none_are_not_said_to_be_equal(copies: Copies, original: Path) -> None:
+    """Of an output that is all NaN nothing is known: not that its cosine is 1, nor that its largest difference is 0."""
+    encoder = load(original, "cpu")
+    session = Session(encoder.run(TEXTS), encoder)
+    broken = copies.make("all_nan", nan)
+    text = TABLE.execute(session, f"compare model '{broken}'").text
+    assert "could be compared" in next(line for line in text.splitlines() if line.startswith("at the end"))
+    rows = compare(session.trace, load(broken, "cpu").run(TEXTS)).rows
+    none = [row for row in rows if row.count and not row.compared]
+    assert none
+    for row in none:
+        assert all(map(math.isnan, (row.largest, row.mean, row.relative_length, row.turned, row.decibels)))
+        assert row.beyond
+    some = next(row for row in rows if row.nan)
+    assert (some.compared, some.compared + some.nan) == (some.count - some.nan, some.count)
+    assert math.isfinite(some.largest)
+
+
+def test_where_all_numbers_are_compared_all_figures_stand(original: Path) -> None:
+    encoder = load(original, "cpu")
+    found = compare(encoder.run(TEXTS), encoder.run(TEXTS))
+    row = found.row("layers.1.ffn.norm")
+    assert (row.compared, row.largest, row.mean, row.relative_length, row.turned) == (row.count, 0.0, 0.0, 0.0, 0.0)
+    assert row.decibels == math.inf

@@ -110,16 +110,18 @@ def _judged(compared: Compared, stage: str) -> tuple[tuple[str, ...], str, bool]
 def _figures(row: Difference) -> tuple[str, ...]:
     if not row.dtype:
         return (f"{row.differing:,} of {row.count:,} differ",)
+    none = row.count > 0 and not row.compared
     figures = [
-        f"largest {row.largest:.3g}",
-        f"mean {row.mean:.3g}",
+        "largest -" if none else f"largest {row.largest:.3g}",
+        "mean -" if none else f"mean {row.mean:.3g}",
         f"relative {row.relative:.3g}",
         f"{row.ulps:.3g} ulps",
     ]
     if row.added is not None and row.inherited is not None:
         figures += [f"added {row.added:.3g}", f"inherited {row.inherited:.3g}"]
     odd = ((row.nan, "NaN"), (row.inf, "infinite"), (row.hidden, "masked"))
-    return (*(f"{count:,} {what} on one side" for count, what in odd if count), *figures)
+    some = (f"{row.compared:,} of {row.count:,} compared",) if row.unlike or row.lost or none else ()
+    return (*(f"{count:,} {what} on one side" for count, what in odd if count), *some, *figures)
 
 
 def _verdict(row: Difference, first: Difference | None) -> str:

@@ -27,10 +27,12 @@ class Difference:
     Attributes:
         name, position, axes: the stage, where it is in our program, and its axes.
         computed: whether it has inputs; what has none comes from the tokenizer.
-        count, differing: elements compared; how many are not equal.
-        largest, mean: absolute difference; absmax: the reference's largest magnitude.
+        count, differing: elements gone through; how many are not equal.
+        compared: of how many both sides hold a finite number that is not hidden: what `largest`, `mean` and `squares` are of.
+        largest, mean: absolute difference; absmax: the reference's largest magnitude. NaN where no number was compared.
         relative: `largest / absmax`; infinite where anything is unlike. For whole numbers the share that differs. These three,
-            the place and the two numbers are of the text where `relative` is largest, counts and means of all texts.
+            the place and the two numbers are of the text where `relative` is largest (`largest` and `absmax` of all texts where that
+            text has no number to compare), counts and means of all texts.
         ulps: the largest difference in spacings of the coarser dtype at that element.
         dtype: the coarsest dtype that anything in it went through on either side, "" for whole numbers.
         nan, inf, hidden: places where only one side is NaN, infinite, hidden by a mask.
@@ -83,6 +85,7 @@ class Difference:
     hides: tuple[float, float] | None = None
     padding: float = 0.0
     squares: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), repr=False)
+    compared: int = 0
     notes: tuple[str, ...] = field(default=(), repr=False)
     sequences: tuple[str, ...] = field(default=(), repr=False)
 
@@ -92,15 +95,27 @@ class Difference:
         return self.nan + self.inf + self.hidden
 
     @property
+    def says_nothing(self) -> bool:
+        """Whether not one number was compared, so that no figure of them says that both are alike."""
+        return self.count > 0 and not self.compared
+
+    @property
     def relative_length(self) -> float:
-        """The length of the difference as a share of the reference's length (relative L2)."""
+        """The length of the difference as a share of the reference's length (relative L2); NaN where no number was compared."""
         apart, _, theirs = self.squares
+        if self.says_nothing:
+            return math.nan
         return math.sqrt(apart / theirs) if theirs else math.inf if apart else 0.0
 
     @property
     def turned(self) -> float:
-        """One minus the cosine of the angle between both, which for near ones the cosine itself is too coarse to tell."""
+        """One minus the cosine of the angle between both, which for near ones the cosine itself is too coarse to tell.
+
+        NaN where no number was compared.
+        """
         apart, ours, theirs = self.squares
+        if self.says_nothing:
+            return math.nan
         lengths = math.sqrt(ours), math.sqrt(theirs)
         if not lengths[0] or not lengths[1] or not math.isfinite(apart + ours + theirs):
             return math.nan if apart else 0.0
@@ -108,8 +123,13 @@ class Difference:
 
     @property
     def decibels(self) -> float:
-        """How far the reference is above the difference, in decibels of power (SNR); infinite where nothing differs."""
+        """How far the reference is above the difference, in decibels of power (SNR); infinite where nothing differs.
+
+        NaN where no number was compared.
+        """
         share = self.relative_length
+        if math.isnan(share):
+            return math.nan
         return -20 * math.log10(share) if share and math.isfinite(share) else math.inf if not share else -math.inf
 
     @property

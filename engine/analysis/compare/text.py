@@ -184,12 +184,18 @@ def _at_the_end(comparison: Comparison) -> list[str]:
     ends = ends or [row for row in comparison.rows if row.dtype and not row.name.startswith("head.")]
     if not ends or not any(row.differing for row in comparison.rows):
         return []
-    said = ", ".join(f"{name} {figure}" for name, figure in zip(FIGURES, _figures(ends[-1]), strict=True))
-    return [f"at the end  {ends[-1].name}: {said}"]
+    end = ends[-1]
+    if end.says_nothing:
+        return [f"at the end  {end.name}: none of {end.count:,} numbers could be compared"]
+    said = ", ".join(f"{name} {figure}" for name, figure in zip(FIGURES, _figures(end), strict=True))
+    of = f", of the {end.compared:,} of {end.count:,} numbers that could be compared" if end.unlike or end.lost else ""
+    return [f"at the end  {end.name}: {said}{of}"]
 
 
 def _figures(row: Difference) -> tuple[str, str, str]:
     """Cosine, relative L2 and SNR as one reads them elsewhere; a cosine near 1 by what is left to it."""
+    if row.says_nothing:
+        return "-", "-", "-"
     cosine = "1" if not row.turned else f"1 - {row.turned:.2g}" if row.turned < 1e-5 else f"{1 - row.turned:.6g}"
     return cosine, _number(row.relative_length), f"{row.decibels:.1f} dB" if row.differing else "-"
 
@@ -204,13 +210,26 @@ def _aside(comparison: Comparison) -> list[str]:
         lines.append(
             f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
         )
-    lines += _hidden_by(comparison)
+    lines += _hidden_by(comparison) + _not_compared(comparison)
     lost = [row for row in comparison.rows if row.lost]
     if lost:
         lines.append(
             f"NaN on both sides, which says nothing: {len(lost)} stages, the first is {lost[0].name} ({lost[0].lost:,} numbers)"
         )
     return lines
+
+
+def _not_compared(comparison: Comparison) -> list[str]:
+    """Of how many numbers figures speak, where one side alone holds numbers: of the others nothing is known."""
+    rows = [row for row in comparison.rows if row.nan or row.inf]
+    some, none = [row for row in rows if row.compared], [row for row in rows if not row.compared]
+    said = [f"{row.compared:,} of {row.count:,} at {row.name}" for row in (*some[:1], *none[:1])]
+    if not rows:
+        return []
+    more = f"; at {len(none)} of them not one, and - stands for what nothing is known of" if none else ""
+    return [
+        f"compared   where one side alone holds numbers, in {len(rows)} stages, only what both hold: {', '.join(said)}{more}"
+    ]
 
 
 def _hidden_by(comparison: Comparison) -> list[str]:
@@ -279,7 +298,7 @@ def _line(comparison: Comparison, row: Difference, marked: bool) -> tuple[str, .
 
 
 def _number(number: float | None) -> str:
-    return "-" if number is None else "0" if not number else f"{number:.3g}"
+    return "-" if number is None or number != number else "0" if not number else f"{number:.3g}"
 
 
 def _place(comparison: Comparison, row: Difference) -> str:

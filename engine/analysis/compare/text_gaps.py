@@ -33,7 +33,7 @@ class TextGaps:
         return max(self.texts.values(), key=lambda gap: gap.share if ids else gap.relative, default=Gap(self.brief))
 
     def total(self, what: str) -> int:
-        """A count over all texts: `count`, `differing`, `nan`, `inf`, `covered`, `plus`, `minus`, `lost`."""
+        """A count over all texts: `count`, `numbers`, `differing`, `nan`, `inf`, `covered`, `plus`, `minus`, `lost`."""
         return sum(getattr(gap, what) for gap in self.texts.values())
 
     @property

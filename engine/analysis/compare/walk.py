@@ -189,6 +189,8 @@ class Walk:
         if rounding is not None and rounding < added < math.inf:
             rounding = max(rounding, cancelling(stage, self.ours, dtype, size_in, apart.absmax))
         worst = apart.worst(ids=not dtype)
+        count, compared = apart.total("count"), apart.total("numbers")
+        nothing, told = count and not compared, worst if worst.numbers else apart
         place = None
         if worst.tag is not None:
             piece, shape = worst.tag
@@ -199,15 +201,16 @@ class Walk:
         elif tolerance is None:
             tolerance = 0.0 if exact else allowed(stage, self.layers, dtype)
         return Difference(
-            stage.name, position, stage.axes, bool(stage.inputs), apart.total("count"), apart.total("differing"),
-            worst.largest, apart.mean, worst.absmax, worst.relative if dtype else worst.share,
+            stage.name, position, stage.axes, bool(stage.inputs), count, apart.total("differing"),
+            math.nan if nothing else told.largest, math.nan if nothing else apart.mean, told.absmax or (math.nan if nothing else 0.0),
+            worst.relative if dtype else worst.share,
             math.inf if apart.unlike else ulps(worst.largest, size, dtype) if dtype and place else 0.0,
             dtype, apart.total("nan"), apart.total("inf"), apart.total("covered"), place, worst.ours, worst.theirs,
             _size(parts[0]) if parts else None, _size(parts[1]) if parts else None, unknown, tolerance, rounding,
             added_relative=added,
             plus=apart.total("plus"), minus=apart.total("minus"), overflow=self._overflow(stage, apart),
             lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
-            sequences=stage.sequences, squares=apart.squares,
+            sequences=stage.sequences, squares=apart.squares, compared=compared,
         )  # fmt: skip
 
     def _overflow(self, stage: Stage, apart: TextGaps) -> str:

@@ -18,6 +18,7 @@ from ...program.dtypes import floor_of
 from ...program.element import write_place
 from ...program.source_lines import is_own_code
 from ...program.writing import cells
+from ..comparison import figure_in_cell, numbers_compared
 from ..heat import few_digits, scale_over
 from .as_html import FACTS
 from .picture import DifferencePicture
@@ -156,10 +157,10 @@ def _diagnosis(pair: ComparedPair) -> list[str]:
 def _stages(pair: ComparedPair) -> list[str]:
     rows, first = pair.comparison.rows, pair.first
     at = rows.index(first) if first is not None else 0
-    titles = ["", tr("stage"), tr("largest difference"), tr("relative"), tr("added here"), "ULP"]
+    titles = ["", tr("stage"), tr("largest difference"), tr("relative"), tr("added here"), "ULP", tr("compared")]
     near = rows[max(0, at - AROUND) : at + AROUND + 1] if first is not None else ()
-    shown = [table(titles, [_stage(row, row is first) for row in near], "  rrrr")] if near else []
-    every = table(titles, [_stage(row, row is first) for row in rows], "  rrrr")
+    shown = [table(titles, [_stage(row, row is first) for row in near], "  rrrrr")] if near else []
+    every = table(titles, [_stage(row, row is first) for row in rows], "  rrrrr")
     title = trn(len(rows), "{count} stage", "{count} stages")
     return [f"### {tr('All stages')}", *shown, f"<details><summary>{title}</summary>\n\n{every}\n\n</details>"]
 
@@ -167,4 +168,12 @@ def _stages(pair: ComparedPair) -> list[str]:
 def _stage(row: Difference, first: bool) -> list[str]:
     mark = "⇒" if first else "!" if row.beyond else ""
     added = "" if row.added is None else f"{row.added:.3g}"
-    return [mark, code(row.name), f"{row.largest:.3g}", f"{row.relative:.3g}", added, f"{row.ulps:.3g}"]
+    return [
+        mark,
+        code(row.name),
+        figure_in_cell(row.largest),
+        f"{row.relative:.3g}",
+        added,
+        f"{row.ulps:.3g}",
+        numbers_compared(row),
+    ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -177,6 +179,37 @@ def test_what_comes_out_is_the_same_too_whatever_it_is_called(right: HandWritten
         f"(tests/test_assert_same.py:{number}), is none of the reference's; the nearest differs by 0.25 of its largest value\n\n"
         f"    tests/test_assert_same.py:{number}    return self.whole(input_ids, attention_mask) * self.scale"
     )
+
+
+class Pooled(torch.nn.Module):
+    """What is right, and the mean of all its tokens, or of those that are no padding."""
+
+    def __init__(self, whole: HandWritten, padding: bool) -> None:
+        super().__init__()
+        self.whole, self.padding = whole, padding
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        x, seen = self.whole(input_ids, attention_mask), attention_mask[..., None].float()
+        return x.mean(1) if self.padding else (x * seen).sum(1) / seen.sum(1)
+
+
+def test_of_a_result_under_another_name_the_cause_is_named_too(
+    right: HandWritten, small_dir: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(small_dir, tmp_path / "model")
+    kinds = {"": "sentence_transformers.models.Transformer", "1_Pooling": "sentence_transformers.models.Pooling"}
+    modules = [
+        {"idx": at, "name": str(at), "path": path, "type": kind} for at, (path, kind) in enumerate(kinds.items())
+    ]
+    modules.append({"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
+    (model / "modules.json").write_text(json.dumps(modules))
+    (model / "1_Pooling").mkdir()
+    (model / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    assert_same(Pooled(right, False), model, texts=THREE)
+    message = failure(Pooled(right, True), model, texts=THREE)
+    assert "is none of the reference's; the nearest differs by" in message.splitlines()[0]
+    assert "cause: ours takes the mean over tokens with padding among them" in message.splitlines()[0]
+    assert "\ncause      pooling counts padding: " in message
 
 
 TESTS = """

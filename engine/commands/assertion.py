@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,15 +92,31 @@ def _difference(ours: Trace, theirs: Trace, tolerance: float | None, names: tupl
     from ..analysis.compare import compare
 
     comparison = compare(ours, theirs, tolerance=tolerance, title=names[1], exact=False)
-    if comparison.equal:
-        return _not_looked_at(ours, theirs, names) or _other_result(ours, theirs, comparison, names)
-    diagnosis: Diagnosis | None = None
-    refusal = ""
+    if not comparison.equal:
+        diagnosis, refusal = _looked_for(lambda: _diagnosis(ours, theirs, tolerance, settings))
+        return write_failure(ours, theirs, comparison, diagnosis, refusal, names)
+
+    def with_result_as(result: str, nearest: str) -> Diagnosis:
+        return _diagnosis(_taken_for(ours, theirs, {result: nearest}, names[0]), theirs, tolerance, settings)
+
+    return _not_looked_at(ours, theirs, names) or _other_result(ours, theirs, comparison, names, with_result_as)
+
+
+def _looked_for(find: Callable[[], Diagnosis]) -> tuple[Diagnosis | None, str]:
+    """What was found, or why no cause was looked for."""
     try:
-        diagnosis = _diagnosis(ours, theirs, tolerance, settings)
+        return find(), ""
     except Exception as error:  # whatever it is, what differs is told
-        refusal = f"no cause was looked for: {one_line(error)}"
-    return write_failure(ours, theirs, comparison, diagnosis, refusal, names)
+        return None, f"no cause was looked for: {one_line(error)}"
+
+
+def _taken_for(ours: Trace, theirs: Trace, meant: Mapping[str, str], title: str) -> Trace:
+    """Ours over the reference's program, where that can be computed otherwise, with stages taken for those that they come nearest to."""
+    from ..analysis.matching import match_trace
+
+    if isinstance(ours, Matched) or not isinstance(theirs, LiveTrace):
+        return ours
+    return match_trace(theirs, ours, title=title, meant=meant)
 
 
 def _not_looked_at(ours: Trace, theirs: Trace, names: tuple[str, str]) -> str:
@@ -122,11 +138,22 @@ def _matches(*traces: Trace) -> list[str]:
     return [each for each in written if each]
 
 
-def _other_result(ours: Trace, theirs: Trace, comparison: Comparison, names: tuple[str, str]) -> str:
+def _other_result(
+    ours: Trace,
+    theirs: Trace,
+    comparison: Comparison,
+    names: tuple[str, str],
+    with_result_as: Callable[[str, str], Diagnosis],
+) -> str:
     """What is to be said where all that has the same names is the same and what comes out is not; "" where it is.
 
     A module may end in what the reference has no name for: that is held against the reference's own last values.
+
+    Args:
+        with_result_as: looks for the cause, where what comes out is taken for a stage of the reference.
     """
+    from ..analysis.diagnose import verdict_of, write_diagnosis
+
     result = _result(ours)
     if result in {row.name for row in comparison.rows} or not ours.has(result):
         return ""
@@ -142,7 +169,12 @@ def _other_result(ours: Trace, theirs: Trace, comparison: Comparison, names: tup
     said = f"its stages of the same names are the same, but what it gives back, {result}{where}, is none of the reference's"
     if apart:
         said += f"; the nearest differs by {min(apart):.3g} of its largest value"
+    nearest = min(zip(apart, alike, strict=True), default=(0.0, ""))[1]
+    diagnosis, refusal = _looked_for(lambda: with_result_as(result, nearest)) if nearest else (None, "")
+    found = diagnosis is not None and diagnosis.causes
+    said += f"; {verdict_of(diagnosis)}" if diagnosis is not None and found else ""
     parts = [f"{visible(names[0])} is not the same as {visible(names[1])}: {said}", *_line_of(source)]
+    parts += [write_diagnosis(diagnosis)] if diagnosis is not None and found else [refusal] * bool(refusal)
     return "\n\n".join(parts)
 
 

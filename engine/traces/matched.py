@@ -33,12 +33,14 @@ class ForeignTensor:
         shape: of it.
         dtype: as torch calls it: `bfloat16` is read as float32.
         read: the whole of it as an array, where such an array is read here.
+        axes: what its axes are, where the operation that gives it says so; () where nothing does.
     """
 
     name: str
     shape: Shape
     dtype: str
     read: Callable[[], Array] = field(repr=False, compare=False)
+    axes: tuple[str, ...] = ()
 
     @property
     def is_read(self) -> bool:

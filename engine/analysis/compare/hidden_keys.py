@@ -67,6 +67,26 @@ class Hidden:
         return np.asarray(low & picked(there, [(axis, kept) for axis, kept in picks if axis == len(index) - 1]))
 
 
+def beside_lost_rows(a: Array, b: Array, ours: Array, theirs: Array) -> tuple[Array, Array]:
+    """Where masks hide keys, but that what one side hides of a row that is NaN on both says nothing.
+
+    One side adds the mask, so that NaN stays NaN, the other writes its number over them: of a row that had come in as NaN neither
+    knows anything, and the softmax makes all of it NaN.
+
+    Args:
+        a, b: a window of either side, whose last axis is keys.
+        ours, theirs: where masks hide them.
+    """
+    nans = np.isnan(a), np.isnan(b)
+    if not a.ndim or not (nans[0].any() and nans[1].any()):
+        return ours, theirs
+    lost = np.ones((*a.shape[:-1], 1), dtype=bool)
+    for nan, hidden in zip(nans, (ours, theirs), strict=True):
+        lost &= nan.any(axis=-1, keepdims=True) & (nan | hidden).all(axis=-1, keepdims=True)
+    either = (ours | theirs) & lost
+    return ours | either, theirs | either
+
+
 def mask_of(trace: Trace, stage: Stage) -> Value | None:
     """The mask that is put on scores at a stage; None where there is none, or a recording lacks it."""
     if (

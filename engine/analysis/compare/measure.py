@@ -143,7 +143,8 @@ class Gap:
         a, b = a.astype(np.float64), b.astype(np.float64)
         never = np.zeros(a.shape, dtype=bool)
         hidden_a, hidden_b = hidden or (never, never)
-        nan_a, nan_b = np.isnan(a), np.isnan(b)
+        together = hidden_a & hidden_b  # with NaN among them in rows that are lost on both sides
+        nan_a, nan_b = np.isnan(a) & ~together, np.isnan(b) & ~together
         settled = hidden_a | hidden_b | nan_a | nan_b
         nan = nan_a ^ nan_b
         covered = (hidden_a ^ hidden_b) & ~nan
@@ -156,7 +157,7 @@ class Gap:
         self._signs(np.where(inf_a, a, b)[inf])
         self.ours_broken |= bool((nan_a & ~nan_b).any() or (inf_a & inf).any())
         self.theirs_broken |= bool((nan_b & ~nan_a).any() or (inf_b & inf).any())
-        both = hidden_a & hidden_b & (a != b)
+        both = together & (a != b) & ~np.isnan(a) & ~np.isnan(b)
         if self.hides is None and both.any():
             self.hides = float(a[both][0]), float(b[both][0])
         unlike = nan | inf | covered

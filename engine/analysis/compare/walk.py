@@ -18,7 +18,7 @@ from ...program.trace import Trace
 from .added_error import Added, counterpart, peek, same_shapes, spans
 from .align import Alignment, Piece, align_traces, picked, pieces, whole
 from .comparison import Comparison, Difference, OtherShape
-from .hidden_keys import Hidden, may_hide
+from .hidden_keys import Hidden, beside_lost_rows, may_hide
 from .measure import Gap, ulps
 from .notes import notes
 from .other_shape import other_shape
@@ -259,7 +259,9 @@ def _covers(masks: tuple[Hidden, Hidden] | None, piece: Piece, a: Array, b: Arra
     if masks is None:
         return None
     ours, theirs = masks
-    return ours.places(a, piece.ours, piece.picks_ours), theirs.places(b, piece.theirs, piece.picks_theirs)
+    return beside_lost_rows(
+        a, b, ours.places(a, piece.ours, piece.picks_ours), theirs.places(b, piece.theirs, piece.picks_theirs)
+    )
 
 
 def _size(apart: TextGaps) -> float:

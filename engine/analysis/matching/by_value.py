@@ -19,7 +19,6 @@ from ...program.trace import LiveTrace
 from ...traces.arrangement import Arrangement
 from ...traces.matched import Match
 from ...traces.tensors import to_numpy
-from .layouts import layouts
 from .likeness import SAME, Candidate, Likeness
 from .samples import FAR, Sample
 
@@ -294,7 +293,7 @@ class _Walk:
         sizes = self.likeness.sizes[name]
         for other in list(self.free):
             shape = self.likeness.tensors[other].shape
-            fitting = layouts(sizes, shape, self.likeness.padded)
+            fitting = self.likeness.layouts_of(name, self.likeness.tensors[other])
             known = [
                 match.layout for match in self.matches.values()
                 if self.likeness.sizes.get(match.stage) == sizes and self.likeness.tensors.get(match.theirs) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ JOINT = {
     "key_heads": (2, 3),
     "value_heads": (2, 3),
 }
+SQUARE = ("query", "key")
 MOST = 5  # axes that are put in every order
 
 
@@ -98,6 +99,35 @@ def layouts(sizes: StageSizes, shape: Shape, padded: int = 0) -> tuple[Arrangeme
                 if full * parts == count and not (length and full == own):
                     made.update(dict.fromkeys(_orders(axes, theirs, shape, length, parts)))
     return tuple(sorted(made, key=lambda layout: layout.steps))
+
+
+def exchanges_query_and_key(layout: Arrangement, shape: Shape) -> bool:
+    """Whether a layout takes the queries of scores for their keys: both are as many, so that sizes do not tell it.
+
+    Args:
+        layout: of a stage whose last axes are query and key.
+        shape: of the array that is laid out.
+    """
+    order, sizes = layout.transpose, layout.reshape or shape
+    if len(order) < 2 or len(order) != len(sizes):
+        return False
+    query, key = order[-2:]
+    return key < query and sizes[key] == sizes[query]
+
+
+def told_layouts(
+    stage: Stage, told: tuple[str, ...], options: Iterable[Arrangement], shape: Shape
+) -> list[Arrangement]:
+    """Of layouts those that what is told of an array's axes allows: whose query is ours' query and whose key ours' key.
+
+    Like numbers are no evidence against it: with query and key exchanged in the weights, scores are ours transposed.
+
+    Args:
+        told: the array's axes, as its own operation or its name says them.
+    """
+    if stage.axes[-2:] != SQUARE or told[-2:] != SQUARE:
+        return list(options)
+    return [layout for layout in options if not exchanges_query_and_key(layout, shape)]
 
 
 def _orders(axes: Sequence[AxisPart], theirs: Shape, shape: Shape, length: int, parts: int) -> Iterator[Arrangement]:

@@ -14,7 +14,7 @@ from ...program.stage import Stage
 from ...program.trace import Trace
 from ...traces.arrangement import Arrangement
 from ...traces.matched import ForeignTensor
-from .layouts import StageSizes, heads_of, layouts, sizes_of_stage
+from .layouts import StageSizes, heads_of, layouts, sizes_of_stage, told_layouts
 from .samples import Sample, sample_places, taken
 
 NEAR = 1e-4
@@ -132,15 +132,18 @@ class Likeness:
         key = (self.sizes[stage], id(places))
         if key not in self._laid:
             laid = [
-                (name, layout)
-                for name, tensor in self.tensors.items()
-                for layout in layouts(self.sizes[stage], tensor.shape, self.padded)
+                (name, layout) for name, tensor in self.tensors.items() for layout in self.layouts_of(stage, tensor)
             ]
             numbers = np.empty((len(laid), len(places)))
             for at, (name, layout) in enumerate(laid):
                 numbers[at] = taken(self._array(name), layout, places)
             self._laid[key] = LaidOut(laid, numbers)
         return self._laid[key]
+
+    def layouts_of(self, stage: str, tensor: ForeignTensor) -> list[Arrangement]:
+        """Every layout by which a tensor may be a stage, as far as its axes are told."""
+        every = layouts(self.sizes[stage], tensor.shape, self.padded)
+        return told_layouts(self.ours.program[stage], tensor.axes, every, tensor.shape)
 
     def array(self, name: str, layout: Arrangement, stage: str) -> Array:
         """A tensor as the stage's value."""

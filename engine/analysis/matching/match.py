@@ -17,13 +17,14 @@ from ...program.trace import Trace
 from ...traces.arrangement import Arrangement
 from ...traces.matched import ForeignTensor, Match, Matched
 from .by_value import TIGHT, by_value
-from .layouts import heads_of, layouts, sizes_of_stage
+from .layouts import heads_of, layouts, sizes_of_stage, told_layouts
 from .likeness import FLOATS, Candidate, Likeness
 from .map_file import NameMap
 from .names import EverybodysNames, MeantStage, without_numbers
 from .told import unread_tensors
 
 FEW = 3
+EXCHANGED = "its numbers are ours with query and key exchanged"
 FOREIGN = "foreign"  # the fact of a trace that says whose values it has
 WRONG_NAMES = 0.25  # from this share of names on that their numbers contradict, none is believed
 
@@ -90,7 +91,11 @@ def match_trace(
     """A trace of somebody's module or recording over our program: its stages are tensors by their names; see `match_tensors`."""
     tensors = {
         stage.name: ForeignTensor(
-            stage.name, theirs.shapes[stage.name], theirs.value(stage.name).dtype, _reading(theirs, stage.name)
+            stage.name,
+            theirs.shapes[stage.name],
+            theirs.value(stage.name).dtype,
+            _reading(theirs, stage.name),
+            stage.axes,
         )
         for stage in theirs.program
         if theirs.has(stage.name) and stage.name != "tokens.one_hot" and stage.name not in theirs.program.shown
@@ -187,10 +192,11 @@ class _Matcher:
             for layout in layouts(sizes, shape, self.padded)
             if not any(isinstance(cut, int) for cut in layout.window)
         ]
+        every, options = options, told_layouts(stage, stage.axes, options, shape)  # its name tells its axes
         if not options:
             return None
         sample = self.likeness.samples.get(stage.name)
-        best = Candidate(tensor.name, options[0], math.nan)
+        best, note = Candidate(tensor.name, options[0], math.nan), ""
         if sample is not None and tensor.dtype in FLOATS:
             part = (
                 ForeignTensor(tensor.name, shape, tensor.dtype, lambda: tensor.read()[meant.part])
@@ -198,8 +204,10 @@ class _Matcher:
                 else tensor
             )
             best = _nearest(part, options, sample)
+            if len(every) > len(options) and best.apart >= TIGHT and _nearest(part, every, sample).apart < TIGHT:
+                note = EXCHANGED
         layout = _of_part(best.layout, meant.part, len(shape)) if meant.part >= 0 else best.layout
-        return Match(stage.name, tensor.name, "name", layout, None if math.isnan(best.apart) else best.apart)
+        return Match(stage.name, tensor.name, "name", layout, None if math.isnan(best.apart) else best.apart, note)
 
     def _believed(self, named: Mapping[str, Match]) -> dict[str, Match]:
         """Of matches by name those that stand: a name whose numbers are another stage's may be a fault, a name of another convention, or none at all.
@@ -331,9 +339,10 @@ def _notes(
     ours: Trace, matches: Mapping[str, Match], tensors: Mapping[str, ForeignTensor], left: Sequence[str]
 ) -> list[str]:
     """What is to be said before anything else."""
+    noted = [match for match in matches.values() if match.note]
+    first = next((match for match in noted if match.note == EXCHANGED), None)  # which says what the others come of
     odd = [
         f"{match.theirs} is taken for {match.stage} by its name, but {match.note}"
-        for match in matches.values()
-        if match.note
+        for match in sorted(noted, key=lambda match: match is not first)
     ]
     return [*odd[:FEW], *([f"... and {len(odd) - FEW} more such names"] if len(odd) > FEW else [])]

@@ -11,6 +11,7 @@ from driving import press, running, screen_of, settled, write
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.translation import use
 from encoder_tui.tui.app.app import EncoderApp
+from encoder_tui.tui.views.excuses import too_small
 from textual.pilot import Pilot
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -155,8 +156,10 @@ async def test_the_tour(language: str, size: tuple[int, int]):
             assert f"{label} {stop}/17" in words(app)
             assert app.controller.position.tour.covered
             assert words(app).count("░░░░░░░░") > 10
+            assert too_small(200) not in words(app)
             await press(pilot, "T")
             assert "░░░░░░░░" not in words(app)
+            assert too_small(200) not in words(app)
             assert app.controller.state.stage == app.controller.position.tour.stage
             assert "v reads all" not in words(app)
             lines = app.main.explanation.faces

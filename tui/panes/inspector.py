@@ -286,8 +286,10 @@ class Inspector(LaidOnce, Vertical):
 
     def _fit_header(self, height: int) -> None:
         """Over the map there is none: it speaks of one stage."""
-        wanted = self.view.wants(self._subject, self._state) if self._subject is not None else 0
-        lines = self._header.fit_into(0 if isinstance(self.view, MapView) else height, wanted)
+        subject, view = self._subject, self.view
+        wanted = view.wants(subject, self._state) if subject is not None else 0
+        least = view.smallest[1] if subject is not None and view.applies(subject) else 0
+        lines = self._header.fit_into(0 if isinstance(view, MapView) else height, wanted, least)
         if lines != self._header_lines:
             self._header_lines = lines
             self.post_message(self.Fitted(lines))

@@ -62,15 +62,18 @@ class InspectorHeader(LinewiseWidget):
             self.redraw()
         self._state, self._subject = state, subject
 
-    def fit_into(self, height: int, wanted: int = 0) -> int:
+    def fit_into(self, height: int, wanted: int = 0, least: int = 0) -> int:
         """Take as many lines as an inspector of that height can spare, and say how many those are.
 
         Args:
             wanted: how many rows the view needs to show all there is: the lines that say a thing again make way for them.
+            least: how many rows the view needs to show anything: all but the name makes way for them.
         """
         lines = 5 if height >= TALL else 4 if height >= MIDDLE else 3 if height >= LOW else 1 if height >= 4 else 0
         if lines > 3 and 3 <= height - wanted < lines:
             lines = height - wanted
+        if height - lines < least < height:
+            lines = min(lines, height - least if height - least >= 3 else 1)
         self.styles.height = lines
         self.display = lines > 0
         return lines

@@ -240,10 +240,13 @@ class Softmax(Op):
 def _about_row(element: Element, x: Floats, raised: Floats, axis: str) -> list[str]:
     if np.isnan(x).any():
         return [f"a NaN anywhere in the row makes all of it NaN: {int(np.isnan(x).sum())} of {len(x)} are"]
+    if np.isinf(most := float(x.max())):  # inf less inf is no number
+        why = f"every {axis} of this row is hidden by -inf" if most < 0 else "the row's maximum is inf"
+        return [f"{why}: exp({most} − {most}) is NaN"]
     notes = [f"the row's maximum stands at {element.token(axis, int(x.argmax()))}"]
     hidden = int((raised == 0).sum())
     lowest = -0.5 * float(np.finfo(np.float16 if element.value.dtype == "float16" else np.float32).max)
-    if x.max() <= lowest:
+    if most <= lowest:
         notes.append(f"every {axis} of this row is hidden, so the weights are as good as equal and mean nothing")
     elif hidden:
         notes.append(f"{hidden} of {len(x)} numerators are 0: hidden, or too far below the maximum")

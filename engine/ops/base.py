@@ -128,8 +128,12 @@ class Op(ABC):
 
 def unexplained(element: Element) -> Explanation:
     """The explanation of what has none by terms, or is not known here: its inputs at least have names."""
-    kind = element.stage.kind
-    what = f"{kind} has no explanation by terms" if kind else "this recording does not say what kind of operation it is"
+    known = bool(element.stage.kind)
+    what = (
+        "this operation is not told apart into terms"
+        if known
+        else "this recording does not say what kind of operation it is"
+    )
     made = f"; it is made from {', '.join(element.stage.inputs)}" if element.stage.inputs else ""
     return element.explain(element.trace.formulas(element.stage.name)[0].partition(" = ")[2], None, notes=[what + made])
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..program.dtypes import FLOATS
 from ..program.element import face_at, text_of
 from ..program.explanation import CONSTANT, STAGE, WEIGHT, Explanation, Floats, NamedSum, Operand, Terms, as_float64
@@ -140,6 +142,33 @@ class Element:
 
     # -- the result --------------------------------------------------------------------------------------------
 
+    def _seen_behind(self) -> Iterable[str]:
+        """Of a number that is not finite and has no terms: what stands at its place in the inputs, which is so whatever the operation.
+
+        An elementwise operation has made it of the numbers at its place; of any other the row of the first input is looked at.
+        """
+        card = self.stage.card
+        for number, name in enumerate(self.stage.inputs[: None if card.elementwise else 1]):
+            if card.moves or not self.trace.has(name):
+                continue
+            value, short = self.input(number), self.short(name)
+            place = _beside(value, self.index, self.value.shape, whole_row=not card.elementwise)
+            if place is None:
+                continue
+            row = np.atleast_1d(as_float64(value.read(place)))
+            bad = np.flatnonzero(~np.isfinite(row))
+            lead = tuple(part for part in place if isinstance(part, int))
+            if len(lead) == len(place):
+                yield f"at the same place, {self.operand(number, lead, float(row[0])).place} = {write_number(float(row[0]))}"
+            elif len(bad):
+                first = self.operand(number, (*lead, int(bad[0])), float(row[bad[0]]))
+                yield (
+                    f"in the same row of {short} {len(bad)} of {len(row)} numbers are NaN or infinite, "
+                    f"the first {first.place} = {write_number(first.value)}"
+                )
+            else:
+                yield f"in the same row of {short} all {len(row)} numbers are finite"
+
     def explain(
         self,
         formula: str,
@@ -156,6 +185,8 @@ class Element:
         """
         pairs = zip(self.value.axes, self.index, _words(self.value, self.index), strict=True)
         place = ", ".join(f"{axis}={number}" + (f" {word!r}" if word else "") for axis, number, word in pairs)
+        if terms is None and not math.isfinite(self.stored):
+            notes = [*notes, *self._seen_behind()]
         explanation = Explanation(
             self.stage.name, self.index, self.stage.kind, f"{self.stage.name}[{place}]",
             self.stage.part + self._at(self.value, self.index), f"{self.name} = {formula}", self.stored,
@@ -169,6 +200,26 @@ class Element:
             return replace(explanation, notes=(*explanation.notes, "this stage is patched"))
         by_hand = f"this number was put there by hand; the stage would have computed {write_number(total)}"
         return replace(explanation, sum=None, parts=(), facts={}, notes=(by_hand,), by_hand=True)
+
+
+def _beside(
+    value: Value, index: ElementIndex, shape: Sequence[int], *, whole_row: bool
+) -> tuple[int | slice, ...] | None:
+    """Where an input has the place of an element of the result, or the row it is in; None where its axes are others.
+
+    Args:
+        shape: of the result.
+    """
+    axes = len(value.shape)
+    if axes > len(index) or (whole_row and axes < len(index)) or not axes:
+        return None
+    own, theirs = index[len(index) - axes :], shape[len(shape) - axes :]
+    if whole_row:
+        own, theirs = own[:-1], theirs[:-1]
+    if any(size not in (1, other) for size, other in zip(value.shape, theirs, strict=False)):
+        return None
+    lead = tuple(0 if size == 1 else place for place, size in zip(own, value.shape, strict=False))
+    return (*lead, ALL) if whole_row else lead
 
 
 def _overflows(explanation: Explanation) -> bool:

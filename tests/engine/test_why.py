@@ -408,3 +408,19 @@ def cases(run: Run) -> Iterator[tuple[str, tuple[int, ...]]]:
     for part in ("scores", "scaled", "masked", "weights", "context"):
         name = f"layers.0.attention.{part}"
         yield name, tuple(size - 1 for size in run.shapes[name])
+
+
+def test_a_row_hidden_by_minus_infinity_is_nan_and_not_as_good_as_equal(small: Encoder) -> None:
+    run = small.run(TEXTS)
+    mask = torch.from_numpy(run.value("layers.0.attention.masked").numpy().copy())
+    for hidden, said in (
+        (-math.inf, "every key of this row is hidden by -inf: exp(-inf − -inf) is NaN"),
+        (-3.4e38, "every key of this row is hidden, so the weights are as good as equal and mean nothing"),
+        (math.inf, "the row's maximum is inf: exp(inf − inf) is NaN"),
+    ):
+        mask[0, 0, 2] = hidden
+        run.override("layers.0.attention.masked", mask)
+        found = explain(run, "layers.0.attention.weights", (0, 0, 2, 3))
+        assert math.isnan(found.stored) == math.isinf(hidden)
+        assert said in found.notes
+        assert ("as good as equal" in write_why(found)) == math.isfinite(hidden)

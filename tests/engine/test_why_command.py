@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from encoder_tui.engine import Encoder, InputError, Session, open_snapshot, save
+import torch
+from encoder_tui.engine import Encoder, InputError, Session, open_snapshot, record, save
 from encoder_tui.engine.analysis.why import explain, write_why
 from encoder_tui.engine.commands import TABLE
+from torch import nn
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "Short"]
 
@@ -206,3 +209,29 @@ def test_why_alone_in_batch_mode(capsys: pytest.CaptureFixture[str]) -> None:
     place = out.partition(", at [")[2].partition("]")[0]
     assert place
     assert "layers.0.ffn.up[" in out.partition(place)[2]
+
+
+class HiddenByInfinity(nn.Module):
+    """Attention in which the last two rows and keys are hidden by -inf, so that their rows are hidden whole."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        places = torch.arange(x.shape[1])
+        hidden = (places >= 3)[None, :] | (places >= 3)[:, None]
+        weights = (x @ x.transpose(1, 2)).masked_fill(hidden, -torch.inf).softmax(-1)
+        return (weights @ x).sqrt() + 1.0
+
+
+def test_a_recorded_operation_without_terms_tells_what_its_row_holds_and_blames_nothing_else() -> None:
+    """Its own numbers are read: no class of ours is named, and no operand is called finite that was not looked at."""
+    trace = record(HiddenByInfinity(), torch.linspace(0.1, 1, 40).reshape(1, 5, 8))
+    told: dict[str, str] = {}
+    for stage in trace.program:
+        value = trace.value(stage.name).numpy()
+        bad = np.argwhere(~np.isfinite(value.astype(np.float64)))
+        if len(bad):
+            text = told[stage.name] = write_why(explain(trace, stage.name, tuple(int(place) for place in bad[0])))
+            assert "Torch" not in text
+            assert "arises here" not in text or "[1]" in text
+    weights, sums = told["softmax"], told["add"]
+    assert "5 of 5 numbers are NaN or infinite, the first " in weights
+    assert "at the same place, sqrt[0, 3, 0] = nan" in sums

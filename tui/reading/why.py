@@ -85,7 +85,7 @@ def tile_of(term: int) -> tuple[int, int]:
 
 def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, stop: int) -> Why:
     """Explain an element; of its terms only those from `start` to `stop` are made."""
-    from ...engine.analysis.why import exactness, explain
+    from ...engine.analysis.why import exactness, explain, write_culprit
 
     explanation = explain(session.trace, stage, index)
     parts: list[Part] = []
@@ -97,7 +97,7 @@ def read_why(session: Session, stage: str, index: tuple[int, ...], start: int, s
         low, high = max(0, start - first), max(0, min(len(terms), stop - first))
         rows += [(number, row) for row in explanation.rows(number, low, high)] if low < high else []
         first += len(terms)
-    notes = (*map(said, explanation.notes), *_culprit(explanation))
+    notes = (*map(said, explanation.notes), *write_culprit(explanation, short, "follow"))
     sums, notes = (notes, ()) if explanation.by_hand else (tuple(exactness(explanation)), notes)
     return Why(
         explanation.index, np.asarray(session.trace.value(stage).read(explanation.index)).flat[0], explanation.place, explanation.short,
@@ -129,18 +129,6 @@ def _part(title: str, terms: Terms, first: int) -> Part:
         title = f"{title} = {short(terms.total, 6)}" if "Σ" in title else title
     largest = abs(terms[0].value) if len(terms) > 1 and math.isfinite(terms.magnitude) else 0.0
     return Part(title, write_count(terms), len(terms), first, largest, aligned_for(terms.values))
-
-
-def _culprit(explanation: Explanation) -> tuple[str, ...]:
-    """Where a NaN or an infinity comes from."""
-    if math.isfinite(explanation.stored) or explanation.by_hand:
-        return ()
-    bad = explanation.culprit
-    if bad is None:
-        return (f"no operand is NaN or infinite: {short(explanation.stored)} arises here",)
-    number = explanation.number_of(bad)
-    follow = f"; `follow {number}` goes there" if number else f", in {bad.name}"
-    return (f"the first operand that is not finite is {bad.place} = {short(bad.value)}{follow}",)
 
 
 def find_operand(

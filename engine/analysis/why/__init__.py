@@ -10,8 +10,8 @@ far as no weights are needed.
 
 from ...program.explanation import Explanation, NamedSum, Operand, Row, Term, Terms
 from .explain import explain
-from .writing import exactness, write_count, write_why
+from .writing import exactness, write_count, write_culprit, write_why
 
 __all__ = [
-    "Explanation", "NamedSum", "Operand", "Row", "Term", "Terms", "exactness", "explain", "write_count", "write_why",
+    "Explanation", "NamedSum", "Operand", "Row", "Term", "Terms", "exactness", "explain", "write_count", "write_culprit", "write_why",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ...messages.translation import said, tr, trn
 from ...program.explanation import STAGE, Explanation, Operand, Row, Terms
@@ -41,16 +41,30 @@ def _facts(explanation: Explanation) -> list[str]:
 
 
 def _culprit(explanation: Explanation) -> list[str]:
-    """Where a NaN or an infinity comes from."""
+    return [f"  {line}" for line in write_culprit(explanation, write_number, "why")]
+
+
+def write_culprit(explanation: Explanation, write: Callable[[float], str], follow: str) -> tuple[str, ...]:
+    """Where a NaN or an infinity comes from, in a sentence; none where all is finite, or where too little of it was seen.
+
+    Args:
+        write: how a number is written.
+        follow: the command that goes to an operand by its number.
+    """
     if math.isfinite(explanation.stored) or explanation.by_hand:
-        return []
+        return ()
+    all_seen = explanation.sum is not None  # else terms are missing, and what cannot be seen may be at fault
     bad = explanation.culprit
     if bad is None:
-        return [f"  no operand is NaN or infinite: {write_number(explanation.stored)} arises here"]
+        arises = tr("no operand is NaN or infinite: {number} arises here", number=write(explanation.stored))
+        return (arises,) if all_seen else ()
+    text = tr("the first operand that is not finite is {place}", place=f"{bad.place} = {write(bad.value)}")
+    if math.isnan(explanation.stored) and not math.isnan(bad.value) and all_seen:
+        text = tr("{text}: none is NaN, it arises here", text=text)
     number = explanation.number_of(bad)
-    follow = f"; `why {number}` follows it" if number else f", in {bad.name}"
-    here = ": none is NaN, it arises here" if math.isnan(explanation.stored) and not math.isnan(bad.value) else ""
-    return [f"  the first operand that is not finite is {bad.place} = {write_number(bad.value)}{here}{follow}"]
+    if not number:
+        return (tr("{text}, in {name}", text=text, name=bad.name),)
+    return (tr("{text}; `{command}` follows it", text=text, command=f"{follow} {number}"),)
 
 
 def exactness(explanation: Explanation) -> list[str]:

@@ -42,13 +42,22 @@ def _tour(table: CommandTable, session: Session, rest: str) -> Reply:
         return _go(table, session, stops, TourPlace(max(0, place.stop - 1), shown=True))
     if rest == "try":
         return _try(table, session, stops, place)
-    if rest == "next" or (place.shown and here):  # whoever wandered off is first brought back
+    if rest == "next" or (
+        here and _answered(session.trace, stops, place)
+    ):  # whoever wandered off is first brought back
         if place.stop + 1 == len(stops):
             return _leave(table, session, tr("the tour is at its end; `tour` begins it again"))
         return _go(table, session, stops, TourPlace(place.stop + 1))
     if not here:
         return _page(session, stops, place)
     return _page(session, stops, replace(place, shown=True))
+
+
+def _answered(trace: LiveTrace, stops: list[TourStop], place: TourPlace) -> bool:
+    """Whether nothing is left to be shown at a stop."""
+    from ..analysis.tour import undone
+
+    return place.shown or undone(trace, stops[place.stop], place.trial)
 
 
 def _go(table: CommandTable, session: Session, stops: list[TourStop], place: TourPlace) -> Reply:
@@ -104,7 +113,7 @@ def _page(session: Session, stops: list[TourStop], place: TourPlace, took: str =
 
 
 def _written(page: TourPage) -> list[str]:
-    lines = [f"{tr('tour')} {page.stop}/{page.count} · {page.title}", page.ask]
+    lines = [f"{tr('tour')} {page.stop}/{page.count} · {page.title}", *[page.ask] * (not page.undone)]
     lines.append(page.tell or ("" if page.tried else tr("(think, then T or `tour` shows)")))
     if page.tried:
         lines += [*page.lines, page.tried]

@@ -76,8 +76,16 @@ def test_the_answers_are_those_of_the_run(session: Session):
     row = weights[page.head, page.token]
     key = max((at for at in range(1, 14) if at != page.token), key=lambda at: row[at])  # another word
     assert page.tell.startswith(f'At "{strings[key]}", with {row[key]:.0%}')
-    std = session.trace["layers.0.attention.scaled"].stats().std
-    assert told(session, "scaled").startswith(f"By {std:.3g}.")
+    rows = [
+        session.trace[f"layers.0.attention.{name}"].read((0, page.head, page.token)) for name in ("scores", "scaled")
+    ]
+    asked = page_of(expect_live(session.trace), stops, TourPlace(number_of(session, "scaled"))).ask
+    assert asked.startswith(
+        f'The scores of "it" in head {page.head} spread by {rows[0].std():.3g} '
+    )  # as the view shows
+    assert told(session, "scaled").startswith(f"By {rows[1].std():.3g}.")
+    low = (session.trace["layers.0.ffn.activation"].read((0, page.token)) <= 0.01).mean()
+    assert told(session, "activation").startswith(f"{low:.0%} of them.")
     norm = session.trace["layers.0.attention.norm"].read((0, page.token))
     assert told(session, "residual").startswith(f"Mean {norm.mean():.3g}, deviation {norm.std():.3g}:")
 
@@ -152,12 +160,26 @@ def test_at_the_last_stop_the_word_is_hidden_and_the_model_asked(session: Sessio
     assert '"it" has been hidden: [MASK] stands in its place' in hidden.text
     row = session.trace["head.words.probabilities"].read((0, 10))
     best = session.trace.word(int(row.argmax()))
-    assert f"The model says {best} {row.max():.0%}," in tour(session).text
-    assert "stands in its place again, so the model has only to say what it sees: it " in tour(session, "try").text
+    said = tour(session).text
+    assert f"The model says {best} {row.max():.0%}," in said
+    assert 'and "it" is among them' in said
+    assert "itself gets" not in said
+    shown = tour(session, "try").text
+    assert "stands in its place again, so the model has only to say what it sees: it " in shown
+    assert "has been hidden" not in shown
+    assert "\npatch tokens.ids" not in shown
     assert expect_live(session.trace).patches == ()
     tour(session, "try")
     tour(session, "back")
     assert session.trace.tokens.strings[0][10] == "it"
+
+
+def test_once_the_word_is_shown_again_there_is_nothing_to_answer(session: Session):
+    tour(session, "17")
+    tour(session, "try")
+    assert session.tour is not None
+    assert not session.tour.shown
+    assert "at its end" in tour(session).text
 
 
 @pytest.mark.few(6)

@@ -183,6 +183,23 @@ async def test_the_tour_is_left_and_come_back_to_and_goes_back():
         assert "15 tokens: [CLS]" in words(app)
 
 
+async def test_the_last_stop_says_that_it_is_and_how_the_tour_ended():
+    async with running(opened(), ["tour 17"], size=(120, 40)) as (app, pilot):
+        assert "(think, then T" not in words(app)  # the console keeps no question that the next stop does not ask
+        await press(pilot, "T")
+        assert "T ends the tour" in words(app)
+        assert "T end the tour" in words(app)
+        assert '"it" is among them' in words(app)
+        await press(pilot, "E")
+        said = "\n".join("".join(text for _, text in line) for line in app.main.explanation.faces)
+        assert "T ends the tour · E hides it again" in said
+        assert "think" not in said
+        assert "patch" not in said
+        await press(pilot, "T")
+        assert app.controller.position.tour is None
+        assert "the tour is at its end; `tour` begins it again" in app.main.footer.render_line(0).text
+
+
 async def test_the_footer_names_the_keys_of_the_tour_and_what_x_does_there():
     async with running(opened(), ["tour"], size=(80, 24)) as (app, pilot):
 

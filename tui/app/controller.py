@@ -144,19 +144,21 @@ class Controller:
         """Say what came of a command line, once the screen has room for what there is now."""
         reply, main = message.reply, self.app.main
         script, typed = message.origin == "script", message.origin in ("console", "script")
-        if script:
+        elsewhere = reply is not None and reply.request is not None and reply.request.what == "tour"  # in its own pane
+        if script and not elsewhere:
             main.say("command", message.line)
         if message.error is not None:
             self.app.complain(message.error, message.origin)
         if reply is None:
             return
-        elsewhere = reply.request is not None and reply.request.what == "tour"  # its pane shows all of it
-        if reply.text and (typed or not elsewhere):
+        if reply.text and (message.origin == "console" or not elsewhere):
             if not typed:
                 main.say("command", message.line)
             main.say("text", reply.text, reply.verdict, opens=script)
             if main.console.is_cut and not elsewhere and not main.console.line.has_focus:
                 main.footer.hint(answers.lines_to_read(len(reply.text.splitlines())))
+        elif reply.text and message.position.tour is None:  # the tour's pane is gone when it ends
+            main.footer.hint(reply.text.splitlines()[-1])
         if reply.stop is not None:
             said = answers.stop_line(reply.stop, message.position, typed)
             if said and script:

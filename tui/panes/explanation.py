@@ -162,15 +162,17 @@ def laid_out(page: StagePage, width: int, height: int, unread: str, above: int =
 def stop_laid_out(page: TourPage, width: int) -> list[ExplanationLine]:
     """A stop of the tour: the question, then the answer, or what was tried and what came of it; what can be done next."""
     room = width - 2
-    texts = [] if page.tried and page.tell else [("what", line) for line in wrapped(page.ask, room)]
+    texts = [] if page.tried and (page.tell or page.undone) else [("what", line) for line in wrapped(page.ask, room)]
     texts += [("number", line) for line in _lines(page.tell, room)]
     if page.tried:
         texts += [("label", line) for line in page.lines]
         texts += [("number", line) for line in wrapped(page.tried, room)]
     elif page.offer and page.tell:
         texts += [("why", line) for line in wrapped(f"E  {page.offer}", room)]
-    hints = [tr("T goes on") if page.tell else tr("think, then T shows the answer")]
-    hints += [tr("E takes it back")] if page.tried else []
+    answer = tr("think, then T shows the answer") if page.covered else tr("T shows the answer")
+    hints = [answer if page.answers else tr("T ends the tour") if page.is_last else tr("T goes on")]
+    if page.tried and page.offer:
+        hints += [tr("E hides it again") if page.undone else tr("E takes it back")]
     hints += [tr("P goes back")] if page.stop > 1 else []
     return [(("", " "), piece) for piece in [*texts, ("label", cut(" · ".join([*hints, tr("x leaves")]), room))]]
 

@@ -62,7 +62,7 @@ OF_VIEW: dict[str, tuple[Wish, ...]] = {
 }
 OF_TOUR: tuple[Wish, ...] = (
     ("tour", "answer"), ("tour", "go on"), ("tour try", "try it"), ("tour try", "take it back"),
-    ("tour back", "stop before"), ("explanation", "leave the tour"),
+    ("tour", "end the tour"), ("tour back", "stop before"), ("explanation", "leave the tour"),
 )  # fmt: skip
 ARROWS = ("←", "→", "↑", "↓")
 
@@ -72,10 +72,10 @@ def tour_wishes(page: TourPage | None) -> tuple[Wish, ...]:
     if page is None:
         return ()
     offers = bool(page.offer) and not page.covered
-    answer, go_on, attempt, take_back, before, leave = OF_TOUR
+    answer, go_on, attempt, take_back, end, before, leave = OF_TOUR
     return (
-        go_on if page.tell else answer,
-        *((take_back if page.tried else attempt,) * offers),
+        answer if page.answers else end if page.is_last else go_on,
+        *((take_back if page.tried and not page.undone else attempt,) * offers),
         *((before,) * (page.stop > 1)),
         leave,
     )

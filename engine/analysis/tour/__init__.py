@@ -24,7 +24,18 @@ from .experiments import Experiment, Trial, effect, experiment_of, measured
 from .facts import FACTS, word_of
 from .facts_of_words import FACTS_OF_WORDS
 
-__all__ = ["Experiment", "TourPage", "TourPlace", "TourStop", "Trial", "page_of", "stops_of", "trial_at", "word_of"]
+__all__ = [
+    "Experiment",
+    "TourPage",
+    "TourPlace",
+    "TourStop",
+    "Trial",
+    "page_of",
+    "stops_of",
+    "trial_at",
+    "undone",
+    "word_of",
+]
 
 _FACTS = {**FACTS, **FACTS_OF_WORDS}
 
@@ -82,6 +93,7 @@ class TourPage:
         title, ask: the question; tell: the answer, "" before it is shown.
         offer: what can be tried, "" where there is nothing; lines: the commands for it.
         tried: what came of it, "" while nothing is tried.
+        undone: whether what the stop does on arrival has been taken back: its question stands no longer then.
         token, head: which ones the question is about; column: where the answer is to be seen, once it is shown.
     """
 
@@ -95,6 +107,7 @@ class TourPage:
     offer: str = ""
     lines: tuple[str, ...] = ()
     tried: str = ""
+    undone: bool = False
     token: int = 0
     head: int = 0
     column: int = 0
@@ -103,6 +116,16 @@ class TourPage:
     def covered(self) -> bool:
         """Whether the numbers are still to be guessed."""
         return not (self.tell or self.tried)
+
+    @property
+    def answers(self) -> bool:
+        """Whether `tour` shows an answer here; otherwise it goes on."""
+        return not (self.tell or self.undone)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the tour ends here."""
+        return self.stop == self.count
 
 
 @cache
@@ -141,6 +164,11 @@ def trial_at(trace: Trace, stop: TourStop) -> Trial | None:
     return Trial(experiment, facts, measured(trace, experiment.measure)) if experiment else None
 
 
+def undone(trace: LiveTrace, stop: TourStop, trial: Trial | None) -> bool:
+    """Whether a stop that is about a run it has changed has the run as it was: taken back, or not to be had in this model."""
+    return stop.at_once and not (trial is not None and trial.is_on(trace))
+
+
 def page_of(trace: LiveTrace, stops: Sequence[TourStop], place: TourPlace, language: str | None = None) -> TourPage:
     """A stop's page with this run's numbers; computes what the stage needs.
 
@@ -150,20 +178,23 @@ def page_of(trace: LiveTrace, stops: Sequence[TourStop], place: TourPlace, langu
     stop, trial = stops[place.stop], place.trial
     texts: Mapping[str, str] = stop.entry[language or language_in_use()]
     on = trial is not None and trial.is_on(trace)
+    as_it_was = undone(trace, stop, trial)
     facts = trial.facts if trial is not None and on and not stop.at_once else _FACTS[stop.facts](trace, stop.stage)
+    if "apart_or_among" in facts:  # whether the word is one of the guesses that are told
+        facts = {**facts, "itself": texts[facts["apart_or_among"]].format(**facts)}
     title, ask = (texts[field].format(**facts) for field in ("title", "ask"))
-    tell = texts["tell"].format(**facts) if place.shown and (on or not stop.at_once) else ""
+    tell = texts["tell"].format(**facts) if place.shown and not as_it_was else ""
     experiment = trial.experiment if trial is not None and on else experiment_of(stop.entry, facts, trace.program)
     tried = ""
     if trial is not None and on and not stop.at_once:
         tried = texts["tried"].format(**facts, **effect(trace, trial))
-    elif stop.at_once and not on:
+    elif as_it_was:
         tried = texts["off"].format(**facts)
     stage, view = (
         (trial.experiment.stage, trial.experiment.view) if trial is not None and on else (stop.stage, stop.view)
     )
     return TourPage(
         place.stop + 1, len(stops), stage, view, title, ask, tell,
-        texts["offer"].format(**facts) if experiment else "", experiment.lines if experiment else (), tried,
-        int(facts["w"]), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
+        texts["offer"].format(**facts) if experiment else "", experiment.lines if experiment and not as_it_was else (), tried,
+        as_it_was, int(facts["w"]), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
     )  # fmt: skip

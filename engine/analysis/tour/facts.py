@@ -196,9 +196,13 @@ def _scores(trace: Trace, stage: str) -> Facts:
 def _scaled(trace: Trace, stage: str) -> Facts:
     raw = trace.program[stage].inputs[0]
     size = trace.shapes[trace.program[raw].inputs[0]][-1]
-    before, after = (trace.value(name).stats(histogram=False).std for name in (raw, stage))
+    facts, at = _attention(trace), word_of(trace)
+    rows = [np.array(trace.value(name).read((0, int(facts["head"]), at)), dtype=np.float64) for name in (raw, stage)]
+    before, after = map(
+        np.std, rows
+    )  # of the row that the view shows, so that its numbers are those that are spoken of
     spread = {"spread": f"{before:.3g}", "spread_after": f"{after:.3g}"}
-    return _attention(trace) | spread | {"size": f"{size}", "root": f"{size**0.5:.4g}"}
+    return facts | spread | {"size": f"{size}", "root": f"{size**0.5:.4g}"}
 
 
 def _mask(trace: Trace, stage: str) -> Facts:
@@ -244,9 +248,9 @@ def _activation(trace: Trace, stage: str) -> Facts:
     hidden = trace.shapes[trace.program[-1].name if "layers.0.ffn.down" not in trace.program else "layers.0.ffn.down"][
         -1
     ]
-    low = sum(int((block <= 0.01).sum()) for block in value.blocks())
+    row = np.array(value.read((0, word_of(trace))), dtype=np.float64)  # the one that the view shows
     return words_followed(trace) | {
-        "hidden": f"{hidden}", "wide": f"{wide}", "times": f"{wide / hidden:.3g}", "share": f"{low / value.size:.0%}",
+        "hidden": f"{hidden}", "wide": f"{wide}", "times": f"{wide / hidden:.3g}", "share": f"{(row <= 0.01).mean():.0%}",
     }  # fmt: skip
 
 
@@ -266,8 +270,12 @@ def _layers(trace: Trace, stage: str) -> Facts:
 def _words(trace: Trace, stage: str) -> Facts:
     at = word_of(trace)
     row = np.array(trace.value(stage).read((0, at)), dtype=np.float64)
-    guesses = ", ".join(f"{trace.word(int(number))} {row[number]:.0%}" for number in np.argsort(-row)[:3])
-    facts = words_followed(trace) | {"guesses": guesses, "own": f"{row[int(trace.original_tokens.ids[0, at])]:.1%}"}
+    own, best = int(trace.original_tokens.ids[0, at]), [int(number) for number in np.argsort(-row)[:3]]
+    facts = words_followed(trace) | {
+        "guesses": ", ".join(f"{trace.word(number)} {row[number]:.0%}" for number in best),
+        "own": f"{row[own]:.1%}",
+        "apart_or_among": "among" if own in best else "apart",
+    }
     words = {trace.word(number): number for number in range(trace.original_tokens.vocabulary_size)}
     mask = next((word for word in MASKS if word in words), None)
     return facts | ({"masked": mask, "mask_id": f"{words[mask]}"} if mask else {})

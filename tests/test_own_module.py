@@ -83,7 +83,7 @@ def test_a_text_needs_a_tokenizer(file: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("my_model.py", "--module 'my_model.py' is not FILE.py:NAME; write for instance my_model.py:build"),
+        ("my_model.py", "module 'my_model.py' is not FILE.py:NAME; write for instance my_model.py:build"),
         ("none.py:build", "no file 'none.py' to take a module from"),
         ("FILE:buil", "has no 'buil'; did you mean build?"),
         ("FILE:breaks", "raised ValueError: no such weights (at my_model.py:16)"),

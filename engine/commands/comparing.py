@@ -10,7 +10,7 @@ from ..program.element import write_place
 from ..traces.matched import Matched
 from .diagnosing import diagnosed
 from .over_texts import OverTextsRequest, TextsCompared, compare_over_texts, over_texts_request
-from .references import ALONE, REFERENCES, USAGE, reference
+from .references import ALONE, OPTIONS, REFERENCES, USAGE, reference
 from .session import Session
 from .table import Command, Key, Reply, Request, shell_words
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from ..pages.facts import JsonObject
     from ..program.trace import Trace
 
-COMPARE = f"compare {USAGE} [texts FILE] [tolerance T] [all] [diagnose]"
+COMPARE = f"compare {USAGE} {OPTIONS}"
+# An option that lacks what follows it -> what is asked then.
+VALUES = {
+    "tolerance": "how much? write for instance `tolerance 1e-5`",
+    "texts": "of which file? write `texts FILE`, a text a line",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,9 @@ def read_compare_line(line: str) -> CompareLine:
             del words[-2:]
         else:
             break
+    for option, asked in VALUES.items():
+        if len(words) > least and _is_option(words[-1], option):
+            raise InputError(f"{option}: {asked}")
     return CompareLine(tuple(words), tolerance, everything, diagnosed, texts)
 
 

@@ -39,6 +39,11 @@ class ForeignRequest:
     written: str
 
 
+def more_than(words: str, usage: str) -> str:
+    """What is said of words after a reference that nobody reads; one that lacks its value is told before."""
+    return f"{words!r} is more than `{usage}` takes; quote what has spaces, and write texts FILE, tolerance T, all or diagnose of `compare` last"
+
+
 def read_request(rest: Sequence[str], usage: str) -> ForeignRequest:
     """Read `DIR map names.toml map-out guessed.toml`.
 
@@ -49,8 +54,12 @@ def read_request(rest: Sequence[str], usage: str) -> ForeignRequest:
     said: dict[str, str] = {}
     while more:
         word = more.pop(0)
-        if word not in (MAP, MAP_OUT) or word in said or not more:
-            raise InputError(f"{word!r} is more than `{usage}` takes; quote what has spaces")
+        if word not in (MAP, MAP_OUT):
+            raise InputError(more_than(word, usage))
+        if word in said:
+            raise InputError(f"{word} is said twice; write `{usage}`")
+        if not more:
+            raise InputError(f"{word}: which file? write `{word} names.toml`")
         said[word] = more.pop(0)
     from ..analysis.matching import read_map
 

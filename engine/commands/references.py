@@ -15,6 +15,7 @@ from ..models.settings import Settings
 from ..program.tokens import PIXELS, TOKEN_VECTORS, VECTORS, Tokens
 from ..program.trace import Trace
 from . import foreign_references
+from .foreign_references import more_than
 
 if TYPE_CHECKING:
     from ..models.encoder import Encoder
@@ -27,6 +28,7 @@ USAGE = (
 # Kinds that say more after their first word themselves.
 WORDY = ("text", "image", "module", "recording", "tensors", "onnx", "attention", "compile")
 ALONE = ("compile",)  # kinds that say everything themselves
+OPTIONS = "[texts FILE] [tolerance T] [all] [diagnose]"  # what `compare` takes after any of them
 
 
 def reference(session: Session, words: Sequence[str]) -> Trace:
@@ -45,11 +47,11 @@ def reference(session: Session, words: Sequence[str]) -> Trace:
             if kind
             else "nothing to compare with"
         )
-        raise InputError(f"{said}; write {USAGE}")
+        raise InputError(f"{said}; write {USAGE}; and after it {OPTIONS} of `compare`")
     if kind not in ALONE and (not rest or not all(rest)):
         raise InputError(f"{kind} which? write `{_usage(kind)}`")
     if kind not in WORDY and len(rest) > 1:
-        raise InputError(f"{' '.join(rest[1:])!r} is more than `{_usage(kind)}` takes; quote what has spaces")
+        raise InputError(more_than(" ".join(rest[1:]), _usage(kind)))
     return REFERENCES[kind](session, rest)
 
 

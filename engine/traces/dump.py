@@ -23,6 +23,7 @@ from ..program.stage import Shape
 from .matched import ForeignTensor
 from .tensor_file import TensorFile, open_safetensors
 
+BEFORE_ZIP = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # 0x1950a86a20f9469cfc6c, by pickle's protocol 2
 ENDINGS = (".npz", ".npy", ".safetensors", ".pt", ".pth")
 # What raw files end in -> the dtype of their numbers, little-endian.
 RAW = {
@@ -141,6 +142,10 @@ def _torch(path: Path, front: str) -> Iterator[ForeignTensor]:
             warnings.simplefilter("ignore")
             loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
+        if not _by_torch(path):
+            raise InputError(
+                f"{path} is no file that torch.save wrote, and nothing in it is run; save a dict of tensors"
+            ) from None
         raise InputError(f"{path} holds more than tensors, and nothing in it is run; save a dict of tensors") from None
     except (EOFError, RuntimeError, TypeError, AttributeError, ValueError, LookupError) as error:
         raise InputError(
@@ -152,6 +157,13 @@ def _torch(path: Path, front: str) -> Iterator[ForeignTensor]:
         if plain.layout is not torch.strided:
             dtype = f"{dtype}, {str(plain.layout).removeprefix('torch.')}"
         yield ForeignTensor(name or path.stem, tuple(plain.shape), dtype, partial(_of_tensor, plain))
+
+
+def _by_torch(path: Path) -> bool:
+    """Whether a file begins as those of torch.save do: as a zip, or before torch 1.6 as a pickle of its magic number."""
+    with path.open("rb") as file:
+        start = file.read(len(BEFORE_ZIP))
+    return start == BEFORE_ZIP or zipfile.is_zipfile(path)
 
 
 def _of_tensor(tensor: Any) -> Array:

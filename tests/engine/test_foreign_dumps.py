@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -311,6 +312,14 @@ def test_a_pickle_is_not_run(session: Session, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing in it is run"):
         read_dump(str(tmp_path / "dump.pt"))
     assert not (tmp_path / "sprung").exists()
+    torch.save({"a": Trap()}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    with pytest.raises(InputError, match="holds more than tensors"):
+        read_dump(str(tmp_path / "old.pt"))
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps({"a": Trap()}))
+    (tmp_path / "junk.pt").write_bytes(bytes(range(0xD3, 0xFF)))
+    for name in ("plain", "junk"):
+        with pytest.raises(InputError, match=r"is no file that torch\.save wrote"):
+            read_dump(str(tmp_path / f"{name}.pt"))
     torch.save({"inner": {"list": [torch.zeros(2, 3)]}}, tmp_path / "dump.pt")
     assert list(read_dump(str(tmp_path / "dump.pt"))) == ["inner.list.0"]
 

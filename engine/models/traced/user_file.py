@@ -31,7 +31,7 @@ def module_from(place: str) -> tuple[nn.Module, Arguments | None]:
     """
     path, colon, name = place.rpartition(":")
     if not colon or not path.endswith(".py") or not name.isidentifier():
-        raise InputError(f"--module {place!r} is not FILE.py:NAME; write for instance my_model.py:build")
+        raise InputError(f"module {place!r} is not FILE.py:NAME; write for instance my_model.py:build")
     file = Path(os.path.expanduser(path))
     if not file.is_file():
         raise InputError(f"no file {path!r} to take a module from")

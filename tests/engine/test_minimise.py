@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Callable
@@ -53,6 +54,19 @@ def bias(weights: Weights) -> None:
 
 def far(weights: Weights) -> None:
     weights[POSITIONS][9:] = 0
+
+
+def nan(weights: Weights) -> None:
+    weights[UP][777] = float("nan")
+
+
+def infinite(weights: Weights) -> None:
+    weights[BIAS][5] = float("inf")
+
+
+def nothing(weights: Weights) -> None:
+    weights[QUERY].zero_()
+    weights[f"{TWO}attention.self.query.bias"].zero_()
 
 
 def near(weights: Weights) -> None:
@@ -214,6 +228,24 @@ def test_what_is_no_fault_of_weights_is_said_to_be_none(ours: Encoder, other: Ma
     both = least(ours, other(row, layer_norm_eps=1e-3), TEXT)
     assert both.first.name == "embeddings.norm"
     assert (both.weights.differing, both.weights.needed, both.weights.then) == (1, (), "embeddings.norm")
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "said"),
+    [
+        (nan, {}, r"layers\.1\.ffn\.up, of [\d,]+ numbers, on one side only: \d+ NaN, against x"),
+        (infinite, {}, r"layers\.0\.ffn\.down, of [\d,]+ numbers, on one side only: (\d+) infinite, of them \1 \+inf( by overflow .*)?, against x"),
+        (nothing, {}, r"layers\.1\.attention\.query, by up to [\d.]+, where theirs is 0 everywhere, against x"),
+        (None, {"num_attention_heads": 6}, r"layers\.0\.attention\.query_heads, of another shape: \[1, .*\] against \[1, .*\], against x"),
+        (row, {}, r"layers\.1\.ffn\.up, [\d.]+ of the largest value, against x"),
+    ],
+)  # fmt: skip
+def test_what_has_no_share_of_the_largest_value_is_said_by_what_it_is(
+    ours: Encoder, other: Made, change: Change | None, config: dict[str, Any], said: str
+) -> None:
+    text = write_minimal(least(ours, other(change, **config), "A dog", title="x"))
+    assert re.fullmatch(f"difference +{said}", text.splitlines()[0])
+    assert "or no numbers" not in text
 
 
 @pytest.mark.parametrize("change", [None, row, bias, far, all_of_it])

@@ -136,7 +136,7 @@ def _short(comparison: Comparison) -> list[str]:
     if first is not None:
         at = rows.index(first)
         lines += ["", "first beyond tolerance", *_table(comparison, rows[max(0, at - 1) : at + 2], first, figures=True)]
-        lines += [f"   {note}" for note in (_unlike(first), *first.notes) if note]
+        lines += [f"   {note}" for note in (unlike_places(first), *first.notes) if note]
     worst = comparison.worst_added[:SHOWN]
     if worst and first is not None and worst != [first]:
         lines += ["", "most error added", *_table(comparison, worst, first)]
@@ -162,7 +162,8 @@ def _weight(row: Difference) -> float:
     return row.relative if row.dtype or row.beyond else -1.0
 
 
-def _unlike(row: Difference) -> str:
+def unlike_places(row: Difference) -> str:
+    """`of 48 numbers, on one side only: 12 NaN, 3 infinite, of them 3 -inf`; "" where both sides have numbers everywhere."""
     said = [f"{row.nan:,} NaN"] * bool(row.nan) + [f"{_infinite(row)}{_by_overflow(row)}"] * bool(row.inf)
     said += [f"{row.hidden:,} hidden by the mask"] * bool(row.hidden)
     return f"of {row.count:,} numbers, on one side only: {', '.join(said)}" if said else ""

@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ...messages.visible import quoted, visible
-from ..compare.gaps import StageGap, size_of_gap
+from ...program.stage import write_shape
+from ..compare.comparison import OtherShape
+from ..compare.gaps import StageGap
+from ..compare.text import unlike_places
 from .minimal import Minimal
 from .texts import PADDING, LeastTexts
 from .weights import LeastWeights, NeededWeight
@@ -54,10 +57,16 @@ def verdict_of_minimal(minimal: Minimal) -> str:
 
 
 def _gap(gap: StageGap) -> str:
-    size = size_of_gap(gap)
-    return f"{gap.name}, " + (
-        "of another shape, or no numbers" if math.isinf(size) else f"{size:.3g} of the largest value"
-    )
+    return f"{gap.name}, {_how_far(gap)}"
+
+
+def _how_far(gap: StageGap) -> str:
+    """A share of the largest value; where that is infinite, what is otherwise: the shape, NaN, infinities, a reference of zeros."""
+    if isinstance(gap, OtherShape):
+        return f"of another shape: {write_shape(gap.ours)} against {write_shape(gap.theirs)}"
+    if math.isfinite(gap.relative):
+        return f"{gap.relative:.3g} of the largest value"
+    return unlike_places(gap) or f"by up to {gap.largest:.3g}, where theirs is 0 everywhere"
 
 
 def _texts(texts: LeastTexts) -> Iterator[tuple[str, str]]:

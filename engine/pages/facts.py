@@ -167,6 +167,7 @@ def _row_facts(row: Difference, ours: Trace) -> JsonObject:
         **{name: json_number(getattr(row, own)) if row.dtype else None for name, own in OF_NUMBERS.items()},
         "place": list(at) if at is not None else None,
         "ours": json_number(row.ours) if at is not None else None, "theirs": json_number(row.theirs) if at is not None else None,
+        "padded_nan": list(row.padded_nan), "padded_why": row.padded_why or None,
         "overflow": row.overflow or None, "source": stage.source if is_own_code(stage) else None,
         "notes": list(row.notes),
     }  # fmt: skip

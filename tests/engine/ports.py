@@ -156,6 +156,12 @@ class Attention(nn.Module):
             case "mask twice":
                 mask = (1 - seen) * -1e4
                 masked = scaled + mask + mask
+            case "rows hidden by -inf":
+                masked = scaled.masked_fill(seen * seen.transpose(-1, -2) == 0, -math.inf)
+            case "rows hidden by adding -inf":
+                masked = scaled + torch.zeros_like(scaled).masked_fill(seen * seen.transpose(-1, -2) == 0, -math.inf)
+            case "keys hidden by -inf":  # right
+                masked = scaled.masked_fill(seen == 0, -math.inf)
             case "causal":
                 later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
                 masked = (scaled + (1 - seen) * lowest).masked_fill(later, lowest)

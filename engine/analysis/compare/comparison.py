@@ -49,6 +49,8 @@ class Difference:
         added_relative: `added` as a share of the reference's largest magnitude in that text; 0 where it is not known.
         hides: two numbers that hide the same key on both sides and differ; None where there are none.
         padding: largest difference at padding, of which nothing else here speaks; infinite where one side alone is a number.
+        padded_nan: numbers at padding that are NaN in ours alone, and in theirs alone.
+        padded_why: why they are, where that is known, for the first stage that has any.
         squares: the sums of the squares of the differences, of ours and of theirs, over all texts.
         sequences: of the stage, whose tokens the places along its axes are.
         notes: what is different about the stage itself, for the first stages beyond tolerance.
@@ -86,6 +88,8 @@ class Difference:
     padding: float = 0.0
     squares: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), repr=False)
     compared: int = 0
+    padded_nan: tuple[int, int] = (0, 0)
+    padded_why: str = ""
     notes: tuple[str, ...] = field(default=(), repr=False)
     sequences: tuple[str, ...] = field(default=(), repr=False)
 
@@ -222,6 +226,12 @@ class Comparison(InNotebooks):
     def overflow(self) -> Difference | None:
         """The first stage that leaves the range of its dtype on one side alone."""
         return next((row for row in self.rows if row.overflow), None)
+
+    @property
+    def lost_padding(self) -> Difference | None:
+        """The first stage with NaN at padding on one side alone, where that comes before any that is beyond tolerance."""
+        row, first = next((row for row in self.rows if any(row.padded_nan)), None), self.first
+        return row if row is not None and (first is None or row.position < first.position) else None
 
     @property
     def shape_first(self) -> OtherShape | None:

@@ -40,6 +40,7 @@ class Gap:
         nan, inf, covered: unlike: one side alone is NaN, is infinite, is hidden by a mask.
         plus, minus: how many of the infinite ones are +inf, and -inf.
         lost: places where both sides are NaN.
+        nans: places where ours alone is NaN, and where theirs alone is.
         squares: the sums of the squares of the differences, of ours and of theirs, where both are numbers.
         ours_broken, theirs_broken: whether that side alone has an infinity or NaN anywhere.
         hides: two numbers that hide the same place on both sides and differ; None where there are none.
@@ -60,6 +61,7 @@ class Gap:
     plus: int = 0
     minus: int = 0
     lost: int = 0
+    nans: tuple[int, int] = (0, 0)
     squares: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ours_broken: bool = False
     theirs_broken: bool = False
@@ -151,6 +153,7 @@ class Gap:
         inf_a, inf_b = np.isinf(a) & ~settled, np.isinf(b) & ~settled
         inf = (inf_a | inf_b) & (a != b)
         self.nan += int(nan.sum())
+        self.nans = self.nans[0] + int((nan & nan_a).sum()), self.nans[1] + int((nan & nan_b).sum())
         self.covered += int(covered.sum())
         self.inf += int(inf.sum())
         self.lost += int((nan_a & nan_b).sum())

@@ -60,7 +60,8 @@ def verdict(comparison: Comparison) -> str:
 def _but(comparison: Comparison) -> str:
     """Where there were no numbers that could be equal."""
     lost = [row for row in comparison.rows if row.lost]
-    return f", but for NaN on both sides from {lost[0].name} on, which says nothing" if lost else ""
+    both = f", but for NaN on both sides from {lost[0].name} on, which says nothing" if lost else ""
+    return both + "".join(f", but for {each}" for each in _lost_padding(comparison))
 
 
 def _reasons(comparison: Comparison) -> list[str]:
@@ -86,9 +87,19 @@ def _reasons(comparison: Comparison) -> list[str]:
             f"`tolerance {passing:.2g}` would pass" if alike and passing < float("inf") else "no tolerance would pass"
         )
         reasons.append(would)
+    reasons += [f"before it, {each}" for each in _lost_padding(comparison) if first is not None]
     if not comparison.alignment.complete:
         reasons.append("some tokens or texts have no partner")
     return reasons
+
+
+def _lost_padding(comparison: Comparison) -> list[str]:
+    """`NaN in theirs first at layers.0.attention.weights, in rows of padding: every key of them is hidden by -inf`."""
+    row = comparison.lost_padding
+    if row is None:
+        return []
+    why = f": {row.padded_why.partition(';')[0]}" if row.padded_why else ""
+    return [f"NaN in {'ours' if row.padded_nan[0] else 'theirs'} first at {row.name}, in rows of padding{why}"]
 
 
 def _coarsest(comparison: Comparison) -> str:
@@ -211,6 +222,13 @@ def _aside(comparison: Comparison) -> list[str]:
         lines.append(
             f"padding: {len(padding)} stages differ where there is only padding, {most}; no part of the verdict"
         )
+    lost_rows = comparison.lost_padding
+    if lost_rows is not None:
+        side, count = (
+            ("ours", lost_rows.padded_nan[0]) if lost_rows.padded_nan[0] else ("theirs", lost_rows.padded_nan[1])
+        )
+        why = f": {lost_rows.padded_why}" if lost_rows.padded_why else ", which a product may carry to every token"
+        lines.append(f"padding: NaN in {side} alone first at {lost_rows.name}, {count:,} numbers{why}")
     lines += _hidden_by(comparison) + _not_compared(comparison)
     lost = [row for row in comparison.rows if row.lost]
     if lost:

@@ -19,6 +19,7 @@ from .added_error import Added, counterpart, peek, same_shapes, spans
 from .align import Alignment, Piece, align_traces, picked, pieces, whole
 from .comparison import Comparison, Difference, OtherShape
 from .hidden_keys import Hidden, beside_lost_rows, may_hide
+from .lost_padding import why_lost
 from .measure import Gap, ulps
 from .notes import notes
 from .other_shape import other_shape
@@ -62,7 +63,7 @@ def compare(
     shapes: list[OtherShape] = []
     rows: list[Difference] = []
     walk = Walk(ours, theirs, alignment, parts)
-    explained = 0
+    explained, lost_padding = 0, False
     for position, stage in enumerate(ours.program):
         name = stage.name
         if name == ONE_HOT:
@@ -81,6 +82,9 @@ def compare(
             if row.beyond and explained < EXPLAINED and (row.added_relative > row.tolerance or not explained):
                 explained += 1
                 row = replace(row, notes=tuple(notes(ours, theirs, stage, aligned=alignment.same)))
+            if any(row.padded_nan) and not lost_padding:
+                lost_padding = True
+                row = replace(row, padded_why=why_lost(ours if row.padded_nan[0] else theirs, stage))
             rows.append(row)
     if not rows:
         raise InputError("there is no stage that both have and that can be compared")
@@ -210,7 +214,7 @@ class Walk:
             added_relative=added,
             plus=apart.total("plus"), minus=apart.total("minus"), overflow=self._overflow(stage, apart),
             lost=apart.total("lost"), hides=apart.hides, padding=math.inf if padding.unlike else padding.largest,
-            sequences=stage.sequences, squares=apart.squares, compared=compared,
+            sequences=stage.sequences, squares=apart.squares, compared=compared, padded_nan=padding.nans,
         )  # fmt: skip
 
     def _overflow(self, stage: Stage, apart: TextGaps) -> str:

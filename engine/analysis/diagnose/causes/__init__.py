@@ -14,6 +14,7 @@ from .attention import head_counts, swapped_sides
 from .biases import biases
 from .dropout import dropout_left_on
 from .layers import other_layers
+from .lost_rows import lost_rows
 from .masks import masks
 from .norms import norms
 from .overflow import overflows
@@ -29,6 +30,6 @@ from .tokens import token_ids
 
 KindsOfCause = Callable[[Case], Iterator[Hypothesis]]
 CAUSES: tuple[KindsOfCause, ...] = (
-    token_ids, sentence_heads, positions, rotations, activations, norms, placement, summands, biases, scales, masks, head_counts, swapped_sides,
+    token_ids, sentence_heads, positions, rotations, activations, norms, placement, summands, biases, scales, lost_rows, masks, head_counts, swapped_sides,
     other_layers, products, dropout_left_on, overflows, kept_in_half,
 )  # fmt: skip

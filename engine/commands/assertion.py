@@ -171,10 +171,10 @@ def _other_result(
         said += f"; the nearest differs by {min(apart):.3g} of its largest value"
     nearest = min(zip(apart, alike, strict=True), default=(0.0, ""))[1]
     diagnosis, refusal = _looked_for(lambda: with_result_as(result, nearest)) if nearest else (None, "")
-    found = diagnosis is not None and diagnosis.causes
-    said += f"; {verdict_of(diagnosis)}" if diagnosis is not None and found else ""
+    named = diagnosis is not None and diagnosis.causes
+    said += f"; {verdict_of(diagnosis)}" if diagnosis is not None and named else ""
     parts = [f"{visible(names[0])} is not the same as {visible(names[1])}: {said}", *_line_of(source)]
-    parts += [write_diagnosis(diagnosis)] if diagnosis is not None and found else [refusal] * bool(refusal)
+    parts += [write_diagnosis(diagnosis)] if diagnosis is not None and named else [refusal] * bool(refusal)
     return "\n\n".join(parts)
 
 

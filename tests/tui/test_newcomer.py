@@ -183,6 +183,15 @@ async def test_the_tour_is_left_and_come_back_to_and_goes_back():
         assert "15 tokens: [CLS]" in words(app)
 
 
+async def test_the_line_that_the_answer_speaks_of_is_on_the_screen():
+    for stop, keys in ((11, "T"), (9, "TE"), (8, "TE")):
+        async with running(opened(), [f"tour {stop}"], size=SMALL) as (app, pilot):
+            await press(pilot, *keys)
+            assert app.controller.state.view == "lines"
+            shown = "\n".join(line[31:] for line in screen_of(app)[:14])
+            assert re.search(r"tired  ?◂ +[<>]?\d+\.\d%", shown), shown
+
+
 async def test_the_last_stop_says_that_it_is_and_how_the_tour_ended():
     async with running(opened(), ["tour 17"], size=(120, 40)) as (app, pilot):
         assert "(think, then T" not in words(app)  # the console keeps no question that the next stop does not ask

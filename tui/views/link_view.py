@@ -135,6 +135,8 @@ class LinkView(ValueView):
         shown, left = min(layout.shown, plane.columns), self._origins[1]
         if self._seen is None or self._seen[0] != row:
             left = max(0, min(top, plane.columns - shown))
+            if left + shown <= column < row + shown:  # the chosen key is in sight where the query's own is as well
+                left = origin_near(left, column, shown, plane.columns)
         elif self._seen[1] != column:
             left = origin_near(left, column, shown, plane.columns)
         return top, max(0, min(left, plane.columns - shown))

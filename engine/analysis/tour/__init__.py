@@ -193,8 +193,12 @@ def page_of(trace: LiveTrace, stops: Sequence[TourStop], place: TourPlace, langu
     stage, view = (
         (trial.experiment.stage, trial.experiment.view) if trial is not None and on else (stop.stage, stop.view)
     )
+    # the key that is spoken of, so that its line is on the screen where not all keys are
+    at = (
+        facts.get("key_at" if view == "lines" else "column", "0") if place.shown or (tried and view == "lines") else "0"
+    )
     return TourPage(
         place.stop + 1, len(stops), stage, view, title, ask, tell,
         texts["offer"].format(**facts) if experiment else "", experiment.lines if experiment and not as_it_was else (), tried,
-        as_it_was, int(facts["w"]), int(facts.get("head", 0)), int(facts.get("column", 0)) if place.shown else 0,
+        as_it_was, int(facts["w"]), int(facts.get("head", 0)), int(at),
     )  # fmt: skip

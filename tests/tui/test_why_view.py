@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from driving import lines_of, press, running, settled, until, write
+from encoder_tui.engine import load
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.engine.messages.errors import InputError
+from encoder_tui.engine.messages.translation import use
 from encoder_tui.engine.ops.base import OPERATIONS
 from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.engine.program.kinds import UNKNOWN, Card
@@ -286,3 +288,22 @@ def test_there_and_back(text: int, row: int, column: int) -> None:
     assert back == ViewState(SCORES, view="why", text=1, head=3, row=4, column=5, term=2, factor=1, gain=2)
     with pytest.raises(InputError, match="no operand was followed yet"):
         operand_trail.back(back)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_in_less_room_the_terms_are_still_seen(language: str) -> None:
+    """A pane that comes lays the same numbers out anew: what stands above the terms is cut again."""
+    use(language)
+    try:
+        async with running(lambda progress: real(), ["goto layers.0.attention.query"], size=(80, 24)) as (app, pilot):
+            await press(pilot, "5")
+            assert any("▸  1 " in line for line in lines_of(app.main.inspector.view))
+            await press(pilot, "x")
+            assert any("▸  1 " in line for line in lines_of(app.main.inspector.view))
+    finally:
+        use("en")
+
+
+def real() -> Session:
+    encoder = load(None, "cpu")
+    return Session(encoder.trace("The animal didn't cross the street"), encoder)

@@ -26,7 +26,7 @@ from ..reading.work import LATE, Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .excuses import too_small, wrapped_into
+from .excuses import in_its_place, unread
 from .picture import PictureRequest, Shown, StyledPieces, Trouble
 
 if TYPE_CHECKING:
@@ -197,8 +197,10 @@ class ValueView(LinewiseWidget):
             if subject is None or self.subject is None or subject.generation != self.subject.generation:
                 self._results.clear()
             self.subject = subject
-        self._asked_for = self.size
+        other_size, self._asked_for = self.size != self._asked_for, self.size
         if not self._ask() and self.shown is not None:
+            if other_size:  # the resize to come finds it laid out already
+                self._lay()
             self.changed(self.shown, before)
 
     def _ask(self) -> bool:
@@ -306,6 +308,10 @@ class ValueView(LinewiseWidget):
             return
         self._asked_for = self.size
         self._ask()
+        self._lay()
+
+    def _lay(self) -> None:
+        """Lay out for the size there is now."""
         self._strips.clear()
         if self.shown is not None:
             self.arrived(self.shown)
@@ -327,18 +333,15 @@ class ValueView(LinewiseWidget):
         if width <= 0:
             return Strip.blank(0)
         if self.shown is None or not self._fits():
-            return self._strip(self._excuse(y), width)
+            return strip_of(self._excuse(y), self.ground, width)
         key = self.line_key(y)
         if key is None:
-            return self._strip(self.paint(self.shown, y), width)
+            return strip_of(self.paint(self.shown, y), self.ground, width)
         if key not in self._strips:
             if len(self._strips) >= KEPT_STRIPS:
                 self._strips.popitem(last=False)
-            self._strips[key] = self._strip(self.paint(self.shown, y), width)
+            self._strips[key] = strip_of(self.paint(self.shown, y), self.ground, width)
         return self._strips[key]
-
-    def _strip(self, words: StyledPieces, width: int) -> Strip:
-        return strip_of(words, self.ground, width)
 
     def _fits(self) -> bool:
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]
@@ -350,16 +353,11 @@ class ValueView(LinewiseWidget):
 
     def _excuses(self) -> list[str]:
         """Why there is no picture, in lines: first what is true of the value in any room, then that there is too little."""
-        subject, width, height = self.subject, *self.size
+        subject, fits = self.subject, self._fits()
         if subject is None:
             return []
-        unread = subject.unread or tr("No numbers here: a recording without this stage, or a model of shapes alone.")
-        refused = self.refusal(subject) if subject.readable else unread
-        if why := (self.trouble if self._fits() else "") or refused:
-            return wrapped_into(why, width, height)
-        if not self._fits():
-            return [too_small(width)]
-        return [tr("reading…")] if self.late else []
+        refused = self.refusal(subject) if subject.readable else unread(subject.unread)
+        return in_its_place((self.trouble if fits else "") or refused, *self.size, fits=fits, late=self.late)
 
     def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:
         """The last line of a view: a place and the exact number there; the number is never cut."""

@@ -12,7 +12,7 @@ def wrapped_into(text: str, width: int, height: int) -> list[str]:
     return lines if len(lines) <= height else [*lines[: height - 1], cut(" ".join(lines[height - 1 :]), width)]
 
 
-def unread(why: str) -> str:
+def not_read(why: str) -> str:
     """Why there are no numbers, in the subject's own words where it has any."""
     return why or tr("No numbers here: a recording without this stage, or a model of shapes alone.")
 

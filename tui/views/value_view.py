@@ -26,7 +26,7 @@ from ..reading.work import LATE, Wanted, Work, see
 from ..state.plane import Plane, moved, plane_of, within_plane
 from ..state.subject import Subject
 from ..state.view_state import ViewState
-from .excuses import in_its_place, unread
+from .excuses import in_its_place, not_read
 from .picture import PictureRequest, Shown, StyledPieces, Trouble
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ class ValueView(LinewiseWidget):
         subject, fits = self.subject, self._fits()
         if subject is None:
             return []
-        refused = self.refusal(subject) if subject.readable else unread(subject.unread)
+        refused = self.refusal(subject) if subject.readable else not_read(subject.unread)
         return in_its_place((self.trouble if fits else "") or refused, *self.size, fits=fits, late=self.late)
 
     def status_words(self, places: tuple[str, ...], number: Scalar | None) -> StyledPieces:

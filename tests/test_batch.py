@@ -201,6 +201,18 @@ def test_output_that_cannot_be_written(asked: list[str], small_dir: Path):
     assert "cannot write to standard output: No space left on device" in done.stderr
 
 
+@pytest.mark.parametrize("asked", [["one", "--batch"], ["one", "--batch", "--json"], ["--man"], ["--version"]])
+def test_output_that_is_closed(
+    asked: list[str], small_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `>&-` has it: Python has no standard output then, and prints nothing into it."""
+    monkeypatch.setattr("sys.stdout", None)
+    assert main([*asked, "-m", str(small_dir)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "encoder-tui: cannot write to standard output: it is closed"
+    assert len(said) == 1
+
+
 @pytest.mark.sweep
 def test_a_terminal_that_knows_only_ascii(small_dir: Path):
     command = [*MAIN, "東京", "-ex", "info layers.0.attention.scores", "-m", str(small_dir), "--batch"]

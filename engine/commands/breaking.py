@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from ..debugger.breakpoints import Condition
-from ..debugger.conditions import condition
+from ..debugger.conditions import condition, read_condition
 from ..debugger.unexpected import Unexpected
 from ..debugger.watches import watch, write_watched
 from ..messages.errors import InputError
@@ -27,8 +27,15 @@ def _set(usage: str, *, temporary: bool) -> Callable[[Session, str], Reply]:
     return run
 
 
-def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
-    """Stages and condition of `STAGE`, `STAGE if COND`, `if COND` (every stage) and `unexpected`."""
+def read_place(rest: str) -> tuple[str, str]:
+    """Stages and condition, as they are written, of `STAGE`, `STAGE if COND`, `if COND` (every stage) and `unexpected`.
+
+    Returns:
+        The stages, "" for the one where the cursor is; and the condition, `unexpected` or one to be read, "" for none.
+
+    Raises:
+        InputError: there is an `if` and no condition, or `unexpected` beside another one.
+    """
     pattern, word, written = re.match(r"(.*?)(?:(?:^|\s+)(if)(?:\s+(.*))?)?$", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     if pattern == "unexpected" and not word:
         pattern, word, written = "*", "if", "unexpected"
@@ -38,17 +45,35 @@ def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
             f"of its own: `break if {written or 'absmax > 100'}`"
         )
     if not word:
-        return pattern or session.stage_or_here(""), None
+        return pattern, ""
     if not written:
         raise InputError("if what? write for instance `break STAGE if absmax > 100`")
     pattern = pattern or "*"
-    if written == "unexpected":
-        return pattern, Unexpected()
-    if written.split()[:1] == ["unexpected"] or written.split()[-1:] == ["unexpected"]:
+    if written != "unexpected" and "unexpected" in (written.split()[0], written.split()[-1]):
         raise InputError(
             f"unexpected is a condition that stands alone; write `break {pattern} if unexpected`, and another condition as "
             "a breakpoint of its own"
         )
+    return pattern, written
+
+
+def expect_condition(rest: str) -> None:
+    """Refuse what is no condition of any module's stages, before there is one.
+
+    Raises:
+        InputError: see `read_place` and `read_condition`.
+    """
+    _, written = read_place(rest)
+    if written != "unexpected":
+        read_condition(written)
+
+
+def _place(session: Session, rest: str) -> tuple[str, Condition | None]:
+    pattern, written = read_place(rest)
+    if not written:
+        return pattern or session.stage_or_here(""), None
+    if written == "unexpected":
+        return pattern, Unexpected()
     trace = session.trace
     stages = trace.program.expect(pattern)
     return pattern, condition(written, trace, stages)

@@ -25,6 +25,7 @@ from ..models.traced.record import ModuleRecording, record
 from ..models.traced.words import token_names
 from ..traces.saving import save
 from . import TABLE
+from .breaking import expect_condition
 from .callers_modules import LinesAhead, meant_by
 from .session import Session
 
@@ -65,13 +66,15 @@ def debug(
     """
     if _opened.is_set():
         return
+    if when and when.strip() != "unexpected" and "if" not in when.split():
+        raise InputError(f"when={when!r} is no condition; write one as after `break`: {CONDITIONS}")
+    if when:  # now, and not at the first passage, which may be hours ahead
+        expect_condition(when.strip())
     if module is None:
         _at_breakpoint(sys._getframe(1), when, tokenizer)  # pyright: ignore[reportPrivateUsage]
         return
     if not isinstance(cast(Any, module), nn.Module):
         raise InputError(f"debug takes a torch.nn.Module, not a {type(module).__name__}; give it the model itself")
-    if when and when.strip() != "unexpected" and "if" not in when.split():
-        raise InputError(f"when={when!r} is no condition; write one as after `break`: {CONDITIONS}")
     stop = _Stop(module, when, tokenizer)
     if inputs or named:
         stop.at_once(Arguments(inputs, named))

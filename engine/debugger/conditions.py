@@ -110,10 +110,7 @@ def condition(text: str, trace: Trace, stages: Collection[str]) -> Predicate:
     Raises:
         InputError: it cannot be read, or a name, function, index or comparison in it can never work.
     """
-    expression = parse(text, "condition")
-    if not isinstance(expression, Inequality | Logic | Name):
-        raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
-    program = trace.program
+    expression, program = read_condition(text), trace.program
     for part in expression.parts():
         _check(part, text, program, stages)
     by_text = check_windows(expression, f"condition {text!r}", trace, stages, each_text=True)
@@ -123,7 +120,21 @@ def condition(text: str, trace: Trace, stages: Collection[str]) -> Predicate:
     return Predicate(text, expression, by_head, necessary_condition(expression), by_text)
 
 
-def _check(part: Expression, text: str, program: Program, stages: Collection[str]) -> None:
+def read_condition(text: str) -> Expression:
+    """Parse a condition, and refuse what no stage of any program could make it one.
+
+    Raises:
+        InputError: it cannot be read, it is a number, or a name or function in it is unknown.
+    """
+    expression = parse(text, "condition")
+    if not isinstance(expression, Inequality | Logic | Name):
+        raise InputError(f"condition {text!r} is a number, not a condition; compare it: {text} > 0")
+    for part in expression.parts():
+        _check_words(part, text)
+    return expression
+
+
+def _check_words(part: Expression, text: str) -> None:
     if isinstance(part, QuotedToken):
         raise InputError(
             f"condition {text!r} has the text {part.text!r} outside an index; write x[query={part.text!r}]"
@@ -136,11 +147,14 @@ def _check(part: Expression, text: str, program: Program, stages: Collection[str
             else nearest(part.word, known) or f"; known: {', '.join(known)}"
         )
         raise InputError(f"condition {text!r} has the unknown word {part.word!r} (column {part.at + 1}){more}")
-    if isinstance(part, Name) and part.word == "entropy" and not any(is_softmax(program[name]) for name in stages):
-        raise InputError(f"condition {text!r}: entropy is of softmax rows, and {next(iter(stages))} is no softmax")
     if isinstance(part, Call) and part.function not in (*FUNCTIONS, "entropy"):
         hint = nearest(part.function, FUNCTIONS) or f"; known: {', '.join(FUNCTIONS)}"
         raise InputError(f"condition {text!r} has the unknown function {part.function!r} (column {part.at + 1}){hint}")
+
+
+def _check(part: Expression, text: str, program: Program, stages: Collection[str]) -> None:
+    if isinstance(part, Name) and part.word == "entropy" and not any(is_softmax(program[name]) for name in stages):
+        raise InputError(f"condition {text!r}: entropy is of softmax rows, and {next(iter(stages))} is no softmax")
 
 
 def check_windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -233,6 +234,32 @@ def test_several_modules_are_told_and_none_is_opened(opened: Opened, capsys: pyt
 def test_what_is_no_condition_is_refused_before_the_training(when: str):
     with pytest.raises(InputError, match=r"is no condition; write one as after `break`: 'unexpected'"):
         debug(Counting(), when=when)
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("if absmax >", "condition 'absmax >'"),
+        ("if", "if what?"),
+        ("layers.* if 3", "is a number, not a condition"),
+        ("if absmux > 3", "unknown word 'absmux'"),
+        ("if foo(x) > 3", "unknown function 'foo'"),
+        ("if unexpected nan", "unexpected is a condition that stands alone"),
+    ],
+)
+def test_a_condition_that_cannot_be_read_is_refused_at_once_too(when: str, said: str):
+    for module in (Counting(), None):
+        with pytest.raises(InputError, match=re.escape(said)):
+            debug(module, when=when)
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["unexpected", "if nan", "linear if absmax > 1e9", "*.weights if x[head=3] > 2", "if head == 1 and max > 1e9"],
+)
+def test_one_that_can_is_not(when: str):
+    """Whether this module's stages fit it shows at the first passage."""
+    debug(Counting(), when=when)
 
 
 def test_two_that_would_record_the_same_passage_are_one_too_many(opened: Opened):

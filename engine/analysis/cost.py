@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..messages.translation import tr
 from ..program.dtypes import DTYPES
 from ..program.kinds import Products
 from ..program.stage import Stage
 from ..program.trace import Trace
+from ..program.writing import cells
 
 if TYPE_CHECKING:
     from ..models.encoder import Encoder
@@ -128,15 +130,25 @@ def times(encoder: Encoder, trace: Trace, stopped: Callable[[], bool] = lambda: 
 def write_costs(title: str, listed: Sequence[Cost], whole: Cost) -> str:
     """A table of costs: counts, and what share of the time goes where (of the multiply-adds where no time is known)."""
     timed = not math.isnan(whole.seconds)
-    head = f"{title:<32} {'parameters':>12} {'mult-adds':>10} {'memory':>10}" + f" {'time':>9}" * timed + "  share of "
-    lines = [head + ("time" if timed else "mult-adds")]
+    wide = max(LEAST_NAME, cells(title), *(len(cost.name) for cost in (*listed, whole)))
+    heads = [tr("parameters"), tr("mult-adds"), tr("memory"), *[tr("time")] * timed]
+    lines = [_row(title, wide, heads) + "  " + (tr("share of time") if timed else tr("share of mult-adds"))]
     for cost in [*listed, whole]:
         share = _share(cost, whole, timed)
-        row = f"{cost.name:<32} {cost.parameters or '':>12,}" if cost.parameters else f"{cost.name:<32} {'':>12}"
-        row += f" {_short(cost.multiply_adds):>10} {_size(cost.bytes):>10}"
-        row += f" {_time(cost.seconds):>9}" * timed
+        counts = [f"{cost.parameters:,}" if cost.parameters else "", _short(cost.multiply_adds), _size(cost.bytes)]
+        row = _row(cost.name, wide, [*counts, *[_time(cost.seconds)] * timed])
         lines.append(f"{row}  {share:>6.1%} {_bar(share)}".rstrip())
     return "\n".join(lines)
+
+
+# Cells of a name and of each column: so many that a table of the time it takes has it on a screen of 80.
+LEAST_NAME = 30
+COLUMNS = (11, 9, 9, 8)
+
+
+def _row(name: str, wide: int, texts: Sequence[str]) -> str:
+    pairs = zip(texts, COLUMNS, strict=False)
+    return name + " " * (wide - cells(name)) + "".join(f" {' ' * (width - cells(text))}{text}" for text, width in pairs)
 
 
 def _share(cost: Cost, whole: Cost, timed: bool) -> float:

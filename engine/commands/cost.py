@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..messages.translation import tr
 from .session import Session
 from .table import Command, Key, Reply, Request
 
@@ -15,16 +16,16 @@ def _cost(session: Session, rest: str) -> Reply:
     if encoder is not None and encoder.has_numbers:
         seconds = times(encoder, trace, session.stopped)
     each = costs(trace, seconds, encoder.checkpoint.holder) if encoder is not None else costs(trace)
-    whole = total("all", each)
+    whole = total(tr("all"), each)
     batch, tokens = trace.tokens.shape
-    size = f"{batch} x {tokens} tokens"
+    size = tr("{batch} x {tokens} tokens", batch=batch, tokens=tokens)
     if rest:
         listed = [cost for cost in each if not chosen or cost.name in chosen]
         return Reply(write_costs(size, listed, whole), request=Request("reply"))
     here = session.debugger.stage or next((stage for stage in trace.program if stage.layer == 0), trace.program[0])
     inside = [cost for stage, cost in zip(trace.program, each, strict=True) if stage.room == here.room]
     tables = [write_costs(size, by_room(trace, each), whole)]
-    tables.append(write_costs(f"within {here.room}", inside, total(here.room, inside)))
+    tables.append(write_costs(tr("within {room}", room=here.room), inside, total(here.room, inside)))
     return Reply("\n\n".join(tables), request=Request("reply"))
 
 

@@ -9,6 +9,7 @@ import pytest
 from encoder_tui.engine import Encoder, Session, load
 from encoder_tui.engine.analysis.cost import by_room, costs, times, total, write_costs
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.program.writing import cells
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -87,7 +88,22 @@ def test_written():
         "1 x 2 tokens", [Cost("a", 1000, 2_000_000, 2048, 0.001)], Cost("all", 1000, 4_000_000, 2048, 0.004)
     )
     assert lines.splitlines() == [
-        "1 x 2 tokens                       parameters  mult-adds     memory      time  share of time",
-        "a                                       1,000        2 M      2 KiB   1.00 ms   25.0% ████",
-        "all                                     1,000        4 M      2 KiB   4.00 ms  100.0% ████████████████",
+        "1 x 2 tokens                    parameters mult-adds    memory     time  share of time",
+        "a                                    1,000       2 M     2 KiB  1.00 ms   25.0% ████",
+        "all                                  1,000       4 M     2 KiB  4.00 ms  100.0% ████████████████",
     ]
+    assert lines.splitlines()[0].index("time") + len("time") <= 76  # of a screen of 80, less the frame of the page
+
+
+def test_written_in_chinese(small: Encoder):
+    from encoder_tui.engine.messages.translation import use
+
+    use("zh")
+    try:
+        said = TABLE.execute(Session(small.run("one two"), small), "cost").text.splitlines()
+    finally:
+        use("en")
+    assert said[0].split()[-5:] == ["参数", "乘加", "内存", "时间", "时间占比"]
+    assert said[0].startswith("1 x 4 个词元")
+    ends = {cells(line[: line.rindex("%")]) for line in said if "%" in line}
+    assert len(ends) == 1  # two cells a letter, and in line all the same

@@ -10,6 +10,8 @@ import torch
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.analysis.compare import Comparison, compare
 from encoder_tui.engine.commands import TABLE
+from encoder_tui.engine.pages.comparison import comparison_html, numbers_compared
+from encoder_tui.tui.state.comparison import Compared, against_of
 from faulty import Change, Copies, put
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat."]
@@ -119,3 +121,23 @@ def test_where_all_numbers_are_compared_all_figures_stand(original: Path) -> Non
     row = found.row("layers.1.ffn.norm")
     assert (row.compared, row.largest, row.mean, row.relative_length, row.turned) == (row.count, 0.0, 0.0, 0.0, 0.0)
     assert row.decibels == math.inf
+
+
+def test_a_page_and_the_screen_say_how_many_numbers_were_compared(copies: Copies, original: Path) -> None:
+    ours, theirs = load(original, "cpu").run(TEXTS), load(copies.make("nan_on_a_page", nan), "cpu").run(TEXTS)
+    found = compare(ours, theirs)
+    row = next(row for row in found.rows if row.says_nothing)
+    page = str(comparison_html(found, len(found.rows)))
+    assert f"0 of {row.count:,}" in page
+    assert "<td>-</td><td>inf</td>" in page
+    assert "<td>nan</td>" not in page
+    compared = Compared(
+        "theirs", 1, tokens={"tokens": ()}, rows={each.name: each for each in found.rows}, first=found.first
+    )
+    against = against_of(compared, ours.program[row.name])
+    assert against is not None
+    assert against.figures[:4] == (
+        f"{row.nan:,} NaN on one side", f"0 of {row.count:,} compared", "largest -", "mean -",
+    )  # fmt: skip
+    equal = compare(ours, ours)
+    assert " of " not in "".join(numbers_compared(each) for each in equal.rows if each.compared == each.count)

@@ -243,3 +243,9 @@ async def test_the_tour_shows_the_one_of_a_one_hot_row():
         assert state.column == tokens.ids[0, state.row] > 0
         assert re.search(r"= 1\b", words(app))
         assert "v reads all" not in words(app)
+
+
+async def test_a_stale_stage_keeps_its_shape_in_the_tree():
+    lines = ["goto layers.0.ffn.norm", "goto layers.0.attention.query", "ablate layers.0.attention.value"]
+    async with running(opened(), lines, size=SMALL) as (app, _):
+        assert "value_heads~ 1×4×15×32" in words(app)

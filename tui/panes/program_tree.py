@@ -175,6 +175,11 @@ class ProgramTree(Lines[TreeRow]):
         label = before + face.label
         patched = f" {PATCHED}" if face.patched else ""
         stale = f" {STALE}" if face.stale else ""
+        taken = 3 + len(indent) + cell_len(label) + len(patched) + len(stale)
+        if (
+            stale and taken + 1 + len(face.shape) == width + 1
+        ):  # the shape stays where only the space before the mark is in its way
+            stale = STALE
         room = width - 3 - len(indent) - len(patched) - len(stale)
         label = cut(label, room)
         spare = room - cell_len(label)

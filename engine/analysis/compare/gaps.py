@@ -27,9 +27,11 @@ class Allowance:
 
     Attributes:
         given: a share of the reference's largest magnitude; None for what rounding alone may do.
+        times: so many times what rounding alone may do.
     """
 
     given: float | None = None
+    times: float = 1.0
 
     def at(self, stage: Stage, layers: int, grain: str) -> float | None:
         """Of a stage; None for ids and positions, of which every one counts.
@@ -40,7 +42,7 @@ class Allowance:
         """
         if not grain:
             return None
-        return self.given if self.given is not None else allowed(stage, layers, grain)
+        return self.given if self.given is not None else self.times * allowed(stage, layers, grain)
 
 
 @dataclass(frozen=True)

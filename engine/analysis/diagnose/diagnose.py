@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MOST = 12  # causes that are looked for one after the other
 FALLS = 8.0  # how many times smaller a gap must become for an edit to have closed it
+# How many times what rounding alone may do an edited run may be apart: what was edited rounds by its own luck, another one on each
+# processor, and a softmax of scores that nobody scaled, or a number that falls to the other half of a half, makes more of it.
+EDITED = 2.0
 CLEARLY = 4.0  # how many times less must be left for one of two that reach as far to be the better
 
 
@@ -114,7 +117,9 @@ class _Search:
             if best is None:
                 return now.first
             before, ours, theirs = now, best.run, best.theirs
-            now = self.reach(ours, theirs)  # by its own order: an edit may have put stages elsewhere
+            now = self.reach(
+                ours, theirs, after_an_edit=True
+            )  # by its own order: an edit may have put stages elsewhere
             cause = self._cause(before, replace(best, then=replace(best.then, first=now.first)))
             if any((cause.cause, cause.stages) == (each.cause, each.stages) for each in self.causes):
                 return before.first  # it goes round in circles
@@ -122,10 +127,12 @@ class _Search:
         return now.first
 
     def reach(
-        self, ours: Run, theirs: Trace, before: Run | None = None, known: Mapping[str, float] | None = None
-    ) -> Reach:
+        self, ours: Run, theirs: Trace, before: Run | None = None, known: Mapping[str, float] | None = None,
+        after_an_edit: bool = False,
+    ) -> Reach:  # fmt: skip
         grains = self.grains_of(before) if before is not None else None
-        return reach(ours, self.grains_of(theirs), self.aligned(ours, theirs), self.limit, grains, known)
+        limit = replace(self.limit, times=EDITED) if after_an_edit or before is not None else self.limit
+        return reach(ours, self.grains_of(theirs), self.aligned(ours, theirs), limit, grains, known)
 
     def grains_of(self, trace: Trace) -> TraceGrains:
         """What a trace is good to, worked out once for all the edits that are held against it."""

@@ -29,6 +29,10 @@ _libraries: list[Any] = []  # what torch is told holds as long as its library is
 class Module(known._DummyBackendModule):
     """What torch asks a kind of device: `torch.pretend`."""
 
+    def is_available(self) -> bool:
+        """Not to those who take whatever there is, as `DataParallel` does: only to who asks for it by name."""
+        return False
+
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         return [torch.bfloat16, torch.float16]
 

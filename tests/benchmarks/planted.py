@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +29,7 @@ from faulty import TWO, Copies, merge_twice, scale_a_row, shift
 from ports import Port, Ported
 from ports_relative import T5, Modern
 from safetensors.torch import load_file, save_file
+from scratch import scratch
 from torch import nn
 
 TEXTS = ["The animal didn't cross the street because it was too tired", "A cat sat."]
@@ -94,7 +94,7 @@ class Bert:
     """Two layers of all-MiniLM-L6-v2, and ports of it by hand."""
 
     def __init__(self, source: Path) -> None:
-        self.copies = Copies(source, Path(tempfile.mkdtemp(prefix="planted-")))
+        self.copies = Copies(source, scratch("planted"))
         self.place = self.copies.make("original")
 
     @cached_property
@@ -175,7 +175,7 @@ def untied(bert: Bert) -> Pair:
     from transformers import BertForMaskedLM
 
     model: Any = random_model(family_bert.SAMPLE, head="words", tie_word_embeddings=True)
-    there = [Path(tempfile.mkdtemp(prefix="planted-")) for _ in range(2)]
+    there = [scratch("planted") for _ in range(2)]
     for folder in there:
         model.save_pretrained(folder)
     weights = load_file(there[1] / "model.safetensors")
@@ -203,7 +203,7 @@ def rotary_base(bert: Bert) -> Pair:
     """ModernBERT whose config says another base: transformers' own class twice."""
     from transformers import ModernBertModel
 
-    there = [Path(tempfile.mkdtemp(prefix="planted-")) for _ in range(2)]
+    there = [scratch("planted") for _ in range(2)]
     model: Any = random_model(family_modernbert.SAMPLE)
     encoder, _ = open_pair(family_modernbert.SAMPLE, model)
     assert encoder.settings.model is not None

@@ -7,7 +7,6 @@ A family is described by one `Sample` in a file `family_<name>.py` beside this o
 from __future__ import annotations
 
 import importlib
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from encoder_tui.engine import Encoder, Run, Tokens, load
 from encoder_tui.engine.models.checkpoint import Checkpoint
 from encoder_tui.engine.models.families import Family
 from hypothesis import strategies as st
+from scratch import scratch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers.utils import logging
@@ -133,7 +133,7 @@ def open_pair(
     """The same checkpoint, saved by transformers, opened by us and by transformers in the same dtype on the same device."""
     if sample.opener is not None:
         return sample.opener(model, dtype, device=device, **more)
-    directory = tempfile.mkdtemp(prefix="family-")
+    directory = scratch("family")
     model.save_pretrained(directory)
     words = {f"w{number}": number for number in range(getattr(model.config, "vocab_size", 0))}
     Tokenizer(WordLevel(words)).save(f"{directory}/tokenizer.json")

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import tempfile
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from encoder_tui.engine.program.torch_calls import without_fast_path
 from family_kit import Sample, Values
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from scratch import scratch
 from torch import nn
 from torch.nn import functional
 
@@ -82,7 +82,7 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
 
 def save(module: nn.TransformerEncoder) -> Path:
     """A directory with its state dict and its sizes."""
-    directory = Path(tempfile.mkdtemp(prefix="torch-encoder-"))
+    directory = scratch("torch-encoder")
     save_file(
         {name: value.clone().contiguous() for name, value in module.state_dict().items()},
         directory / "model.safetensors",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import torch
 from encoder_tui.engine.ops import ClampInfinite, Convolution, MeanPool, Normalize, Op, WeightedMeanPool, WithoutPrompt
@@ -16,6 +14,7 @@ from encoder_tui.engine.ops.torch_operation import Placeholder, TorchStep, Torch
 from encoder_tui.engine.traces.run import Run
 from family_kit import open_pair, random_model, sample_of, tokens_for
 from gpu.scenes import attached, bundled, of_images
+from scratch import scratch
 from test_cards import EXAMPLES, LONGER
 
 # Each has operations that those before it have not.
@@ -94,7 +93,7 @@ def _by_hand() -> Iterator[Case]:
 
 
 def _runs() -> Iterator[Run]:
-    folder = Path(tempfile.mkdtemp(prefix="cases-"))
+    folder = scratch("cases")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is stored and not used
         yield bundled("cpu", folder).trace

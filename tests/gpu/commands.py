@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 
 import torch
+from scratch import scratch
 
 from .findings import Findings
 from .scenes import SCENES, Answer, Scene, play
@@ -24,7 +23,7 @@ def check(found: Findings, device: torch.device) -> None:
 
 def _scene(found: Findings, scene: Scene, device: str) -> None:
     pretends = device.startswith("pretend")
-    ours, theirs = (play(scene, where, Path(tempfile.mkdtemp(prefix="gpu-")), pretends) for where in (device, "cpu"))
+    ours, theirs = (play(scene, where, scratch("gpu"), pretends) for where in (device, "cpu"))
     apart = [(one, other) for one, other in zip(ours, theirs, strict=True) if not _alike(scene, one, other)]
     for one, other in apart:
         found.row(scene=scene.name, command=one.line, on_the_device=one.text[:300], on_the_cpu=other.text[:300])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from scratch import scratch
 
 WORDS = 1000
 
@@ -58,7 +58,7 @@ def opened(size: Size, device: torch.device, dtype: str = "float32") -> Opened:
         vocab_size=WORDS, hidden_size=size.hidden, num_hidden_layers=size.layers, num_attention_heads=size.heads,
         intermediate_size=4 * size.hidden, max_position_embeddings=size.longest,
     )  # fmt: skip
-    directory = tempfile.mkdtemp(prefix="gpu-")
+    directory = scratch("gpu")
     BertModel(config).save_pretrained(directory)
     Tokenizer(WordLevel({f"w{number}": number for number in range(WORDS)})).save(f"{directory}/tokenizer.json")
     kind = getattr(torch, dtype)

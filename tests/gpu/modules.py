@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scratch import scratch
 
 from .counting import Copied, waiting_stages
 from .findings import Findings
@@ -95,7 +95,7 @@ def _recorded(found: Findings, what: str, made: Made) -> None:
         run = record(module, *inputs)
     same = torch.equal(alone, run.result) and run.result.device == inputs[0].device
     found.holds(f"{what}: recorded, as without", same and np.array_equal(run["output"].read(), shown.cpu().numpy()))
-    path = Path(tempfile.mkdtemp(prefix="gpu-")) / "passage.safetensors"
+    path = scratch("gpu") / "passage.safetensors"
     save(run, path)
     again = open_snapshot(path)
     apart = [
@@ -187,7 +187,7 @@ def _debug(found: Findings, device: torch.device) -> None:
 @contextmanager
 def _elsewhere() -> Generator[Path]:
     """Work in a folder that is empty."""
-    before, folder = Path.cwd(), Path(tempfile.mkdtemp(prefix="gpu-"))
+    before, folder = Path.cwd(), scratch("gpu")
     os.chdir(folder)
     try:
         yield folder

@@ -55,12 +55,19 @@ class Arena:
         if size < SMALL or HUGE_PAGES is None:
             return torch.empty(shape, dtype=dtype)
         if size > PIECE:
-            return torch.frombuffer(self._lease(_whole_pages(size)), dtype=dtype, count=count).view(shape)
+            return self.alone(shape, dtype)
         if self._piece is None or self._next + size > PIECE:
             self._piece, self._next = self._lease(PIECE), 0
         begin, self._next = self._next, self._next + -(-size // APART) * APART
         self._handed_out[self._last] = self._next
         return torch.frombuffer(self._piece, dtype=dtype, count=count, offset=begin).view(shape)
+
+    def alone(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """As `empty`, with no other value beside it: its memory is there for the next one as soon as nobody holds it any more."""
+        count = math.prod(shape)
+        if HUGE_PAGES is None:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(self._lease(_whole_pages(count * dtype.itemsize)), dtype=dtype, count=count).view(shape)
 
     def piece(self, address: int) -> tuple[int, int] | None:
         """Where the piece begins that an address lies in, and its bytes in use; None where it lies in none that several values share."""

@@ -139,10 +139,12 @@ class MemoryPool:
         if free and tensor.nbytes == tensor.untyped_storage().nbytes():
             self._keep_free(tensor)
 
-    def buffer(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """Memory for a result: what an evicted value of the same shape left, or new."""
+    def buffer(
+        self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, *, alone: bool = False
+    ) -> torch.Tensor:
+        """Memory for a result: what an evicted value of the same shape left, or new; `alone` for one that may go before those beside it."""
         if not self.counting and self._arena is not None:
-            return self._arena.empty(shape, dtype)
+            return self._arena.alone(shape, dtype) if alone else self._arena.empty(shape, dtype)
         idle = self._free.get((shape, dtype, device))
         if not idle:
             return torch.empty(shape, dtype=dtype, device=device) if self._arena is None else one_value(shape, dtype)

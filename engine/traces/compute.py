@@ -16,10 +16,11 @@ from ..ops import Op, no_memory
 from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
-from ..program.torch_calls import from_numpy
 from .arena import SMALL
 from .cache import Cache, CacheKey, MemoryPool, reuses
+from .fleeting import Fleeting
 from .in_rows import InRows, Onlooker, block_of
+from .input_tensors import input_tensors
 from .lifetimes import Lifetimes
 from .out_of_memory import is_full, made_room, with_room
 from .patches.changes import patched
@@ -74,10 +75,11 @@ class Computation:
         self.shadows = shadows if shadows is not None else shadows_of(program, dtype, inputs.sizes)
         shared = base.cache.pool if base is not None else pool
         self._stages: dict[str, tuple[Stage, Op]] = program.pairs
-        self._given = _brought(program, inputs, self.device, dtype)
+        self._given = input_tensors(program, inputs, self.device, dtype)
         memory = shared or MemoryPool(budget, program.anchors, self.device)
         lifetimes = Lifetimes(program, self.is_windowed) if budget is not None else None
         self.cache = Cache(memory, program.borrowed, self._given.values(), self._expected, lifetimes)
+        self._fleeting = Fleeting(program, self.shadows if self._reuses else {})
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
@@ -106,7 +108,14 @@ class Computation:
         Whatever upstream was never computed, or was evicted, is computed now.
         """
         with self.lock:
-            return self.whole(name)
+            tensor = self.whole(name)
+            self._keep_looked_at(name)
+            return tensor
+
+    def reach(self, name: str) -> None:
+        """Compute a stage on the way to others: what is looked at by nobody is not kept if it is fleeting."""
+        with self.lock:
+            self.whole(name)
 
     def rows(self, name: str, start: int, stop: int, heads: slice | None = None) -> torch.Tensor:
         """Rows `start` to `stop` (the last axis but one) of a stage whose op has rows, without building the rest.
@@ -169,6 +178,7 @@ class Computation:
         """Give up all values; what is returned lets another run compute in the same memory."""
         with self.lock:
             self.cache.clear()
+            self._fleeting.clear()
         return self.cache.pool
 
     def leave(self, dropped: Computation) -> None:
@@ -193,12 +203,13 @@ class Computation:
         with self.lock:
             changed = patches.differing(self._patches)
             gone = self.program.all_downstream(changed)
-            had = self.stale | {name for name in gone if self.known(name) is not None}
+            had = self.stale | {name for name in gone if self.is_computed(name)}
             self._patches = patches
             for name in gone:
                 self.cache.drop(name)
+                self._fleeting.forget(name)
             # what had been computed is stale until it is again; the run this is a fork of may have it
-            self.stale = frozenset(name for name in had if self.known(name) is None)
+            self.stale = frozenset(name for name in had if not self.is_computed(name))
         return frozenset(changed)
 
     def fork(self, inputs: Inputs) -> Computation:
@@ -227,9 +238,22 @@ class Computation:
         tensor = self.cache.get(name)
         if tensor is None and name not in self._patches.names:
             tensor = self._given.get(name)
+        if tensor is None and self._fleeting:
+            tensor = self._fleeting.get(name)
         if tensor is None and self._base is not None and self._shares(name):
             return self._base.known(name)
         return tensor
+
+    def is_computed(self, name: str) -> bool:
+        """Whether a value has been computed and is as it was: it is known, or was handed on to what is made of it."""
+        return self.known(name) is not None or any(name in each._fleeting.passed for each in self._sharing(name))
+
+    def _keep_looked_at(self, name: str) -> None:
+        """Keep a value after all that was to be handed on."""
+        for each in self._sharing(name) if self._fleeting else ():
+            tensor = each._fleeting.take_out(name)
+            if tensor is not None:
+                each.cache.put(name, tensor)
 
     def _shares(self, name: str) -> bool:
         """Whether the run this is a fork of has the same value, since no patch upstream of it differs."""
@@ -292,8 +316,24 @@ class Computation:
             result = with_room(self, name, lambda: patched(result, self._patches.of(name)))
         if name in self.stale:
             self.stale -= {name}
+        if self._fleeting:
+            self._done_with_inputs(name)
+            if self._is_fleeting(name):
+                self._fleeting.hand_on(name, result)
+                return result
         self.cache.put(name, result)
         return result
+
+    def _done_with_inputs(self, name: str) -> None:
+        """Let go of what was handed on to a stage that is computed now, here or by a run this is a fork of."""
+        each: Computation | None = self
+        while each is not None:
+            each._fleeting.computed(name)
+            each = each._base
+
+    def _is_fleeting(self, name: str) -> bool:
+        """Whether a value is handed on, and not kept: not what is changed by hand, nor where what is used last decides on who goes."""
+        return name in self._fleeting and name not in self._patches.names and not self.cache.pool.counting
 
     def _compute_all(self, missing: Sequence[str]) -> torch.Tensor:
         """Compute stages in program order, holding each no longer than a later one needs it; returns the last."""
@@ -352,28 +392,9 @@ class Computation:
         return kept if kept is not None else self._compute(name)
 
     def _buffer(self, name: str) -> torch.Tensor:
-        shadow = self.shadows[name]
-        return self.cache.pool.buffer(shadow.shape, shadow.dtype, self.device)
+        shadow, alone = self.shadows[name], bool(self._fleeting) and self._is_fleeting(name)
+        return self.cache.pool.buffer(shadow.shape, shadow.dtype, self.device, alone=alone)
 
     def weights_of(self, stage: Stage) -> Sequence[torch.Tensor]:
         """The weights of a stage, in its order."""
         return [self.weights[name] for name in stage.weights] if stage.weights else ()
-
-
-def _brought(program: Program, inputs: Inputs, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """What goes in, on the device; whole numbers of one shape in one copy, each of which another device is waited for."""
-    given = {stage.name: program.pairs[stage.name][1] for stage in program.given}
-    tensors = {name: from_numpy(inputs.given(program[name])) for name in given}
-    whole = [name for name, op in given.items() if op.card.whole_numbers and tensors[name].shape == inputs.tokens.shape]
-    there = (
-        torch.stack([tensors.pop(name).long() for name in whole]).to(device) if device.type != "cpu" and whole else ()
-    )
-    rest = {
-        name: tensor.to(device=device, dtype=given[name].result_dtype((), (), dtype))
-        for name, tensor in tensors.items()
-    }
-    brought = rest | dict(zip(whole, there, strict=False))
-    for name, sequence in inputs.sequences.items():
-        if (mask := brought.get(f"{name}.mask")) is not None:
-            mask.all_seen = bool((sequence.mask != 0).all())  # type: ignore[attr-defined]  # see `ops.tokens.all_seen`
-    return brought

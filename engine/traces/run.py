@@ -164,7 +164,7 @@ class Run(LiveTrace):
         """Compute the stage at a position, unless it is one that is only read in windows."""
         name = self.program.stages[position].name
         if not self.is_windowed(name):
-            self.tensor(name)
+            self.computation.reach(name)
 
     def reach_ahead(self, position: int, last: int) -> int:
         left = AHEAD_BYTES if self.budget is None else min(AHEAD_BYTES, self.budget // 8)
@@ -194,8 +194,10 @@ class Run(LiveTrace):
         return passed or super().row_ends(name, figure, first)
 
     def apart(self, name: str, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-        tensor = self.computation.known(name)  # what is read in windows only is not computed for this
-        return tensor is None or apart(tensor, one, other)
+        computation = self.computation
+        if not computation.is_computed(name):  # what is read in windows only is not computed for this
+            return True
+        return apart(computation.tensor(name), one, other)
 
     @property
     def stale(self) -> frozenset[str]:

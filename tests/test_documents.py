@@ -13,7 +13,8 @@ import pytest
 from encoder_tui.engine import Encoder, save
 from encoder_tui.engine.commands import TABLE
 from encoder_tui.tui.cli import main, parser
-from encoder_tui.tui.documents.completion import SHELLS, Completed, options_of, script_for, with_globs
+from encoder_tui.tui.documents.completion import Completed, options_of, script_for, with_globs
+from encoder_tui.tui.option_rules import SHELLS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "tui" / "documents" / "encoder-tui.1"

@@ -18,8 +18,7 @@ from .app.faults import Faults
 from .app.pace import set_pace
 from .app.streams import gated
 from .app.version import ShowVersion
-from .documents.completion import SHELLS
-from .option_rules import check_together
+from .option_rules import SHELLS, check_together
 from .output import write_out
 from .preferences.kept import Kept, kept_for
 from .scripts import given_lines, typed_texts

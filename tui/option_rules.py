@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from ..engine.messages.errors import InputError
 from ..engine.models.settings import memory_size
 
+SHELLS = ("bash", "zsh", "fish")  # that there is a completion for
 NO_RECORDING = (
     "text", "image", "pair", "vectors", "ids", "model", "max_length", "causal", "prompt", "module", "via",
 )  # fmt: skip

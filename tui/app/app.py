@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -32,7 +31,6 @@ from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Rea
 from .faults import Faults
 from .keys import fill, is_begun
 from .painted import Painted
-from .screenshot import write_screen
 from .streams import alone_on_terminal
 from .themes import THEMES
 
@@ -65,7 +63,7 @@ class EncoderApp(Painted):
     """
 
     TITLE = "encoder-tui"
-    CSS_PATH = Path(__file__).parent.parent / "styles" / "app.tcss"
+    CSS_PATH = "../styles/app.tcss"
     ENABLE_COMMAND_PALETTE = False  # its key comes from the command table
     COMMANDS: ClassVar = {_provider}
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
@@ -303,6 +301,8 @@ class EncoderApp(Painted):
 
     def save_screen(self, path: str) -> None:
         """Write what is on the screen to a file."""
+        from .screenshot import write_screen
+
         self.main.footer.hint(write_screen(self, path))
 
     def _fatal_error(self) -> None:

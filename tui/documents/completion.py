@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-SHELLS = ("bash", "zsh", "fish")
 _LAYER = re.compile(r"\blayers\.\d+\b")
 # What stands after an option, by what its help calls it: files, stages, commands; others are words or nothing.
 _KINDS = {

@@ -25,6 +25,8 @@ PASSED = ("ctrl+q", "ctrl+z")  # to leave and to suspend, wherever one is
 class Modal(FramedScreen):
     """Mixed into a screen that is over another one until it is dismissed, once."""
 
+    CSS_PATH = "../styles/modal.tcss"
+
     if TYPE_CHECKING:
         app = getters.app(App[Any])  # Textual leaves open what running it returns
 

@@ -217,16 +217,8 @@ class Computation:
         base = self
         while base._base is not None and base._patches.all == base._base._patches.all:
             base = base._base  # the one between has nothing of its own to be shared
-        child = Computation(
-            self.program,
-            self.weights,
-            inputs,
-            self.device,
-            self.dtype_given,
-            self.budget,
-            shadows=self.shadows,
-            base=base,
-        )
+        given = (self.program, self.weights, inputs, self.device, self.dtype_given, self.budget)
+        child = Computation(*given, shadows=self.shadows, base=base)
         child.change(self._patches)
         child.stale = frozenset()
         return child

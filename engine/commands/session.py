@@ -8,7 +8,7 @@ from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
 
-from ..debugger.cancel import CancelToken
+from ..debugger.cancel import CancelToken, nothing
 from ..debugger.cursor import Debugger
 from ..debugger.forks import Forks
 from ..messages.errors import InputError
@@ -46,6 +46,7 @@ class Session:
         compared_line: what it was last compared with, as it was typed: `model './my port' tolerance 1e-5`.
         cancel: stops the order that is being carried out.
         tell: who is told in a line, before an order that takes long has ended, that it does.
+        between: called between two stages of a motion, when nothing is half done; see `Debugger`.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
@@ -60,10 +61,11 @@ class Session:
         self.tour: TourPlace | None = None
         self.cancel = CancelToken()
         self.tell: Callable[[str], object] = lambda line: None
+        self.between: Callable[[], object] = nothing
         self.opened = time()
         self.begun: tuple[str, ...] = ()
         self.compared_line = ""
-        self.branches = Forks(trace, self.stopped)
+        self.branches = Forks(trace, self.stopped, lambda: self.between())
 
     # -- orders --------------------------------------------------------------------------------------------------
 
@@ -97,7 +99,7 @@ class Session:
     def show(self, trace: Trace) -> None:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
         before = self.debugger
-        self.branches = Forks(trace, self.stopped)
+        self.branches = Forks(trace, self.stopped, lambda: self.between())
         self.reference = self._reference  # what is looked at now is held against it too
         self.done.clear()
         self.changed()

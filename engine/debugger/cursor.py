@@ -15,7 +15,7 @@ from ..program.source_lines import is_line
 from ..program.stage import Stage
 from ..program.trace import Trace
 from .breakpoints import Breakpoint, Condition, Watched, written
-from .cancel import never
+from .cancel import never, nothing
 from .parts import Part, blocks, part_end, part_start, rooms
 
 START = -1
@@ -48,11 +48,14 @@ class Debugger:
     Args:
         trace: a run or a recording.
         stopped: whether the motion that is under way is to stop; asked before every stage.
+        between: called before every stage of a motion that stops on the way, when nothing is half done: whoever looks on may read.
     """
 
-    def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
+    def __init__(
+        self, trace: Trace, stopped: Callable[[], bool] = never, between: Callable[[], object] = nothing
+    ) -> None:
         self.trace = trace
-        self._stopped = stopped
+        self._stopped, self._between = stopped, between
         self.position = START
         self.furthest = START
         self.breakpoints: dict[int, Breakpoint] = {}
@@ -65,7 +68,7 @@ class Debugger:
 
     def over(self, trace: Trace) -> Debugger:
         """Another debugger at the same place with the same breakpoints, over another trace of the same program."""
-        other = Debugger(trace, self._stopped)
+        other = Debugger(trace, self._stopped, self._between)
         other.position, other.furthest, other.place = self.position, self.furthest, self.place
         other.breakpoints, other._numbers = dict(self.breakpoints), self._numbers
         return other
@@ -158,6 +161,7 @@ class Debugger:
         self._remember()
         ahead = start  # how far stages have been run so that they can be looked at together
         for position in range(start + step, end + step, step):
+            self._between()
             if self._stopped():
                 return self._stop("interrupt")
             if position > ahead and step > 0 and self.breakpoints:

@@ -17,6 +17,7 @@ from ..program.inputs import Inputs
 from ..program.program import Program
 from ..program.stage import Shape, Stage
 from .arena import SMALL
+from .at_hand import expect_at_hand
 from .cache import Cache, CacheKey, MemoryPool, reuses
 from .fleeting import Fleeting
 from .in_rows import InRows, Onlooker, block_of
@@ -127,6 +128,7 @@ class Computation:
             kept = self.known(name)
             if kept is not None or not self.is_windowed(name):
                 return block_of(kept if kept is not None else self.tensor(name), RowBlock(start, stop, heads))
+            expect_at_hand(name)
             return self._in_rows.rows(name, start, stop, heads)
 
     def parts(self, name: str) -> list[RowBlock]:
@@ -149,6 +151,7 @@ class Computation:
     def watched(self, name: str, watcher: Onlooker) -> None:
         """Compute a value and have values that are never whole looked at as they pass; one of those passes by itself."""
         with self.lock:
+            expect_at_hand(name)
             self._in_rows.watched = name, watcher
             try:
                 if self.is_windowed(name):
@@ -266,6 +269,7 @@ class Computation:
 
     def _compute(self, name: str) -> torch.Tensor:
         """Compute a stage from its inputs, and those first where they are missing."""
+        expect_at_hand(name)
         stage, _ = self._stages[name]
         if name in self._given:
             return self._keep(name, self._given[name])

@@ -27,11 +27,11 @@ from ..screens.main import MainScreen
 from ..screens.modal import Modal, PaletteScreen, opened
 from .choices import Choices
 from .controller import ORIGINS, Controller, words_of
-from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, TakesLong, Worked
+from .engine_thread import Answered, EngineThread, Failed, Listed, Progress, Ready, Start, TakesLong, Waits, Worked
 from .faults import Faults
 from .keys import fill, is_begun
 from .painted import Painted
-from .streams import alone_on_terminal
+from .streams import alone_on_terminal, need_terminal
 from .themes import THEMES
 
 if TYPE_CHECKING:
@@ -153,7 +153,12 @@ class EncoderApp(Painted):
     @on(Wanted)
     def _wanted(self, message: Wanted) -> None:
         self.engine.want(message.sender, message.work)
-        if self.engine.at_it > LATE:
+        if self.engine.keeps_waiting:
+            message.sender.must_wait()
+
+    @on(Waits)
+    def _waits(self, message: Waits) -> None:
+        if self.engine.at_it > LATE and self.engine.current(message):
             message.sender.must_wait()
 
     @on(Worked)
@@ -349,7 +354,7 @@ def run_app(start: Start, lines: Sequence[str] = (), faults: Faults | None = Non
         InputError: there is no terminal, or `start` raised it; the terminal is as it was.
         Exception: whatever else `start` raised.
     """
-    _need_terminal()
+    need_terminal()
     with alone_on_terminal():
         home = kept.preferences.home if kept is not None else ""
         app = EncoderApp(start, lines, faults, kept, on_map=not lines and home != "tree")
@@ -375,26 +380,3 @@ def _as_before() -> None:
         number = getattr(signal, name, None)  # Windows has few of them
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _need_terminal() -> None:
-    """Textual reads keys from standard input and draws on standard error. Text piped in leaves the keyboard elsewhere.
-
-    Raises:
-        InputError: there is no terminal.
-    """
-    if os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:"):  # it is in a browser
-        return
-    if sys.__stderr__ is None or not sys.__stderr__.isatty():
-        raise InputError("standard error is not a terminal, and the screen is drawn there; use --batch without one")
-    if sys.__stdin__ is not None and sys.__stdin__.isatty():
-        return
-    try:
-        keyboard = os.open("/dev/tty", os.O_RDWR)
-    except OSError:
-        raise InputError("there is no terminal to read keys from; use --batch without one") from None
-    if sys.__stdin__ is None:  # it was closed
-        sys.__stdin__ = os.fdopen(keyboard, encoding="utf-8", errors="replace")  # type: ignore[misc]
-        return
-    os.dup2(keyboard, sys.__stdin__.fileno())
-    os.close(keyboard)

@@ -14,11 +14,13 @@ from textual.message import Message
 
 from ...engine.debugger.cancel import CancelToken
 from ...engine.messages.errors import InputError
+from ...engine.traces.at_hand import NotAtHand, only_at_hand
 from ..reading.facts import look
-from ..reading.work import Receiver, Work
+from ..reading.work import LATE, Receiver, Work
 from ..state.keymap import rebound
 from ..state.position import Position
 from .faults import Faults
+from .wanted_work import Job, Lack, WantedWork
 
 if TYPE_CHECKING:
     from ...engine.commands import CommandTable, Reply
@@ -97,6 +99,14 @@ class Worked(Message):
         self.sender, self.work, self.result, self.ticket, self.position = sender, work, result, ticket, position
 
 
+class Waits(Message):
+    """Work has to wait for the end of the command that is being run."""
+
+    def __init__(self, sender: Receiver, work: Work, ticket: int) -> None:
+        super().__init__()
+        self.sender, self.work, self.ticket = sender, work, ticket
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     text: str
@@ -126,15 +136,13 @@ class EngineThread:
         self._session: Session | None = None
         self._position: Position | None = None
         self._lines: deque[_Line] = deque()
-        self._work: dict[str, tuple[Receiver, Work, int]] = {}
-        self._tickets: dict[str, int] = {}
+        self._work = WantedWork()
         self._awake = threading.Condition()
         self._closing = self._rests = False
         self._running: _Line | None = None
         self._begun = 0.0
-        self._working: tuple[str, CancelToken] | None = (
-            None  # the key of the work that is being done, and what stops it
-        )
+        self._looks_up = False
+        self._working: Job | None = None
         self._thread = threading.Thread(target=self._live, name="engine", daemon=True)
 
     # -- called on the screen's thread ---------------------------------------------------------------------------
@@ -150,19 +158,16 @@ class EngineThread:
             self._awake.notify()
 
     def want(self, sender: Receiver, work: Work) -> None:
-        """Have work done once no command waits; newer work of the same key takes its place."""
+        """Have work done once no command waits, or between two stages of a motion; newer work of the same key takes its place."""
         with self._awake:
-            ticket = self._tickets.get(work.key, 0) + 1
-            self._tickets[work.key] = ticket
-            self._work.pop(work.key, None)
-            if self._working is not None and self._working[0] == work.key:  # nobody waits for it any more
-                self._working[1].cancel()
-            self._work[work.key] = (sender, work, ticket)
+            if self._working is not None and self._working.work.key == work.key:  # nobody waits for it any more
+                self._working.cancel.cancel()
+            self._work.add(sender, work)
             self._awake.notify()
 
-    def current(self, message: Worked) -> bool:
+    def current(self, message: Worked | Waits) -> bool:
         """Whether nothing newer has been asked for since."""
-        return self._tickets.get(message.work.key) == message.ticket
+        return self._work.is_newest(message.work, message.ticket)
 
     @property
     def running(self) -> str:
@@ -174,6 +179,11 @@ class EngineThread:
     def at_it(self) -> float:
         """For how many seconds the command line that is being run has been run; 0.0 when none is."""
         return monotonic() - self._begun if self._running else 0.0
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether what is asked for now is not begun soon: a command has been at it for long, and does not look up between stages."""
+        return self.at_it > LATE and not self._looks_up
 
     @property
     def rests(self) -> bool:
@@ -198,7 +208,7 @@ class EngineThread:
             if self._running:
                 self._running.cancel.cancel()
             if self._working is not None:
-                self._working[1].cancel()
+                self._working.cancel.cancel()
         return forgotten
 
     def close(self, patience: float = 0.5) -> bool:
@@ -231,6 +241,7 @@ class EngineThread:
         self._send(Listed(table, refused))
         session = self._session = self._start(self._report)
         session.tell = lambda line: self._send(TakesLong(line))
+        session.between = self._look_up
         self._position = look(session, None)
         self._send(Ready(self._position, session.notes))
         while True:
@@ -241,13 +252,12 @@ class EngineThread:
                 if self._closing:
                     return
                 line = self._lines.popleft() if self._lines else None
-                self._begun, self._running = monotonic(), line
-                job = self._work.pop(next(iter(self._work))) if line is None else None
-                self._working = (job[1].key, CancelToken()) if job is not None else None
+                self._begun, self._running, self._looks_up = monotonic(), line, False
+                self._working = job = self._work.take() if line is None else None
             if line:
                 self._run(line, table, session, self._position)
-            elif job and not job[1].is_stale(session):
-                self._do(*job, session, self._position)
+            elif job and not job.work.is_stale(session):
+                self._do(job, session, self._position)
 
     def _run(self, line: _Line, table: CommandTable, session: Session, before: Position) -> None:
         reply, problem, position = None, None, before
@@ -262,18 +272,59 @@ class EngineThread:
         self._position, self._running = position, None
         self._send(Answered(line.text, line.origin, reply, problem, position))
 
-    def _do(self, sender: Receiver, work: Work, ticket: int, session: Session, before: Position) -> None:
+    def _do(self, job: Job, session: Session, before: Position) -> None:
         position = None
-        session.cancel = self._working[1] if self._working is not None else CancelToken()
+        session.cancel = job.cancel
         try:
-            result = work.run(session)
+            result = job.work.run(session)
             session.end()
             if before.stale != session.trace.stale:
                 position = self._position = look(session, before)  # what was stale has been computed
         except BaseException as error:
             result = self._named(error)
         session.end()
-        self._send(Worked(sender, work, result, ticket, position))
+        self._send(Worked(job.sender, job.work, result, job.ticket, position))
+
+    def _look_up(self) -> None:
+        """Between two stages of a motion: do work that needs nothing but what is at hand; other work waits for its end.
+
+        One at most, so that the motion goes on however much is asked for; and only once the command has been at it for so long
+        that it would be noticed: a short one comes before all work.
+        """
+        self._looks_up, session = True, self._session
+        # seen without the lock: what comes a moment later is seen to before the next stage
+        if session is None or not self._work or self.at_it <= LATE:
+            return
+        with self._awake:
+            running = self._running
+            stopping = running is None or running.cancel.cancelled
+            self._working = job = None if stopping else self._work.to_try(session.debugger)
+        if job is not None:
+            self._try(job, session)
+
+    def _try(self, job: Job, session: Session) -> None:
+        """Do work in the middle of a command, unless something would have to be computed for it."""
+        outer, session.cancel = session.cancel, job.cancel
+        result, lack = None, None
+        try:
+            if not job.work.is_stale(session):
+                with only_at_hand():
+                    result = job.work.run(session)
+        except NotAtHand as missing:
+            lack = Lack(missing.name, session.debugger.position)
+        except BaseException as error:
+            result = self._named(error)
+        session.end(outer)
+        with self._awake:
+            self._working = None
+            if lack is None:
+                self._work.remove(job)
+            else:
+                job.lack, job.cancel = lack, CancelToken()
+        if lack is not None:
+            self._send(Waits(job.sender, job.work, job.ticket))
+        elif not job.work.is_stale(session):
+            self._send(Worked(job.sender, job.work, result, job.ticket))
 
     def _named(self, error: BaseException) -> BaseException:
         """What is a person's business as it is; a fault of ours once it is written down."""

@@ -1,6 +1,6 @@
 """Standard output and standard error behind the gate: whoever writes there, nothing steers the terminal.
 
-And the terminal while the screen stands on it: what a library writes past Python waits until the screen has left.
+And the terminal: there has to be one, and while the screen stands on it what a library writes past Python waits until it has left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from ...engine.messages.errors import InputError
 from ...engine.messages.visible import visible_lines
 
 
@@ -83,3 +84,26 @@ def alone_on_terminal() -> Generator[None]:
                 if said and sys.stderr is not None:
                     sys.stderr.write(said)
                     sys.stderr.flush()
+
+
+def need_terminal() -> None:
+    """Textual reads keys from standard input and draws on standard error. Text piped in leaves the keyboard elsewhere.
+
+    Raises:
+        InputError: there is no terminal.
+    """
+    if os.environ.get("TEXTUAL_DRIVER", "").startswith("textual.drivers.web_driver:"):  # it is in a browser
+        return
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        raise InputError("standard error is not a terminal, and the screen is drawn there; use --batch without one")
+    if sys.__stdin__ is not None and sys.__stdin__.isatty():
+        return
+    try:
+        keyboard = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise InputError("there is no terminal to read keys from; use --batch without one") from None
+    if sys.__stdin__ is None:  # it was closed
+        sys.__stdin__ = os.fdopen(keyboard, encoding="utf-8", errors="replace")  # type: ignore[misc]
+        return
+    os.dup2(keyboard, sys.__stdin__.fileno())
+    os.close(keyboard)

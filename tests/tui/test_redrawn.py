@@ -177,6 +177,23 @@ async def test_to_be_late_looks_up_no_style(monkeypatch: pytest.MonkeyPatch) -> 
             assert (view.late, view.styles.opacity) == (late, 0.55 if late else 1.0)
 
 
+@pytest.mark.parametrize("view", ["heat", "stats", "lines"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_what_has_faded_looks_as_it_does_to_textual(view: str, theme: str) -> None:
+    lines = ["goto output", "look layers.0.attention.weights", f"view {view}", f"theme {theme}"]
+    async with running(lines=lines) as (app, pilot):
+        shown = app.main.inspector.view
+        plain = shown.render_lines(shown.size.region)
+        shown._be_late(True)
+        await settled(pilot)
+        drawn, size = shown.render_lines(shown.size.region), shown.size.region
+        assert drawn == Widget.render_lines(shown, size)
+        assert drawn != plain
+        shown._be_late(False)
+        await settled(pilot)
+        assert shown.render_lines(size) == plain
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_room_a_value_will_have_is_known_before_the_panes_around_it_come_or_go(
     monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]

@@ -13,6 +13,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from .faded import faded
 from .laid_once import LaidOnce
 from .strips import Line
 
@@ -24,7 +25,8 @@ class Setting(NamedTuple):
         size: of the widget.
         lines: which of its lines are content.
         left, right: columns of room beside them.
-        ground: the style of that; background: its colour.
+        ground: the style of that; background: its colour; behind: that of what it lies on.
+        opacity: how much is left of it all.
     """
 
     size: Size
@@ -33,6 +35,8 @@ class Setting(NamedTuple):
     right: int
     ground: Style
     background: Color
+    behind: Color
+    opacity: float
 
 
 class InkedWidget(LaidOnce, Widget):
@@ -88,7 +92,7 @@ class InkedWidget(LaidOnce, Widget):
         base, background = self.background_colors
         top, right, bottom, left = styles.gutter
         (_, _), (on_right, _), (_, _), (on_left, _) = styles.border
-        effects = styles.tint.a or styles.text_opacity != 1.0 or self.opacity != 1.0 or styles.has_rule("hatch")
+        effects = styles.tint.a or styles.text_opacity != 1.0 or styles.has_rule("hatch")
         plain = not (on_left or on_right or effects or any(kind for kind, _ in styles.outline))
         return Setting(
             size,
@@ -97,16 +101,20 @@ class InkedWidget(LaidOnce, Widget):
             right,
             Style(bgcolor=(base + background).rich_color),
             background,
+            base,
+            self.opacity,
         )
 
     def _line_to_send(self, y: int, setting: Setting, filters: Sequence[LineFilter]) -> Strip:
-        """A line as it is sent to the terminal. What is no plain content (a border with a title, what has faded) is Textual's."""
+        """A line as it is sent to the terminal. What is no plain content, such as a border with a title, is Textual's."""
         if y not in setting.lines:
             return super().render_lines(Region(0, y, setting.size.width, 1))[0]
         width = setting.size.width - setting.left - setting.right
         strip = self.render_line(y - setting.lines.start).adjust_cell_length(width, setting.ground)
         if setting.left or setting.right:
             strip = Line(line_pad(strip, setting.left, setting.right, setting.ground), setting.size.width)
+        if setting.opacity != 1.0:
+            strip = faded(strip, setting.behind, setting.opacity)
         for each in filters:
             filtered = each.apply(strip._segments, setting.background)  # pyright: ignore[reportPrivateUsage] # a copy is made of what it is asked for
             if filtered is not strip._segments:  # pyright: ignore[reportPrivateUsage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -9,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 ACROSS, DOWN = 2, 4  # dots of a cell
+DOTS = ACROSS * DOWN
 BLANK = -1
-_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.int32)
+_BITS = np.array([[0, 3], [1, 4], [2, 5], [6, 7]], dtype=np.int32)  # which bit of a pattern a dot is: (down, across)
 
 Stretch = tuple[str, int]
+Places = npt.NDArray[np.int32]
 
 
 class Canvas:
@@ -24,7 +27,7 @@ class Canvas:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = max(0, width), max(0, height)
-        self._dots = np.zeros((self.height * DOWN, self.width * ACROSS), dtype=bool)
+        self._dots = np.zeros(self.height * self.width * DOTS, dtype=bool)  # cell by cell, in the order of their bits
         self._codes = np.full((self.height, self.width), BLANK, dtype=np.int16)
         self._written: list[list[Stretch]] | None = None  # each line, once one is asked for
 
@@ -37,20 +40,18 @@ class Canvas:
             thick: in dots.
             gap: how far its dots are apart; 1 is unbroken.
         """
-        rows, columns = self._dots.shape
-        if not rows or not columns:
-            return
+        self._set(_way(start, end, self.height, self.width, thick, gap), code)
+
+    def lines(self, ends: Iterable[tuple[float, float]], code: int, *, gap: int = 1) -> None:
+        """Thin lines of one colour, each with its start and its end; hundreds take little longer than a few."""
+        ways = [_way(start, end, self.height, self.width, 1, gap) for start, end in ends]
+        if ways:
+            self._set(np.concatenate(ways), code)
+
+    def _set(self, places: Places, code: int) -> None:
         self._written = None
-        bent, across = _bend(max(columns, int(2 * min(abs(end - start), 16 * rows))), columns)
-        down = start + (end - start) * bent
-        for part in range(thick):
-            y = np.floor(down + part - (thick - 1) / 2 + 0.5).astype(np.int64)
-            kept = (y >= 0) & (y < rows)
-            if gap > 1:  # along the longer side, so that steep parts are broken as well
-                kept &= (across + y) % gap == 0
-            y, x = y[kept], across[kept]
-            self._dots[y, x] = True
-            self._codes[y // DOWN, x // ACROSS] = code
+        self._dots[places] = True
+        self._codes.reshape(-1)[places // DOTS] = code
 
     def dots(self, down: npt.NDArray[np.float64], across: npt.NDArray[np.int64], code: int, *, thick: int = 1) -> None:
         """Dots of one colour; those above or below the canvas, or at no number, are left out.
@@ -58,15 +59,13 @@ class Canvas:
         Args:
             down, across: where each is, in dots; thick: how many stand one above the other.
         """
-        self._written = None
-        rows, columns = self._dots.shape
+        rows, columns = self.height * DOWN, self.width * ACROSS
         good = np.isfinite(down) & (across >= 0) & (across < columns)
         for part in range(thick):
             y = np.floor(down[good] + part - (thick - 1) / 2 + 0.5).astype(np.int64)
             x = across[good]
             kept = (y >= 0) & (y < rows)
-            self._dots[y[kept], x[kept]] = True
-            self._codes[y[kept] // DOWN, x[kept] // ACROSS] = code
+            self._set(_places(self.height, self.width)[y[kept], x[kept]], code)
 
     def runs(self, line: int) -> list[Stretch]:
         """A line of the screen: texts with the code of their colour; `BLANK` where nothing is."""
@@ -78,8 +77,7 @@ class Canvas:
         """All lines at once: one by one they took longer than all the rest of a picture."""
         if not self.width or not self.height:
             return [[] for _ in range(self.height)]
-        dots = self._dots.reshape(self.height, DOWN, self.width, ACROSS)
-        bits = (dots * _BITS[None, :, None, :]).sum(axis=(1, 3))
+        bits = np.packbits(self._dots, bitorder="little").astype(np.int32)
         letters = np.where(bits > 0, bits + 0x2800, ord(" ")).astype("<u4").tobytes().decode("utf-32-le")
         begins = np.ones(self._codes.shape, dtype=bool)
         np.not_equal(self._codes[:, 1:], self._codes[:, :-1], out=begins[:, 1:])
@@ -88,6 +86,31 @@ class Canvas:
         written = [(letters[start:end], code) for (start, end), code in zip(pairwise(edges), codes, strict=True)]
         ends = np.cumsum(begins.sum(axis=1)).tolist()
         return [written[start:end] for start, end in pairwise([0, *ends])]
+
+
+@lru_cache(maxsize=16)
+def _places(height: int, width: int) -> Places:
+    """Where each dot of a canvas of so many cells, down and across, is among all: of its cell, the bit of its pattern."""
+    y, x = np.arange(height * DOWN)[:, None], np.arange(width * ACROSS)[None, :]
+    return ((y // DOWN * width + x // ACROSS) * DOTS + _BITS[y % DOWN, x % ACROSS]).astype(np.int32)
+
+
+@lru_cache(maxsize=2048)  # as a picture scrolls, its lines have the same ends again
+def _way(start: float, end: float, height: int, width: int, thick: int, gap: int) -> Places:
+    """The dots of a line on a canvas of so many cells."""
+    rows, columns = height * DOWN, width * ACROSS
+    if not rows or not columns:
+        return np.zeros(0, dtype=np.int32)
+    bent, across = _bend(max(columns, int(2 * min(abs(end - start), 16 * rows))), columns)
+    down, places = start + (end - start) * bent, _places(height, width)
+    parts: list[Places] = []
+    for part in range(thick):
+        y = np.floor(down + part - (thick - 1) / 2 + 0.5).astype(np.int64)
+        kept = (y >= 0) & (y < rows)
+        if gap > 1:  # along the longer side, so that steep parts are broken as well
+            kept &= (across + y) % gap == 0
+        parts.append(places[y[kept], across[kept]])
+    return np.concatenate(parts)
 
 
 @lru_cache(maxsize=256)

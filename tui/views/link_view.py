@@ -217,9 +217,10 @@ class LinkView(ValueView):
         first, last = max(top, bounds.row), min(top + layout.shown, bounds.last_row)
         near = links.window.numbers[first - bounds.row : last - bounds.row]
         shares = self._shares(near[:, left - bounds.column : left - bounds.column + layout.shown])
-        for query, key in np.argwhere(shares >= STRONG)[:MOST_FAINT].tolist():
-            if first + query != self.cell[0]:
-                self._canvas.line(layout.middle(first + query - top), layout.middle(key), FAINT, gap=2)
+        strong = np.argwhere(shares >= STRONG)[:MOST_FAINT].tolist()
+        here, down = self.cell[0] - first, first - top
+        ends = [(layout.middle(query + down), layout.middle(key)) for query, key in strong if query != here]
+        self._canvas.lines(ends, FAINT, gap=2)
 
     def _shares(self, numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Magnitudes as shares of the last colour's; 0 for what is no number."""

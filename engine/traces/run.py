@@ -243,9 +243,13 @@ class Run(LiveTrace):
     def override(self, name: str, tensor: torch.Tensor) -> None:
         """Put a tensor in place of what a stage computes; all that lies downstream is computed again when read.
 
+        Args:
+            name: the stage, by any name `Program.resolve` takes.
+
         Raises:
-            InputError: the shape is another than the stage's.
+            InputError: no such stage, or the shape is another than the stage's.
         """
+        name = self.program.resolve(name)
         if tuple(tensor.shape) != self.shapes[name]:
             shapes = f"{write_shape(self.shapes[name])}, not {write_shape(tensor.shape)}"
             raise InputError(f"{name} has the shape {shapes}: a patch cannot change it")
@@ -254,8 +258,9 @@ class Run(LiveTrace):
         self.set_patches((*self.patches, Patch(name, f"patch {name} = a tensor", change)))
 
     def restore(self, name: str) -> None:
-        """Let a stage compute its own value again."""
-        self.set_patches([patch for patch in self.patches if patch.stage != name])
+        """Let a stage, by any of its names, compute its own value again (`InputError` where there is no such stage)."""
+        stage = self.program.resolve(name)
+        self.set_patches([patch for patch in self.patches if patch.stage != stage])
 
     def fork(self) -> Run:
         computation = self.computation.fork(self._original)

@@ -231,3 +231,15 @@ def test_a_patched_mask_is_not_taken_for_the_one_that_was_brought(small: Encoder
     run.override("tokens.mask", torch.tensor([[1, 0, 1, 1, 1]]))
     assert run["mask.additive"].read()[0, 0, 0, 1] < -1e30
     assert run["layers.0.attention.weights"].read()[0, :, :, 1].max() == 0
+
+
+def test_a_stage_is_overridden_by_any_of_its_names(small: Encoder):
+    run = small.run(TEXTS)
+    before = run["output"].read()
+    run.override("output", torch.zeros(before.shape))
+    assert not run["output"].read().any()
+    run.restore("output")
+    assert np.array_equal(run["output"].read(), before)
+    for refused in (lambda: run.override("nothing", torch.zeros(1)), lambda: run.restore("nothing")):
+        with pytest.raises(InputError, match="no stage named 'nothing'"):
+            refused()

@@ -85,15 +85,15 @@ def measure(sections: Sequence[str], quick: bool) -> tuple[dict[str, list[Figure
     return taken, failed
 
 
-def line_of(taken: dict[str, list[Figure]], quick: bool) -> Line:
-    """What the history keeps of a run."""
+def line_of(taken: dict[str, list[Figure]], quick: bool, measured: str) -> Line:
+    """What the history keeps of a run; `measured` is the commit."""
     figures = {f"{section}: {each.name}": each for section, several in taken.items() for each in several}
     judged = {name: round(each.value, 4) for name, each in figures.items() if each.judged}
     others = {
         name: round(each.value, 4) for name, each in figures.items() if name not in judged and each.value == each.value
     }
     today = datetime.date.today().isoformat()
-    return Line(today, commit(), machine(), torch.__version__, quick, judged, others)
+    return Line(today, measured, machine(), torch.__version__, quick, judged, others)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,10 +112,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     set_threads()
+    measured = commit()  # now: a whole run takes long, and someone may go on working in the meantime
     taken, failed = measure(given.sections or (list(SECTIONS) if given.quick else known), given.quick)
     if not taken:
         return int(bool(failed))
-    line = line_of(taken, given.quick)
+    line = line_of(taken, given.quick, measured)
     print(f"{line.date}, {line.commit or 'no commit'}, {line.machine}, torch {line.torch}{', quick' * line.quick}")
     for said in worse(line, earlier):
         print(said)

@@ -124,6 +124,11 @@ class Trace(InNotebooks, ABC):
     def stop_when(self, stopped: Callable[[], bool]) -> None:
         """Have whatever is computed here end with `Interrupted` where that says so; where nothing is computed nothing can be stopped."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether something is still being computed that was stopped: nobody waits for it, and it comes to its end."""
+        return False
+
     def reach_ahead(self, position: int, last: int) -> int:
         """Compute several small stages from a position on, where looking at them all afterwards is quicker than each in turn.
 

@@ -13,6 +13,7 @@ import torch
 
 from .arena import Arena, one_value
 from .lifetimes import Lifetimes, thinned
+from .long_work import LongWork
 
 BufferKey = tuple[tuple[int, ...], torch.dtype, torch.device]
 CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
@@ -47,6 +48,7 @@ class MemoryPool:
 
     Attributes:
         counting: whether values may have to go, so that it is counted where they lie and who was used last.
+        long_work: what is being computed here on a thread of its own.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class MemoryPool:
     ) -> None:
         self.budget = budget
         self.counting = False
+        self.long_work = LongWork()
         self._expected = 0
         self._arena = Arena() if device is None or reuses(device) else None
         self.anchors = frozenset(anchors)

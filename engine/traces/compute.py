@@ -23,7 +23,8 @@ from .fleeting import Fleeting
 from .in_rows import InRows, Onlooker, block_of
 from .input_tensors import input_tensors
 from .lifetimes import Lifetimes
-from .out_of_memory import is_full, made_room, with_room
+from .long_work import Task, long_stages, nobody
+from .out_of_memory import with_room
 from .patches.changes import patched
 from .patches.patch_set import PatchSet
 from .row_blocks import RowBlock
@@ -48,6 +49,7 @@ class Computation:
 
     Attributes:
         stopped: whether what is being computed is to stop.
+        in_rows: computes what is too large to be whole, and knows its parts.
     """
 
     def __init__(
@@ -66,8 +68,8 @@ class Computation:
         self.device = torch.empty(0, device=device).device  # `cuda` is `cuda:0` then, as its tensors say
         self._reuses = reuses(self.device)
         # a proxy, so that a computation that nobody has any more goes at once, and its memory with it
-        self._in_rows = InRows(weakref.proxy(self), max(length for _, length in inputs.sizes.values()))
-        self.stopped: Callable[[], bool] = lambda: False
+        self.in_rows = InRows(weakref.proxy(self), max(length for _, length in inputs.sizes.values()))
+        self.stopped: Callable[[], bool] = nobody
         self.stale: frozenset[str] = frozenset()
         self._patches = PatchSet()
         self._base = base
@@ -129,37 +131,25 @@ class Computation:
             if kept is not None or not self.is_windowed(name):
                 return block_of(kept if kept is not None else self.tensor(name), RowBlock(start, stop, heads))
             expect_at_hand(name)
-            return self._in_rows.rows(name, start, stop, heads)
-
-    def parts(self, name: str) -> list[RowBlock]:
-        """What is computed together of a value that is never whole: blocks of rows, of all heads or of a few."""
-        return self._in_rows.parts(name)
-
-    def row_blocks(self, name: str) -> list[tuple[int, int]]:
-        """Where the blocks of rows of a value begin and end; they depend on the shapes alone, and on the number of threads."""
-        return self._in_rows.blocks(name)
-
-    def made_of_rows(self, name: str) -> str | None:
-        """The first whole value that is made from the rows of one that is never whole; None where there is none."""
-        return self._in_rows.made_of(name)
+            return self.in_rows.rows(name, start, stop, heads)
 
     def rows_between(self, name: str, made: str) -> list[str]:
         """Values that are never whole and pass by on the way from one of them to a whole one: those after it in the program."""
         first = self.program.index(name)
-        return [each for each in self._in_rows.passing(made) if self.program.index(each) > first]
+        return [each for each in self.in_rows.passing(made) if self.program.index(each) > first]
 
     def watched(self, name: str, watcher: Onlooker) -> None:
         """Compute a value and have values that are never whole looked at as they pass; one of those passes by itself."""
         with self.lock:
             expect_at_hand(name)
-            self._in_rows.watched = name, watcher
+            self.in_rows.watched = name, watcher
             try:
                 if self.is_windowed(name):
-                    self._in_rows.walk(name)
+                    self.in_rows.walk(name)
                 else:
                     self.whole(name)
             finally:
-                self._in_rows.watched = None
+                self.in_rows.watched = None
 
     @property
     def _expected(self) -> int:
@@ -284,14 +274,26 @@ class Computation:
 
     def _result(self, stage: Stage, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """What a stage makes of its inputs; where memory is full, once room has been made."""
-        op = self._stages[stage.name][1]
+        return with_room(self, stage.name, lambda: self._made(stage, inputs))
+
+    def _made(self, stage: Stage, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The same, by a thread of its own where it takes long and somebody may have it stopped."""
+        op, weights, work = self._stages[stage.name][1], self.weights_of(stage), self.cache.pool.long_work
         out = (lambda: self._buffer(stage.name)) if self._lays(stage.name) else no_memory
-        try:
-            return op.compute(inputs, self.weights_of(stage), out)
-        except (RuntimeError, MemoryError) as error:
-            if not is_full(error):
-                raise
-        return made_room(self, stage.name, lambda: op.compute(inputs, self.weights_of(stage), out))
+        if self.stopped is not nobody and stage.name in self._long:
+            return work.result(Task(stage.name, op, inputs, weights), out, self.go_on)
+        work.finish(self.go_on)
+        return op.compute(inputs, weights, out)
+
+    def finish(self, name: str) -> None:
+        """Before something is computed in rows: wait until what was left is computed to its end, which reads what may be written to."""
+        expect_at_hand(name)
+        self.cache.pool.long_work.finish(self.go_on)
+
+    @cached_property
+    def _long(self) -> frozenset[str]:
+        """The stages that take long."""
+        return long_stages(self.program, self.shadows, self.device)
 
     def _lays(self, name: str) -> bool:
         """Whether a value is computed in memory of ours; torch itself is quicker to find a little."""
@@ -368,7 +370,7 @@ class Computation:
 
     def _compute_by_rows(self, stage: Stage) -> torch.Tensor:
         """A stage whose inputs are never whole: part after part, the same parts every time."""
-        return self._in_rows.fill(stage, with_room(self, stage.name, lambda: self._buffer(stage.name)))
+        return self.in_rows.fill(stage, with_room(self, stage.name, lambda: self._buffer(stage.name)))
 
     def go_on(self, name: str) -> None:
         """Asked between two stages, and between two parts of one.

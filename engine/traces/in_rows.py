@@ -39,6 +39,10 @@ class Wholes(Full, Near, Protocol):
         """Raise where what is being done is to stop."""
         ...
 
+    def finish(self, name: str) -> None:
+        """Before rows of a value are computed: wait until nothing else is."""
+        ...
+
 
 class Onlooker(Protocol):
     """Looks at parts of values that are never whole, as they pass."""
@@ -166,6 +170,7 @@ class _Pass(AbstractContextManager["_Pass"]):
         self._last: torch.Tensor | None = None  # a result in memory of this pass, which the next may use
 
     def __enter__(self) -> _Pass:
+        self._wholes.finish(self._name)
         try:
             for name in dict.fromkeys(self._sources(self._name)):
                 self._held.enter_context(self._wholes.hold([name]))

@@ -105,7 +105,7 @@ class Run(LiveTrace):
         return self.computation.is_windowed(name)
 
     def row_blocks(self, name: str) -> list[tuple[int, int]]:
-        return self.computation.row_blocks(name)
+        return self.computation.in_rows.blocks(name)
 
     @property
     def is_tight(self) -> bool:
@@ -113,6 +113,10 @@ class Run(LiveTrace):
 
     def stop_when(self, stopped: Callable[[], bool]) -> None:
         self.computation.stopped = stopped
+
+    @property
+    def goes_on(self) -> bool:
+        return self.computation.cache.pool.long_work.goes_on
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""

@@ -82,7 +82,7 @@ class RunValue(Value):
         if not self.computation.is_windowed(self.name) or self._never_built or not is_rectangle(bound):
             yield from self.blocks(bound)
             return
-        for part in self.computation.parts(self.name):
+        for part in self.computation.in_rows.parts(self.name):
             here = narrowed(bound, axis, slice(part.start, part.stop), self.shape[axis])
             if here is not None and part.heads is not None:
                 here = narrowed(here, 1, part.heads, self.shape[1])
@@ -127,7 +127,7 @@ class RunValue(Value):
         places = range(part, part + 1) if isinstance(part, int) else range(*part.indices(self.shape[axis]))
         heads, index = self._heads_of(index)
         pieces: list[torch.Tensor] = []
-        for start, stop in self.computation.row_blocks(self.name):
+        for start, stop in self.computation.in_rows.blocks(self.name):
             wanted = [place for place in places if start <= place < stop]
             if wanted:
                 first, last = min(wanted), max(wanted)

@@ -79,7 +79,7 @@ class Passing:
 
     def _pass(self, name: str, kind: str) -> None:
         computation = self._computation
-        made = computation.made_of_rows(name)
+        made = computation.in_rows.made_of(name)
         here = (
             made is not None and computation.program[made].layer == computation.program[name].layer
         )  # a mask is of no layer

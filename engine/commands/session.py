@@ -8,7 +8,7 @@ from dataclasses import replace
 from time import time
 from typing import TYPE_CHECKING
 
-from ..debugger.cancel import CancelToken, nothing
+from ..debugger.cancel import CancelToken
 from ..debugger.cursor import Debugger
 from ..debugger.forks import Forks
 from ..messages.errors import InputError
@@ -46,7 +46,8 @@ class Session:
         compared_line: what it was last compared with, as it was typed: `model './my port' tolerance 1e-5`.
         cancel: stops the order that is being carried out.
         tell: who is told in a line, before an order that takes long has ended, that it does.
-        between: called between two stages of a motion, when nothing is half done; see `Debugger`.
+        meanwhile: what is done during a motion, between two stages and while one that takes long is waited for: it may look at what is
+            at hand and change nothing.
     """
 
     def __init__(self, trace: Trace, encoder: Encoder | None = None) -> None:
@@ -61,11 +62,12 @@ class Session:
         self.tour: TourPlace | None = None
         self.cancel = CancelToken()
         self.tell: Callable[[str], object] = lambda line: None
-        self.between: Callable[[], object] = nothing
+        self.meanwhile: Callable[[], object] = lambda: None
+        self._in_between = False  # it is being done
         self.opened = time()
         self.begun: tuple[str, ...] = ()
         self.compared_line = ""
-        self.branches = Forks(trace, self.stopped, lambda: self.between())
+        self.branches = Forks(trace, self.stopped)
 
     # -- orders --------------------------------------------------------------------------------------------------
 
@@ -87,7 +89,16 @@ class Session:
         self.cancel = outer or CancelToken()
 
     def stopped(self) -> bool:
-        """Whether the order that is being carried out is to stop."""
+        """Whether the order that is being carried out is to stop.
+
+        Asked often; so it is here that others have their turn while the cursor moves, for no value changes then.
+        """
+        if self.debugger.moves and not self._in_between:
+            self._in_between = True
+            try:
+                self.meanwhile()
+            finally:
+                self._in_between = False
         return self.cancel.cancelled
 
     def record(self) -> None:
@@ -99,7 +110,7 @@ class Session:
     def show(self, trace: Trace) -> None:
         """Look at another trace: the cursor goes back to the start, breakpoints stay where their stages exist."""
         before = self.debugger
-        self.branches = Forks(trace, self.stopped, lambda: self.between())
+        self.branches = Forks(trace, self.stopped)
         self.reference = self._reference  # what is looked at now is held against it too
         self.done.clear()
         self.changed()

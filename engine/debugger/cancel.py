@@ -22,7 +22,3 @@ class CancelToken:
 def never() -> bool:
     """Nobody stops it."""
     return False
-
-
-def nothing() -> None:
-    """Nobody looks on."""

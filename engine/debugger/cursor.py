@@ -15,7 +15,7 @@ from ..program.source_lines import is_line
 from ..program.stage import Stage
 from ..program.trace import Trace
 from .breakpoints import Breakpoint, Condition, Watched, written
-from .cancel import never, nothing
+from .cancel import never
 from .parts import Part, blocks, part_end, part_start, rooms
 
 START = -1
@@ -48,14 +48,12 @@ class Debugger:
     Args:
         trace: a run or a recording.
         stopped: whether the motion that is under way is to stop; asked before every stage.
-        between: called before every stage of a motion that stops on the way, when nothing is half done: whoever looks on may read.
     """
 
-    def __init__(
-        self, trace: Trace, stopped: Callable[[], bool] = never, between: Callable[[], object] = nothing
-    ) -> None:
+    def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
         self.trace = trace
-        self._stopped, self._between = stopped, between
+        self._stopped = stopped
+        self.moves = False
         self.position = START
         self.furthest = START
         self.breakpoints: dict[int, Breakpoint] = {}
@@ -68,7 +66,7 @@ class Debugger:
 
     def over(self, trace: Trace) -> Debugger:
         """Another debugger at the same place with the same breakpoints, over another trace of the same program."""
-        other = Debugger(trace, self._stopped, self._between)
+        other = Debugger(trace, self._stopped)
         other.position, other.furthest, other.place = self.position, self.furthest, self.place
         other.breakpoints, other._numbers = dict(self.breakpoints), self._numbers
         return other
@@ -155,13 +153,19 @@ class Debugger:
     def _run_to(self, target: int) -> Stop:
         """Walk to `target` (clipped to the program), stopping where a breakpoint holds: the one idea of motion."""
         start, end = self.position, max(START, min(target, self.last))
-        step = 1 if target >= start else -1
         if end == start:
             return self._stop("end" if start == self.last else "start" if start == START else "step")
         self._remember()
+        self.moves = True
+        try:
+            return self._walk(start, end)
+        finally:
+            self.moves = False
+
+    def _walk(self, start: int, end: int) -> Stop:
+        step = 1 if end > start else -1
         ahead = start  # how far stages have been run so that they can be looked at together
         for position in range(start + step, end + step, step):
-            self._between()
             if self._stopped():
                 return self._stop("interrupt")
             if position > ahead and step > 0 and self.breakpoints:

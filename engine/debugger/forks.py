@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..messages.errors import InputError
 from ..program.patch import Patch
 from ..program.trace import LiveTrace, Trace, expect_live
-from .cancel import never, nothing
+from .cancel import never
 from .cursor import Debugger
 
 
@@ -37,15 +37,12 @@ class Forks:
     Args:
         trace: the original.
         stopped: whether a motion in any of them, or what is computed, is to stop.
-        between: called between two stages of a motion in any of them; see `Debugger`.
     """
 
-    def __init__(
-        self, trace: Trace, stopped: Callable[[], bool] = never, between: Callable[[], object] = nothing
-    ) -> None:
+    def __init__(self, trace: Trace, stopped: Callable[[], bool] = never) -> None:
         self._stopped = stopped
         trace.stop_when(stopped)
-        self.branches = {0: Branch(0, None, trace, Debugger(trace, stopped, between))}
+        self.branches = {0: Branch(0, None, trace, Debugger(trace, stopped))}
         self.current = self.branches[0]
         self._last = 0  # a number is given once: what was dropped is not what comes after it
 

@@ -81,13 +81,15 @@ def test_looking_on_sees_every_stage_that_a_motion_has_come_past(small: Encoder)
     expected = {stage.name: run[stage.name].read() for stage in run.program if not run.is_windowed(stage.name)}
     run.release()
 
-    def look_on() -> None:
+    def look_on() -> bool:
         seen.append(debugger.position)
         if debugger.stage is not None and debugger.stage.name in expected:
             with only_at_hand():
                 assert np.array_equal(run[debugger.stage.name].read(), expected[debugger.stage.name])
 
-    debugger = Debugger(run, between=look_on)
+        return False
+
+    debugger = Debugger(run, look_on)
     debugger.cont()
     assert seen == list(range(-1, debugger.last))
     seen.clear()
@@ -100,7 +102,7 @@ def test_looking_on_sees_every_stage_that_a_motion_has_come_past(small: Encoder)
 
 def test_a_session_is_looked_at_in_every_fork(small: Encoder) -> None:
     session, seen = Session(small.run(TEXTS), small), list[int]()
-    session.between = lambda: seen.append(session.branches.current.number)
+    session.meanwhile = lambda: seen.append(session.branches.current.number)
     do(session, "step", "fork", "step 2", "switch 0", "step")
     assert seen == [0, 1, 1, 0]
     session.show(small.run(["another"]))

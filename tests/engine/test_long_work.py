@@ -16,6 +16,7 @@ from encoder_tui.engine.debugger.cursor import Debugger
 from encoder_tui.engine.ops.attention import Softmax
 from encoder_tui.engine.ops.linear import Linear
 from encoder_tui.engine.traces import long_work
+from encoder_tui.engine.traces.at_hand import NotAtHand, only_at_hand
 from encoder_tui.engine.traces.long_work import long_stages
 from family_kit import open_pair, random_model, random_tokens
 from family_modernbert import SAMPLE
@@ -102,6 +103,25 @@ def test_the_waiting_stops_and_the_product_goes_on(encoder: Encoder, held: Held)
     assert not run.goes_on
     assert held.count == 1, "what was made meanwhile is taken"
     assert threading.current_thread().name not in held.threads
+    assert not differing(run, run_of(encoder))
+
+
+def test_what_is_known_is_looked_at_while_a_product_is_waited_for(encoder: Encoder, held: Held):
+    run, seen = run_of(encoder), list[int]()
+    session = Session(run)
+
+    def look() -> None:
+        if held.begun.is_set() and not held.opened.is_set():
+            with only_at_hand():
+                run.value(run.program[UP].inputs[0]).read()
+                with pytest.raises(NotAtHand):
+                    run.value(UP).read()
+            seen.append(session.debugger.position)
+            held.opened.set()
+
+    session.meanwhile = look
+    TABLE.execute(session, "continue")
+    assert seen == [run.program.index(UP) - 1]
     assert not differing(run, run_of(encoder))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from encoder_tui.engine.commands import CommandTable
 from encoder_tui.engine.messages.errors import InputError
-from encoder_tui.tui.app import engine_thread
+from encoder_tui.tui.app import engine_thread, wanted_work
 from encoder_tui.tui.app.engine_thread import (
     Answered,
     EngineThread,
@@ -23,7 +23,7 @@ from encoder_tui.tui.app.engine_thread import (
 )
 from encoder_tui.tui.app.faults import OwnFault
 from encoder_tui.tui.reading.work import Work
-from fakes import Gate, fake_session
+from fakes import FakeTrace, Gate, fake_session
 from textual.message import Message
 
 SENDER: Any = object()
@@ -325,4 +325,98 @@ def test_a_thread_that_ends_says_so(post: Post, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(engine, "_run", None)
     engine.execute("step", "console")
     assert isinstance(post.next(Failed).error, OwnFault)
+    assert engine.close(30)
+
+
+# -- looking, where there are commands ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is done has been done for long."""
+    for module in (engine_thread, wanted_work):
+        monkeypatch.setattr(module, "LATE", 0.0)
+
+
+def test_a_look_that_takes_long_gives_way_to_a_command_and_is_taken_up_after_it(post: Post, at_once: None) -> None:
+    engine, begun, runs = ready(post), threading.Event(), list[int]()
+
+    def run(session: Any) -> int:
+        runs.append(len(session.debugger.breakpoints))
+        begun.set()
+        while len(runs) == 1:  # until it is stopped
+            if session.stopped():
+                raise InputError("stopped on the way")
+        return runs[-1]
+
+    engine.want(SENDER, Work("look", run))
+    assert begun.wait(30)
+    engine.execute("break output", "key")  # no motion, during which it would be done as well
+    assert len(post.next(Answered).position.breakpoints) == 1
+    found = post.next(Worked)
+    assert (found.result, runs) == (1, [0, 1])
+    assert engine.close(30)
+    assert post.messages.empty()
+
+
+def test_newer_work_is_done_in_place_of_what_gave_way(post: Post, at_once: None) -> None:
+    engine, begun = ready(post), threading.Event()
+
+    def run(session: Any) -> str:
+        begun.set()
+        while not session.cancel.gave_way:
+            session.stopped()
+        engine.want(SENDER, Work("look", lambda session: "newer"))
+        return "older"
+
+    engine.want(SENDER, Work("look", run))
+    assert begun.wait(30)
+    engine.execute("break output", "key")
+    assert not engine.current(post.next(Worked))  # nobody waits for it any more, so it is not taken up again
+    post.next(Answered)
+    assert post.next(Worked).result == "newer"
+    assert engine.close(30)
+    assert post.messages.empty()
+
+
+def test_a_look_that_gave_way_and_is_stopped_is_not_taken_up_again(post: Post, at_once: None) -> None:
+    engine, begun = ready(post), threading.Event()
+
+    def run(session: Any) -> None:
+        begun.set()
+        while not session.stopped():
+            pass
+        engine.interrupt()
+        raise InputError("stopped on the way")
+
+    engine.want(SENDER, Work("look", run))
+    assert begun.wait(30)
+    engine.execute("break output", "key")
+    assert isinstance(post.next(Worked).result, InputError)
+    assert engine.close(30)
+    assert post.messages.empty()
+
+
+def test_a_look_that_is_soon_done_is_seen_before_the_command(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wanted_work, "LATE", float("inf"))
+    engine, begun, given = ready(post), threading.Event(), threading.Event()
+
+    def run(session: Any) -> bool:
+        begun.set()
+        assert given.wait(30)
+        return session.stopped()
+
+    engine.want(SENDER, Work("look", run))
+    assert begun.wait(30)
+    engine.execute("step", "key")
+    given.set()
+    assert post.next(Worked).result is False
+    post.next(Answered)
+
+
+def test_closing_tells_of_what_goes_on_though_nobody_waits(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ready(post)
+    monkeypatch.setattr(FakeTrace, "goes_on", True)
+    assert not engine.close(30)
+    monkeypatch.setattr(FakeTrace, "goes_on", False)
     assert engine.close(30)

@@ -20,7 +20,7 @@ from ..reading.work import LATE, Receiver, Work
 from ..state.keymap import rebound
 from ..state.position import Position
 from .faults import Faults
-from .wanted_work import Job, Lack, WantedWork
+from .wanted_work import GivesWay, Job, Lack, WantedWork
 
 if TYPE_CHECKING:
     from ...engine.commands import CommandTable, Reply
@@ -215,7 +215,7 @@ class EngineThread:
         """End the thread.
 
         Returns:
-            Whether it has ended; it may be deep in a library that cannot be interrupted.
+            Whether it has ended, and nothing goes on that it left; it may be deep in a library that cannot be interrupted.
         """
         self.interrupt()
         with self._awake:
@@ -224,7 +224,8 @@ class EngineThread:
             self._awake.notify()
         if self._thread.ident is not None:
             self._thread.join(patience)
-        return not self._thread.is_alive()
+        goes_on = self._session is not None and self._session.trace.goes_on
+        return not self._thread.is_alive() and not goes_on
 
     # -- the thread ----------------------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class EngineThread:
         self._send(Listed(table, refused))
         session = self._session = self._start(self._report)
         session.tell = lambda line: self._send(TakesLong(line))
-        session.between = self._look_up
+        session.meanwhile = self._look_up
         self._position = look(session, None)
         self._send(Ready(self._position, session.notes))
         while True:
@@ -253,11 +254,12 @@ class EngineThread:
                     return
                 line = self._lines.popleft() if self._lines else None
                 self._begun, self._running, self._looks_up = monotonic(), line, False
-                self._working = job = self._work.take() if line is None else None
+                token = GivesWay(lambda: self._lines)
+                self._working = job = self._work.take(token) if line is None else None
             if line:
                 self._run(line, table, session, self._position)
             elif job and not job.work.is_stale(session):
-                self._do(job, session, self._position)
+                self._do(job, token, session, self._position)
 
     def _run(self, line: _Line, table: CommandTable, session: Session, before: Position) -> None:
         reply, problem, position = None, None, before
@@ -272,9 +274,9 @@ class EngineThread:
         self._position, self._running = position, None
         self._send(Answered(line.text, line.origin, reply, problem, position))
 
-    def _do(self, job: Job, session: Session, before: Position) -> None:
+    def _do(self, job: Job, token: GivesWay, session: Session, before: Position) -> None:
         position = None
-        session.cancel = job.cancel
+        session.cancel = token
         try:
             result = job.work.run(session)
             session.end()
@@ -283,10 +285,15 @@ class EngineThread:
         except BaseException as error:
             result = self._named(error)
         session.end()
-        self._send(Worked(job.sender, job.work, result, job.ticket, position))
+        if not token.gave_way:
+            self._send(Worked(job.sender, job.work, result, job.ticket, position))
+            return
+        with self._awake:
+            job.cancel = CancelToken()
+            self._work.put_back(job)
 
     def _look_up(self) -> None:
-        """Between two stages of a motion: do work that needs nothing but what is at hand; other work waits for its end.
+        """During a motion: do work that needs nothing but what is at hand; other work waits for its end.
 
         One at most, so that the motion goes on however much is asked for; and only once the command has been at it for so long
         that it would be noticed: a short one comes before all work.

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ...engine.debugger.cancel import CancelToken
-from ..reading.work import Receiver, Work
+from ..reading.work import LATE, Receiver, Work
 
 if TYPE_CHECKING:
     from ...engine.debugger.cursor import Debugger
+
+
+class GivesWay(CancelToken):
+    """Belongs to work: it is stopped as well where a command has come and it is not done soon; then it is done after that.
+
+    What is done soon is seen before the command, so that a key that is held down shows all it passes.
+
+    Args:
+        waits: whether a command does.
+
+    Attributes:
+        gave_way: whether it was stopped for one.
+    """
+
+    def __init__(self, waits: Callable[[], object]) -> None:
+        super().__init__()
+        self._waits, self._begun, self.gave_way = waits, monotonic(), False
+
+    def cancel(self) -> None:
+        """Stop it for good."""
+        super().cancel()
+        self.gave_way = False
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is to stop."""
+        if not self._cancelled and not self.gave_way:
+            self.gave_way = bool(self._waits()) and monotonic() - self._begun > LATE
+        return self._cancelled or self.gave_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +99,15 @@ class WantedWork:
         """Whether nothing newer of its key has been asked for since."""
         return self._tickets.get(work.key) == ticket
 
-    def take(self) -> Job:
-        """The one that has waited longest, which waits no more."""
-        return self._jobs.pop(next(iter(self._jobs)))
+    def take(self, token: CancelToken) -> Job:
+        """The one that has waited longest, which waits no more; `token` stops it."""
+        job = self._jobs.pop(next(iter(self._jobs)))
+        job.cancel = token
+        return job
+
+    def put_back(self, job: Job) -> None:
+        """Have a job wait again, unless newer work has taken its place."""
+        self._jobs.setdefault(job.work.key, job)
 
     def to_try(self, debugger: Debugger) -> Job | None:
         """The first that may need nothing but what is at hand; it waits on, until it is known that it does."""

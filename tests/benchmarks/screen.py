@@ -57,7 +57,7 @@ class Walk:
 
 
 WALKS = {
-    "map": Walk(("2",), ("m", *"ljhkljk"), ("1",)),
+    "map": Walk(("2",), ("m", *"ljhkljk"), ("H", "1")),
     "heat": Walk(("2",), ("1", *MOTIONS)),
     "numbers": Walk(("1",), ("2", *MOTIONS)),
     "heads": Walk(("1",), ("3", *MOTIONS)),
@@ -65,7 +65,7 @@ WALKS = {
     "why": Walk(("1",), ("5", *MOTIONS)),
     "diff": Walk(("1",), ("6", *MOTIONS)),
     "lines": Walk(("1",), ("7", *MOTIONS)),
-    "grid": Walk(("1",), ("8", *MOTIONS)),
+    "grid": Walk(("1",), ("8", *MOTIONS), ("H",)),
     "product": Walk(("1", "d"), ("9", *MOTIONS), ("u",)),
     "change": Walk(("1",), ("0", *MOTIONS)),
     "words": Walk(("1",), ("p", *MOTIONS)),

@@ -13,7 +13,7 @@ from encoder_tui.engine.program.index import TOKEN_AXES
 from encoder_tui.engine.program.inputs import Inputs
 from encoder_tui.engine.program.per_text import Index
 from encoder_tui.engine.program.value import Value
-from encoder_tui.tui.drawing.braille import BLANK, Canvas
+from encoder_tui.tui.drawing.braille import BLANK, Canvas, Stroke
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.layouts.link import links_of, origin_near, rows_for
 from encoder_tui.tui.views.link_view import SMALL, LinkView
@@ -220,14 +220,13 @@ def test_the_chosen_token_is_on_screen(origin: int, cursor: int, shown: int, tot
 @pytest.mark.parametrize(("start", "end"), [(-400.0, 3.0), (2.0, 9000.0), (-50.0, -60.0)])
 def test_a_line_may_leave_the_canvas(start: float, end: float) -> None:
     canvas = Canvas(9, 3)
-    canvas.line(start, end, 7, thick=3)
+    canvas.draw([Stroke(start, end, 7, thick=3)])
     assert all(sum(len(text) for text, _ in canvas.runs(line)) == 9 for line in range(3))
 
 
 def test_a_cell_has_the_colour_of_the_last_line() -> None:
     canvas = Canvas(4, 2)
-    canvas.line(1.5, 1.5, 1)
-    canvas.line(1.5, 1.5, 2, thick=2)
+    canvas.draw([Stroke(1.5, 1.5, 1), Stroke(1.5, 1.5, 2, thick=2)])
     assert canvas.runs(0) == [("⠶⠶⠶⠶", 2)]
     assert canvas.runs(1) == [("    ", BLANK)]
 

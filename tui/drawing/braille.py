@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,23 @@ BLANK = -1
 _BITS = np.array([[0, 3], [1, 4], [2, 5], [6, 7]], dtype=np.int32)  # which bit of a pattern a dot is: (down, across)
 
 Stretch = tuple[str, int]
-Places = npt.NDArray[np.int32]
+
+
+class Stroke(NamedTuple):
+    """A line from the left edge of a canvas to the right one; what lies above or below the canvas is left out.
+
+    Attributes:
+        start, end: how far down it begins and ends, in dots; it bends towards level at both ends.
+        code: its colour.
+        thick: in dots.
+        gap: how far its dots are apart; 1 is unbroken.
+    """
+
+    start: float
+    end: float
+    code: int
+    thick: int = 1
+    gap: int = 1
 
 
 class Canvas:
@@ -31,27 +48,18 @@ class Canvas:
         self._codes = np.full((self.height, self.width), BLANK, dtype=np.int16)
         self._written: list[list[Stretch]] | None = None  # each line, once one is asked for
 
-    def line(self, start: float, end: float, code: int, *, thick: int = 1, gap: int = 1) -> None:
-        """A line from the left edge to the right one; what lies above or below the canvas is left out.
-
-        Args:
-            start, end: how far down it begins and ends, in dots; it bends towards level at both ends.
-            code: its colour.
-            thick: in dots.
-            gap: how far its dots are apart; 1 is unbroken.
-        """
-        self._set(_way(start, end, self.height, self.width, thick, gap), code)
-
-    def lines(self, ends: Iterable[tuple[float, float]], code: int, *, gap: int = 1) -> None:
-        """Thin lines of one colour, each with its start and its end; hundreds take little longer than a few."""
-        ways = [_way(start, end, self.height, self.width, 1, gap) for start, end in ends]
+    def draw(self, strokes: Sequence[Stroke]) -> None:
+        """Lines, the last one in front; hundreds take little longer than a few."""
+        ways = [_way(start, end, self.height, self.width, thick, gap) for start, end, _, thick, gap in strokes]
         if ways:
-            self._set(np.concatenate(ways), code)
+            codes = np.repeat([stroke.code for stroke in strokes], list(map(len, ways)))
+            self._set(np.concatenate(ways), codes)
 
-    def _set(self, places: Places, code: int) -> None:
+    def _set(self, dots: npt.NDArray[np.int32], codes: npt.NDArray[np.int64] | int) -> None:
+        """Set dots, each of the colour of the last line that has one in its cell."""
         self._written = None
-        self._dots[places] = True
-        self._codes.reshape(-1)[places // DOTS] = code
+        self._dots[dots] = True
+        self._codes.reshape(-1)[dots // DOTS] = codes
 
     def dots(self, down: npt.NDArray[np.float64], across: npt.NDArray[np.int64], code: int, *, thick: int = 1) -> None:
         """Dots of one colour; those above or below the canvas, or at no number, are left out.
@@ -89,21 +97,21 @@ class Canvas:
 
 
 @lru_cache(maxsize=16)
-def _places(height: int, width: int) -> Places:
+def _places(height: int, width: int) -> npt.NDArray[np.int32]:
     """Where each dot of a canvas of so many cells, down and across, is among all: of its cell, the bit of its pattern."""
     y, x = np.arange(height * DOWN)[:, None], np.arange(width * ACROSS)[None, :]
     return ((y // DOWN * width + x // ACROSS) * DOTS + _BITS[y % DOWN, x % ACROSS]).astype(np.int32)
 
 
 @lru_cache(maxsize=2048)  # as a picture scrolls, its lines have the same ends again
-def _way(start: float, end: float, height: int, width: int, thick: int, gap: int) -> Places:
+def _way(start: float, end: float, height: int, width: int, thick: int, gap: int) -> npt.NDArray[np.int32]:
     """The dots of a line on a canvas of so many cells."""
     rows, columns = height * DOWN, width * ACROSS
     if not rows or not columns:
         return np.zeros(0, dtype=np.int32)
     bent, across = _bend(max(columns, int(2 * min(abs(end - start), 16 * rows))), columns)
     down, places = start + (end - start) * bent, _places(height, width)
-    parts: list[Places] = []
+    parts: list[npt.NDArray[np.int32]] = []
     for part in range(thick):
         y = np.floor(down + part - (thick - 1) / 2 + 0.5).astype(np.int64)
         kept = (y >= 0) & (y < rows)

@@ -12,10 +12,11 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing.bars import across
-from ..drawing.braille import BLANK, Canvas
+from ..drawing.braille import BLANK, DOWN, Canvas, Stroke
 from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_of
 from ..drawing.numbers import Scalar, percent_of, short
 from ..drawing.scroll_position import that_fits
+from ..drawing.strokes import LEAST, SAMPLES, STYLES, strokes_to
 from ..drawing.text import StyledText, cell_len, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
@@ -31,9 +32,6 @@ SMALL = 1 << 18  # numbers; a larger plane is read a window at a time
 LEAST_COLOUR, LEAST_OF_SIGNED = 11, 7
 BOLD = Style(bold=True)
 FAINT = 99  # the colour of other queries' lines
-# From which share of the largest number on a line is drawn so: how thick, and how far apart its dots are.
-STYLES = ((0.5, 3, 1), (0.2, 2, 1), (0.06, 1, 1), (0.02, 1, 4))
-SAMPLES = ("⣶⣶", "⠶⠶", "⠤⠤", "⠄⠄")
 STRONG = 0.3  # other queries' lines are drawn from this share on
 MOST_FAINT = 256
 
@@ -201,14 +199,11 @@ class LinkView(ValueView):
         order = np.argsort(-shares, kind="stable")
         self._ranked = order[shares[order] > 0].tolist()
         self._strongest = self._ranked[0] if self._ranked else -1
-        start = layout.middle(row - self._origins[0])
-        drawn = self._ranked[: int(np.count_nonzero(shares >= STYLES[-1][0]))]  # of the others none is
-        for key in reversed(drawn):
-            share = float(shares[key])
-            thick, gap = next((thick, gap) for least, thick, gap in STYLES if share >= least)
-            # a key far off the screen is far away, but the line to it is to be seen for a while
-            end = max(-4 * layout.body, min(layout.middle(key - self._origins[1]), 8 * layout.body))
-            self._canvas.line(start, end, int(self._codes[key]), thick=thick, gap=gap)
+        drawn = np.array(self._ranked[: int(np.count_nonzero(shares >= LEAST))][::-1], dtype=np.int64)
+        # a key far off the screen is far away, but the line to it is to be seen for a while
+        middles = layout.middle(0) + (drawn - self._origins[1]) * layout.pitch * DOWN
+        ends, start = np.clip(middles, -4 * layout.body, 8 * layout.body), layout.middle(row - self._origins[0])
+        self._canvas.draw(strokes_to(start, ends, shares[drawn], self._codes[drawn]))
 
     def _draw_others(self, shown: Shown, layout: LinkLayout) -> None:
         """What other queries on screen take most from, faintly."""
@@ -219,8 +214,9 @@ class LinkView(ValueView):
         shares = self._shares(near[:, left - bounds.column : left - bounds.column + layout.shown])
         strong = np.argwhere(shares >= STRONG)[:MOST_FAINT].tolist()
         here, down = self.cell[0] - first, first - top
-        ends = [(layout.middle(query + down), layout.middle(key)) for query, key in strong if query != here]
-        self._canvas.lines(ends, FAINT, gap=2)
+        self._canvas.draw([
+            Stroke(layout.middle(query + down), layout.middle(key), FAINT, gap=2) for query, key in strong if query != here
+        ])  # fmt: skip
 
     def _shares(self, numbers: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Magnitudes as shares of the last colour's; 0 for what is no number."""
@@ -332,7 +328,7 @@ class LinkView(ValueView):
             return words
         code, number = int(self._codes[key]), self._numbers[key]
         share = float(self._key_shares[key])
-        strong = share >= STYLES[-1][0] or code in MARKS
+        strong = share >= LEAST or code in MARKS
         ink = self.ink("note" if strong else "quiet")
         ink = ink + BOLD if share >= STYLES[0][0] else ink
         words.append((fit(self._written(number, code), layout.number, "right"), ink))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 from typing import Any
 
@@ -22,6 +24,7 @@ from encoder_tui.tui.app.engine_thread import (
     Worked,
 )
 from encoder_tui.tui.app.faults import OwnFault
+from encoder_tui.tui.app.pace import BEHIND
 from encoder_tui.tui.reading.work import Work
 from fakes import FakeTrace, Gate, fake_session
 from textual.message import Message
@@ -114,6 +117,30 @@ def test_lines_run_in_order_and_an_error_stops_none_of_them(post: Post) -> None:
     assert [found.position.cursor for found in answers] == [2, 2, 3, 3, 2]
     assert [type(found.error) for found in answers] == [type(None), InputError, type(None), InputError, type(None)]
     assert engine.close(30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system has priorities of threads")
+def test_what_computes_comes_after_the_screen(post: Post) -> None:
+    mine = priority()
+
+    def run(session: Any) -> tuple[int, int]:
+        made = list[int]()
+        thread = threading.Thread(target=lambda: made.append(priority()))
+        thread.start()
+        thread.join()
+        return priority(), made[0]
+
+    engine = ready(post)
+    engine.want(SENDER, Work("first", run))
+    behind = min(mine + BEHIND, 19)
+    assert post.next(Worked).result == (behind, behind)
+    assert priority() == mine
+    assert engine.close(30)
+
+
+def priority() -> int:
+    """How far behind others the thread is that asks."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def test_newer_work_takes_the_place_of_older_that_has_not_begun(post: Post) -> None:

@@ -20,6 +20,7 @@ from ..reading.work import LATE, Receiver, Work
 from ..state.keymap import rebound
 from ..state.position import Position
 from .faults import Faults
+from .pace import come_after_screen
 from .wanted_work import GivesWay, Job, Lack, WantedWork
 
 if TYPE_CHECKING:
@@ -230,6 +231,7 @@ class EngineThread:
     # -- the thread ----------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
+        come_after_screen()
         try:
             self._serve()
         except BaseException as error:

@@ -46,6 +46,25 @@ async def test_a_frame_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatc
             assert frames.drawn == count
 
 
+async def test_a_frame_waits_a_little_for_what_is_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as (app, _):
+        frames, timer = Frames(monkeypatch, app), app.main.frames
+        timer.expect("numbers")
+        timer.expect("text")
+        app.main.title_line.refresh()
+        timer.came("numbers")
+        await asyncio.sleep(0)
+        assert frames.drawn == 0
+        timer.came("text")
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        assert frames.drawn == 1
+        timer.expect("what never comes")
+        app.main.title_line.refresh()
+        while frames.drawn < 2:
+            await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize(
     ("key", "size", "frames_most"),
     [

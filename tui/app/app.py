@@ -153,7 +153,9 @@ class EncoderApp(Painted):
     @on(Wanted)
     def _wanted(self, message: Wanted) -> None:
         self.engine.want(message.sender, message.work)
-        if self.engine.keeps_waiting:
+        if not self.controller.pending:
+            self.main.frames.expect(message.work.key)
+        elif self.engine.keeps_waiting:
             message.sender.must_wait()
 
     @on(Waits)
@@ -173,6 +175,7 @@ class EncoderApp(Painted):
                 message.sender.failed(message.work, words_of(message.result))
         elif message.sender.is_attached:
             message.sender.receive(message.work, message.result)
+        self.main.frames.came(message.work.key)
 
     # -- what people do ------------------------------------------------------------------------------------------
 

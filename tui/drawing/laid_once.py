@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.geometry import Size
-from textual.widget import Widget
 
-if TYPE_CHECKING:
-    Base = Widget  # what it is mixed into is one
-else:
-    Base = object  # Textual takes styles from the first widget among the bases
+from .drawn_soon import DrawnSoon
 
 
-class LaidOnce(Base):
+class LaidOnce(DrawnSoon):
     """Mixed into a widget that a layout gives its size to, for good.
 
     Textual takes the size of what is in it for news, lays out the whole screen again and draws all of it a second time: in

@@ -177,7 +177,7 @@ class Trace(InNotebooks, ABC):
 
     @property
     def stale(self) -> frozenset[str]:
-        """Stages whose value was computed and no longer holds, since something upstream was patched."""
+        """Stages whose value would come out other than it last did: patches upstream are not those it was computed with."""
         return frozenset()
 
     @property

@@ -25,6 +25,7 @@ from .input_tensors import input_tensors
 from .lifetimes import Lifetimes
 from .long_work import Task, long_stages, nobody
 from .out_of_memory import with_room
+from .outdated import Outdated
 from .patches.changes import patched
 from .patches.patch_set import PatchSet
 from .row_blocks import RowBlock
@@ -50,6 +51,7 @@ class Computation:
     Attributes:
         stopped: whether what is being computed is to stop.
         in_rows: computes what is too large to be whole, and knows its parts.
+        outdated: knows what would come out other than it last did.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Computation:
         # a proxy, so that a computation that nobody has any more goes at once, and its memory with it
         self.in_rows = InRows(weakref.proxy(self), max(length for _, length in inputs.sizes.values()))
         self.stopped: Callable[[], bool] = nobody
-        self.stale: frozenset[str] = frozenset()
+        self.outdated = Outdated(program)
         self._patches = PatchSet()
         self._base = base
         self._apart: tuple[PatchSet, PatchSet, frozenset[str]] | None = None
@@ -196,13 +198,12 @@ class Computation:
         with self.lock:
             changed = patches.differing(self._patches)
             gone = self.program.all_downstream(changed)
-            had = self.stale | {name for name in gone if self.is_computed(name)}
+            self.outdated.drop(filter(self.is_computed, gone), self._patches)
             self._patches = patches
             for name in gone:
                 self.cache.drop(name)
                 self._fleeting.forget(name)
-            # what had been computed is stale until it is again; the run this is a fork of may have it
-            self.stale = frozenset(name for name in had if not self.is_computed(name))
+            self.outdated.compare(patches, self.is_computed)
         return frozenset(changed)
 
     def fork(self, inputs: Inputs) -> Computation:
@@ -213,7 +214,7 @@ class Computation:
         given = (self.program, self.weights, inputs, self.device, self.dtype_given, self.budget)
         child = Computation(*given, shadows=self.shadows, base=base)
         child.change(self._patches)
-        child.stale = frozenset()
+        child.outdated = Outdated(self.program)
         return child
 
     # -- how -----------------------------------------------------------------------------------------------------
@@ -308,12 +309,11 @@ class Computation:
 
     def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
         """Put a stage's patches upon its result, and keep that where it belongs."""
+        self.outdated.computed(name)
         if self._base is not None and self._shares(name):
             return self._base._keep(name, result)
         if name in self._patches.names:
             result = with_room(self, name, lambda: patched(result, self._patches.of(name)))
-        if name in self.stale:
-            self.stale -= {name}
         if self._fleeting:
             self._done_with_inputs(name)
             if self._is_fleeting(name):

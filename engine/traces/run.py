@@ -205,7 +205,7 @@ class Run(LiveTrace):
 
     @property
     def stale(self) -> frozenset[str]:
-        return self.computation.stale
+        return self.computation.outdated.names
 
     @property
     def patched(self) -> frozenset[str]:

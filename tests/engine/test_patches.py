@@ -53,6 +53,28 @@ def test_what_was_computed_downstream_is_stale_until_it_is_read(session: Session
     assert "layers.1.ffn.activation" not in run.stale
 
 
+def test_what_is_taken_back_unseen_leaves_nothing_stale(session: Session) -> None:
+    """A value that would come out as it last did is not stale, though it is no longer kept; what was looked at meanwhile is."""
+    run = session.trace
+    do(session, "patch layers.0.ffn.up[0, 0, 0] = 7")
+    run["layers.0.ffn.activation"].read()
+    do(session, "undo")
+    assert run.stale == {
+        "layers.0.ffn.activation",
+        "layers.0.ffn.up",
+    }  # `up` is read to see that the patch can be applied
+    do(session, "redo")
+    assert "layers.0.ffn.activation" not in run.stale
+    assert "layers.1.ffn.activation" in run.stale
+    run["layers.1.ffn.activation"].read()
+    do(session, "undo")
+    assert "layers.1.ffn.activation" in run.stale
+    with pytest.raises(InputError):
+        do(session, "patch layers.1.ffn.down[0, 0, 0] = 1e999")
+    run["output"].read()
+    assert run.stale == {stage for stage in run.stale if stage.startswith("head")}
+
+
 CHANGES: list[tuple[str, str, str, Callable[[NDArray[Any]], NDArray[Any]]]] = [
     ("patch layers.0.output[0, 1] = x * 2 + 1", "layers.0.output", "0, 1", lambda x: x * 2 + 1),
     ("scale layers.0.output[0, 1] 0.5", "layers.0.output", "0, 1", lambda x: x * np.float32(0.5)),
@@ -222,6 +244,12 @@ def test_what_a_fork_shares_with_the_original_again_is_not_stale(session: Sessio
     assert session.trace.stale == frozenset()
     do(session, "redo")
     assert "layers.0.attention.context" in session.trace.stale
+
+
+def test_what_the_original_computes_for_its_fork_is_not_stale_there(session: Session) -> None:
+    do(session, "fork", "ablate layers.0.attention.weights[head=1]", "goto end", "undo")
+    session.trace["output"].read()
+    assert session.trace.stale == frozenset()
 
 
 def test_a_patched_mask_is_not_taken_for_the_one_that_was_brought(small: Encoder):

@@ -127,28 +127,49 @@ def times(encoder: Encoder, trace: Trace, stopped: Callable[[], bool] = lambda: 
     return best
 
 
-def write_costs(title: str, listed: Sequence[Cost], whole: Cost) -> str:
-    """A table of costs: counts, and what share of the time goes where (of the multiply-adds where no time is known)."""
+def write_costs(title: str, listed: Sequence[Cost], whole: Cost, within: str = "") -> str:
+    """A table of costs: counts, and what share of the time goes where (of the multiply-adds where no time is known).
+
+    Args:
+        title: of the column of names.
+        listed, whole: a line each; shares are of the last.
+        within: what the names of those listed begin with and need not say, since the title does.
+    """
     timed = not math.isnan(whole.seconds)
-    wide = max(LEAST_NAME, cells(title), *(len(cost.name) for cost in (*listed, whole)))
-    heads = [tr("parameters"), tr("mult-adds"), tr("memory"), *[tr("time")] * timed]
-    lines = [_row(title, wide, heads) + "  " + (tr("share of time") if timed else tr("share of mult-adds"))]
+    heads = [title, tr("parameters"), tr("mult-adds"), tr("memory"), *[tr("time")] * timed]
+    rows = [heads]
     for cost in [*listed, whole]:
-        share = _share(cost, whole, timed)
         counts = [f"{cost.parameters:,}" if cost.parameters else "", _short(cost.multiply_adds), _size(cost.bytes)]
-        row = _row(cost.name, wide, [*counts, *[_time(cost.seconds)] * timed])
-        lines.append(f"{row}  {share:>6.1%} {_bar(share)}".rstrip())
+        rows.append([cost.name.removeprefix(within), *counts, *[_time(cost.seconds)] * timed])
+    wide = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    wide = [max(pair) for pair in zip(wide, LEAST, strict=False)]
+    head = tr("share") if timed else tr("of mult-adds")  # beside the time it is clear what of
+    share_wide = max(len("100.0%"), cells(tr("share")))
+    room = SCREEN - sum(wide) - len(wide) - share_wide - 1
+    bars = min(MOST_BARS, room) if room >= LEAST_BARS else 0  # a bar that is cut would say something else
+    lines = [f"{_row(heads, wide)} {' ' * (share_wide - cells(head))}{head}"]
+    for row, cost in zip(rows[1:], [*listed, whole], strict=True):
+        share = _share(cost, whole, timed)
+        lines.append(f"{_row(row, wide)} {share:>{share_wide}.1%} {_bar(share, bars)}".rstrip())
     return "\n".join(lines)
 
 
-# Cells of a name and of each column: so many that a table of the time it takes has it on a screen of 80.
-LEAST_NAME = 30
-COLUMNS = (11, 9, 9, 8)
+SCREEN = 76  # cells there are for a line on a screen of 80, less the frame of the page
+LEAST = (
+    21,
+    10,
+    9,
+    8,
+    8,
+)  # cells of a name, a stage's within its layer, and of the numbers: tables are in line with each other
+LEAST_BARS, MOST_BARS = 4, 16  # cells of the longest bar
 
 
-def _row(name: str, wide: int, texts: Sequence[str]) -> str:
-    pairs = zip(texts, COLUMNS, strict=False)
-    return name + " " * (wide - cells(name)) + "".join(f" {' ' * (width - cells(text))}{text}" for text, width in pairs)
+def _row(texts: Sequence[str], wide: Sequence[int]) -> str:
+    """A name, and numbers that end below one another."""
+    name, *numbers = texts
+    padded = (" " * (width - cells(text)) + text for text, width in zip(numbers, wide[1:], strict=True))
+    return " ".join([name + " " * (wide[0] - cells(name)), *padded])
 
 
 def _share(cost: Cost, whole: Cost, timed: bool) -> float:
@@ -156,7 +177,7 @@ def _share(cost: Cost, whole: Cost, timed: bool) -> float:
     return part / all_ if all_ and not math.isnan(part) else 0.0
 
 
-def _bar(share: float, cells: int = 16) -> str:
+def _bar(share: float, cells: int) -> str:
     eighths = round(share * cells * 8)
     return "█" * (eighths // 8) + ("", *"▏▎▍▌▋▊▉")[eighths % 8]
 

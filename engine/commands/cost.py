@@ -25,7 +25,8 @@ def _cost(session: Session, rest: str) -> Reply:
     here = session.debugger.stage or next((stage for stage in trace.program if stage.layer == 0), trace.program[0])
     inside = [cost for stage, cost in zip(trace.program, each, strict=True) if stage.room == here.room]
     tables = [write_costs(size, by_room(trace, each), whole)]
-    tables.append(write_costs(tr("within {room}", room=here.room), inside, total(here.room, inside)))
+    room = tr("within {room}", room=here.room)
+    tables.append(write_costs(room, inside, total(tr("all"), inside), within=f"{here.room}."))
     return Reply("\n\n".join(tables), request=Request("reply"))
 
 

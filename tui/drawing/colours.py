@@ -41,6 +41,7 @@ class Scale:
         low, high: least and greatest of the numbers that were looked at, finite and not masked.
         nan, inf, masked: how many were something else.
         whole: whether all of the plane was looked at.
+        empty: whether all that was looked at was something else, so that nothing is known of the ends.
     """
 
     limit: float = 0.0
@@ -51,6 +52,7 @@ class Scale:
     inf: int = 0
     masked: int = 0
     whole: bool = True
+    empty: bool = False
 
     def with_gain(self, gain: int) -> Scale:
         """The scale with its limit halved `gain` times."""
@@ -73,9 +75,10 @@ def scale_of(numbers: Array, dtype: str, *, whole: bool = True) -> Scale:
             nan, inf, masked = nan + lost, inf + endless, masked + under
         if good.size:
             low, high = min(low, float(good.min())), max(high, float(good.max()))
-    if high < low:
+    empty = high < low
+    if empty:
         low = high = 0.0
-    return Scale(max(abs(low), abs(high)), low < 0, low, high, nan, inf, masked, whole)
+    return Scale(max(abs(low), abs(high)), low < 0, low, high, nan, inf, masked, whole, empty and numbers.size > 0)
 
 
 def codes_of(numbers: Array, scale: Scale, dtype: str) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rich.style import Style
 
 from ...engine.messages.translation import tr
@@ -19,6 +21,7 @@ def legend(
     gain: int,
     hidden: str = "masked",
     *,
+    counts: bool = True,
     quiet: Style,
     note: Style,
     warning: Style,
@@ -29,16 +32,21 @@ def legend(
         palette: None where there are no colours; a key of shades then stands for the strip.
         where: which part of the plane is on screen, in forms of which the first that fits is written at the right end.
         hidden: what numbers are that are left out of the scale.
+        counts: whether it was counted how many numbers are none, rather than cells that have such in them.
     """
+    with_rest = partial(
+        _with, scale=scale, where=where, width=width, hidden=hidden, counts=counts, quiet=quiet, warning=warning
+    )
     if not scale.limit and not (scale.low or scale.high):
-        low = tr("all zero") if not (scale.nan or scale.inf or scale.masked) else tr("all others zero")
-        return _with([(low, note)], scale, where, width, hidden, gain=0, quiet=quiet, warning=warning)
+        odd = scale.nan or scale.inf or scale.masked
+        low = tr("no number to colour") if scale.empty else tr("all others zero") if odd else tr("all zero")
+        return with_rest([(low, note)], gain=0)
     low, high = _ends(scale)
     used = cell_len(low) + cell_len(high) + 2
     bar = _bar(palette, max(0, min(16, width - used))) if palette else _shades(scale)
     bar = bar if _length(bar) + used <= width else [("…", quiet)]
     words: StyledText = [(low + " ", note), *bar, (" " + high, note)]
-    return _with(words, scale, where, width, hidden, gain=gain, quiet=quiet, warning=warning)
+    return with_rest(words, gain=gain)
 
 
 def short_legend(scale: Scale, palette: Palette | None, width: int, *, quiet: Style, note: Style) -> StyledText:
@@ -61,11 +69,12 @@ def short_legend(scale: Scale, palette: Palette | None, width: int, *, quiet: St
 
 def _with(
     words: StyledText,
+    *,
     scale: Scale,
     where: tuple[str, ...],
     width: int,
     hidden: str,
-    *,
+    counts: bool,
     gain: int,
     quiet: Style,
     warning: Style,
@@ -76,8 +85,10 @@ def _with(
         (scale.inf, "∞", tr("infinite"), warning),
         (scale.masked, "╱", tr(hidden), quiet),
     )
-    long = [(f"  {mark} {counted(count)} {name}", style) for count, mark, name, style in odd if count]
-    short = [(f"  {mark} {count}", style) for count, mark, _, style in odd if count]
+    long = [
+        (f"  {mark} {counted(count) + ' ' if counts else ''}{name}", style) for count, mark, name, style in odd if count
+    ]
+    short = [(f"  {mark} {count if counts else ''}".rstrip(), style) for count, mark, _, style in odd if count]
     more = [
         (text, quiet)
         for text in (f"  ×2^{gain}" * bool(gain), "" if scale.whole else f"  {tr('scale of this window')}")

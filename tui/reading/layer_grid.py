@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from ..drawing.colours import floor_of
 from ..state.plane import plane_at
 from ..state.view_state import ViewState
-from .heads import HeadPicture, edges_of, peak_of, pool
+from .heads import HeadPicture, edges_of, is_larger, peak_of, pool
 
 if TYPE_CHECKING:
     from ...engine.commands.session import Session
@@ -51,18 +52,18 @@ def read_layer(session: Session, stage: str, text: int, height: int, width: int)
     at, (rows, columns) = plane.axes.index("head"), (plane.rows, plane.columns)
     heads = plane.shape[at]
     if not heads * rows * columns:
-        return LayerRow((HeadPicture(np.zeros((0, 0), dtype=np.float32), 0.0, 0, 0),) * heads)
+        return LayerRow((HeadPicture(np.zeros((0, 0), dtype=np.float32), math.nan, 0, 0),) * heads)
     tall = max(1, min(height, rows))
     every = -(-heads * rows * columns // MOST_READ)
     strips: list[list[npt.NDArray[np.floating]]] = [[] for _ in range(heads)]
-    peaks = [(0.0, 0, 0)] * heads
+    peaks = [(math.nan, 0, 0)] * heads
     for first, last, parts in blocks_of(rows, tall, every):
         index = (*plane.fixed[:at], slice(None), *plane.fixed[at + 1 :], slice(first, last), slice(0, columns))
         numbers = np.asarray(value.read(index)).reshape(heads, last - first, columns)
         for head in range(heads):
             strips[head].append(pool(numbers[head], parts, width, floor))
             high, place = peak_of(numbers[head], floor)
-            if abs(high) > abs(peaks[head][0]):
+            if is_larger(high, peaks[head][0]):
                 peaks[head] = high, first + place // columns, place % columns
     pictures = (HeadPicture(np.concatenate(strips[head]), *peaks[head]) for head in range(heads))
     return LayerRow(tuple(pictures), every)

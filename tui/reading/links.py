@@ -82,7 +82,8 @@ def planes_of_heads(plane: Plane) -> list[Plane]:
 
 
 def strongest_in(heads: npt.NDArray[Any]) -> tuple[Strongest, ...]:
-    """For each query what any head has most of: numbers (head, query, key)."""
+    """For each query what any head has most of: numbers (head, query, key); NaN is not most of anything, but where all is."""
+    heads = np.where(np.isnan(heads), -np.inf, heads)
     best, keys = heads.max(axis=2).argmax(axis=0), heads.argmax(axis=2)  # (query), (head, query)
     return tuple(
         (int(head), int(keys[head, at]), float(heads[head, at, keys[head, at]])) for at, head in enumerate(best)

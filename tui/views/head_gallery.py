@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar
@@ -259,7 +260,7 @@ class HeadGallery(ValueView):
             else ()
         )
         return legend(
-            self._scale, palette, with_axes(axes_named(shown.plane), where), self.size.width, self.state.gain,
+            self._scale, palette, with_axes(axes_named(shown.plane), where), self.size.width, self.state.gain, counts=False,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
@@ -271,6 +272,9 @@ class HeadGallery(ValueView):
         plane = plane_of(shown.subject, replace(self.state, head=self._head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
         peak, noun = short(picture.peak), tr(self._noun)
+        if math.isnan(picture.peak):
+            words = tr("{name}: no number to colour", name=f"{noun} {self._head}")
+            return [(cut(words, self.size.width), self.ink("note"))]
         forms = [
             tr("{noun} {head} peaks at {peak} in {place}", noun=noun, head=self._head, peak=peak, place=place)
             for place in places

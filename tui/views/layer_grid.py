@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -275,14 +276,16 @@ class LayerGrid(PictureChain):
         every = max((row.every for row in self._pictures.values() if isinstance(row, LayerRow)), default=1)
         span = f"{self._origin[0]}-{self._origin[0] + layout.layers - 1}"
         parts = [tr("layers {span} of {count}", span=span, count=total)] * (layout.layers < total)
+        brief = [f"L{span}/{total}"] * (layout.layers < total)
         heads = shown.subject.size("head")
         span = f"{self._origin[1]}-{self._origin[1] + layout.heads - 1}"
         parts += [tr("heads {span} of {count}", span=span, count=heads)] * (layout.heads < heads)
+        brief += [f"h{span}/{heads}"] * (layout.heads < heads)
         parts += [tr("one row in {every} read", every=every)] * (every > 1)
         palette = self.palette(signed=self._scale.signed) if self.has_colours else None
-        where = with_axes(axes_named(shown.plane), ("  ".join(parts), "  ".join(parts[-1:])))
+        where = with_axes(axes_named(shown.plane), ("  ".join(parts), " ".join(brief), "  ".join(parts[-1:])))
         return legend(
-            self._scale, palette, where, self.size.width, self.state.gain,
+            self._scale, palette, where, self.size.width, self.state.gain, counts=False,
             quiet=self.ink("quiet"), note=self.ink("label"), warning=self.ink("warning"),
         )  # fmt: skip
 
@@ -297,6 +300,8 @@ class LayerGrid(PictureChain):
             words = tr("reading…") if read is None else tr("this recording does not hold it")
             return [(cut(f"{name}: {words}", width), self.ink("note"))]
         picture = read.pictures[head]
+        if math.isnan(picture.peak):
+            return [(cut(tr("{name}: no number to colour", name=name), width), self.ink("note"))]
         plane = plane_of(shown.subject, replace(self.state, head=head))
         places = written_place(plane, shown.subject, picture.row, picture.column)
         peak = short(picture.peak)

@@ -17,7 +17,7 @@ from ..drawing.colours import MARKS, MASKED, MIDDLE, TOP, Palette, Scale, codes_
 from ..drawing.numbers import Scalar, percent_of, short
 from ..drawing.scroll_position import that_fits
 from ..drawing.strokes import LEAST, SAMPLES, STYLES, strokes_to
-from ..drawing.text import StyledText, cell_len, fit, widest
+from ..drawing.text import StyledText, cell_len, cut, fit, widest
 from ..reading.figures import is_attention
 from ..reading.links import Links, read_links
 from ..reading.window import all_of, bounds_around, reads_whole
@@ -266,11 +266,12 @@ class LinkView(ValueView):
         """The keys of the chosen query in order, as many as there is room for, whether they are on screen or not."""
         query = self.cell[0]
         name = self._labels[0][query].strip() if query < len(self._labels[0]) else ""
-        words: StyledText = [(f"{name} → ", self.ink("label-here"))]
+        none = "" if np.isfinite(self._numbers).any() else tr("no number to colour")
+        words: StyledText = [(cut(f"{name} → {none}", self.size.width), self.ink("label-here"))]
         links: Links = shown.frame
         strongest = links.strongest_of(query)
         said = ""
-        if strongest is not None:
+        if strongest is not None and np.isfinite(strongest[-1]):
             head, key, number = strongest
             said = tr(
                 "most: {key} {number} in head {head}",
@@ -361,7 +362,7 @@ class LinkView(ValueView):
         words: StyledText = []
         used = 0
         if not self._scale.limit:
-            return [(tr("all zero: no lines"), label)]
+            return [(tr("no number to colour") if self._scale.empty else tr("all zero: no lines"), label)]
         percent = is_attention(shown.subject)
         for (share, _, _), sample in zip(STYLES, SAMPLES, strict=True):
             level = min(1.0, share) * self._scale.limit
@@ -379,9 +380,9 @@ class LinkView(ValueView):
         if last - first >= count:
             return ()
         where = tr("keys {span} of {count}", span=f"{first}-{last - 1}", count=count)
-        if not percent:
-            return (where, f"{first}-{last - 1}/{count}")
         above, below = float(self._numbers[:first].sum()), float(self._numbers[last:].sum())
+        if not percent or not np.isfinite(above + below):
+            return (where, f"{first}-{last - 1}/{count}")
         gone = f"▲ {percent_of(above)} ▼ {percent_of(below)}"
         return f"{gone}  {where}", gone
 

@@ -114,6 +114,13 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
+def first_lines(lines: list[str], count: int, width: int) -> list[str]:
+    """So many of the lines of a text; where there are more, the last of them ends in an ellipsis: nothing is left out in silence."""
+    if len(lines) <= count or count <= 0:
+        return lines[: max(0, count)]
+    return [*lines[: count - 1], cut(" ".join(lines[count - 1 :]), width)]
+
+
 @lru_cache(maxsize=4096)
 def _pieces(word: str) -> tuple[str, ...]:
     """A word where it may be broken: Chinese is written without spaces."""

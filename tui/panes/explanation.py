@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.cells import cell_len
 
 from ...engine.messages.translation import language, tr
-from ..drawing.text import cut, wrapped
+from ..drawing.text import cut, first_lines, wrapped
 from ..reading.explanation import read_explanation
 from ..reading.work import Wanted, Work
 from ..state.left_out import why_unread
@@ -136,7 +136,7 @@ def laid_out(page: StagePage, width: int, height: int, unread: str, above: int =
         above: how many lines the header of the value has; with three it has the formula, with four that of shapes as well.
     """
     room = width - 2
-    texts = [*((("what", line),) for line in _lines(page.what, room)), *((("why", line),) for line in _lines(page.why, room))]  # fmt: skip
+    what, why = _lines(page.what, room), _lines(page.why, room)
     labels = [tr("formula"), tr("shapes"), tr("number")]
     wide = max(map(cell_len, labels)) + 2
     number = " = ".join(filter(None, (page.place, page.number)))
@@ -152,9 +152,11 @@ def laid_out(page: StagePage, width: int, height: int, unread: str, above: int =
         )
         if fact
     ]
-    while facts and len(texts) + sum(map(len, facts)) > height and len(facts) > 1:
+    while len(facts) > 1 and len(what) + len(why) + sum(map(len, facts)) > height:
         facts.pop(0)
-    texts = texts[: max(1, height - sum(map(len, facts)))]
+    left = max(1, height - sum(map(len, facts)))
+    said = [("what", first_lines(what, left, room)), ("why", first_lines(why, left - len(what), room))]
+    texts = [((style, line),) for style, lines in said for line in lines]
     cut_facts = [tuple((name, cut(text, room)) for name, text in line) for fact in facts for line in fact]
     return [((("", " "), *line)) for line in [*texts, *cut_facts]]
 

@@ -11,7 +11,7 @@ from ...engine.messages.translation import tr
 from ...engine.program.dtypes import FLOATS
 from ..drawing.bars import columns
 from ..drawing.braille import ACROSS, DOWN, Canvas
-from ..drawing.text import StyledText, cell_len, cut, fit, wrapped
+from ..drawing.text import StyledText, cell_len, cut, first_lines, fit, wrapped
 from ..reading.change import Axis, ChangePicture, CurvePoints, read_change
 from ..state.plane import Plane, within_plane, written_place
 from ..state.subject import Subject
@@ -84,7 +84,7 @@ class ChangeView(ValueView):
                 lines += self._curve(picture.curve, picture.axes[0], layout)
             if layout.axes and (number + 1 == len(bands) or bands[number + 1].axis != band.axis):
                 lines += self._axis(picture.axes[band.axis], layout, first=band.axis == 0)
-        return [*lines, *([(line, self.ink("note"))] for line in notes[: layout.notes])]
+        return [*lines, *([(line, self.ink("note"))] for line in first_lines(notes, layout.notes, width))]
 
     def _where(self, shown: Shown, width: int) -> StyledText:
         state = within_plane(self.state, shown.plane)

@@ -19,6 +19,7 @@ from ..state.plane import (
     Plane,
     axes_that_fit,
     column_label,
+    column_labels,
     fitted,
     origin_for,
     part_beginning,
@@ -31,6 +32,7 @@ from .picture import PictureRequest, Shown, StyledPieces
 from .value_view import ValueView
 
 GAP = 2
+MOST_FOR_LABELS = 7  # cells that a column of whole numbers may have for the sake of its label
 BAD = Style(color="#000000", bgcolor="#ff2bd6", bold=True)
 BAD_WITHOUT_COLOURS = Style(reverse=True)
 
@@ -47,7 +49,7 @@ class NumberGrid(ValueView):
         self._format: Aligned | Worded = Aligned()
         self._formatted: object = None
         self._row_labels: tuple[str, ...] = ()
-        self._gutter = 0
+        self._gutter = self._longest = 0
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -69,8 +71,18 @@ class NumberGrid(ValueView):
         return max(1, self.size.height - 2)  # the labels of the columns above, the status below
 
     @property
+    def _width(self) -> int:
+        """Cells of a column: whole numbers and words may be short, and what they are called by is to be read as well."""
+        return max(self._format.width, min(self._longest - GAP + 1, MOST_FOR_LABELS))
+
+    @property
+    def _ends(self) -> bool:
+        """Whether whole numbers end under each other, and what they are called by; with a point, and of words, both begin there."""
+        return isinstance(self._format, Aligned) and not self._format.fraction
+
+    @property
     def _step(self) -> int:
-        return self._format.width + GAP
+        return self._width + GAP
 
     @property
     def _columns(self) -> int:
@@ -98,6 +110,8 @@ class NumberGrid(ValueView):
         self._format = _together(self._format, needed) if self._formatted == of else needed
         self._formatted = of
         self._row_labels = row_labels(shown.plane, shown.subject)
+        fraction = isinstance(self._format, Aligned) and self._format.fraction
+        self._longest = 0 if fraction else widest(column_labels(shown.plane, shown.subject))
         longest = widest(self._row_labels)
         self._gutter = min(longest, max(4, self.size.width // 5)) + 2
         self._origin = self._origin_in(shown.plane, self._rows, self._columns)
@@ -142,14 +156,14 @@ class NumberGrid(ValueView):
         return (at, self._origin[1]) if 1 <= y <= self._rows and at != self.cell[0] else None
 
     def _labels(self, shown: Shown, row: int, here: int) -> StyledPieces:
-        words = [(fit(axes_that_fit(shown.plane, self._gutter - 1), self._gutter), self.ink("quiet"))]
-        # whole numbers end under each other, and so does what they are called by; with a point, both begin there
-        side = "right" if isinstance(self._format, Aligned) and not self._format.fraction else "left"
+        ends = self._ends
+        room, before = self._width + GAP - 1, self._gutter - ends  # of a gap, one cell is enough between words
+        words = [(fit(axes_that_fit(shown.plane, before - 1), before), self.ink("quiet"))]
         for column in range(self._origin[1], min(shown.plane.columns, self._origin[1] + self._columns)):
             text = column_label(shown.plane, shown.subject, row, column)
             part = part_beginning(shown.subject, shown.plane, column)
             text = f"┊{part}" if part else text
-            text = fit(text, self._format.width, side) + " " * GAP
+            text = fit(text, room, "right" if ends else "left") + " "
             words.append((text, self.ink("label-here" if column == here else "label")))
         return words
 
@@ -160,11 +174,13 @@ class NumberGrid(ValueView):
         label = fitted(self._row_labels[row], self._gutter - 2)
         is_here = here >= 0
         words = [(f"{'▸' if is_here else ' '}{label} ", self.ink("label-here" if is_here else "label"))]
-        plain, bad = Style(), BAD if self.has_colours else BAD_WITHOUT_COLOURS
+        plain, bad, ends = Style(), BAD if self.has_colours else BAD_WITHOUT_COLOURS, self._ends
         text = ""
         for column in range(self._origin[1], min(self.shown.plane.columns, self._origin[1] + self._columns)):
             number = window.at(row, column)
-            cell = "…".rjust(self._format.width) if number is None else self._format.write(number)
+            cell = "…" if number is None else self._format.write(number)
+            spare = " " * (self._width - cell_len(cell))
+            cell = spare + cell if ends else cell + spare
             odd = number is not None and isinstance(number, np.floating) and not math.isfinite(number)
             style = self.ink("cursor") if column == here else bad if odd else plain
             if style is plain:

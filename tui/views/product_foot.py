@@ -10,7 +10,7 @@ from rich.style import Style
 
 from ...engine.messages.translation import tr
 from ..drawing.numbers import counted, short
-from ..drawing.text import StyledText, cell_len, cut, wrapped
+from ..drawing.text import StyledText, cell_len, cut, first_lines, wrapped
 from ..reading.product import ProductPicture
 from ..reading.product_sum import ProductSum
 from ..state.product_layout import in_lines
@@ -26,13 +26,13 @@ def foot(picture: ProductPicture, status: StyledText, width: int, lines: int, in
     """
     sum_, lines = picture.sum, lines - 1
     if not sum_.ranks:
-        texts = [line for note in sum_.notes for line in wrapped(note, width)]
+        texts = first_lines([line for note in sum_.notes for line in wrapped(note, width)], lines, width)
         return [*_filled([[(text, inks["note"])] for text in texts], lines), status]
     brief, ink = f"  {sum_.brief}", inks["quiet" if sum_.holds else "warning"]
     room = width - sum(cell_len(text) for text, _ in status)
     beside = cell_len(brief) <= room
     chosen = _chosen(picture, width, inks) if lines >= 4 and sum_.ranks > 1 else []
-    extras = _extras(picture, width, inks)[: max(0, lines - len(chosen) - (2 if lines >= 3 else 1))]
+    extras = _extras(picture, width, inks, max(0, lines - len(chosen) - (2 if lines >= 3 else 1)))
     if not sum_.holds and not beside:  # that is the first thing to be known
         extras = [[(cut(sum_.brief, width), ink)], *extras][: max(1, len(extras))]
     last = [] if beside or lines < 4 or not sum_.holds else [(sum_.brief, "quiet")]
@@ -93,13 +93,12 @@ def _parts(sum_: ProductSum, number: int) -> list[tuple[str, str]]:
     return [*parts, (f"= {sum_.total}", "note")]
 
 
-def _extras(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:
-    """What each head gives; what the number is divided by next; the operation's own notes."""
-    sum_, lines = picture.sum, list[StyledText]()
-    if sum_.parts:
-        lines += _by_part(picture, width, inks)
-    texts = (sum_.after, *sum_.notes)
-    return [*lines, *([(line, inks["note"])] for text in texts if text for line in wrapped(text, width))]
+def _extras(picture: ProductPicture, width: int, inks: Inks, most: int) -> list[StyledText]:
+    """What each head gives; what the number is divided by next; the operation's own notes: at most so many lines."""
+    sum_ = picture.sum
+    parts = _by_part(picture, width, inks)[:most] if sum_.parts else []
+    texts = [line for text in (sum_.after, *sum_.notes) if text for line in wrapped(text, width)]
+    return [*parts, *([(line, inks["note"])] for line in first_lines(texts, most - len(parts), width))]
 
 
 def _by_part(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:

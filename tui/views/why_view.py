@@ -65,7 +65,7 @@ class WhyView(ValueView):
     def arrived(self, shown: Shown) -> None:
         why: Why = shown.frame
         self._head = self._write_head(why)
-        self._page = Page(why, self.size.width)
+        self._page = Page(why, self.size.width, self._room)
         self._columns = {part: layout.columns_of(why, part, self.size.width) for part in range(len(why.parts))}
         self._scroll(why)
 

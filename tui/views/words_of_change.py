@@ -53,8 +53,9 @@ def figure_lines(band: Band, width: int, lines: int) -> list[str]:
     mean, deviation = f"{band.mean:.{decimals}f}", f"{band.deviation:.{decimals}f}"
     both, ends = f"{tr('mean')} {mean}  {tr('dev')} {deviation}", f"{short(band.least, 3)} … {short(band.greatest, 3)}"
     brief = f"{mean} ± {deviation}"
+    coarse = f"{band.mean:.{max(0, decimals - 1)}f} ± {band.deviation:.{max(0, decimals - 1)}f}"
     if lines == 1:
-        return [_first_that_fits((f"{both}  {apart}" if apart else both, both, brief, ""), width)]
+        return [_first_that_fits((f"{both}  {apart}" if apart else both, both, brief, coarse, ""), width)]
     seen = f"{counted(band.count - band.hidden)} {tr('seen')}" if band.hidden else counted(band.count)
     size = ", ".join(filter(None, (seen, apart)))
     second = _first_that_fits((f"  {both}", both, brief), width)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...drawing.text import cell_len, wrapped
+from ...drawing.text import cell_len, first_lines, wrapped
 
 if TYPE_CHECKING:
     from ....engine.analysis.why import Operand, Row
@@ -38,10 +38,17 @@ class Page:
     Args:
         why: what is explained.
         width: cells of a line.
+        room: lines that are seen at once: where there are more, those that are blank make way.
     """
 
-    def __init__(self, why: Why, width: int) -> None:
+    def __init__(self, why: Why, width: int, room: int = 0) -> None:
         self.blocks = _blocks(why, width)
+        if room and sum(block.height for block in self.blocks) > room:
+            self.blocks = [replace(block, lines=tuple(filter(None, block.lines))) for block in self.blocks]
+            if self.blocks[0].lines and room > 1:  # what is said first is seen with the first term
+                self.blocks[0] = replace(
+                    self.blocks[0], lines=tuple(first_lines([*self.blocks[0].lines], room - 1, width))
+                )
         self.tops: list[int] = []
         self.height = 0
         for block in self.blocks:

@@ -138,8 +138,11 @@ async def test_what_no_header_says_is_said() -> None:
     async with running(start, ["step 2"]) as (app, pilot):
         await press(pilot, "x", "m")
         shown = lines_of(app.main.explanation)
-        assert " formula  weights = softmax(masked) over key" in shown
         assert SHAPES["en"] in shown
+        assert not [line for line in shown if line.startswith(" formula")]
+        assert lines_of(app.main.inspector.view)[-1].startswith(
+            "layers.0.attention.weights   weights = softmax(masked) over key"
+        )
         await press(pilot, "m")
         assert not [line for line in lines_of(app.main.explanation) if line.startswith((" formula", " shapes"))]
 

@@ -266,6 +266,22 @@ async def test_it_says_which_head_and_which_text_it_draws(encoder: Encoder) -> N
         assert any("[CLS] a cat" in line for line in lines_of(view))
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_the_explanation_says_below_is_not_said_in_the_foot_as_well(
+    session: Session, size: tuple[int, int]
+) -> None:
+    async with running(lambda progress: session, ["look layers.0.attention.weights"], size=size) as (app, pilot):
+        await press(pilot, "m", "x")
+        view = app.main.inspector.view
+        foot = lines_of(view)[-1]
+        assert foot.startswith("layers.0.attention.weights[head 0]   weights = softmax(masked) over key")
+        shown = screen_of(app)
+        for once in ("Attention weights", "Softmax of each row", "softmax(masked"):
+            assert sum(once in line for line in shown) == 1, once
+        await press(pilot, "x")
+        assert any(line.startswith("Softmax of each row") for line in lines_of(view))
+
+
 async def test_a_recording_says_which_boxes_have_no_numbers(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "few.safetensors"
     save(session.trace, path, select="layers.0.attention.*")
@@ -351,3 +367,16 @@ async def test_a_text_of_which_nothing_is_to_be_told_has_no_such_line(session: S
         assert app.controller.state.view == "map"
         assert not any(line.startswith(" !") for line in screen_of(app))
         app.engine.close()
+
+
+async def test_no_tour_is_offered_where_there_is_none(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "all.safetensors"
+    save(session.trace, path)
+    async with running(lambda progress: Session(open_snapshot(path)), size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        assert "Enter opens it, m shows the tree" in lines_of(app.main.inspector.view)[-2]
+        assert not [line for line in screen_of(app) if "tour" in line]
+    async with running(lambda progress: session, size=(120, 40)) as (app, pilot):
+        await press(pilot, "m")
+        assert "Enter opens it, m shows the tree, T the tour" in lines_of(app.main.inspector.view)[-2]
+        assert "T tour" in screen_of(app)[-1]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from driving import press, running, screen_of, settled, write
+from driving import lines_of, press, running, screen_of, settled, write
 from encoder_tui.engine import Session, load
 from encoder_tui.engine.messages.translation import use
 from encoder_tui.tui.app.app import EncoderApp
@@ -207,6 +207,24 @@ async def test_the_last_stop_says_that_it_is_and_how_the_tour_ended():
         await press(pilot, "T")
         assert app.controller.position.tour is None
         assert "the tour is at its end; `tour` begins it again" in app.main.footer.render_line(0).text
+
+
+@pytest.mark.parametrize(("size", "said"), [((120, 40), []), ((80, 24), ["tour 1/17 · From text to tokens"])])
+async def test_what_the_tour_asks_stands_in_the_console_only_where_its_pane_has_no_room(
+    size: tuple[int, int], said: list[str]
+):
+    async with running(opened(), size=size) as (app, pilot):
+        await press(pilot, ":")
+        await write(pilot, "tour")
+        assert [line for line in app.main.console.text if "tour 1/17" in line] == said
+        await press(pilot, "escape")
+        assert "1/17" in "\n".join(lines_of(app.main.explanation))
+        await press(pilot, ":")
+        await write(pilot, "tour leave")
+        await write(pilot, "tour 17")
+        await write(pilot, "tour")
+        await write(pilot, "tour")
+        assert app.main.console.text[-1].startswith("the tour is at its end")
 
 
 async def test_the_footer_names_the_keys_of_the_tour_and_what_x_does_there():

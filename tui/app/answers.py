@@ -11,6 +11,7 @@ from ..panes.title import Status
 from ..state.position import Position
 
 if TYPE_CHECKING:
+    from ...engine.commands import Reply
     from ...engine.debugger.cursor import Stop
 
 
@@ -18,6 +19,11 @@ def written_position(position: Position) -> str:
     """Where the cursor is: `12/126 layers.0.attention.scores`."""
     stage = position.stage
     return f"{position.cursor + 1}/{len(position.world.program)} {stage}" if stage else tr("before the first stage")
+
+
+def is_of_tour(reply: Reply | None) -> bool:
+    """Whether a reply is a page of the guided tour, which has a pane of its own."""
+    return reply is not None and reply.request is not None and reply.request.what == "tour"
 
 
 def stop_line(stop: Stop, position: Position, typed: bool) -> tuple[str, str] | None:

@@ -144,14 +144,14 @@ class Controller:
         """Say what came of a command line, once the screen has room for what there is now."""
         reply, main = message.reply, self.app.main
         script, typed = message.origin == "script", message.origin in ("console", "script")
-        elsewhere = reply is not None and reply.request is not None and reply.request.what == "tour"  # in its own pane
+        elsewhere = answers.is_of_tour(reply) and not main.hides_explanation  # in its own pane
         if script and not elsewhere:
             main.say("command", message.line)
         if message.error is not None:
             self.app.complain(message.error, message.origin)
         if reply is None:
             return
-        if reply.text and (message.origin == "console" or not elsewhere):
+        if reply.text and (not elsewhere or (message.origin == "console" and message.position.tour is None)):
             if not typed:
                 main.say("command", message.line)
             main.say("text", reply.text, reply.verdict, opens=script)
@@ -160,7 +160,7 @@ class Controller:
         elif reply.text and message.position.tour is None:  # the tour's pane is gone when it ends
             main.footer.hint(reply.text.splitlines()[-1])
         if reply.stop is not None:
-            said = answers.stop_line(reply.stop, message.position, typed)
+            said = answers.stop_line(reply.stop, message.position, typed and not elsewhere)
             if said and script:
                 main.console.say(*said)  # the title line says as much: nothing opens for it
             elif said:

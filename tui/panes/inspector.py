@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ..state.position import Position
 
 
+WITH_FORMULA = 3  # lines of a header from which it has the formula
 COPY = "inspector.copy"  # what is wanted of the engine's thread
 
 # What shows a value for each word of `view`; their order is the command's.
@@ -134,7 +135,7 @@ class Inspector(LaidOnce, Vertical):
         self._state = ViewState()
         self._subject: Subject | None = None
         self._header = InspectorHeader(VIEWS, applies)
-        self._header_lines = 0
+        self._header_lines = self._told = 0
         self._hatching = Cover()
         self._map = MapView(colours)
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
@@ -290,9 +291,11 @@ class Inspector(LaidOnce, Vertical):
         wanted = view.wants(subject, self._state) if subject is not None else 0
         least = view.smallest[1] if subject is not None and view.applies(subject) else 0
         lines = self._header.fit_into(0 if isinstance(view, MapView) else height, wanted, least)
-        if lines != self._header_lines:
-            self._header_lines = lines
-            self.post_message(self.Fitted(lines))
+        self._header_lines = lines
+        told = WITH_FORMULA if isinstance(view, MapView) else lines  # the map's foot has the formula
+        if told != self._told:
+            self._told = told
+            self.post_message(self.Fitted(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,8 +215,13 @@ class MainScreen(FramedScreen, Screen[None]):
             below = self._below.size.height if self.console.line.has_focus else BELOW_NARROW if narrow else BELOW
         return Size(self.size.width - tree - 2, self.size.height - self.tokens.size.height - 3 - explained - below)
 
+    @property
+    def hides_explanation(self) -> bool:
+        """Whether there is no room for an explanation, since somebody types."""
+        return self._marks >= {"-narrow", "-typing"}
+
     def _show_explanation(self) -> None:
-        shown = self._explained and not self._marks >= {"-narrow", "-typing"}
+        shown = self._explained and not self.hides_explanation
         if self.explanation.display != shown:
             self.explanation.display = shown
 
@@ -282,7 +287,7 @@ class MainScreen(FramedScreen, Screen[None]):
         lines = "window" if window_at(position.world.program, state.stage) is not None else "lines"
         self._show_keys(
             lines if state.view == "lines" else state.view,
-            idle_commands(state, position.world.program, position.world.shapes),
+            idle_commands(state, position.world.program, position.world.shapes, toured=position.world.is_toured),
             tour_wishes(position.tour) if state.explained else (),
         )
         self.explanation.show(state, position, -1 if state.zoomed else self._rule.region.x)

@@ -104,11 +104,22 @@ def footer_keys(
     return tuple(hints.values())
 
 
-def idle_commands(state: ViewState, program: Program, shapes: Mapping[str, Shape]) -> frozenset[str]:
-    """Commands that do nothing to the stage looked at: it has no heads, is in no layer, has neither weights nor a table."""
+def idle_commands(
+    state: ViewState, program: Program, shapes: Mapping[str, Shape], *, toured: bool = True
+) -> frozenset[str]:
+    """Commands that do nothing to the stage looked at: it has no heads, is in no layer, has neither weights nor a table.
+
+    Args:
+        toured: whether the guided tour leads through this program.
+    """
     if state.stage not in program:
         return frozenset()
     stage = program[state.stage]
     heads = dict(zip(stage.axes, shapes[stage.name], strict=True)).get(paged(stage.axes), 1)
-    lacks = {"head": heads < 2, "layer": not stage.name.startswith("layers."), "weight": not stage.own}
+    lacks = {
+        "head": heads < 2,
+        "layer": not stage.name.startswith("layers."),
+        "weight": not stage.own,
+        "tour": not toured,
+    }
     return frozenset(command for command, lacking in lacks.items() if lacking)

@@ -59,6 +59,13 @@ class World:
         """What went in, of the sequence that every program has."""
         return self.inputs.tokens
 
+    @property
+    def is_toured(self) -> bool:
+        """Whether the guided tour leads through it."""
+        from ...engine.program.toured import is_toured
+
+        return self.live and is_toured(self.program)
+
     def has_corner(self, stage: str) -> bool:
         """Whether of a stage's value only the first numbers along each axis were kept."""
         left_out = self.left_out.get(stage)
@@ -96,7 +103,7 @@ class Position:
         generation: the session's: grows whenever values seen before may no longer hold.
         watched: what each watch is worth at the cursor, by its number.
         fork: number of the fork that is looked at, 0 for the original; forks: all of them, each before those that were forked from it.
-        stale: stages whose value was computed and no longer holds.
+        stale: stages whose value would come out other than it last did.
         compared: how all of it stands beside what it was last compared with; None before anything was.
         tour: the stop of the guided tour one is at; None outside it.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ...engine.messages.translation import language, tr
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
-from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, fit, wrapped
+from ..drawing.text import ELLIPSIS, StyledText, cell_len, cut, first_lines, fit, wrapped
 from ..reading.thumbnail import Thumbnail, read_thumbnail
 from ..state.encoder_map import Box, MapRow, map_rows, place_of
 from ..state.left_out import why_unread
@@ -70,8 +70,15 @@ class MapView(PictureChain):
         return self._purpose_end + (self._note is not None)
 
     @property
+    def _is_told(self) -> bool:
+        """Whether the explanation below says what the box does, so that the foot need not; the tour's has other things to say."""
+        return self.state.explained and (self._position is None or self._position.tour is None)
+
+    @property
     def _purpose_end(self) -> int:
         """Lines of the foot that say what the box is."""
+        if self._is_told:
+            return 1
         return FOOT_NARROW if self.size.width < NARROW and self.size.height >= TALL else FOOT
 
     def stand(self, position: Position) -> None:
@@ -106,7 +113,7 @@ class MapView(PictureChain):
         self._want(subject, sheet, stages)
         self._here = place_of(self._rows, program, self.state.stage)
         self._scroll()
-        painted = (position, self._rows, self._layout, self._origin, self._sheet, language())
+        painted = (position, self._rows, self._layout, self._origin, self._sheet, language(), self._purpose_end)
         if painted == self._painted:
             return False
         self._painted = painted
@@ -309,8 +316,11 @@ class MapView(PictureChain):
         title, what = _told(world, stage, language())
         if line == 0:
             formula = world.formulas[stage.name][0] if stage.inputs else ""
-            title, keys = cut(title, width), tr("Enter opens it, m shows the tree, T the tour")
-            name = cut(f"  {stage.name}{self._drawn_of(stage)}   {formula}", max(0, width - cell_len(title)))
+            toured = tr("Enter opens it, m shows the tree, T the tour")
+            keys = toured if world.is_toured else tr("Enter opens it, m shows the tree")
+            title = "" if self._is_told else cut(title, width)
+            name = f"{'  ' * bool(title)}{stage.name}{self._drawn_of(stage)}   {formula}"
+            name = cut(name, max(0, width - cell_len(title)))
             spare = width - cell_len(title) - cell_len(name) - cell_len(keys)
             told = [(" " * spare + keys, self.ink("quiet"))] if spare >= 2 else []
             return [(title, self.ink("label-here")), (name, self.ink("label")), *told]
@@ -322,10 +332,8 @@ class MapView(PictureChain):
             what = f"✗ {picture.text}"
         elif shown not in world.held:
             what = why_unread(world, shown)
-        last = self._purpose_end - 2  # of what there is room for
-        lines = wrapped(what, width)
-        left = cut(" ".join(lines[last:]), width) if line - 1 == last else "".join(lines[line - 1 : line])
-        return [(left, self.ink("warning" if trouble else "note"))]
+        lines = first_lines(wrapped(what, width), self._purpose_end - 1, width)
+        return [("".join(lines[line - 1 : line]), self.ink("warning" if trouble else "note"))]
 
     def _drawn_of(self, stage: Stage) -> str:
         """Which text and which head of a stage's value are drawn, where there are several: `[text 1, head 3]`."""

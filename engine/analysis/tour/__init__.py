@@ -18,6 +18,7 @@ from typing import Any
 
 from ...messages.translation import language as language_in_use
 from ...program.program import Program
+from ...program.toured import is_toured
 from ...program.trace import LiveTrace, Trace
 from ...program.word_window import word_window_of
 from .experiments import Experiment, Trial, effect, experiment_of, measured
@@ -74,13 +75,6 @@ class TourPlace:
     stop: int = 0
     shown: bool = False
     trial: Trial | None = None
-
-
-# What every stop may speak of, and how many axes it has; a module of somebody's own may lack it.
-SPOKEN_OF = {"tokens.ids": 2} | {
-    f"layers.0.attention.{part}": axes
-    for part, axes in {"query": 3, "query_heads": 4, "scores": 4, "weights": 4, "context": 4, "residual": 3}.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +140,7 @@ def _entries(program: Program) -> list[Mapping[str, Any]]:
 def stops_of(program: Program) -> list[TourStop]:
     """The stops that this program has stages for, in order; none where it has no text, or no attention in heads to speak of."""
     stops: list[TourStop] = []
-    if word_window_of(program) is None and not all(
-        name in program and len(program[name].axes) == axes for name, axes in SPOKEN_OF.items()
-    ):
+    if not is_toured(program):
         return stops
     for entry in _entries(program):
         names = [name for name in str(entry["stage"]).split("|") if name in program]

@@ -309,6 +309,8 @@ def _unscaled(chain: list[Stage], rows: Sequence[TokenRow]) -> Unscaled | None:
     raw = np.full(seen.shape, -np.inf)
     raw[seen] = (rows[at - 1].numbers + rows[last - 1].numbers - rows[at].numbers)[seen]
     weights, without = rows[last].numbers, softmax(raw)
+    if not np.isfinite(weights).all():
+        return None  # which is largest, and how even they are, is not known
     return Unscaled(
         _root_of(chain[at]), float(weights.max()), int(weights.argmax()), entropy_of(weights),
         float(without.max()), int(without.argmax()), entropy_of(without),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from driving import lines_of, press, running
+from encoder_tui.engine import load
 from encoder_tui.engine.commands.session import Session
 from encoder_tui.tui.drawing.colours import scale_of
 from encoder_tui.tui.reading.links import strongest_in
@@ -58,6 +60,42 @@ async def test_nothing_has_most_of_a_row_of_nan(head: int, row: int, said: str) 
     lines = await shown(spoilt(), ViewState(WEIGHTS, view="lines", head=head, row=row), (58, 14))
     assert " ".join(lines[-3].split()) == " ".join(said.split())
     assert not [line for line in lines if "nan%" in line]
+
+
+async def test_of_a_row_of_nan_no_weight_is_the_largest_and_no_word_comes_first() -> None:
+    def start(progress: object) -> Session:
+        encoder = load(None, "cpu")
+        return Session(encoder.trace("The cat sat on the mat."), encoder)
+
+    lines = ["patch layers.1.attention.scores[0] = nan", "look layers.1.attention.weights"]
+    async with running(start, lines, size=(120, 40)) as (app, pilot):
+        await press(pilot, "0")
+        shown_lines = lines_of(app.main.inspector.view)
+        assert any("9 NaN" in line for line in shown_lines)
+        assert not [line for line in shown_lines if line.startswith("Divided by")]
+        await press(pilot, "p")
+        words = lines_of(app.main.inspector.view)
+        assert words[0].split("│")[0].split() == ["▸0", "[CLS]", "→", "NaN"]
+        assert [line.split("│")[1].strip() for line in words[:3]] == [
+            'token=0 "[CLS]": the probabilities are NaN, and no word',
+            "comes first",
+            "",
+        ]
+
+
+async def test_where_nothing_was_compared_the_legend_of_differences_says_so() -> None:
+    def start(progress: object) -> Session:
+        encoder = load(None, "cpu")
+        return Session(encoder.trace("The cat sat on the mat."), encoder)
+
+    lines = [
+        "patch layers.1.attention.scores[0] = nan",
+        "compare text 'The dog sat'",
+        "look layers.1.attention.weights",
+    ]
+    async with running(start, lines, size=(120, 40)) as (app, pilot):
+        await press(pilot, "6")
+        assert any(line.startswith("no number to colour  N ") for line in lines_of(app.main.inspector.view))
 
 
 def test_a_scale_knows_that_it_has_seen_no_number() -> None:

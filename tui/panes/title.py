@@ -95,7 +95,9 @@ def facts_of(position: Position) -> tuple[str, ...]:
     longest = [tokens for _, tokens in world.inputs.sizes.values()]  # of each sequence
     counted = " + ".join([*map(str, longest[:-1]), trn(longest[-1], "{count} token", "{count} tokens")])
     computes = " ".join(about[fact] for fact in ("device", "dtype") if about.get(fact))
-    batch = f"{trn(texts, '{count} text', '{count} texts')} × {counted}"
+    pictured = "image.pixels" in world.program
+    given = trn(texts, "{count} image", "{count} images") if pictured else trn(texts, "{count} text", "{count} texts")
+    batch = f"{given} × {counted}"
     seen = tr(about.get("attention", ""))
     left = "" if world.live else tr("recording")
     facts = [about.get("model", ""), about.get("family", ""), seen, computes, batch, left]

@@ -45,8 +45,11 @@ def read_difference(session: Session, plane: Plane, bounds: Bounds, gain: int, a
         numbers = np.sign(np.abs(numbers))
     judged = (numbers if alone is None else np.where(alone, 0, numbers)).astype(np.float64)
     # masks' large numbers are no masks here: what both hide is no difference
-    scale = scale_of(judged, "float64", whole=bounds == all_of(plane))
-    scale = replace(scale, signed=True, masked=0 if alone is None else int(alone.sum())).with_gain(gain)
+    partnered = judged if alone is None else judged[~alone]
+    scale = scale_of(partnered, "float64", whole=bounds == all_of(plane))
+    empty = scale.empty or (judged.size > 0 and not partnered.size)
+    masked = judged.size - partnered.size
+    scale = replace(scale, signed=True, masked=masked, empty=empty).with_gain(gain)
     codes = codes_of(judged, scale, "float64")
     if alone is not None:
         codes[alone] = MASKED

@@ -29,7 +29,9 @@ ADD_AND_NORM, ADD, NORM, SCALED = "add & norm", "add", "layer norm", "Q·Kᵀ/�
 WORDS = (
     "tokens", "one-hot", "position", "segment", "mask", "+ mask", "add & norm", "add", "layer norm", "layers", "input", "attention", "head",
     "words", "best", "probabilities", "logits", "dense", "concat", "FFN up", "FFN down", "beside it",
-    "drawn words", "mean", "context", "negatives", "loss", "embeddings",
+    "drawn words", "mean", "context", "negatives", "loss", "embeddings", "pixels", "patches", "class token", "classes", "positions",
+    "first", "pooler", "normalized", "sentence", "probability", "embedding", "projection", "vectors", "final", "target vector",
+    "target score", "target sigmoid", "position bias", "gate", "gated",
 )  # fmt: skip
 # Stages that are part of the box of an earlier one of their block, by its last word: the same numbers, laid out or scaled.
 WITHIN = {

@@ -104,10 +104,11 @@ class WordsView(ValueView):
             at = row - picture.first
             guess = picture.firsts[at] if 0 <= at < len(picture.firsts) else None
             ink = self.ink("label-here" if row == here else "label")
-            share = percent(guess.share) if guess is not None else ""
+            none = guess is not None and math.isnan(guess.share)  # no word comes first there
+            share = percent(guess.share) if guess is not None and not none else ""
             mark = f"{'▸' if row == here else ' '}{row:>{digits}} {fitted(labels[row], wide)}"
             room = width - cell_len(mark) - 4 - PERCENT
-            word = fit(guess.word if guess is not None else "…", room)
+            word = fit("NaN" if none else guess.word if guess is not None else "…", room)
             lines.append(
                 [
                     (mark, ink),
@@ -125,14 +126,18 @@ class WordsView(ValueView):
             written_place(shown.plane, shown.subject, state.row, state.column)[0].rpartition(", ")[0].removeprefix("[")
         )
         best = chosen.best[0]
+        place = place or tr("all of it")
+        if math.isnan(best.share):  # those that are NaN come after all others: so all are
+            why = tr("{place}: the probabilities are NaN, and no word comes first", place=place)
+            return [[(line, self.ink("warning"))] for line in wrapped(why, width)]
         lines: list[StyledText] = [
-            [(cut(f"{place or tr('all of it')} → {best.word} {percent(best.share)}", width), self.ink("label-here"))]
+            [(cut(f"{place} → {best.word} {percent(best.share)}", width), self.ink("label-here"))]
         ]
         wide = min(LONGEST_WORD, max(cell_len(guess.word) for guess in chosen.best))
         room = max(0, width - 4 - wide - PERCENT - 2)
         largest = best.share or 1.0
-        for rank, guess in enumerate(chosen.best, 1):
-            bar = across(guess.share / largest, room) if not math.isnan(guess.share) else " " * room
+        for rank, guess in enumerate((guess for guess in chosen.best if not math.isnan(guess.share)), 1):
+            bar = across(guess.share / largest, room)
             lines.append(
                 [
                     (f"{rank:>2} ", quiet),

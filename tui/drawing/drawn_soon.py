@@ -36,7 +36,7 @@ class DrawnSoon(Base):
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Have some of it, or all, drawn anew; `layout` by messages, as it may concern any widget."""
-        screen = self._told()
+        screen = self._told_screen()
         if screen is None or recompose or not repaint:
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if layout:
@@ -50,7 +50,7 @@ class DrawnSoon(Base):
             screen.draw_soon(self)
         return self
 
-    def _told(self) -> Drawing | None:
+    def _told_screen(self) -> Drawing | None:
         """The screen, once it is there, if it can be told."""
         if self._screen_of is None and self.is_mounted and self.is_attached:
             screen: Any = self.screen

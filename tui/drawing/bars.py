@@ -14,8 +14,8 @@ def columns(counts: Sequence[int], height: int) -> list[str]:
     if not most or height <= 0:
         return [" " * len(counts)] * max(0, height)
     eighths = [max(1, round(count * height * 8 / most)) if count else 0 for count in counts]
-    lines = range(height - 1, -1, -1)
-    return ["".join(EIGHTHS[max(0, min(8, size - line * 8))] for size in eighths) for line in lines]
+    stacks = [("█" * (size // 8) + EIGHTHS[size % 8]).ljust(height + 1)[:height] for size in eighths]
+    return ["".join(line) for line in zip(*stacks, strict=True)][::-1]
 
 
 def across(share: float, width: int) -> str:

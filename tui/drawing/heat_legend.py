@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
+from functools import lru_cache, partial
 
 from rich.style import Style
 
@@ -110,14 +111,15 @@ def _ends(scale: Scale) -> tuple[str, str]:
     return ("≤" if cut else "") + f"-{most}", ("≥" if cut else "") + f"+{most}"
 
 
-def _bar(palette: Palette, width: int) -> StyledText:
+@lru_cache(maxsize=64)
+def _bar(palette: Palette, width: int) -> tuple[tuple[str, Style], ...]:
     painted: StyledText = []
     for cell in range(width):
         left, right = (round((2 * cell + half) * TOP / max(1, 2 * width - 1)) for half in (0, 1))
         style = Style(color=palette.style(left).bgcolor, bgcolor=palette.style(right).bgcolor)
         middle = palette.signed and cell == width // 2
         painted.append(("0", palette.style(MIDDLE)) if middle else ("▌", style))
-    return painted
+    return tuple(painted)
 
 
 def _shades(scale: Scale) -> StyledText:
@@ -125,5 +127,5 @@ def _shades(scale: Scale) -> StyledText:
     return [(" ".join(glyph(level, signed=scale.signed).strip() or "0" for level in levels), Style())]
 
 
-def _length(words: StyledText) -> int:
+def _length(words: Iterable[tuple[str, Style]]) -> int:
     return sum(cell_len(text) for text, _ in words)

@@ -50,11 +50,16 @@ class LinewiseWidget(InkedWidget):
         if self._is_outdated:
             self._is_outdated = False
             (width, height), outdated = self.size, list[Region]()
+            first: int | None = None  # of the lines one below the other that look otherwise
             for y in range(height):
                 strip = self.draw_line(y)
-                if strip != self._seen_lines.get(y):
+                same = strip == self._seen_lines.get(y)
+                if not same:
                     self._ready_lines[y] = strip
-                    outdated.append(Region(0, y, width, 1))
+                    first = y if first is None else first
+                if first is not None and (same or y == height - 1):
+                    outdated.append(Region(0, first, width, y + (not same) - first))
+                    first = None
             if outdated:
                 self._set_dirty(*outdated)
         return super()._exchange_repaint_regions()

@@ -57,7 +57,10 @@ def fitted_number(number: float, width: int, decimals: int, *, signed: bool) -> 
         forms = ["0"]
     else:
         plus = "+" if signed else ""
-        forms = [_bare(f"{number:{plus}.{places}f}") for places in range(decimals, -1, -1)]
+        first = _bare(f"{number:{plus}.{decimals}f}")
+        if len(first) <= width:  # as nearly every one does
+            return first
+        forms = [_bare(f"{number:{plus}.{places}f}") for places in range(decimals - 1, -1, -1)]
         if abs(number) >= 1000:
             mantissa, _, power = f"{number:{plus}.0e}".partition("e")
             forms += [f"{number / 1000:{plus}.1f}k", f"{number / 1000:{plus}.0f}k", f"{mantissa}e{int(power)}"]
@@ -179,7 +182,9 @@ def _odd(number: float) -> str:
 
 def _bare(text: str) -> str:
     """`0.41` as `.41`: a cell has no room for what says nothing."""
-    return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
+    if text.startswith("0."):
+        return text[1:]
+    return text[0] + text[2:] if text.startswith(("-0.", "+0.")) else text
 
 
 def percent_of(share: float) -> str:

@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from .text import cell_len
 
+KEPT_STYLES = 4096
 KEPT_OF_A_LINE = 4  # of each kind: parts of it, other lengths
 
 _new = cast(Any, tuple).__new__
@@ -47,7 +48,7 @@ class Line(Strip):
         if self._render_cache is None:
             system, sent = console._color_system or ColorSystem.TRUECOLOR, list[str]()  # pyright: ignore[reportPrivateUsage]
             for text, style, _ in self._segments:
-                if style is None or style.link:
+                if style is None or style._link:  # pyright: ignore[reportPrivateUsage]
                     sent.append(text if style is None else self.render_style(style, text, system))
                     continue
                 ansi = style._ansi  # pyright: ignore[reportPrivateUsage]
@@ -58,6 +59,27 @@ class Line(Strip):
         return self._render_cache
 
 
+class _Ground:
+    """What styles are on a ground. Rich looks a sum of styles up by their hashes, which are functions of Python's."""
+
+    def __init__(self, ground: Style) -> None:
+        self._ground, self._known = (
+            ground,
+            dict[int, tuple[Style, Style]](),
+        )  # by a style's place, with what is kept there
+
+    def __call__(self, style: Style) -> Style:
+        known = self._known.get(id(style))
+        if known is None:
+            if len(self._known) >= KEPT_STYLES:
+                self._known.clear()
+            known = self._known[id(style)] = style, self._ground + style
+        return known[1]
+
+
+_on = lru_cache(maxsize=64)(_Ground)
+
+
 def strip_of(pieces: Iterable[tuple[str, Style]], ground: Style, width: int | None = None) -> Line:
     """A line of the screen. It knows how wide it is, or Textual would add that up whenever a part of it is drawn.
 
@@ -65,8 +87,9 @@ def strip_of(pieces: Iterable[tuple[str, Style]], ground: Style, width: int | No
         ground: the style of what has no ground of its own.
         width: how wide it is to be, as wide as what is in it without one.
     """
+    on_ground = _on(ground)
     segments = [  # as Segment makes itself, which takes twice as long
-        _new(Segment, (text, style if style._bgcolor is not None else ground + style, None))  # pyright: ignore[reportPrivateUsage] # thousands a frame
+        _new(Segment, (text, style if style._bgcolor is not None else on_ground(style), None))  # pyright: ignore[reportPrivateUsage] # thousands a frame
         for text, style in pieces
         if text
     ]

@@ -20,10 +20,9 @@ class Visible(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments, as long as they were."""
-        for segment in segments:
-            if not segment.text.isprintable() and not segment.control:
-                return [_shown(segment) for segment in segments]
-        return segments
+        if "".join([text for text, _, _ in segments]).isprintable():
+            return segments
+        return [_shown(segment) for segment in segments]
 
 
 def _shown(segment: Segment) -> Segment:

@@ -141,6 +141,7 @@ class Inspector(LaidOnce, Vertical):
         self._views = {name: WIDGETS[name](colours) for name in VIEWS} | {MapView.name_of_view: self._map}
         self._views[WholeMap.name_of_view] = WholeMap(colours)
         self._views[WordWindowView.name_of_view] = WordWindowView(colours)
+        self._displayed: ValueView | None = self._views[self._state.view]
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -183,9 +184,11 @@ class Inspector(LaidOnce, Vertical):
         self._state, self._subject = state, subject
         room = room or self.size
         self._hatching.display = covered = position is not None and position.covers(state)
-        turned = not self.view.display
-        for view in self._views.values():
-            view.display = view is self.view and not covered
+        turned, displayed = not self.view.display, None if covered else self.view
+        if displayed is not self._displayed:
+            self._displayed = displayed
+            for view in self._views.values():
+                view.display = view is displayed
         if room.height:  # else there is none yet, and it will be told of it
             self._fit_header(room.height)
         self._header.show(state, subject)

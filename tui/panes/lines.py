@@ -46,6 +46,7 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
         self.faces: list[Face] = []
         self._title: str = ""
         self._rows_to_be = 0
+        self._room: tuple[tuple[Size, bool], int] | None = None
         self._scrolled: tuple[Size, Size, Offset] | None = None
         self._strips: LRUCache[tuple[Face, int], Strip] = LRUCache(1024)
 
@@ -94,7 +95,9 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
         if not top - 1 <= line <= top + height:
             top = line - height // 2
         top = min(top, line - margin) if line < top + margin else max(top, line + margin + 1 - height)
-        self.scroll_to(y=max(0, min(top, len(self.faces) - height)), animate=False, immediate=True, force=True)
+        top = max(0, min(top, len(self.faces) - height))
+        if not self.scroll_y == self.scroll_target_y == top:
+            self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def line_at(self, event: MouseEvent) -> int:
         """The line under the mouse; -1 where there is none."""
@@ -104,8 +107,11 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
 
     @property
     def width(self) -> int:
-        """Cells there are for a line."""
-        return self.scrollable_content_region.width
+        """Cells there are for a line; worked out once, where Textual adds up borders and bars for each line."""
+        of = self._size, self.show_vertical_scrollbar
+        if self._room is None or self._room[0] != of:
+            self._room = of, self.scrollable_content_region.width
+        return self._room[1]
 
     def render_line(self, y: int) -> Strip:
         line, width = y + self.scroll_offset.y, self.width
@@ -125,6 +131,7 @@ class Lines(InkedWidget, ScrollView, Generic[Face], can_focus=False):
         """Called by Textual when styles change: every strip is drawn anew."""
         super().notify_style_update()
         self._strips.clear()
+        self._room = None
 
     def _scroll_update(self, virtual_size: Size) -> None:
         """Called by Textual at every layout, which draws the scroll bar anew; here where what it shows has changed."""

@@ -37,10 +37,14 @@ class MatricesSeen:
 
     Attributes:
         scales: the colours of a matrix, or a part of it; panels: what is written of a window.
+        labels: of all rows of a result, and how wide the widest is.
     """
 
     scales: dict[tuple[object, ...], Scale] = field(default_factory=dict[tuple[object, ...], Scale])
     panels: dict[tuple[object, ...], Panel] = field(default_factory=dict[tuple[object, ...], "Panel"])
+    labels: dict[tuple[object, ...], tuple[list[str], int]] = field(
+        default_factory=dict[tuple[object, ...], tuple[list[str], int]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +155,11 @@ def read_product(session: Session, asked: ProductAsked, seen: MatricesSeen) -> P
     a, b, c = product.left, product.right, product.result
     text = asked.index[0] if value.axes[:1] == ("batch",) and a.row_axis != "batch" else 0
     counts = (a.rows, b.columns, a.columns)
-    row_labels = [
-        _label(trace.value(stage.name), c.row_axis, at, c.rows, text) for at in range(a.rows if a.rows > 1 else 0)
-    ]
-    widest = max(map(cell_len, row_labels), default=1)
+    of_rows = (stage.name, c.row_axis, c.rows, text, a.rows)
+    if of_rows not in seen.labels:
+        named_rows = [_label(value, c.row_axis, at, c.rows, text) for at in range(a.rows if a.rows > 1 else 0)]
+        seen.labels[of_rows] = named_rows, max(map(cell_len, named_rows), default=1)
+    row_labels, widest = seen.labels[of_rows]
     layout = product_layout(*counts, asked.width, asked.height, widest)
     shown = (layout.rows, layout.columns, layout.summed)
     here = (a.row, b.column, max(0, sum_.place))

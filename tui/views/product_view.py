@@ -22,6 +22,7 @@ from .product_foot import foot
 from .value_view import ValueView
 
 RULE, BORDER = "│", "┊"
+PLAIN, MARKED = Style(), Style(bold=True, underline=True)
 QUIET_LEVELS = 4  # of colour: a number as near zero as that is written as quietly as what is not looked at
 
 
@@ -36,6 +37,7 @@ class ProductView(ValueView):
         self._read = MatricesSeen()
         self._asked: ProductAsked | None = None
         self._foot: list[StyledText] = []
+        self._looks: dict[tuple[Palette | None, int, bool], Style] = {}  # of cells
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -266,23 +268,32 @@ class ProductView(ValueView):
         """A row of numbers: what is lit on the ground of its colour, the rest in its colour alone."""
         if row >= len(panel.cells):
             return [(" " * (CELL * len(lit)), Style())]
-        palette = Palette(panel.signed, self.is_dark) if self.has_colours else None
+        palette = self.palette(signed=panel.signed) if self.has_colours else None
         words: StyledText = []
-        for at, (text, is_lit) in enumerate(zip(panel.cells[row], lit, strict=True)):
-            code = int(panel.codes[row, at])
+        for at, (text, code, is_lit) in enumerate(zip(panel.cells[row], panel.codes[row].tolist(), lit, strict=True)):
             text = MARKS[code] * (CELL - 1) if code == MASKED else text or "#"
             style = self._style(palette, code, is_lit)
             if at == cursor and not is_lit:
                 style = CURSOR if palette else self.ink("cursor")
             elif (at == cursor or chosen) and is_lit:
-                style += Style(bold=True, underline=True)
+                style += MARKED
             edge = BORDER if at in borders else ""
-            words += [(edge, self.ink("note")), (fit(text, CELL - 1 - len(edge), "right"), style), (" ", Style())]
+            if edge:
+                words.append((edge, self.ink("note")))
+            written = fit(text, CELL - 1 - len(edge), "right")
+            bare = style.transparent_background and not is_lit and at != cursor
+            words += [(written + " ", style)] if bare else [(written, style), (" ", PLAIN)]
         return words
 
     def _style(self, palette: Palette | None, code: int, lit: bool) -> Style:
+        key = palette, code, lit
+        if key not in self._looks:
+            self._looks[key] = self._look(palette, code, lit)
+        return self._looks[key]
+
+    def _look(self, palette: Palette | None, code: int, lit: bool) -> Style:
         if palette is None:
-            return Style(reverse=True) if lit else Style()
+            return Style(reverse=True) if lit else PLAIN
         style, note = palette.style(code), self.ink("note")
         if code in MARKS:
             return style
@@ -290,6 +301,11 @@ class ProductView(ValueView):
         if lit:  # zero has nearly the colour of the ground, and is lit none the less
             return style + Style(color=note.color) if near_zero else style
         return self.ink("quiet") if near_zero else palette.writing(code)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of the old theme."""
+        super().notify_style_update()
+        self._looks.clear()
 
 
 def _places(along: ShownAxis) -> range:

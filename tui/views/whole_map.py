@@ -11,7 +11,7 @@ from ...engine.messages.translation import tr
 from ..drawing import heat_paint as paint
 from ..drawing.colours import Palette
 from ..drawing.heat_legend import legend
-from ..drawing.numbers import aligned_for
+from ..drawing.numbers import Aligned, aligned_for
 from ..drawing.scroll_position import with_axes
 from ..drawing.text import cell_len, cut, fit, widest
 from ..reading.whole import Sampled, read_whole
@@ -49,6 +49,7 @@ class WholeMap(ValueView):
         self._layout: WholeLayout | None = None
         self._labels: tuple[str, ...] = ()
         self._half_lines: tuple[object, paint.HalfLines] | None = None
+        self._written: tuple[object, Aligned] | None = None  # how the numbers of the lens are written, and of what
 
     # -- what is needed --------------------------------------------------------------------------------------
 
@@ -186,8 +187,13 @@ class WholeMap(ValueView):
         (row, column), across = self.cell, AROUND
         first = max(0, min(row - layout.lens // 2, plane.rows - layout.lens))
         left = max(0, column - across // 2)
-        near = window.numbers[max(0, first - window.row) :][: layout.lens, max(0, left - window.column) :][:, :across]
-        written = aligned_for(near)
+        of = window, first, left, layout.lens
+        if self._written is None or self._written[0] != of:  # once for all lines
+            near = window.numbers[max(0, first - window.row) :][: layout.lens, max(0, left - window.column) :][
+                :, :across
+            ]
+            self._written = of, aligned_for(near)
+        written = self._written[1]
         step = written.width + GAP
         shown_columns = max(1, min(plane.columns, (self.size.width - layout.gutter + GAP) // step))
         left = max(0, min(column - shown_columns // 2, plane.columns - shown_columns))

@@ -16,6 +16,7 @@ from . import rounding
 from .base import Op, Out, Tensors
 from .element import ALL, Element, at, clipped
 from .lazy import torch
+from .moments import Moments, MomentSources, of_square
 from .sizes import NO_RULE, ROOM, Sizes, largest, of_product
 from .terms import dot, same
 
@@ -73,6 +74,10 @@ class Scores(Op):
     def bound(self, sizes: Sizes) -> float:
         return of_product(sizes)
 
+    def moments(self, sources: MomentSources) -> Moments | None:
+        query, key = sources.tensor(0), sources.tensor(1)
+        return of_square(query, key, sources.dtype) if query is not None and key is not None else None
+
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         return (*inputs[0][:-1], inputs[1][-2])
 
@@ -102,6 +107,10 @@ class Scale(Op):
 
     def bound(self, sizes: Sizes) -> float:
         return ROOM * self.head_dim**-0.5 * sizes.most(0)
+
+    def moments(self, sources: MomentSources) -> Moments | None:
+        given = sources.moments(0)
+        return given.times(self.head_dim**-0.5, sources.dtype) if given is not None else None
 
     def write(self, *operands: str) -> str:
         return f"{operands[0]} / √{self.head_dim}"
@@ -139,6 +148,10 @@ class AddMask(Op):
         lost = sizes.dtype == torch.float32 and scores < LOST_BESIDE_A_MASK
         # Zeros and the most negative number overflow by no score that is small beside it.
         return limit if together > limit >= mask and lost and sizes.highest(1) <= 0 else together
+
+    def moments(self, sources: MomentSources) -> Moments | None:
+        given, mask = sources.moments(0), sources.moments(1)
+        return given.plus(mask, sources.dtype) if given is not None and mask is not None else None
 
     def write(self, *operands: str) -> str:
         return " + ".join(operands)

@@ -11,6 +11,7 @@ from ..program.kinds import Card
 from ..program.stage import Shape
 from .element import Element
 from .lazy import torch
+from .moments import Moments, MomentSources
 from .sizes import NO_RULE, Sizes
 
 Tensors: TypeAlias = "Sequence[torch.Tensor]"
@@ -102,6 +103,13 @@ class Op(ABC):
         A wrong one hides a NaN. Numbers that only move are no larger elsewhere.
         """
         return sizes.most(0) if self.card.moves else NO_RULE
+
+    def moments(self, sources: MomentSources) -> Moments | None:
+        """What the numbers of a result that is never whole are like together, where its inputs say; None where they do not.
+
+        It is what spares a scan the parts of a square that nothing else needs. All numbers of the result are finite.
+        """
+        return None
 
     def highest(self, tokens: int, rows: int) -> int | None:
         """The largest number that may be put into a result that is looked up or tells what is seen; None where any may.

@@ -20,6 +20,7 @@ from ..program.trace import LiveTrace
 from .base import Op, Out, Tensors
 from .element import ALL, Element, ElementIndex, at
 from .lazy import torch
+from .moments import Moments, MomentSources, of_two
 from .sizes import Sizes
 
 WHAT_IS_GIVEN = {
@@ -311,6 +312,23 @@ class AdditiveMask(Op):
         rows = mask.new_empty((batch, 1, stop - start, tokens), dtype=dtype) if memory is None else memory
         rows.fill_(lowest)[..., first:last] = shown
         return rows
+
+    def moments(self, sources: MomentSources) -> Moments | None:
+        given, mask = sources.tensor(0), sources.tensor(-1)
+        if given is None or mask is None:
+            return None
+        batch, keys = mask.shape
+        queries = torch.arange(given.shape[1], device=mask.device)
+        before = torch.nn.functional.pad((mask != 0).cumsum(1), (1, 0))  # how many keys are seen before a place
+        first, last = torch.zeros_like(queries), torch.full_like(queries, keys)
+        if self.window is not None:
+            first, last = (queries - self.window).clamp(0, keys), (queries + self.window + 1).clamp(0, keys)
+        if self.causal:
+            last = last.clamp(max=queries + 1)
+        seen = int((before[:, last] - before[:, torch.minimum(first, last)]).sum())
+        hidden = 1 - seen / (batch * len(queries) * keys)
+        lowest = -math.inf if self.infinite else torch.finfo(getattr(torch, self.dtype)).min
+        return None if self.infinite and hidden else of_two(lowest if hidden else 0.0, hidden)
 
     def shape(self, inputs: Sequence[Shape], weights: Sequence[Shape]) -> Shape:
         (batch, queries), (_, keys) = inputs[0], inputs[-1]

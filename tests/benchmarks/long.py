@@ -144,6 +144,15 @@ def figures(run: Run) -> None:
         run.value(name).stats()
 
 
+def statistics_view(run: Run) -> None:
+    """Statistics and histogram of every square of a layer of global attention and of two of local, the last among them: each of
+    805 million numbers, gone through twice. Those of the layers between are as large."""
+    layers = [0, 1, max(stage.layer or 0 for stage in run.program)]
+    for layer in dict.fromkeys(layers):
+        for what in ("scores", "scaled", "masked", "weights"):
+            assert sum(run.value(f"layers.{layer}.attention.{what}").stats().histogram)
+
+
 def unexpected(run: Run) -> None:
     session = Session(run)
     TABLE.execute(session, "break unexpected")
@@ -153,7 +162,8 @@ def unexpected(run: Run) -> None:
 
 
 WAYS: dict[str, Callable[[Run], None]] = {
-    "stepped": stepped, "windows": windows, "figures": figures, "unexpected": unexpected
+    "stepped": stepped, "windows": windows, "figures": figures, "statistics": statistics_view,
+    "unexpected": unexpected,
 }  # fmt: skip
 
 

@@ -174,18 +174,58 @@ LAYER = "layers.1.attention"
 SQUARES = [f"{LAYER}.{what}" for what in ("scores", "scaled", "masked", "weights")]
 
 
-@pytest.mark.parametrize("word", ["min", "max", "absmax", "mean", "std", "norm", "entropy"])
+@pytest.mark.parametrize("word", ["min", "max", "absmax", "mean", "std", "norm", "entropy", "sparsity"])
 @pytest.mark.parametrize("name", SQUARES)
-def test_what_passes_by_is_what_is_measured(name: str, word: str):
+def test_what_is_known_of_a_square_is_what_is_measured(name: str, word: str):
+    """By a bound, by what it is made of, by what passes: each range holds the figure."""
     run = run_of([700], 30_000)
     ranges = list(run.ranges(name, word))
     figure = measure(run.value(name), word)
-    nothing = word == "entropy" and name != SQUARES[-1]  # or the sums of what hides overflow
-    nothing |= name == f"{LAYER}.masked" and word in ("mean", "std", "norm")
-    assert len(ranges) == 1 + (not nothing)
+    of_sums = word in ("mean", "std", "norm")
+    made_of = name != SQUARES[-1] and word not in ("entropy", "sparsity")
+    passes = word != "entropy" or name == SQUARES[-1]
+    passes &= not (of_sums and name == f"{LAYER}.masked")  # the sums of what hides overflow
+    assert len(ranges) == 1 + made_of + passes
     assert all(low <= figure <= high for low, high in ranges)
-    if word in ("min", "max", "absmax"):
+    if word in ("min", "max", "absmax", "sparsity"):
         assert ranges[-1] == (figure, figure)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("word", ["mean", "std", "norm", "absmax"])
+def test_queries_and_keys_say_what_scores_are_like(word: str, dtype: str, monkeypatch: pytest.MonkeyPatch):
+    """In a local layer most scores are of keys that nothing else computes: a scan needs none of them."""
+    run = run_of([700], 30_000, dtype, num_hidden_layers=2)
+    names = [name for name in run.program.expect("layers.*.attention.s*") if run.is_windowed(name)]
+    most = max(measure(run.value(name), word) for name in names)
+    expected = measure(run.value(SQUARES[0]), word)
+
+    def passed(self: Computation, name: str, watcher: object) -> None:
+        raise AssertionError(f"{name} was computed to be looked at")
+
+    monkeypatch.setattr(Computation, "watched", passed)
+    asked = Session(run)
+    TABLE.execute(asked, f"break layers.*.attention.s* if {word} > {(1.001 if word != 'absmax' else 40) * most}")
+    stop = TABLE.execute(asked, "continue").stop
+    assert stop is not None
+    assert stop.reason == "end"
+    monkeypatch.undo()
+    # where it holds, the number that is shown is that of every score
+    asked = Session(run_of([700], 30_000, dtype, num_hidden_layers=2))
+    TABLE.execute(asked, f"break {SQUARES[0]} if {word} > {0.999 * expected}")
+    stop = TABLE.execute(asked, "continue").stop
+    assert stop is not None
+    assert stop.held == f"{word} = {expected:.6g}"
+
+
+def test_a_patched_square_is_not_what_it_is_made_of():
+    run = run_of([700], 30_000)
+    assert run.extents.moments(SQUARES[1]) is not None
+    run.override(SQUARES[0], torch.zeros(run.shapes[SQUARES[0]]))
+    assert run.extents.moments(SQUARES[0]) is None
+    assert run.extents.moments(SQUARES[1]) is None
+    run.override("mask.local", torch.zeros(run.shapes["mask.local"]))
+    assert run.extents.moments(SQUARES[2]) is None
 
 
 def test_sums_of_rows_pass_by():

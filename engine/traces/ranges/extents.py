@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...ops import Op, no_memory
+from ...ops.moments import Moments
 from ...ops.sizes import largest
 from ..tensors import both
-from .figures import RANGED, SUMMED, by_bound, by_ends, by_sums, by_totals
-from .passing import ENDS, ROWS, SUMS, Passing
+from .figures import RANGED, SUMMED, by_bound, by_ends, by_moments, by_sums, by_totals
+from .passing import ENDS, ROWS, SUMS, ZEROS, Passing
 
 if TYPE_CHECKING:
     from ...program.stage import Stage
@@ -39,12 +40,14 @@ class Extents:
         self._computation, self.weights = computation, weights
         self._ends: dict[str, Ends] = {}
         self._most: dict[str, float] = {}
+        self._moments: dict[str, Moments | None] = {}
         self.passing = Passing(computation)
 
     def clear(self) -> None:
         """Forget everything: a patch has changed values."""
         self._ends.clear()
         self._most.clear()
+        self._moments.clear()
         self.passing.clear()
 
     def ends(self, name: str) -> Ends:
@@ -65,14 +68,17 @@ class Extents:
             stage, op = self._computation.program.pairs[name]
             bound = self._bound(stage, op)
             if not bound < math.inf:
-                bound = self._passed_most(name) if self._computation.is_windowed(name) else _larger(self.ends(name))
+                bound = self._most_of_square(name) if self._computation.is_windowed(name) else _larger(self.ends(name))
             self._most[name] = bound
         return bound
 
-    def _passed_most(self, name: str) -> float:
-        """The largest magnitude of a value that is never whole, where the inputs say nothing; NaN where its operation is only asked for windows."""
+    def _most_of_square(self, name: str) -> float:
+        """A bound of a value that is never whole, where those of its inputs say nothing; NaN where its operation is only asked for windows."""
         if self._computation.program.pairs[name][1].rows is None:
             return math.nan
+        moments = self.moments(name)
+        if moments is not None and moments.most < largest(self._computation.dtype(name)) / 2:  # so nothing overflowed
+            return moments.most
         passed = self.passing.of(name, ENDS)
         if passed is None:
             return math.nan
@@ -99,7 +105,7 @@ class Extents:
         if word in ("nan", "inf"):
             return
         if self._computation.is_windowed(name):
-            yield from self._passing_ranges(name, word, most, count)
+            yield from self._ranges_of_square(name, word, most, count)
             return
         low, high = self.ends(name)
         second = by_ends(word, (low, high), count)
@@ -109,17 +115,36 @@ class Extents:
         if second[0] != second[1]:
             yield from by_sums(word, self._computation.tensor(name), _larger((low, high)))
 
+    def _ranges_of_square(self, name: str, word: str, most: float, count: int) -> Iterator[Ends]:
+        """Of a value that is never whole: from what it is made of, then from what its rows told as they passed by."""
+        moments = self.moments(name) if word != "entropy" else None
+        second = by_moments(word, moments, count) if moments is not None else None
+        if second is not None:
+            yield second
+        yield from self._passing_ranges(name, word, most, count)
+
     def _passing_ranges(self, name: str, word: str, most: float, count: int) -> Iterator[Ends]:
-        """Of a value that is never whole: from what its rows told as they passed by."""
         shares = self._computation.program[name].card.shares
         if word in SUMMED and (word != "entropy" or shares):
             passed = self.passing.of(name, SUMS)
             yield from by_totals(word, passed.sums, most) if passed is not None else ()
         elif word in ("min", "max", "absmax"):
             passed = self.passing.of(name, ENDS)
-            second = by_ends(word, (passed.low, passed.high), count) if passed is not None else None
-            if second is not None:
-                yield second
+            ends = by_ends(word, (passed.low, passed.high), count) if passed is not None else None
+            if ends is not None:
+                yield ends
+        elif word == "sparsity":
+            passed = self.passing.of(name, ZEROS)
+            if passed is not None:
+                yield passed.zeros / count, passed.zeros / count
+
+    def moments(self, name: str) -> Moments | None:
+        """What the numbers of a value that is never whole are like together, as its inputs say; None where they do not."""
+        if name not in self._moments:
+            stage, op = self._computation.program.pairs[name]
+            sources = SourcesOfMoments(self, self._computation, stage)
+            self._moments[name] = op.moments(sources) if name not in self._computation.patches else None
+        return self._moments[name]
 
     def row_sums(self, name: str) -> Ends | None:
         """The least and the greatest sum of a row of a value that is never whole; None where they are to be got otherwise."""
@@ -214,6 +239,29 @@ class SizesOfInputs:
     def terms(self) -> int:
         """The last axis of the first."""
         return self._computation.shapes[self._stage.inputs[0]][-1]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the result."""
+        return self._computation.dtype(self._stage.name)
+
+
+class SourcesOfMoments:
+    """What is known of a stage's inputs, for the `moments` of its operation; see `MomentSources`."""
+
+    __slots__ = ("_computation", "_extents", "_stage")
+
+    def __init__(self, extents: Extents, computation: Computation, stage: Stage) -> None:
+        self._extents, self._computation, self._stage = extents, computation, stage
+
+    def tensor(self, place: int) -> torch.Tensor | None:
+        """The input at a place; None where it is never whole."""
+        name = self._stage.inputs[place]
+        return self._computation.tensor(name) if not self._computation.is_windowed(name) else None
+
+    def moments(self, place: int) -> Moments | None:
+        """Those of the input at a place; None where they are not known."""
+        return self._extents.moments(self._stage.inputs[place])
 
     @property
     def dtype(self) -> torch.dtype:

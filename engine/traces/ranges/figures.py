@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ...ops.moments import SQUARABLE, Moments
 from ...program.figures import Range
 from ...program.torch_calls import entropies, row_norms
 
@@ -21,8 +22,6 @@ SUMMED = frozenset({"mean", "std", "norm", "entropy"})
 ROOM = 1e-9
 # Squares of larger numbers overflow float64, and are not foretold.
 SQUARED = 1e150
-# Squares of smaller numbers are rounded coarsely by float64, or vanish.
-SQUARABLE = 1e-150
 # What is left of the squares of numbers too small for the dtype, each at most this.
 LOST_SQUARE = 1.2e-38
 
@@ -114,6 +113,24 @@ def by_totals(word: str, sums: Sums, largest: float) -> list[Range]:
             math.sqrt(max(0.0, most / count - nearest**2)) + room,
         )
     ]
+
+
+def by_moments(word: str, moments: Moments, count: int) -> Range | None:
+    """Of `count` finite numbers, from what they are like together; None where that says nothing of the figure."""
+    known = (moments.mean, moments.std, moments.rms, moments.room, moments.most)
+    if not all(map(math.isfinite, known)) or moments.most > SQUARED or not count:
+        return None
+    if word in ("min", "max", "absmax"):
+        return by_bound(word, moments.most, count)
+    room = moments.room + ROOM * (moments.rms + moments.room) + SQUARABLE
+    if word == "mean":
+        return moments.mean - room, moments.mean + room
+    if word == "std":
+        return max(0.0, moments.std - room), moments.std + room
+    if word == "norm":
+        root = math.sqrt(count)
+        return max(0.0, moments.rms - room) * root, (moments.rms + room) * root * (1 + ROOM)
+    return None
 
 
 class Sums:

@@ -19,7 +19,7 @@ from .rows import row_ends
 if TYPE_CHECKING:
     from ..compute import Computation
 
-ENDS, SUMS, ROWS = "ends", "sums", "rows"
+ENDS, SUMS, ROWS, ZEROS = "ends", "sums", "rows", "zeros"
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Passed:
         low, high: the least and the greatest element; NaN if any is.
         sums: over all of it.
         rows: the least and the greatest sum of a row.
+        zeros: how many elements are 0.
     """
 
     kinds: frozenset[str]
@@ -38,6 +39,7 @@ class Passed:
     high: float = -math.inf
     sums: Sums = field(default_factory=Sums)
     rows: tuple[float, float] = (math.inf, -math.inf)
+    zeros: int = 0
 
     def add(self, part: torch.Tensor) -> None:
         """Look at another part."""
@@ -49,6 +51,8 @@ class Passed:
         if ROWS in self.kinds:
             low, high = row_ends(part, "sum")
             self.rows = _either(self.rows[0], low, min), _either(self.rows[1], high, max)
+        if ZEROS in self.kinds:
+            self.zeros += part.numel() - int(torch.count_nonzero(part))
 
 
 class Passing:

@@ -74,6 +74,12 @@ def check(terminal: Terminal, opened: Opened, status: int) -> None:
     assert opened.reports == []
 
 
+def is_drawn(terminal: Terminal) -> bool:
+    """Whether all of the screen has been drawn since it was last begun, from the title to the footer."""
+    drawn = bytes(terminal.output).rpartition(b"\x1b[?1049h")[2]
+    return b"encoder-tui" in drawn and b"quit" in drawn
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize("keys", [b"q", b"?qq", b"\xff\xc3:\xff\x1b[", b"\x1b[<0;99999;9M"], ids=ascii)
 def test_keys(opened: Opened, keys: bytes) -> None:
@@ -107,6 +113,7 @@ def test_to_the_background_and_back(opened: Opened) -> None:
     assert terminal.until(lambda: b"\x1b[?1049l" in terminal.output)  # the shell's screen
     terminal.rest()  # and `fg`
     assert terminal.until(lambda: terminal.output.rfind(b"\x1b[?1049h") > terminal.output.rfind(b"\x1b[?1049l"))
+    assert terminal.until(lambda: is_drawn(terminal))
     leave(terminal)
     check(terminal, opened, 0)
 
@@ -117,6 +124,7 @@ def test_stopped_from_outside_and_let_go_on(opened: Opened) -> None:
     for _ in range(2):
         os.kill(terminal.process.pid, signal.SIGSTOP)
         terminal.rest()  # wakes it
+        assert terminal.until(lambda: is_drawn(terminal))
     leave(terminal)
     check(terminal, opened, 0)
 

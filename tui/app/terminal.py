@@ -1,7 +1,8 @@
 """Textual's driver for a terminal, made to stand what terminals do: bytes that are no text, signals, and hanging up.
 
 Left to itself it ends with a traceback at a byte that is not UTF-8, spins when the terminal is gone, leaves the terminal as it
-is on SIGTERM, starts a second time on a SIGCONT that no SIGTSTP came before, and leaves the mouse counted in pixels.
+is on SIGTERM, starts a second time on a SIGCONT that no SIGTSTP came before, shows a blank screen after any, and leaves the
+mouse counted in pixels.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class Terminal(LinuxDriver):
         if not self._must_signal_resume:  # stopped from outside: the shell has had the terminal meanwhile
             self.suspend_application_mode()
         self.resume_application_mode()
+        for screen in self._app.screen_stack:  # what it shows is blank now, and Textual draws what has changed
+            screen.refresh()
 
     # -- modes -----------------------------------------------------------------------------------------------------
 

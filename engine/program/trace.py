@@ -177,7 +177,7 @@ class Trace(InNotebooks, ABC):
 
     @property
     def stale(self) -> frozenset[str]:
-        """Stages whose value would come out other than it last did: patches upstream are not those it was computed with."""
+        """Stages whose value was asked for and would come out other than it did: patches upstream are not those of then."""
         return frozenset()
 
     @property

@@ -51,7 +51,7 @@ class Computation:
     Attributes:
         stopped: whether what is being computed is to stop.
         in_rows: computes what is too large to be whole, and knows its parts.
-        outdated: knows what would come out other than it last did.
+        outdated: knows what was asked for and would come out otherwise now.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Computation:
         Whatever upstream was never computed, or was evicted, is computed now.
         """
         with self.lock:
+            self.outdated.ask(name, self._patches)
             tensor = self.whole(name)
             self._keep_looked_at(name)
             return tensor
@@ -120,6 +121,7 @@ class Computation:
     def reach(self, name: str) -> None:
         """Compute a stage on the way to others: what is looked at by nobody is not kept if it is fleeting."""
         with self.lock:
+            self.outdated.ask(name, self._patches)
             self.whole(name)
 
     def rows(self, name: str, start: int, stop: int, heads: slice | None = None) -> torch.Tensor:
@@ -129,6 +131,7 @@ class Computation:
             heads: of a value with four axes, which of the second (without a step); None for all.
         """
         with self.lock:
+            self.outdated.ask(name, self._patches)
             kept = self.known(name)
             if kept is not None or not self.is_windowed(name):
                 return block_of(kept if kept is not None else self.tensor(name), RowBlock(start, stop, heads))
@@ -198,7 +201,6 @@ class Computation:
         with self.lock:
             changed = patches.differing(self._patches)
             gone = self.program.all_downstream(changed)
-            self.outdated.drop(filter(self.is_computed, gone), self._patches)
             self._patches = patches
             for name in gone:
                 self.cache.drop(name)
@@ -214,7 +216,7 @@ class Computation:
         given = (self.program, self.weights, inputs, self.device, self.dtype_given, self.budget)
         child = Computation(*given, shadows=self.shadows, base=base)
         child.change(self._patches)
-        child.outdated = Outdated(self.program)
+        child.outdated = self.outdated.fork()
         return child
 
     # -- how -----------------------------------------------------------------------------------------------------

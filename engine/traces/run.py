@@ -66,6 +66,7 @@ class Run(LiveTrace):
         self.inputs = self._original = inputs
         self.about = dict(about or {})
         self.named = word
+        self._reached = 0  # stages that have been come by, from the first on
         self.extents = Extents(computation, weight_sizes or WeightSizes(computation.weights))
         # weak, as whoever holds a value holds its run: a run that nobody has any more goes at once, and its memory with it
         self._values: weakref.WeakValueDictionary[str, RunValue] = weakref.WeakValueDictionary()
@@ -167,6 +168,10 @@ class Run(LiveTrace):
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""
         name = self.program.stages[position].name
+        if position >= self._reached:  # whoever jumps passes those between
+            passed = (stage.name for stage in self.program.stages[self._reached : position + 1])
+            self.computation.outdated.pass_by(passed, self.computation.patches)
+            self._reached = position + 1
         if not self.is_windowed(name):
             self.computation.reach(name)
 
@@ -239,7 +244,7 @@ class Run(LiveTrace):
                     self._change_patches(tuple(patches))
                 for patch in new:
                     with refusing(patch.text):
-                        self.tensor(patch.stage)
+                        self.computation.whole(patch.stage)  # which nobody has asked for
             except BaseException:
                 self._change_patches(before)
                 raise

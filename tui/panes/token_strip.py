@@ -113,7 +113,7 @@ class TokenStrip(InkedWidget, can_focus=False):
     @property
     def _label(self) -> str:
         said = tr("text {number} of {count}", number=self._tokens.text, count=self._tokens.texts)
-        return f"{said}  " if self._tokens.texts > 1 else ""
+        return f" {said} " if self._tokens.texts > 1 else ""
 
     def _lay(self, width: int, height: int) -> list[list[Placed]]:
         """The lines. Where not all of them can be seen, what was cut is said beside them, on the side where it was."""

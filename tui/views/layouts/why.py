@@ -43,12 +43,13 @@ class Page:
 
     def __init__(self, why: Why, width: int, room: int = 0) -> None:
         self.blocks = _blocks(why, width)
-        if room and sum(block.height for block in self.blocks) > room:
-            self.blocks = [replace(block, lines=tuple(filter(None, block.lines))) for block in self.blocks]
-            if self.blocks[0].lines and room > 1:  # what is said first is seen with the first term
-                self.blocks[0] = replace(
-                    self.blocks[0], lines=tuple(first_lines([*self.blocks[0].lines], room - 1, width))
-                )
+        over = sum(block.height for block in self.blocks) - room
+        if room and over > 0:
+            self.blocks = _closer(self.blocks, over)
+        first = self.blocks[0].lines if self.blocks else ()
+        if first and room > 1 and sum(block.height for block in self.blocks) > room:
+            said = tuple(first_lines([*first], room - 1, width))  # it is seen with the first term
+            self.blocks[0] = replace(self.blocks[0], lines=said)
         self.tops: list[int] = []
         self.height = 0
         for block in self.blocks:
@@ -83,6 +84,18 @@ class Page:
             top = self.height - room
         above = 1 if term and self.term_at(line - 1) is None else 0  # the title of a part goes with its first term
         return max(0, min(max(min(top, line - above), line - room + 1), self.height - room))
+
+
+def _closer(blocks: list[Block], over: int) -> list[Block]:
+    """The same with so many lines less, as far as they are blank: the last go first."""
+    kept: list[Block] = []
+    for block in reversed(blocks):
+        lines = list(block.lines)
+        while over > 0 and "" in lines:
+            lines.remove("")
+            over -= 1
+        kept.insert(0, replace(block, lines=tuple(lines)))
+    return kept
 
 
 def _blocks(why: Why, width: int) -> list[Block]:

@@ -85,7 +85,7 @@ class Linear(Op):
                 return Term(b, (element.parameter(1, "b", (j,), b),))
             return Term(values[k], (element.operand(0, (*lead, k), x[k]), element.parameter(0, "W", (j, k), w[k])))
 
-        terms = Terms(values, make, np.append(np.ones(len(x), np.int64), [0] * biased))
+        terms = Terms(values, make, np.append(np.ones(len(x), np.int64), [0] * biased), (x, w))
         bound = rounding.of_products(element.value.dtype, terms, element.stored, b)
         return element.explain(formula, terms, bound=bound)
 

@@ -32,7 +32,7 @@ def dot(element: Element) -> Explanation:
         one, other = index_at(first, k), index_at(second, k)
         return Term(values[k], (element.operand(0, one, left[k]), element.operand(1, other, right[k])))
 
-    terms = Terms(values, make, 2)
+    terms = Terms(values, make, 2, (left, right))
     bound = rounding.of_products(element.value.dtype, terms, element.stored)
     return element.explain(f"Σ{SUMMED_OVER[letter]} {formula}", terms, bound=bound)
 

@@ -60,10 +60,18 @@ class Terms(Sequence[Term]):
         values: in the order of the computation.
         make: the term at a place of that order.
         followed: how many operands of a term are stages: one count, or one for each term.
+        factors: where the first terms are products of numbers of as many rows, these rows: to read them, none has to be named.
     """
 
-    def __init__(self, values: npt.ArrayLike, make: Callable[[int], Term], followed: int | npt.ArrayLike = 1) -> None:
+    def __init__(
+        self,
+        values: npt.ArrayLike,
+        make: Callable[[int], Term],
+        followed: int | npt.ArrayLike = 1,
+        factors: Sequence[Floats] = (),
+    ) -> None:
         self.values: Floats = np.asarray(values, dtype=np.float64)
+        self.factors = tuple(factors)
         self.make = make
         magnitudes = np.where(np.isnan(self.values), np.inf, np.abs(self.values))
         self.order = np.lexsort((-magnitudes, ~np.isnan(self.values)))

@@ -15,6 +15,7 @@ from .why import brief_of
 if TYPE_CHECKING:
     from ...engine.analysis.product import Product
     from ...engine.analysis.why import Explanation, Term
+    from ...engine.program.explanation import Terms
     from ...engine.program.stage import Stage
     from ...engine.program.trace import Trace
 
@@ -81,7 +82,7 @@ def sum_of(trace: Trace, explanation: Explanation, product: Product, chosen: int
     zeros = product.left.columns - len(ranks) if trace.program[explanation.stage].card.looks_up else 0
     return ProductSum(
         len(ranks), zeros, _place(term, product), rank, len(terms), _chosen(term),
-        tuple(_factors(terms[rank]) for rank in shown), tuple(shown), rests,
+        tuple(_factors(terms, rank) for rank in shown), tuple(shown), rests,
         bias, int(np.flatnonzero(order == bias_place)[0]) if biased else -1, total, brief_of(explanation), explanation.holds,
         _parts(explanation, product, len(ranks)), _after(trace, explanation),
         (*_looked_up(explanation, product, zeros), *notes),
@@ -96,8 +97,11 @@ def _place(term: Term, product: Product) -> int:
     return next((factor.index[right.down] for factor in term.factors if factor.name == right.name), -1)
 
 
-def _factors(term: Term) -> str:
-    return "·".join(short(factor.value, 3) for factor in term.factors)
+def _factors(terms: Terms, rank: int) -> str:
+    place = int(terms.order[rank])
+    if terms.factors and place < len(terms.factors[0]):
+        return "·".join(short(float(row[place]), 3) for row in terms.factors)
+    return "·".join(short(factor.value, 3) for factor in terms[rank].factors)
 
 
 def _chosen(term: Term) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 from .kinds import TABLE, UNKNOWN, Card
@@ -66,8 +66,7 @@ class Stage:
     @property
     def layer(self) -> int | None:
         """Number of the layer it is in, counted from 0; None outside the layers."""
-        matched = re.match(r"layers\.(\d+)\.", self.name)
-        return int(matched[1]) if matched else None
+        return _layer_of(self.name)
 
     @property
     def room(self) -> str:
@@ -119,6 +118,12 @@ class Stage:
         """What the formula calls the weights: `("W", "b")`; their names where the operation has no symbols for them."""
         symbols = getattr(self.op, "symbols", ())
         return tuple(symbols[: len(self.weights)]) if len(symbols) >= len(self.weights) else self.weights
+
+
+@lru_cache(maxsize=4096)  # asked of every stage of a program, for every key
+def _layer_of(name: str) -> int | None:
+    matched = re.match(r"layers\.(\d+)\.", name)
+    return int(matched[1]) if matched else None
 
 
 def write_shape(shape: Iterable[int]) -> str:
@@ -191,7 +196,7 @@ class Stages:
         """The stages that whole layers can be computed again from: what has another name as well, and what goes in."""
         return frozenset(self.aliases.values()) | {stage.name for stage in self.stages if not stage.inputs}
 
-    @property
+    @cached_property
     def layers(self) -> int:
         """How many layers there are."""
         return 1 + max((stage.layer for stage in self.stages if stage.layer is not None), default=-1)

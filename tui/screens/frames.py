@@ -114,6 +114,11 @@ class FramedScreen(Base):
             self._timers.add(self._frames)
         return self._frames
 
+    def _on_timer_update(self) -> None:
+        """Called for a frame; by tests at any time, and then not while a layout is on its way."""
+        if not self.frames.laying:
+            super()._on_timer_update()
+
     def draw_soon(self, widget: Widget) -> None:
         """Something of a widget is outdated."""
         self._dirty_widgets.add(widget)

@@ -329,9 +329,9 @@ class ValueView(LinewiseWidget):
 
     def draw_line(self, y: int) -> Strip:
         """One line of the widget, exactly as wide as it is."""
-        width = self.size.width
-        if width <= 0:
-            return Strip.blank(0)
+        width, height = self.size
+        if width <= 0 or y >= height:  # it may be drawn once more before it has the size it is about to have
+            return Strip.blank(max(0, width), self.ground)
         if self.shown is None or not self._fits():
             return strip_of(self._excuse(y), self.ground, width)
         key = self.line_key(y)

@@ -16,7 +16,7 @@ from ..messages.translation import tr
 from ..program.dtypes import DTYPES
 from ..program.kinds import Products
 from ..program.stage import Stage
-from ..program.trace import Trace
+from ..program.trace import LiveTrace, Trace
 from ..program.writing import cells
 
 if TYPE_CHECKING:
@@ -92,6 +92,19 @@ def total(name: str, parts: Iterable[Cost]) -> Cost:
         name, sum(part.parameters for part in listed), sum(part.multiply_adds for part in listed),
         sum(part.bytes for part in listed), math.fsum(part.seconds for part in listed if not math.isnan(part.seconds))
         if any(not math.isnan(part.seconds) for part in listed) else math.nan,
+    )  # fmt: skip
+
+
+def never_whole(trace: Trace, each: Sequence[Cost]) -> str:
+    """How much of all that is too large for the budget, in a sentence; "" where nothing is."""
+    if not isinstance(trace, LiveTrace) or trace.budget is None:
+        return ""
+    size = sum(cost.bytes for cost in each if trace.is_windowed(cost.name))
+    if not size:
+        return ""
+    return tr(
+        "{size} of this memory is never taken: a value larger than a quarter of --memory ({budget}) is computed where it is looked at",
+        size=_size(size), budget=_size(trace.budget),
     )  # fmt: skip
 
 

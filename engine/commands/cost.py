@@ -8,7 +8,7 @@ from .table import Command, Key, Reply, Request
 
 
 def _cost(session: Session, rest: str) -> Reply:
-    from ..analysis.cost import by_room, costs, times, total, write_costs
+    from ..analysis.cost import by_room, costs, never_whole, times, total, write_costs
 
     trace, encoder = session.trace, session.encoder
     chosen = set[str]() if rest in ("", "all") else set(trace.program.expect(rest if "*" in rest else f"{rest}*"))
@@ -27,6 +27,8 @@ def _cost(session: Session, rest: str) -> Reply:
     tables = [write_costs(size, by_room(trace, each), whole)]
     room = tr("within {room}", room=here.room)
     tables.append(write_costs(room, inside, total(tr("all"), inside), within=f"{here.room}."))
+    if told := never_whole(trace, each):
+        tables.append(told)
     return Reply("\n\n".join(tables), request=Request("reply"))
 
 

@@ -304,6 +304,11 @@ class LiveTrace(Trace):
     def device(self) -> torch.device:
         """Where it is computed."""
 
+    @property
+    @abstractmethod
+    def budget(self) -> int | None:
+        """Bytes of values that are kept; None for all."""
+
     @abstractmethod
     def tensor(self, name: str) -> torch.Tensor:
         """The whole value of a stage, as the engine's own tensor: not to be written to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ def test_the_command(small: Encoder):
     assert len(TABLE.execute(session, "cost all").text.splitlines()) == len(session.trace.program) + 2
     with pytest.raises(ValueError, match="no stage"):
         TABLE.execute(session, "cost nowhere")
+
+
+def test_what_is_too_large_for_the_budget_is_told(make_checkpoint: Callable[..., Path]):
+    """Its bytes are listed as those of every value, and it never takes them."""
+    text = "one two three " * 12
+    small = load(make_checkpoint(), "cpu", budget=1 << 16)
+    run = small.run(text)
+    said = TABLE.execute(Session(run, small), "cost").text
+    size = sum(cost.bytes for cost in costs(run) if run.is_windowed(cost.name))
+    assert size > 1 << 16
+    assert said.splitlines()[-1].startswith(f"{size / 1024:.3g} KiB of this memory is never taken")
+    assert "(64 KiB)" in said
+    whole = load(make_checkpoint(), "cpu", budget=1 << 30)
+    assert "never taken" not in TABLE.execute(Session(whole.run(text), whole), "cost").text
 
 
 def test_a_recording_has_costs_without_times(small: Encoder, tmp_path: Path):

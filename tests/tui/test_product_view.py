@@ -42,7 +42,7 @@ async def test_a_lookup_is_the_one_hot_row_times_the_table(session: Session) -> 
         "= 1·-0.0523 + (7,999 times 0) = -0.0523071",
         "1 term, exactly the stored number",
         "row E[2461] looked up gives the same number",
-        "row 2461 of the table, for token 2 'animal'",
+        "row 2461 of the table, for token 2 'animal' …",
         '[token=2 "animal", hidden=1] = -0.05230713',
     ]
 

@@ -114,11 +114,16 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def first_lines(lines: list[str], count: int, width: int) -> list[str]:
-    """So many of the lines of a text; where there are more, the last of them ends in an ellipsis: nothing is left out in silence."""
+def first_lines(lines: list[str], count: int, width: int, *, apart: bool = False) -> list[str]:
+    """So many of the lines of a text; where there are more, the last of them ends in an ellipsis: nothing is left out in silence.
+
+    Args:
+        apart: whether they are texts of their own, of which the next is not begun where it cannot be ended.
+    """
     if len(lines) <= count or count <= 0:
         return lines[: max(0, count)]
-    return [*lines[: count - 1], cut(" ".join(lines[count - 1 :]), width)]
+    rest = [lines[count - 1], ELLIPSIS] if apart else lines[count - 1 :]
+    return [*lines[: count - 1], cut(" ".join(rest), width)]
 
 
 @lru_cache(maxsize=4096)

@@ -26,7 +26,7 @@ def foot(picture: ProductPicture, status: StyledText, width: int, lines: int, in
     """
     sum_, lines = picture.sum, lines - 1
     if not sum_.ranks:
-        texts = first_lines([line for note in sum_.notes for line in wrapped(note, width)], lines, width)
+        texts = first_lines([line for note in sum_.notes for line in wrapped(note, width)], lines, width, apart=True)
         return [*_filled([[(text, inks["note"])] for text in texts], lines), status]
     brief, ink = f"  {sum_.brief}", inks["quiet" if sum_.holds else "warning"]
     room = width - sum(cell_len(text) for text, _ in status)
@@ -98,7 +98,7 @@ def _extras(picture: ProductPicture, width: int, inks: Inks, most: int) -> list[
     sum_ = picture.sum
     parts = _by_part(picture, width, inks)[:most] if sum_.parts else []
     texts = [line for text in (sum_.after, *sum_.notes) if text for line in wrapped(text, width)]
-    return [*parts, *([(line, inks["note"])] for line in first_lines(texts, most - len(parts), width))]
+    return [*parts, *([(line, inks["note"])] for line in first_lines(texts, most - len(parts), width, apart=True))]
 
 
 def _by_part(picture: ProductPicture, width: int, inks: Inks) -> list[StyledText]:

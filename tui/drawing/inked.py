@@ -110,7 +110,9 @@ class InkedWidget(LaidOnce, Widget):
         if y not in setting.lines:
             return super().render_lines(Region(0, y, setting.size.width, 1))[0]
         width = setting.size.width - setting.left - setting.right
-        strip = self.render_line(y - setting.lines.start).adjust_cell_length(width, setting.ground)
+        strip = self.render_line(y - setting.lines.start)
+        if strip.cell_length != width:
+            strip = strip.adjust_cell_length(width, setting.ground)
         if setting.left or setting.right:
             strip = Line(line_pad(strip, setting.left, setting.right, setting.ground), setting.size.width)
         if setting.opacity != 1.0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, Self
 
 from textual.geometry import Region
@@ -38,6 +39,10 @@ class LinewiseWidget(InkedWidget):
         """Have lines drawn, whether or not they look otherwise."""
         self._ready_lines.clear()
         return super().refresh(*regions, **named)
+
+    def refresh_lines(self, lines: Iterable[int]) -> None:
+        """Repaint some lines and no others."""
+        self.refresh(*[Region(0, y, self.size.width, 1) for y in lines])
 
     def render_line(self, y: int) -> Strip:
         """Called by Textual for each line to be drawn."""

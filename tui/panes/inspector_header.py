@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
 
 from ...engine.commands.screen import VIEW_KEYS
 from ...engine.messages.translation import language, tr
 from ..drawing.linewise import LinewiseWidget
+from ..drawing.strips import strip_of
 from ..drawing.text import StyledText, cell_len, cut, fit
 from ..state.plane import paged, plane_of
 from ..state.subject import Subject
@@ -87,8 +87,7 @@ class InspectorHeader(LinewiseWidget):
         if written != self._written:  # all lines at once
             self._written, self._drawn = written, self._lines(width, height) if self._subject is not None else []
         words = self._drawn[y] if y < len(self._drawn) else []
-        strip = Strip([Segment(text, style) for text, style in words if text])
-        return strip.adjust_cell_length(max(0, width)).apply_style(self.ground)
+        return strip_of(words, self.ground, max(0, width))
 
     def _lines(self, width: int, height: int) -> list[StyledText]:
         subject = self._subject

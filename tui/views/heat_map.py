@@ -101,7 +101,6 @@ class HeatMap(ValueView):
     # -- what changes ----------------------------------------------------------------------------------------
 
     def arrived(self, shown: Shown) -> None:
-        self._strips.clear()
         self._layout = self._layout_for(shown.subject, shown.plane, signed=shown.frame.scale.signed)
         self._origin = self._origin_in(shown.plane, self._layout)
         self._row_labels = row_labels(shown.plane, shown.subject)
@@ -171,7 +170,7 @@ class HeatMap(ValueView):
         row += self._origin[0]
         # the cursor's own line is painted anew; of a tall cell each line differs
         part = (y - layout.header) % max(1, layout.cell_height)
-        return None if row <= self.cell[0] < row + count else (row, part, self._origin[1])
+        return None if row <= self.cell[0] < row + count else (layout, row, part, self._origin[1])
 
     def _label(self, line: int, row: int, here: int | None) -> StyledPieces:
         layout = self._layout

@@ -140,7 +140,7 @@ class MapView(PictureChain):
         if layout is not None and layout.boxes:
             top = layout.at(*place).y
             for y in range(top, top + layout.height):
-                self._strips.pop(y, None)
+                self._strips.pop(self._kept_as(y), None)
             shown = range(
                 max(0, top - self._origin),
                 min(top - self._origin + layout.height, self.size.height - self._foot_height),

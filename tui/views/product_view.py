@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -141,6 +142,10 @@ class ProductView(ValueView):
         if y < layout.top - 2:
             return self._above(picture, y)
         return self._beside(picture, y - layout.top)
+
+    def line_key(self, y: int) -> Hashable | None:
+        """Another cell is another picture; while that is late, it is said."""
+        return None if self.late else y
 
     def _above(self, picture: ProductPicture, y: int) -> StyledText:
         """A line of B, and of what is shown of the three axes."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -86,8 +86,9 @@ class ValueView(LinewiseWidget):
         self.subject: Subject | None = None
         self.shown: Shown | None = None
         self._awaited: PictureRequest | None = None
-        self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._strips: OrderedDict[Hashable, Strip] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Any, int, int]] = OrderedDict()  # frame, cost, number of the picture
+        self._strips: OrderedDict[Hashable, Strip] = OrderedDict()  # of the pictures seen last
+        self._on_screen = self._numbered = 0  # number of the one on screen, and of the one read last
         self._timer: Timer | None = None
         self._palettes: dict[bool, Palette] = {}
         self._excused: list[str] = []  # what was drawn last in place of a picture
@@ -108,7 +109,7 @@ class ValueView(LinewiseWidget):
         return plane_of(subject, self.state)
 
     def line_key(self, y: int) -> Hashable | None:
-        """What a line of the picture depends on besides the picture, if it is worth keeping painted."""
+        """What a line of the picture depends on besides the picture and the size, if it is worth keeping painted."""
         return None
 
     def changed(self, shown: Shown, before: ViewState) -> None:
@@ -219,7 +220,8 @@ class ValueView(LinewiseWidget):
             return False
         if request.key in self._results:
             self._results.move_to_end(request.key)
-            return self._adopt(subject, plane, self._results[request.key][0])
+            frame, _, number = self._results[request.key]
+            return self._adopt(subject, plane, frame, number)
         if self._awaited is None or self._awaited.key != request.key:
             self._awaited = request
             self._send(subject, plane, request)
@@ -243,13 +245,12 @@ class ValueView(LinewiseWidget):
     def receive(self, work: Work, result: Any) -> None:
         """Take what came back from the engine's thread; what is no longer wanted is kept but not shown."""
         subject, plane, request, frame = result
-        wanted = self._awaited is not None and self._awaited.key == request.key
         if self.subject is None or subject.generation != self.subject.generation:
             return
         if not isinstance(frame, Trouble):
             self._keep(request, frame)
-        if wanted:
-            self._adopt(self.subject, plane, frame)
+        if self._awaited is not None and self._awaited.key == request.key:
+            self._adopt(self.subject, plane, frame, self._numbered)
 
     def failed(self, work: Work, text: str) -> None:
         """What was asked for cannot be had: say so where it would be, and ask again once someone looks again."""
@@ -266,12 +267,13 @@ class ValueView(LinewiseWidget):
         """What is asked for has been stopped."""
 
     def _keep(self, request: PictureRequest, frame: Any) -> None:
-        self._results[request.key] = (frame, request.cost)
+        self._numbered += 1
+        self._results[request.key] = (frame, request.cost, self._numbered)
         self._results.move_to_end(request.key)
-        while len(self._results) > 1 and sum(cost for _, cost in self._results.values()) > KEPT_BYTES:
+        while len(self._results) > 1 and sum(cost for _, cost, _ in self._results.values()) > KEPT_BYTES:
             self._results.popitem(last=False)
 
-    def _adopt(self, subject: Subject, plane: Plane, frame: Any) -> bool:
+    def _adopt(self, subject: Subject, plane: Plane, frame: Any, number: int) -> bool:
         self._settle()
         self.trouble = frame.text if isinstance(frame, Trouble) else ""
         shown = self.shown
@@ -279,7 +281,7 @@ class ValueView(LinewiseWidget):
             return False
         self.shown = None if self.trouble else Shown(subject, plane, frame)
         if self.shown is not None:
-            self._strips.clear()
+            self._on_screen = number
             self.arrived(self.shown)
         self.redraw()
         return True
@@ -337,11 +339,15 @@ class ValueView(LinewiseWidget):
         key = self.line_key(y)
         if key is None:
             return strip_of(self.paint(self.shown, y), self.ground, width)
+        key = self._kept_as(key)
         if key not in self._strips:
             if len(self._strips) >= KEPT_STRIPS:
                 self._strips.popitem(last=False)
             self._strips[key] = strip_of(self.paint(self.shown, y), self.ground, width)
         return self._strips[key]
+
+    def _kept_as(self, key: Hashable) -> Hashable:
+        return self._on_screen, *self.size, key  # one may come back to what was seen: another head, the stage before
 
     def _fits(self) -> bool:
         return self.size.width >= self.smallest[0] and self.size.height >= self.smallest[1]
@@ -365,10 +371,6 @@ class ValueView(LinewiseWidget):
         room = self.size.width - cell_len(text) - 3
         place = next((place for place in places if cell_len(place) <= room), "")
         return [(f"{place} = " if place else "", self.ink("label")), (text, self.ink("note") + Style(bold=True))]
-
-    def refresh_lines(self, lines: Iterable[int]) -> None:
-        """Repaint some lines and no others."""
-        self.refresh(*[Region(0, y, self.size.width, 1) for y in lines])
 
     def notify_style_update(self) -> None:
         """Forget styles of the old theme."""

@@ -320,7 +320,11 @@ async def test_behind_a_command_that_takes_long_it_is_said_at_once_that_numbers_
         assert "reading…" not in app.lines()[-1]
         app.waiting[-1].sender.must_wait()
         assert app.lines()[-1].rstrip().endswith("reading…")
+        assert app.inspector.view.styles.opacity == 1.0  # the numbers may come before it would have faded
+        app.inspector.view._is_late()
+        assert app.inspector.view.styles.opacity < 1.0
         app.answer(-1)
+        assert app.inspector.view.styles.opacity == 1.0
         assert not app.inspector.view.late
         assert "reading…" not in app.lines()[-1]
 

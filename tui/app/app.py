@@ -22,7 +22,7 @@ from ..panes.footer import Footer
 from ..panes.program_tree import ProgramTree
 from ..panes.token_strip import TokenStrip
 from ..preferences.kept import Kept
-from ..reading.work import LATE, Wanted
+from ..reading.work import Wanted
 from ..screens.main import MainScreen
 from ..screens.modal import Modal, PaletteScreen, opened
 from .choices import Choices
@@ -160,7 +160,7 @@ class EncoderApp(Painted):
 
     @on(Waits)
     def _waits(self, message: Waits) -> None:
-        if self.engine.at_it > LATE and self.engine.current(message):
+        if self.engine.current(message):
             message.sender.must_wait()
 
     @on(Worked)

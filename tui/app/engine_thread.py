@@ -101,7 +101,7 @@ class Worked(Message):
 
 
 class Waits(Message):
-    """Work has to wait for the end of the command that is being run."""
+    """Work lacks something, and waits for the motion that goes on to come to it, or to end."""
 
     def __init__(self, sender: Receiver, work: Work, ticket: int) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class Receiver(Protocol):
         """Nothing came of it, and this is why; the console says so too."""
 
     def must_wait(self) -> None:
-        """What was asked for will not be begun soon: a command has been at it for so long that whoever waits is told so at once."""
+        """What was asked for waits for a command that has been at it for long: whoever asked says so at once."""
 
 
 class Wanted(Message):

@@ -143,6 +143,9 @@ class PictureChain(ValueView):
             self.redraw()
         super()._settle()
 
+    def must_wait(self) -> None:
+        """Nothing fades here, and what is said is said in every picture that is due: once, when they are late by the clock."""
+
     def _is_late(self) -> None:
         self._strips.clear()
         super()._is_late()

@@ -49,7 +49,7 @@ class ValueView(LinewiseWidget):
     name_of_view: ClassVar[str] = ""
     smallest: ClassVar[tuple[int, int]] = (12, 3)
     faded: ClassVar[float] = 0.55  # how much is left of an old picture while the new one is late
-    late = False  # whether it has been waited for so long that it shows
+    late = False  # whether it is said that it is waited for
 
     INKS: ClassVar[str] = "view--"
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -258,10 +258,10 @@ class ValueView(LinewiseWidget):
             self.receive(work, (self.subject, self.plane_of(self.subject), self._awaited, Trouble(text)))
 
     def must_wait(self) -> None:
-        """The engine's thread has been at a command for long: what is waited for is said to be late without waiting for that."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._is_late()
+        """It is late for certain, which is said at once; what is shown fades by the clock, for the numbers may come before."""
+        if self._timer is not None and not self.late:
+            self.late = True
+            self.redraw()
 
     def stop(self) -> None:
         """What is asked for has been stopped."""
@@ -296,12 +296,13 @@ class ValueView(LinewiseWidget):
     def _is_late(self) -> None:
         self._timer = None
         self._be_late(self.waiting)
-        self.refresh()
 
     def _be_late(self, late: bool) -> None:
         if late != self.late:
             self.late = late
-            self.styles.opacity = self.faded if late else 1.0  # by a class, every style would be looked up anew
+            self.redraw()
+        if self.styles.opacity != (opacity := self.faded if late else 1.0):
+            self.styles.opacity = opacity  # by a class, every style would be looked up anew
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size needs other numbers, or the same painted otherwise."""

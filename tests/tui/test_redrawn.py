@@ -137,6 +137,20 @@ async def test_a_view_knows_its_size_before_it_has_its_place(monkeypatch: pytest
         assert view.size == view.content_region.size
 
 
+@pytest.mark.few(4)
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_frame_before_the_layout_that_makes_a_view_lower(view: str, late: bool) -> None:
+    stage = "head.mlm.probabilities" if view == "words" else "layers.0.attention.weights"
+    async with running(lines=["goto output", f"look {stage}", f"view {view}"], size=(100, 30)) as (app, _):
+        shown = app.main.inspector.view
+        shown._be_late(late)
+        place = shown.size.region
+        shown.expect(Size(place.width, place.height - 4))
+        shown.refresh()
+        assert len(shown.render_lines(place)) == place.height
+
+
 def test_classes_are_those_of_the_panes_they_are_about() -> None:
     styles = Path(str(EncoderApp.CSS_PATH)).read_text()
     about: dict[str, set[str]] = {name: set() for name in MARKED}

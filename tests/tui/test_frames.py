@@ -9,9 +9,11 @@ import pytest
 from driving import press, running
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.drawing.inked import InkedWidget
+from encoder_tui.tui.drawing.linewise import LinewiseWidget
 from encoder_tui.tui.screens.main import MainScreen
 from rich.cells import cell_len
-from textual.geometry import Region
+from rich.segment import Segment
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 TURNS = 50  # of the event loop, which does not wait
@@ -180,3 +182,31 @@ async def test_each_cell_is_the_front_most_widgets(monkeypatch: pytest.MonkeyPat
                     for x in (owned.start, owned.end - 1):
                         widget, region = compositor.get_widget_at(x, y)
                         assert (owned.widget, owned.left, owned.top) == (widget, region.x, region.y)
+
+
+class Sized(LinewiseWidget):
+    """Each line says how many there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = Size(4, 3)
+
+    @property
+    def size(self) -> Size:
+        return self.now
+
+    def draw_line(self, y: int) -> Strip:
+        return Strip([Segment(f"{y}/{self.now.height} ")])
+
+
+def test_what_was_painted_for_another_size_is_not_drawn() -> None:
+    """A layout may come between painting and the frame: a header that grew from three lines to five had its tabs twice."""
+    widget: Any = Sized()
+    widget.redraw()
+    widget._exchange_repaint_regions()
+    assert [widget.render_line(y).text for y in range(3)] == ["0/3 ", "1/3 ", "2/3 "]
+    widget._seen_lines.clear()
+    widget.redraw()
+    widget._exchange_repaint_regions()
+    widget.now = Size(4, 5)
+    assert [widget.render_line(y).text for y in range(5)] == ["0/5 ", "1/5 ", "2/5 ", "3/5 ", "4/5 "]

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Self
 
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -24,6 +24,7 @@ class LinewiseWidget(InkedWidget):
         super().__init__(*children, **named)
         self._seen_lines: dict[int, Strip] = {}
         self._ready_lines: dict[int, Strip] = {}  # for the frame that is being drawn
+        self._ready_size = Size(0, 0)  # that they were painted for: a layout may come between that and the frame
         self._is_outdated = False
 
     @abstractmethod
@@ -46,6 +47,8 @@ class LinewiseWidget(InkedWidget):
 
     def render_line(self, y: int) -> Strip:
         """Called by Textual for each line to be drawn."""
+        if self._ready_size != self.size:
+            self._ready_lines.clear()
         painted = self._ready_lines.pop(y, None)
         strip = self._seen_lines[y] = self.draw_line(y) if painted is None else painted
         return strip
@@ -54,7 +57,8 @@ class LinewiseWidget(InkedWidget):
         """Called by Textual for each frame: what is to be drawn in it."""
         if self._is_outdated:
             self._is_outdated = False
-            (width, height), outdated = self.size, list[Region]()
+            self._ready_size, (width, height) = self.size, self.size
+            outdated = list[Region]()
             first: int | None = None  # of the lines one below the other that look otherwise
             for y in range(height):
                 strip = self.draw_line(y)

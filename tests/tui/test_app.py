@@ -109,7 +109,7 @@ async def test_the_token_strip_marks_the_row_and_the_column() -> None:
         await press(pilot, "j", "j", "l")
         strip = app.main.tokens
         assert lines_of(strip) == [
-            "text 0 of 2   [CLS] the animal didn ' t cross the street : it was tired [SEP]",
+            " text 0 of 2  [CLS] the animal didn ' t cross the street : it was tired [SEP]",
         ]
         styles = {segment.text: segment.style for segment in strip.render_line(0)}
         assert styles["animal"].reverse
@@ -118,7 +118,7 @@ async def test_the_token_strip_marks_the_row_and_the_column() -> None:
         assert [segment.text for segment in strip.render_line(0) if segment.style.underline] == ["the"]
         await press(pilot, "greater_than_sign")
         assert lines_of(strip) == [
-            "text 1 of 2   [CLS] 東 京 is 🎉 cafe##s [SEP] [PAD] [PAD] [PAD] [PAD] [PAD] [PAD]",
+            " text 1 of 2  [CLS] 東 京 is 🎉 cafe##s [SEP] [PAD] [PAD] [PAD] [PAD] [PAD] [PAD]",
         ]
 
 

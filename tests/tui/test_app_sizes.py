@@ -22,7 +22,7 @@ async def test_80_by_24() -> None:
         await settled(pilot)
         screen = screen_of(app)
         assert screen[0] == " encoder-tui  fake · bert · cpu float32         13/46 layers.0.attention.scores "
-        assert screen[1].rstrip() == "text 0 of 2   [CLS] the animal didn ' t cross the street : it was tired [SEP]"
+        assert screen[1].rstrip() == " text 0 of 2  [CLS] the animal didn ' t cross the street : it was tired [SEP]"
         assert screen[2].startswith("─ program 13/46 ──────────────┬─────")
         assert any(line.startswith("●▶     scores       2×4×14×14") for line in screen)
         assert screen[-1].rstrip() == " s step  n next block  enter why  [ ] head  { } layer  y copy  ? keys  q quit"

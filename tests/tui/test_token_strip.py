@@ -51,9 +51,9 @@ async def test_a_long_text_follows_the_cell_that_is_looked_at() -> None:
     async with running(lines=["goto layers.0.attention.scores"], size=(60, 18)) as (app, pilot):
         await settled(pilot)
         strip = app.main.tokens
-        assert lines_of(strip) == ["text 0 of 2   [CLS] the animal didn ' t cross the street :…"]
+        assert lines_of(strip) == [" text 0 of 2  [CLS] the animal didn ' t cross the street :…"]
         await press(pilot, "end")
-        assert lines_of(strip) == ["text 0 of 2  …it was tired [SEP]"]
+        assert lines_of(strip) == [" text 0 of 2 …it was tired [SEP]"]
         await press(pilot, "home")
         assert lines_of(strip)[0].endswith("the street :…")
 

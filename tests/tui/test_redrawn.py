@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from driving import press, running, screen_of, settled
 from encoder_tui.engine.commands.screen import VIEWS
+from encoder_tui.tui.app import app as app_module
 from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.screens.main import MARKED
 from encoder_tui.tui.state.position import Position
@@ -152,7 +153,7 @@ async def test_a_frame_before_the_layout_that_makes_a_view_lower(view: str, late
 
 
 def test_classes_are_those_of_the_panes_they_are_about() -> None:
-    styles = Path(str(EncoderApp.CSS_PATH)).read_text()
+    styles = (Path(app_module.__file__).parent / str(EncoderApp.CSS_PATH)).read_text()
     about: dict[str, set[str]] = {name: set() for name in MARKED}
     for pane, classes in re.findall(r"#([\w-]+)((?:\.-\w+)+)", styles):
         for name in classes.split(".")[1:]:

@@ -337,8 +337,7 @@ class ValueView(LinewiseWidget):
             return Strip.blank(max(0, width), self.ground)
         if self.shown is None or not self._fits():
             return strip_of(self._excuse(y), self.ground, width)
-        key = self.line_key(y)
-        if key is None:
+        if (key := self.line_key(y)) is None:
             return strip_of(self.paint(self.shown, y), self.ground, width)
         key = self._kept_as(key)
         if key not in self._strips:

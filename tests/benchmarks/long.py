@@ -192,7 +192,8 @@ def in_a_process(name: str, way: str, tokens: int, memory: int) -> Iterator[str]
 
 LINES = (
     "break if nan", "break if absmax > 1e39", "break unexpected", "break layers.* if std > 1e39", "break if mean > 1e39 or inf",
-    "break if entropy < 1e-3", "break layers.*.attention.s* if std > 1e4", "break layers.*.attention.weights if std > 0.5",
+    "break if entropy < 1e-3", "break layers.*.attention.s* if std > 2", "break layers.*.attention.weights if std > 0.5",
+    "break layers.*.attention.s* if absmax > 10", "break layers.*.attention.s* if sparsity > 0.5",
 )  # fmt: skip
 
 

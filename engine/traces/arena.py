@@ -7,8 +7,10 @@ of which is a fault. A huge page is one fault for 2 MiB, and memory that was the
 from __future__ import annotations
 
 import bisect
+import ctypes
 import math
 import mmap
+import os
 import weakref
 from collections import defaultdict
 
@@ -22,6 +24,9 @@ RESERVE = 64 << 20  # as much stays for the next run when nobody has the last on
 PAGE = 4096
 APART = 64  # bytes: tensors of torch's own begin at multiples of it
 
+# glibc's: what C's allocator has free goes back to the system. None where there is another library of C.
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+
 Idle = defaultdict[int, list[mmap.mmap]]  # pieces by size
 
 _reserve: Idle = defaultdict(list)
@@ -34,6 +39,16 @@ def one_value(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     if size < LARGE or HUGE_PAGES is None:
         return torch.empty(shape, dtype=dtype)
     return torch.frombuffer(_mapped(_whole_pages(size)), dtype=dtype, count=count).view(shape)
+
+
+def give_back() -> None:
+    """Give memory back to the system that C's allocator holds free.
+
+    What a kernel takes for a moment, and values below `LARGE`, lie in its heaps, of which each thread has its own; between what stays
+    there, free pieces of another size are left over, and more of them with every layer.
+    """
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 class Arena:

@@ -11,7 +11,7 @@ from itertools import count
 
 import torch
 
-from .arena import Arena, one_value
+from .arena import Arena, give_back, one_value
 from .lifetimes import Lifetimes, thinned
 from .long_work import LongWork
 
@@ -20,6 +20,8 @@ CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
 
 # How much of the budget is for memory of evicted values that lies idle; the rest is for values.
 IDLE_SHARE = 0.125
+# After so many bytes were evicted, or twice the budget, what is free goes back to the system: about once a layer of a long text.
+EVICTED = 256 << 20
 
 
 def reuses(device: torch.device) -> bool:
@@ -75,6 +77,7 @@ class MemoryPool:
         self._users: Counter[int] = Counter()
         self._held: Counter[CacheKey] = Counter()
         self._bytes = 0
+        self._evicted = 0  # since free memory was last given back
         self._free: dict[BufferKey, list[torch.Tensor]] = {}
         self._free_bytes = 0
 
@@ -134,7 +137,16 @@ class MemoryPool:
         self._places[key[0]][key[1]] = (place, size)
         self._used[key[1] in self.anchors][key] = None
         if self.budget is not None and self._bytes > self.budget * (1 - IDLE_SHARE):
+            before = self._bytes
             self._evict(key, self.budget * (1 - IDLE_SHARE))
+            self._went(before - self._bytes)
+
+    def _went(self, size: int) -> None:
+        """So many bytes were evicted: now and then what lies free where they were is given back."""
+        self._evicted += size
+        if self.budget is not None and self._evicted > max(EVICTED, 2 * self.budget) and self._arena is not None:
+            self._evicted = 0
+            give_back()
 
     def remove(self, key: CacheKey, tensor: torch.Tensor) -> None:
         """Count a tensor out; its memory is free once no other name shares it, unless it is somebody else's."""

@@ -17,6 +17,7 @@ from encoder_tui.engine.messages.errors import Interrupted
 from encoder_tui.engine.program.figures import measure
 from encoder_tui.engine.program.stage import Stage
 from encoder_tui.engine.program.value import Value
+from encoder_tui.engine.traces.arena import give_back
 from encoder_tui.engine.traces.bands import Bands
 from encoder_tui.engine.traces.compute import Computation
 from encoder_tui.engine.traces.in_rows import InRows
@@ -276,3 +277,24 @@ def test_what_no_bound_tells_is_told_by_what_passes():
     for name in ("query", "key"):
         run.override(f"{LAYER}.{name}_heads", 30 * run.tensor(f"{LAYER}.{name}_heads"))
     assert run.finite(SQUARES[0]) == bool(np.isfinite(run.value(SQUARES[0]).read()).all())
+
+
+@pytest.mark.parametrize(("budget", "times"), [(None, 0), (1_500_000, 2)])
+def test_what_is_free_is_given_back_now_and_then(budget: int | None, times: int, monkeypatch: pytest.MonkeyPatch):
+    """Not at every value that goes: about as often as twice the budget has been evicted."""
+    given: list[int] = []
+    run = run_of([700], budget)
+    pool = run.computation.cache.pool
+    monkeypatch.setattr("encoder_tui.engine.traces.cache.EVICTED", 0)
+    monkeypatch.setattr("encoder_tui.engine.traces.cache.give_back", lambda: given.append(pool.evictions))
+    for position in range(len(run.program)):
+        run.reach(position)
+    assert len(given) >= times
+    assert len(given) < max(1, pool.evictions / 4)
+    assert not differing(run_of([700], None), run)
+
+
+def test_giving_back_takes_nothing_from_anybody():
+    numbers = torch.arange(1 << 20)
+    give_back()
+    assert int(numbers.sum()) == (1 << 20) * ((1 << 20) - 1) // 2

@@ -20,8 +20,9 @@ CacheKey = tuple[int, str]  # the number of a cache, and the name of a stage
 
 # How much of the budget is for memory of evicted values that lies idle; the rest is for values.
 IDLE_SHARE = 0.125
-# After so many bytes were evicted, or twice the budget, what is free goes back to the system: about once a layer of a long text.
-EVICTED = 256 << 20
+# After twice the budget was evicted, and so many bytes at least and at most, what is free goes back to the system: about once a
+# layer of a long text or of a large batch.
+EVICTED = 256 << 20, 1 << 30
 
 
 def reuses(device: torch.device) -> bool:
@@ -144,7 +145,11 @@ class MemoryPool:
     def _went(self, size: int) -> None:
         """So many bytes were evicted: now and then what lies free where they were is given back."""
         self._evicted += size
-        if self.budget is not None and self._evicted > max(EVICTED, 2 * self.budget) and self._arena is not None:
+        if (
+            self.budget is not None
+            and self._evicted > sorted((2 * self.budget, *EVICTED))[1]
+            and self._arena is not None
+        ):
             self._evicted = 0
             give_back()
 

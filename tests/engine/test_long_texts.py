@@ -285,7 +285,7 @@ def test_what_is_free_is_given_back_now_and_then(budget: int | None, times: int,
     given: list[int] = []
     run = run_of([700], budget)
     pool = run.computation.cache.pool
-    monkeypatch.setattr("encoder_tui.engine.traces.cache.EVICTED", 0)
+    monkeypatch.setattr("encoder_tui.engine.traces.cache.EVICTED", (0, 1 << 30))
     monkeypatch.setattr("encoder_tui.engine.traces.cache.give_back", lambda: given.append(pool.evictions))
     for position in range(len(run.program)):
         run.reach(position)

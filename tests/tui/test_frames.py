@@ -11,6 +11,7 @@ from encoder_tui.tui.app.app import EncoderApp
 from encoder_tui.tui.drawing.inked import InkedWidget
 from encoder_tui.tui.drawing.linewise import LinewiseWidget
 from encoder_tui.tui.screens.main import MainScreen
+from encoder_tui.tui.views.value_view import ValueView
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.geometry import Region, Size
@@ -125,6 +126,8 @@ class Sent:
         for widget in main.query("*").results(InkedWidget):
             widget._forget_lines()
             widget._styles_cache.clear()
+            if isinstance(widget, ValueView):
+                widget._strips.clear()
         return [cells_of(strip) for strip in main._compositor.render_strips()]
 
 
@@ -142,7 +145,8 @@ def cells_of(strip: Strip) -> list[Cell]:
 
 
 # views, panes that come and go, motions, other stages; what comes back to a view comes with a header of another height
-WALK = "1 8 7 3 4 Z 9 1 2 m l m 5 x l 0 j x d d m 1 Z j l Z z 6 z m x 8 j 7 x pagedown d 4 u colon escape s S b m b p 1"
+WALK = "1 8 7 3 4 Z 9 1 2 m l m 5 x l 0 j x d d m 1 Z j l Z z 6 z m x 8 j 7 x pagedown d 4 u colon escape s S b m b p"
+WALK += " 1 u d u right_square_bracket left_square_bracket l j 9 d 9 j k u 2 d u"  # and back to what was seen
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 60)])

@@ -145,8 +145,10 @@ def cells_of(strip: Strip) -> list[Cell]:
 
 
 # views, panes that come and go, motions, other stages; what comes back to a view comes with a header of another height
-WALK = "1 8 7 3 4 Z 9 1 2 m l m 5 x l 0 j x d d m 1 Z j l Z z 6 z m x 8 j 7 x pagedown d 4 u colon escape s S b m b p"
-WALK += " 1 u d u right_square_bracket left_square_bracket l j 9 d 9 j k u 2 d u"  # and back to what was seen
+WALK = (
+    "1 8 7 3 4 Z 9 1 2 m l m 5 x l 0 j x d d m 1 Z j l Z z 6 z m x 8 j 7 x pagedown d 4 u colon escape s S b m b p "
+    "1 u d u right_square_bracket left_square_bracket l j 9 d 9 j k u 2 d u"  # and back to what was seen
+)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (100, 30), (120, 40), (200, 60)])

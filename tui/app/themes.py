@@ -14,8 +14,8 @@ NIGHT = Theme(
     error="#f2777a",
     foreground="#d3d7e0",
     background="#11141a",
-    surface="#171b23",
-    panel="#20252f",
+    surface="#1a1c20",
+    panel="#23262c",
     dark=True,
     variables={"block-cursor-text-style": "none", "input-selection-background": "#7aa2f7 35%"},
 )
@@ -27,10 +27,10 @@ DAY = Theme(
     success="#2b7a3d",
     warning="#a35a00",
     error="#b3262c",
-    foreground="#1d2330",
+    foreground="#24272e",
     background="#f7f8fa",
-    surface="#eef0f4",
-    panel="#e2e6ed",
+    surface="#f0f1f3",
+    panel="#e5e7ea",
     dark=False,
 )
 THEMES = (NIGHT, DAY)

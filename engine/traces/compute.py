@@ -85,6 +85,7 @@ class Computation:
         lifetimes = Lifetimes(program, self.is_windowed) if budget is not None else None
         self.cache = Cache(memory, program.borrowed, self._given.values(), self._expected, lifetimes)
         self._fleeting = Fleeting(program, self.shadows if self._reuses else {})
+        self._hands_on = bool(self._fleeting)  # asked several times a stage
 
     def dtype(self, name: str) -> torch.dtype:
         """What the value of a stage is made of."""
@@ -108,10 +109,7 @@ class Computation:
         return large and name not in self._patches
 
     def tensor(self, name: str) -> torch.Tensor:
-        """The whole value of a stage, as the engine's own tensor: not to be written to.
-
-        Whatever upstream was never computed, or was evicted, is computed now.
-        """
+        """The whole value of a stage, as the engine's own tensor, not to be written to; what is missing upstream is computed now."""
         with self.lock:
             self.outdated.ask(name, self._patches)
             tensor = self.whole(name)
@@ -226,7 +224,7 @@ class Computation:
         tensor = self.cache.get(name)
         if tensor is None and name not in self._patches.names:
             tensor = self._given.get(name)
-        if tensor is None and self._fleeting:
+        if tensor is None and self._hands_on:
             tensor = self._fleeting.get(name)
         if tensor is None and self._base is not None and self._shares(name):
             return self._base.known(name)
@@ -238,7 +236,7 @@ class Computation:
 
     def _keep_looked_at(self, name: str) -> None:
         """Keep a value after all that was to be handed on."""
-        for each in self._sharing(name) if self._fleeting else ():
+        for each in self._sharing(name) if self._hands_on else ():
             tensor = each._fleeting.take_out(name)
             if tensor is not None:
                 each.cache.put(name, tensor)
@@ -311,12 +309,13 @@ class Computation:
 
     def _keep(self, name: str, result: torch.Tensor) -> torch.Tensor:
         """Put a stage's patches upon its result, and keep that where it belongs."""
-        self.outdated.computed(name)
+        if self.outdated.names:
+            self.outdated.computed(name)
         if self._base is not None and self._shares(name):
             return self._base._keep(name, result)
         if name in self._patches.names:
             result = with_room(self, name, lambda: patched(result, self._patches.of(name)))
-        if self._fleeting:
+        if self._hands_on:
             self._done_with_inputs(name)
             if self._is_fleeting(name):
                 self._fleeting.hand_on(name, result)
@@ -392,7 +391,7 @@ class Computation:
         return kept if kept is not None else self._compute(name)
 
     def _buffer(self, name: str) -> torch.Tensor:
-        shadow, alone = self.shadows[name], bool(self._fleeting) and self._is_fleeting(name)
+        shadow, alone = self.shadows[name], self._hands_on and self._is_fleeting(name)
         return self.cache.pool.buffer(shadow.shape, shadow.dtype, self.device, alone=alone)
 
     def weights_of(self, stage: Stage) -> Sequence[torch.Tensor]:

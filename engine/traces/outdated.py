@@ -30,7 +30,8 @@ class Outdated:
     def ask(self, name: str, patches: PatchSet) -> None:
         """Somebody looks at a value, whether it is computed for that or not."""
         self._asked[name] = patches
-        self.computed(name)
+        if name in self.names:
+            self.names -= {name}
 
     def pass_by(self, names: Iterable[str], patches: PatchSet) -> None:
         """Somebody goes past these values."""

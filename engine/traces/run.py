@@ -168,10 +168,10 @@ class Run(LiveTrace):
     def reach(self, position: int) -> None:
         """Compute the stage at a position, unless it is one that is only read in windows."""
         name = self.program.stages[position].name
-        if position >= self._reached:  # whoever jumps passes those between
-            passed = (stage.name for stage in self.program.stages[self._reached : position + 1])
+        if position > self._reached:  # whoever jumps passes those between
+            passed = (stage.name for stage in self.program.stages[self._reached : position])
             self.computation.outdated.pass_by(passed, self.computation.patches)
-            self._reached = position + 1
+        self._reached = max(self._reached, position + 1)
         if not self.is_windowed(name):
             self.computation.reach(name)
 

@@ -46,6 +46,9 @@ class Keeper:
         self.kind = kind
         self.started = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = (
+            None  # of the process, which may die too soon to remove it
+        )
         self._read = b""
 
     def run(self, order: dict[str, Any]) -> tuple[Any, list[str]]:
@@ -79,8 +82,9 @@ class Keeper:
             "PYTHONFAULTHANDLER": "0",
             "TOKENIZERS_PARALLELISM": "false",
         }
+        self._folder = tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.worker", self.kind],
+            [sys.executable, "-m", "tests.fuzz.worker", self.kind, self._folder.name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment, bufsize=0,
         )  # fmt: skip
         self.started += 1
@@ -103,31 +107,31 @@ class Keeper:
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.communicate()
-        self._process, self._read = None, b""
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._process, self._folder, self._read = None, None, b""
 
 
-def serve(name: str) -> None:
-    """Be the process: orders on standard input, answers on standard output, which nothing else can write to."""
+def serve(name: str, place: Path) -> None:
+    """Be the process: orders on standard input, answers on standard output, which nothing else can write to; files go to a folder."""
     answers = os.fdopen(os.dup(1), "w")
     kind: Kind = import_module(f".{name}", __package__)  # type: ignore[assignment]
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        place = Path(folder)
-        streams = [open(place / which, "w+b", buffering=0) for which in ("out", "err")]  # noqa: SIM115
-        for stream, number in zip(streams, (1, 2), strict=True):
-            os.dup2(stream.fileno(), number)
-        kind.prepare(place)
-        _run(["--version"], streams, place)
-        _limit()
-        print(json.dumps("ready"), file=answers, flush=True)
-        for line in sys.stdin:
-            order = json.loads(line)
-            recipe = order["recipe"] if "recipe" in order else kind.draw(Random(f"{order['seed']}:{order['number']}"))
-            print(json.dumps({"recipe": recipe}), file=answers, flush=True)
-            case = place / "case"
-            (case / "out").mkdir(parents=True)
-            wrong = judge(_run(kind.build(recipe, case), streams, case / "out"))
-            print(json.dumps({"wrong": wrong}), file=answers, flush=True)
-            shutil.rmtree(case)
+    streams = [open(place / which, "w+b", buffering=0) for which in ("out", "err")]  # noqa: SIM115
+    for stream, number in zip(streams, (1, 2), strict=True):
+        os.dup2(stream.fileno(), number)
+    kind.prepare(place)
+    _run(["--version"], streams, place)
+    _limit()
+    print(json.dumps("ready"), file=answers, flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        recipe = order["recipe"] if "recipe" in order else kind.draw(Random(f"{order['seed']}:{order['number']}"))
+        print(json.dumps({"recipe": recipe}), file=answers, flush=True)
+        case = place / "case"
+        (case / "out").mkdir(parents=True)
+        wrong = judge(_run(kind.build(recipe, case), streams, case / "out"))
+        print(json.dumps({"wrong": wrong}), file=answers, flush=True)
+        shutil.rmtree(case)
 
 
 def _run(argv: list[str], streams: list[Any], folder: Path) -> Outcome:
@@ -169,4 +173,4 @@ def _status(name: str) -> str:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], Path(sys.argv[2]))

@@ -47,10 +47,9 @@ def verdict_over_texts(result: OverTexts) -> str:
 
 def _lengths(result: OverTexts) -> str:
     """Which lengths differ alone; "" where none does. The texts as they are have lengths too, and say whether it is from one on."""
-    bad = [gap for gap in result.lengths if gap.first]
+    bad, at = _differing(result.lengths, _tokens)
     if not bad:
         return ""
-    at = f", at {min(bad, key=_tokens).first}"
     if len(bad) == len(result.lengths) and all(gap.first for gap in result.gaps):
         return f"all differ alone{at}"
     start = _start((*result.gaps, *result.lengths), _tokens)
@@ -61,10 +60,9 @@ def _lengths(result: OverTexts) -> str:
 
 def _padding(result: OverTexts) -> str:
     """Which differ beside padding; "" where none does."""
-    bad = [gap for gap in result.padded if gap.first]
+    bad, at = _differing(result.padded, _width)
     if not bad:
         return ""
-    at = f", at {min(bad, key=_width).first}"
     if len(bad) == len(result.padded):
         return f"every padded batch{at}"
     start, wide = _start(result.padded, _tokens), _start(result.padded, _width)
@@ -74,6 +72,12 @@ def _padding(result: OverTexts) -> str:
         return f"batches padded to {wide} tokens and more{at}"
     cases = _listed([f"{gap.tokens} tokens padded to {_width(gap)}" for gap in bad])
     return f"{len(bad)} of {len(result.padded)} padded batches ({cases}){at}"
+
+
+def _differing(gaps: Sequence[TextGap], size: Callable[[TextGap], int]) -> tuple[list[TextGap], str]:
+    """Those that differ, and where the smallest of them does first."""
+    bad = [gap for gap in gaps if gap.first]
+    return bad, f", at {min(bad, key=size).first}" if bad else ""
 
 
 def _start(gaps: Sequence[TextGap], size: Callable[[TextGap], int]) -> int | None:

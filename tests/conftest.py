@@ -15,7 +15,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     import torch
-    from encoder_tui.engine import Encoder, Run
+    from encoder_tui.engine import Encoder, Run, Session
     from faulty import Copies
 
 os.environ["LC_ALL"] = "C.UTF-8"  # English, whatever the locale of whoever runs the tests
@@ -188,3 +188,19 @@ def chinese_dir(make_checkpoint: Callable[..., Path]) -> Path:
     (directory / "tokenizer.json").unlink()
     (directory / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
     return directory
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Encoder:
+    """The model that comes along."""
+    from encoder_tui.engine import load
+
+    return load(None, "cpu")
+
+
+@pytest.fixture
+def sentence(bundled: Encoder) -> Session:
+    """A session at the start of `SENTENCE`."""
+    from encoder_tui.engine import Session
+
+    return Session(bundled.trace(SENTENCE), bundled)

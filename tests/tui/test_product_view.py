@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from driving import press, running
-from encoder_tui.engine import Encoder, Session, load
+from encoder_tui.engine import Encoder, Session
 from encoder_tui.tui.state.product_layout import CELL, HEAD, in_lines, product_layout
 from encoder_tui.tui.state.view_state import ViewState
 from encoder_tui.tui.views.product_view import ProductView
@@ -17,18 +17,8 @@ TEXT = "The animal didn't cross the street because it was too tired"
 TOKEN, SCORES, OUTPUT = "embeddings.token", "layers.0.attention.scores", "layers.1.attention.output"
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load(None, "cpu")
-
-
-@pytest.fixture
-def session(encoder: Encoder) -> Session:
-    return Session(encoder.trace(TEXT), encoder)
-
-
-async def test_a_lookup_is_the_one_hot_row_times_the_table(session: Session) -> None:
-    lines = await shown(session, ViewState(TOKEN, view="product", row=2, column=1), (60, 18), colours=False)
+async def test_a_lookup_is_the_one_hot_row_times_the_table(sentence: Session) -> None:
+    lines = await shown(sentence, ViewState(TOKEN, view="product", row=2, column=1), (60, 18), colours=False)
     assert lines == [
         "↓ token 1-2 of 15          │ E 8,000 × 128",
         "Σ vocabulary 2,460-2,462   │     0     1     2     3     4",
@@ -47,8 +37,8 @@ async def test_a_lookup_is_the_one_hot_row_times_the_table(session: Session) -> 
     ]
 
 
-async def test_while_it_waits_it_says_of_the_cell_that_is_asked_for_that_it_is_read(session: Session) -> None:
-    app = InspectorApp(session, ViewState(SCORES, view="product", row=2, column=1), held=True)
+async def test_while_it_waits_it_says_of_the_cell_that_is_asked_for_that_it_is_read(sentence: Session) -> None:
+    app = InspectorApp(sentence, ViewState(SCORES, view="product", row=2, column=1), held=True)
     async with app.run_test(size=(79, 29)) as pilot:
         await pilot.pause()
         app.answer()
@@ -66,8 +56,8 @@ async def test_while_it_waits_it_says_of_the_cell_that_is_asked_for_that_it_is_r
         assert "reading…" not in app.lines()[-1]
 
 
-async def test_what_is_lit_moves_with_the_cursor(session: Session) -> None:
-    app = InspectorApp(session, ViewState(SCORES, view="product", row=2, column=1))
+async def test_what_is_lit_moves_with_the_cursor(sentence: Session) -> None:
+    app = InspectorApp(sentence, ViewState(SCORES, view="product", row=2, column=1))
     async with app.run_test(size=(79, 29)) as pilot:
         await pilot.pause()
         view = app.inspector.view
@@ -91,8 +81,8 @@ async def test_what_is_lit_moves_with_the_cursor(session: Session) -> None:
         assert app.state.term == 0
 
 
-async def test_a_click_goes_to_a_cell_a_row_a_column(session: Session) -> None:
-    app = InspectorApp(session, ViewState(SCORES, view="product", row=2, column=1))
+async def test_a_click_goes_to_a_cell_a_row_a_column(sentence: Session) -> None:
+    app = InspectorApp(sentence, ViewState(SCORES, view="product", row=2, column=1))
     async with app.run_test(size=(79, 29)) as pilot:
         await pilot.pause()
         view = app.inspector.view
@@ -111,8 +101,8 @@ NUMBER = r"-?[\d.]+(?:e-?\d+)?"
 
 @pytest.mark.parametrize("size", [(48, 15), (79, 29), (160, 52)], ids=str)
 @pytest.mark.parametrize("stage", [TOKEN, SCORES, OUTPUT, "layers.0.attention.context", "layers.2.ffn.down"])
-async def test_the_sum_on_the_screen_comes_to_the_number(session: Session, stage: str, size: tuple[int, int]) -> None:
-    lines = await shown(session, ViewState(stage, view="product", row=3, column=2), size)
+async def test_the_sum_on_the_screen_comes_to_the_number(sentence: Session, stage: str, size: tuple[int, int]) -> None:
+    lines = await shown(sentence, ViewState(stage, view="product", row=3, column=2), size)
     text = " ".join(lines)
     written = re.search(rf"(?<= = )?= ((?:[^=│])*?) = ({NUMBER})(?: |$)", text[text.index("= " + lines_sum(lines)) :])
     assert written, lines
@@ -135,21 +125,21 @@ def lines_sum(lines: list[str]) -> str:
     return next(line for line in lines if line.startswith("= "))[2:6]
 
 
-async def test_the_questions_are_answered_at_80_by_24(encoder: Encoder, session: Session) -> None:
+async def test_the_questions_are_answered_at_80_by_24(bundled: Encoder, sentence: Session) -> None:
     """Beside the tree the value has 48 by 15 cells there."""
-    looked_up = "\n".join(await shown(session, ViewState(TOKEN, view="product", row=2), (48, 15)))
+    looked_up = "\n".join(await shown(sentence, ViewState(TOKEN, view="product", row=2), (48, 15)))
     assert "(7,999 times 0)" in looked_up
     assert "row E[2461] looked up gives the same number" in looked_up
-    scores = "\n".join(await shown(session, ViewState(SCORES, view="product", row=2), (48, 15)))
+    scores = "\n".join(await shown(sentence, ViewState(SCORES, view="product", row=2), (48, 15)))
     assert "· 1/√32 = " in scores
-    output = "\n".join(await shown(session, ViewState(OUTPUT, view="product", row=2), (48, 15)))
+    output = "\n".join(await shown(sentence, ViewState(OUTPUT, view="product", row=2), (48, 15)))
     assert "4 heads × 32 = 128" in output
-    wider = "\n".join(await shown(session, ViewState(OUTPUT, view="product", row=2), (80, 24)))
+    wider = "\n".join(await shown(sentence, ViewState(OUTPUT, view="product", row=2), (80, 24)))
     assert re.search(r"Σ hidden \d+-\d+ of 128: head \d", wider)
 
 
-async def test_heads_have_borders(session: Session) -> None:
-    app = InspectorApp(session, ViewState(OUTPUT, view="product"))
+async def test_heads_have_borders(sentence: Session) -> None:
+    app = InspectorApp(sentence, ViewState(OUTPUT, view="product"))
     async with app.run_test(size=(160, 40)) as pilot:
         await pilot.pause()
         frame = app.inspector.view.shown.frame
@@ -172,8 +162,8 @@ async def test_heads_have_borders(session: Session) -> None:
         assert row[at : at + CELL].strip("┊ ") == str(borders[0])
 
 
-async def test_without_colours_the_row_and_the_column_are_lit_still(session: Session) -> None:
-    app = InspectorApp(session, ViewState(SCORES, view="product", row=1, column=1), colours=False)
+async def test_without_colours_the_row_and_the_column_are_lit_still(sentence: Session) -> None:
+    app = InspectorApp(sentence, ViewState(SCORES, view="product", row=1, column=1), colours=False)
     async with app.run_test(size=(79, 29)) as pilot:
         await pilot.pause()
         view = app.inspector.view
@@ -186,16 +176,16 @@ async def test_without_colours_the_row_and_the_column_are_lit_still(session: Ses
         assert [lit(layout.top + row) for row in range(3)] == [0, layout.summed + 1, 0]  # A's row, and C's cell
 
 
-async def test_what_is_no_product_says_so_and_where_one_is(session: Session) -> None:
-    lines = await shown(session, ViewState("layers.0.attention.norm", view="product"), (100, 20))
+async def test_what_is_no_product_says_so_and_where_one_is(sentence: Session) -> None:
+    lines = await shown(sentence, ViewState("layers.0.attention.norm", view="product"), (100, 20))
     assert lines[0] == (
         "norm = (residual − mean) / √(variance + 1e-12) · γ + β: no product of two matrices; the nearest is"
     )
     assert lines[1] == "layers.0.ffn.up, enter goes there."
 
 
-async def test_enter_goes_to_the_product(session: Session) -> None:
-    async with running(lambda progress: session, ["look layers.0.attention.norm"]) as (app, pilot):
+async def test_enter_goes_to_the_product(sentence: Session) -> None:
+    async with running(lambda progress: sentence, ["look layers.0.attention.norm"]) as (app, pilot):
         await press(pilot, "9", "z", "enter")
         assert (app.controller.state.stage, app.controller.state.view) == ("layers.0.ffn.up", "product")
         await press(pilot, "pagedown", "enter")  # from there to the terms, at the one that is lit

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from driving import lines_of, press, running, settled
-from encoder_tui.engine import Encoder, Session, load
+from encoder_tui.engine import Session, load
 from encoder_tui.tui.drawing.text import cell_len, first_lines, wrapped
 from encoder_tui.tui.reading.change import Band
 from encoder_tui.tui.state.view_state import ViewState
@@ -17,16 +16,6 @@ TEXT = "The animal didn't cross the street because it was too tired"
 WEIGHTS = "layers.1.attention.weights"
 
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return load(None, "cpu")
-
-
-@pytest.fixture
-def session(encoder: Encoder) -> Session:
-    return Session(encoder.trace(TEXT), encoder)
-
-
 @given(st.text("ab 東", max_size=60), st.integers(1, 20), st.integers(0, 6))
 def test_of_more_lines_than_there_is_room_for_the_last_says_so(text: str, width: int, count: int) -> None:
     lines = wrapped(text, max(2, width))
@@ -36,8 +25,8 @@ def test_of_more_lines_than_there_is_room_for_the_last_says_so(text: str, width:
     assert all(cell_len(line) <= max(2, width) for line in kept if line.endswith("…"))
 
 
-async def test_what_a_change_means_is_not_cut_off_after_a_comma(session: Session) -> None:
-    lines = await shown(session, ViewState(WEIGHTS, view="change"), (46, 14))
+async def test_what_a_change_means_is_not_cut_off_after_a_comma(sentence: Session) -> None:
+    lines = await shown(sentence, ViewState(WEIGHTS, view="change"), (46, 14))
     assert lines[-2:] == [
         "Divided by √32: largest weight 89.6% ([CLS]),",
         "entropy 0.53 nats. Not divided: >99.9% ([CLS]…",
@@ -51,17 +40,17 @@ def test_mean_and_deviation_lose_a_digit_before_they_go() -> None:
     assert figure_lines(band, 12, 1) == [""]
 
 
-async def test_what_comes_after_a_product_is_whole_or_ends_in_an_ellipsis(session: Session) -> None:
-    lines = await shown(session, ViewState("layers.1.attention.scores", view="product"), (47, 12))
+async def test_what_comes_after_a_product_is_whole_or_ends_in_an_ellipsis(sentence: Session) -> None:
+    lines = await shown(sentence, ViewState("layers.1.attention.scores", view="product"), (47, 12))
     after = next(line for line in lines if line.startswith("then scaled"))
     assert after.endswith(("…", "."))
 
 
-async def test_blank_lines_make_way_for_what_is_said(session: Session) -> None:
-    low = await shown(session, ViewState(WEIGHTS, view="why"), (47, 17))
+async def test_blank_lines_make_way_for_what_is_said(sentence: Session) -> None:
+    low = await shown(sentence, ViewState(WEIGHTS, view="why"), (47, 17))
     assert not [line for line in low[5:-2] if not line]
     assert low[-4:-2] == ["row sum Σₖ exp(masked[0, 0, 0, k] − max) =", "1.11574"]
-    tall = await shown(session, ViewState(WEIGHTS, view="why"), (90, 60))
+    tall = await shown(sentence, ViewState(WEIGHTS, view="why"), (90, 60))
     assert "" in tall
 
 
@@ -78,9 +67,9 @@ async def test_the_first_thing_said_of_a_number_is_seen_with_its_first_term() ->
         assert any(line.startswith("a NaN anywhere in the row") for line in shown_lines), shown_lines
 
 
-async def test_what_ids_are_called_by_is_read_whole(session: Session) -> None:
+async def test_what_ids_are_called_by_is_read_whole(sentence: Session) -> None:
     state = ViewState("tokens.ids", view="numbers")
-    assert (await shown(session, state, (48, 8)))[:2] == [
+    assert (await shown(sentence, state, (48, 8)))[:2] == [
         "         [CLS]     the  animal    didn       '",
         "▸text 0      2     122    2461    1027      11",
     ]

@@ -168,13 +168,8 @@ def write_costs(title: str, listed: Sequence[Cost], whole: Cost, within: str = "
 
 
 SCREEN = 76  # cells there are for a line on a screen of 80, less the frame of the page
-LEAST = (
-    21,
-    10,
-    9,
-    8,
-    8,
-)  # cells of a name, a stage's within its layer, and of the numbers: tables are in line with each other
+# Cells of a name, a stage's within its layer, and of the numbers: tables are in line with each other.
+LEAST = (21, 10, 9, 8, 8)
 LEAST_BARS, MOST_BARS = 4, 16  # cells of the longest bar
 
 

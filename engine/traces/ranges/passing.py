@@ -84,9 +84,8 @@ class Passing:
     def _pass(self, name: str, kind: str) -> None:
         computation = self._computation
         made = computation.in_rows.made_of(name)
-        here = (
-            made is not None and computation.program[made].layer == computation.program[name].layer
-        )  # a mask is of no layer
+        # a mask is of no layer
+        here = made is not None and computation.program[made].layer == computation.program[name].layer
         on_the_way = made is not None and here and computation.known(made) is None
         seen = {name, *(computation.rows_between(name, made) if made is not None and on_the_way else ())}
         for each in seen:
